@@ -1,0 +1,53 @@
+"""GENIUS: neural architecture search led by a language model."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .agents.proposer import Proposer as Proposer
+    from .agents.proposer import Reply as Reply
+    from .evaluators.evaluator import Evaluator as Evaluator
+    from .graph.build import build_graph as build_graph
+    from .graph.result import SearchResult as SearchResult
+    from .graph.search import fork as fork
+    from .graph.search import read as read
+    from .graph.search import resume as resume
+    from .graph.search import search as search
+    from .graph.state import Context as Context
+    from .graph.state import Progress as Progress
+    from .graph.state import SearchState as SearchState
+    from .graph.state import first_state as first_state
+    from .spaces import get_space as get_space
+    from .spaces.errors import GeniusError as GeniusError
+    from .spaces.errors import RunFailed as RunFailed
+    from .spaces.space import Architecture as Architecture
+    from .spaces.space import Decision as Decision
+    from .spaces.space import SearchSpace as SearchSpace
+    from .tools.candidate import Candidate as Candidate
+    from .tools.candidate import Measurement as Measurement
+
+_HOMES = {
+    "agents.proposer": ("Proposer", "Reply"),
+    "evaluators.evaluator": ("Evaluator",),
+    "graph.build": ("build_graph",),
+    "graph.result": ("SearchResult",),
+    "graph.search": ("fork", "read", "resume", "search"),
+    "graph.state": ("Context", "Progress", "SearchState", "first_state"),
+    "spaces": ("get_space",),
+    "spaces.errors": ("GeniusError", "RunFailed"),
+    "spaces.space": ("Architecture", "Decision", "SearchSpace"),
+    "tools.candidate": ("Candidate", "Measurement"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{home}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(name for names in _HOMES.values() for name in names)

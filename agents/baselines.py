@@ -1,0 +1,134 @@
+"""Proposers without a language model. They ignore the prompt and are functions of the history and their seed alone."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import numpy as np
+
+from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message, best, measured
+from .proposer import Proposer
+
+_TRIES = 1_000  # draws before the untried architectures are listed instead
+_POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
+
+
+def _answer(architecture: Architecture | None, reason: str) -> str:
+    return f"{reason}\nArchitecture: {list(architecture)}" if architecture else NOTHING_LEFT
+
+
+def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generator:
+    """Return the generator of this iteration: it depends on nothing but the seed and how far the search is."""
+    return np.random.default_rng([*seed, len(history)])
+
+
+def _largest_first(space: SearchSpace) -> list[Architecture]:
+    architectures = list(space.architectures())
+    costs = space.costs(architectures)
+    order = np.lexsort((-costs[:, 1], -costs[:, 0]))
+    return [architectures[at] for at in order]
+
+
+def _tried(space: SearchSpace, history: Sequence[Candidate]) -> set[object]:
+    return {space.identity(c.architecture) for c in history if c.architecture}
+
+
+def _untried(space: SearchSpace, history: Sequence[Candidate], rng: np.random.Generator) -> Architecture | None:
+    """Draw uniformly from the architectures that are no repeat."""
+    tried = _tried(space, history)
+    for _ in range(_TRIES):
+        architecture = space.sample(rng)
+        if space.identity(architecture) not in tried:
+            return architecture
+    if space.size > ENUMERABLE:
+        return None
+    left = [a for a in space.architectures() if space.identity(a) not in tried]
+    return left[rng.integers(len(left))] if left else None
+
+
+def random_search(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+    """Propose uniformly at random, without repeats."""
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        return _answer(_untried(space, history, _rng(seed, history)), "Drawn at random.")
+
+    return propose
+
+
+def largest_first(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+    """Propose the networks with the most FLOPs first; of equals, those with more parameters."""
+    order = cache(_largest_first)
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        tried = _tried(space, history)
+        largest = await asyncio.to_thread(order, space)
+        return _answer(next((a for a in largest if space.identity(a) not in tried), None), "The largest one left.")
+
+    return propose
+
+
+def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
+    """Go through the architectures that are one step of one decision away."""
+    for at, decision in enumerate(space.decisions):
+        for option in (architecture[at] - 1, architecture[at] + 1):
+            if option in decision.numbers:
+                yield (*architecture[:at], option, *architecture[at + 1 :])
+
+
+def local_search(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+    """Propose the largest network, then random neighbours of the best so far, one step of one decision away.
+
+    Where the best has no untried neighbour, the next best is tried, and so on.
+    """
+    order = cache(_largest_first)
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        if not history:
+            return _answer((await asyncio.to_thread(order, space))[0], "The largest network, to start from.")
+        rng, tried = _rng(seed, history), _tried(space, history)
+        for centre in sorted(measured(history), key=lambda c: c.accuracy or 0.0, reverse=True):
+            near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in tried]
+            if near:
+                return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
+        return _answer(_untried(space, history, rng), "No neighbour is left; drawn at random.")
+
+    return propose
+
+
+def evolution(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+    """Propose as regularised evolution does (Real et al. 2019, "Regularized Evolution for Image Classifier
+    Architecture Search", AAAI).
+
+    The population is the youngest few that were measured: the first are drawn at random, later ones are children of
+    the best of a random sample, with one decision changed.
+    """
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        rng, tried = _rng(seed, history), _tried(space, history)
+        population = measured(history)[-_POPULATION:]
+        if len(population) < _POPULATION:
+            return _answer(_untried(space, history, rng), "One of the first population, drawn at random.")
+        parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
+        assert parent is not None
+        for _ in range(_TRIES):
+            child = _mutate(space, parent.architecture or (), rng)
+            if space.identity(child) not in tried:
+                return _answer(child, f"A child of {list(parent.architecture or ())}.")
+        return _answer(_untried(space, history, rng), "No child is new; drawn at random.")
+
+    return propose
+
+
+def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+    at = int(rng.integers(len(architecture)))
+    others = [option for option in space.decisions[at].numbers if option != architecture[at]]
+    return (*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]) if others else architecture
+
+
+BASELINES = {
+    "random": random_search,
+    "largest": largest_first,
+    "local-search": local_search,
+    "evolution": evolution,
+}

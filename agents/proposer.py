@@ -1,0 +1,65 @@
+"""What a proposer is, and the proposer that asks a chat model."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..tools.candidate import Candidate, Message
+from .provider import provider_error
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A proposer's answer. `model` names the language model that wrote it; None where none did."""
+
+    text: str
+    model: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"]]
+"""Answers a prompt, knowing the trial's finished candidates. A function that returns text is enough.
+
+It must draw nothing from memory of its own: the same prompt and history ask for the same answer, so that a search
+that was cut off can go on where it was.
+"""
+
+
+async def ask(model: "Runnable[Any, AIMessage]", prompt: Sequence[Message], run_name: str) -> "AIMessage":
+    """Call a chat model.
+
+    Raises: ProviderError where its server does not answer, or will not.
+    """
+    try:
+        return await model.ainvoke([dict(message) for message in prompt], config={"run_name": run_name})
+    except Exception as error:
+        if (known := provider_error(error)) is None:
+            raise
+        raise known from None  # the client's own exception may quote a key
+
+
+def read_answer(answer: "AIMessage", run_name: str) -> Reply:
+    """Take the text and the usage from a chat model's message."""
+    usage = answer.usage_metadata
+    return Reply(
+        text=answer.text,
+        model=answer.response_metadata.get("model_name") or run_name,
+        input_tokens=usage["input_tokens"] if usage else 0,
+        output_tokens=usage["output_tokens"] if usage else 0,
+    )
+
+
+def chat_proposer(model: "BaseChatModel", name: str | None = None) -> Proposer:
+    """Make a proposer of a LangChain chat model; `name` is what traces call it."""
+    run_name = name or type(model).__name__
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+        return read_answer(await ask(model, prompt, run_name), run_name)
+
+    return propose

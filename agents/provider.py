@@ -1,0 +1,49 @@
+"""Errors of language model providers, told apart by what a caller can do, and cleared of secrets."""
+
+import os
+from collections.abc import Mapping
+
+_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and words of prose
+# Every provider's client has classes of its own; these names of theirs, and of the HTTP layers below, are what they share.
+_UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
+_PASSING = {408, 409, 425, 429}
+_NEVER_PASSING = {"insufficient_quota"}
+
+
+class ProviderError(Exception):
+    """A language model's server did not answer, or would not. `transient`: the same call may go through later."""
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+def provider_error(error: Exception) -> ProviderError | None:
+    """Read a client's exception as the provider's error; None where it is something else, such as a fault of ours."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        passing = status in _PASSING or status >= 500
+        transient = passing and getattr(error, "code", None) not in _NEVER_PASSING
+        return ProviderError(_one_line(error), transient=transient)
+    if _UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
+        return ProviderError(_one_line(error), transient=True)
+    return None
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether a call is worth trying again."""
+    return isinstance(error, ProviderError) and error.transient
+
+
+def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Replace every secret of the environment that stands in a text by the name of its variable."""
+    for name, value in environment.items():
+        if len(value) >= _SHORTEST_SECRET and any(word in name.upper().split("_") for word in _SECRET_NAMES):
+            text = text.replace(value, f"<{name}>")
+    return text
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:400]

@@ -1,0 +1,69 @@
+"""A trace without a viewer: the runs that LangSmith would show, collected as plain JSON to be written down."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.tracers.base import BaseTracer
+from langchain_core.tracers.schemas import Run
+from pydantic import BaseModel
+
+from .provider import redact
+
+
+class TraceCollector(BaseTracer):
+    """Collects each finished run: the graph's invocations, its nodes, and its model calls.
+
+    A callback handler; its runs have the ids, names, tags and metadata that LangSmith gets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finished: list[dict[str, object]] = []
+
+    def take(self) -> list[dict[str, object]]:
+        """Return the runs that have finished since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _on_run_update(self, run: Run) -> None:
+        self._finished.append(_line(run))
+
+    def _persist_run(self, run: Run) -> None:
+        """Do nothing for a whole trace: each of its runs was collected when it ended."""
+
+
+def _line(run: Run) -> dict[str, object]:
+    fields = {
+        "id": run.id,
+        "trace_id": run.trace_id,
+        "parent_run_id": run.parent_run_id,
+        "name": run.name,
+        "run_type": run.run_type,
+        "start_time": run.start_time,
+        "end_time": run.end_time,
+        "tags": run.tags,
+        "metadata": run.metadata,
+        "inputs": run.inputs,
+        "outputs": run.outputs,
+        "usage": _usage(run.outputs),
+        "error": run.error,
+    }
+    plain: dict[str, object] = json.loads(redact(json.dumps(fields, default=_plain)))
+    return plain
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+
+
+def _usage(outputs: Mapping[str, Any] | None) -> object:
+    """Return the token counts of a model call, where it reports them."""
+    for generation in (outputs or {}).get("generations", [[]])[0]:
+        message = generation.get("message")
+        if isinstance(message, BaseMessage):
+            return getattr(message, "usage_metadata", None)
+        if isinstance(message, Mapping):
+            return message.get("kwargs", {}).get("usage_metadata")
+    return None

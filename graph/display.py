@@ -1,0 +1,91 @@
+"""A search on the terminal while it runs: live where there is a terminal, plain lines elsewhere."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from .state import Progress
+
+
+class Display:
+    """Shows progress on standard error; call it with each step. `run` is the run folder, once it is known."""
+
+    def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
+        self.run: Path | None = None
+        self._console = console
+        self._iterations = iterations
+        self._started = time.monotonic()
+        self._steps: dict[int, Progress] = {}
+        self._best: dict[int, Progress] = {}
+        self._last: dict[int, Progress] = {}
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4) if live else None
+
+    def __enter__(self) -> "Display":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, step: Progress) -> None:
+        """Take in a step."""
+        trial = step.candidate.trial
+        self.run = step.run
+        self._steps[trial] = step
+        if step.stage == "finished":
+            self._last[trial] = step
+            best = self._best.get(trial)
+            if step.candidate.accuracy is not None:
+                if best is None or step.candidate.accuracy > (best.candidate.accuracy or 0.0):
+                    self._best[trial] = step
+        if self._live is None and step.stage in ("finished", "waiting"):
+            self._console.print(self._line(step), soft_wrap=True, highlight=False)
+
+    def _line(self, step: Progress) -> str:
+        candidate = step.candidate
+        head = f"trial {candidate.trial}, iteration {candidate.iteration}/{self._iterations}: "
+        if step.stage == "waiting":
+            return f"{head}waiting to ask again: {step.note}"
+        best = self._best.get(candidate.trial)
+        tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
+        tokens = f", {step.tokens:,} tokens" if step.tokens else ""
+        return f"{head}{_outcome(step)}{tail}{tokens}, {time.monotonic() - self._started:.0f} s"
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for column in ("trial", "iteration", "best", "last", "tokens", "time", "now"):
+            table.add_column(column, no_wrap=column != "now", overflow="ellipsis")
+        for trial, step in sorted(self._steps.items()):
+            table.add_row(str(trial), *self._cells(trial, step))
+        return table
+
+    def _cells(self, trial: int, step: Progress) -> tuple[str, ...]:
+        best, last = self._best.get(trial), self._last.get(trial)
+        return (
+            f"{step.candidate.iteration}/{self._iterations}",
+            f"{best.candidate.accuracy:.2f}% (iteration {best.candidate.iteration})" if best else "-",
+            _short(last) if last else "-",
+            f"{step.tokens:,}",
+            f"{time.monotonic() - self._started:.0f} s",
+            f"waiting: {step.note}" if step.note else step.stage,
+        )
+
+
+def _short(step: Progress) -> str:
+    accuracy = step.candidate.accuracy
+    return f"{accuracy:.2f}%" if accuracy is not None else "failed"
+
+
+def _outcome(step: Progress) -> str:
+    candidate = step.candidate
+    if candidate.accuracy is None:
+        return candidate.error or "failed"
+    return f"{list(candidate.architecture or ())} {candidate.accuracy:.2f}%"

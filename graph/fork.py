@@ -1,0 +1,63 @@
+"""Forks: a new run that starts from an earlier checkpoint of another."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..spaces.errors import GeniusError
+from .build import build_graph
+from .journal import Journal
+from .run import CHECKPOINTS_FILE, locked, open_checkpoints
+from .settings import Settings
+from .state import SearchState
+
+
+async def states_after(source: Path, settings: Settings, at: int) -> dict[int, SearchState | None]:
+    """Return each trial's checkpointed state after iteration `at`; None stands for a trial that starts anew.
+
+    A trial that stopped earlier of itself gives its last state. Works on a copy, so that the source stays as it is.
+    Raises: GeniusError where a trial has not come that far.
+    """
+    async with locked(source):
+        with tempfile.TemporaryDirectory() as copy:
+            for file in source.glob(f"{CHECKPOINTS_FILE}*"):
+                await asyncio.to_thread(shutil.copy2, file, copy)
+            async with open_checkpoints(Path(copy)) as saver:
+                graph = build_graph(saver)
+                return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
+
+
+async def _state_after(graph, settings: Settings, trial: int, at: int) -> SearchState | None:  # type: ignore[no-untyped-def]
+    if at == 0:
+        return None
+    config = {"configurable": {"thread_id": settings.thread(trial)}}
+    made = 0
+    async for snapshot in graph.aget_state_history(config):  # the latest first
+        state = snapshot.values
+        if state and state["candidate"] is None:
+            made = max(made, state["done"])
+            if state["done"] == at or (state["done"] < at and state["stopped"]):
+                return state  # type: ignore[no-any-return]
+    raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
+
+
+async def take_over(source: Journal, states: dict[int, SearchState | None], folder: Path, settings: Settings) -> None:
+    """Write the states and their part of the source's journal into a new run folder."""
+    journal = Journal(folder)
+    async with open_checkpoints(folder) as saver:
+        graph = build_graph(saver)
+        for trial, state in states.items():
+            if state is None:
+                continue
+            await _copy_lines(source, journal, trial, state["done"])
+            config = {"configurable": {"thread_id": settings.thread(trial)}}
+            await graph.aupdate_state(config, state, as_node="reflector")
+
+
+async def _copy_lines(source: Journal, target: Journal, trial: int, until: int) -> None:
+    for candidate in source.history(trial, before=until + 1):
+        await target.add(candidate)
+    for (t, iteration, attempt), (prompt, reply) in source.calls.items():
+        if t == trial and iteration <= until:
+            await target.log_reply((t, iteration, attempt), prompt, reply)

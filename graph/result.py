@@ -1,0 +1,140 @@
+"""What a search found, read from its journal: for people as tables, for programs as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, median, stdev
+
+from ..agents.validator import SAYS_NOTHING_LEFT
+from ..tools.candidate import Candidate, best
+from .journal import Journal
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Calls to a language model and their tokens; those of a replayed recording are as recorded."""
+
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One trial: its candidates in order, and what they cost. `seconds` add up its iterations."""
+
+    trial: int
+    candidates: Sequence[Candidate]
+    usage: Usage
+
+    @property
+    def best(self) -> Candidate | None:
+        """The most accurate candidate by what the search saw; None where nothing was measured."""
+        return best(self.candidates)
+
+    @property
+    def seconds(self) -> float:
+        """How long the iterations took, in all."""
+        return sum(candidate.seconds for candidate in self.candidates)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What `search` returns and `show` prints."""
+
+    run: Path
+    settings: Settings
+    trials: Sequence[TrialResult]
+
+    @property
+    def best(self) -> Candidate | None:
+        """The best candidate of all trials."""
+        return best([trial.best for trial in self.trials if trial.best])
+
+    @property
+    def finished(self) -> bool:
+        """Whether every trial made all its iterations, or stopped of itself."""
+        return all(_is_finished(trial, self.settings) for trial in self.trials)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the documented JSON: one object, or for several trials a list of them and a summary."""
+        trials = [self._trial_json(trial) for trial in self.trials]
+        return trials[0] if len(trials) == 1 else {"trials": trials, "summary": self.summary()}
+
+    def summary(self) -> dict[str, object]:
+        """Return mean, standard deviation and median over the trials of their best candidates' numbers."""
+        found = [trial.best for trial in self.trials if trial.best and trial.best.measurement]
+        names = ("accuracy", "test_accuracy", "rank", "test_rank")
+        columns = {name: [getattr(c.measurement, name) for c in found] for name in names}
+        return {
+            "trials": len(self.trials),
+            **{name: _spread([v for v in values if v is not None]) for name, values in columns.items()},
+        }
+
+    def _trial_json(self, trial: TrialResult) -> dict[str, object]:
+        return {
+            "run": str(self.run),
+            "space": self.settings.space,
+            "proposer": self.settings.proposer,
+            "llm": self.settings.llm,
+            "trial": trial.trial,
+            "iterations": [_iteration_json(candidate) for candidate in trial.candidates],
+            "best": _best_json(trial.best),
+            "usage": asdict(trial.usage),
+            "seconds": round(trial.seconds, 3),
+        }
+
+
+def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
+    """Gather the result of a run, finished or not, from its journal."""
+    trials = [
+        TrialResult(trial, journal.history(trial), _usage(journal, trial)) for trial in range(1, settings.trials + 1)
+    ]
+    return SearchResult(run, settings, trials)
+
+
+def _is_finished(trial: TrialResult, settings: Settings) -> bool:
+    if len(trial.candidates) >= settings.iterations:
+        return True
+    return bool(trial.candidates) and trial.candidates[-1].error == SAYS_NOTHING_LEFT
+
+
+def _usage(journal: Journal, trial: int) -> Usage:
+    replies = [reply for (t, _, _), (_, reply) in journal.calls.items() if t == trial and reply.model]
+    return Usage(len(replies), sum(r.input_tokens for r in replies), sum(r.output_tokens for r in replies))
+
+
+def _iteration_json(candidate: Candidate) -> dict[str, object]:
+    measurement, cost = candidate.measurement, candidate.cost
+    return {
+        "iteration": candidate.iteration,
+        "architecture": list(candidate.architecture) if candidate.architecture else None,
+        "accuracy": candidate.accuracy,
+        "rank": measurement.rank if measurement else None,
+        "flops": cost.flops if cost else None,
+        "params": cost.params if cost else None,
+        "refusals": [refusal.reason for refusal in candidate.refusals],
+        "error": candidate.error,
+    }
+
+
+def _best_json(candidate: Candidate | None) -> dict[str, object] | None:
+    if candidate is None or candidate.measurement is None:
+        return None
+    measurement = candidate.measurement
+    return {
+        "architecture": list(candidate.architecture or ()),
+        "accuracy": measurement.accuracy,
+        "test_accuracy": measurement.test_accuracy,
+        "rank": measurement.rank,
+        "test_rank": measurement.test_rank,
+        "iteration": candidate.iteration,
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    deviation = stdev(values) if len(values) > 1 else 0.0
+    return {"mean": fmean(values), "std": deviation, "median": float(median(values))}

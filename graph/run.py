@@ -1,0 +1,76 @@
+"""The run folder: made, locked, and left in a state from which a search can go on."""
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from ..spaces.errors import GeniusError
+from .journal import BrokenRun
+from .settings import SETTINGS_FILE, Settings
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+CHECKPOINTS_FILE = "checkpoints.sqlite"
+LOCK_FILE = "lock"
+
+
+def new_run(settings: Settings, given: Path | None) -> Path:
+    """Make a run folder with its `search.json`: the given one, else a new one in `runs/`, named after the search.
+
+    Raises: GeniusError where there is something in it already, or it cannot be made.
+    """
+    folder = given if given is not None else _unused(Path("runs"), settings)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = f"; go on with it: genius resume {folder}" if (folder / SETTINGS_FILE).is_file() else ""
+        raise GeniusError(f"{folder} exists and is not empty{hint}; or name another folder with --run")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        settings.save(folder)
+    except OSError as error:
+        raise GeniusError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def _unused(parent: Path, settings: Settings) -> Path:
+    name = f"{settings.space}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = parent / name, 2
+    while folder.exists():
+        folder, number = parent / f"{name}-{number}", number + 1
+    return folder
+
+
+@asynccontextmanager
+async def locked(folder: Path) -> AsyncIterator[None]:
+    """Hold the run for this process alone.
+
+    Raises: GeniusError where another process holds it.
+    """
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@asynccontextmanager
+async def open_checkpoints(folder: Path) -> AsyncIterator["AsyncSqliteSaver"]:
+    """Open the run's checkpoints; left open, the connection would keep the process from ending."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    path = folder / CHECKPOINTS_FILE
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+        try:
+            await saver.setup()
+        except sqlite3.DatabaseError as error:
+            raise BrokenRun(f"{path} cannot be used: {error}") from error
+        yield saver

@@ -1,0 +1,166 @@
+"""Searches from Python: start one, go on with one, fork one, read one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..agents.proposer import Proposer
+from ..agents.reflector import Order
+from ..agents.validator import WhenDone
+from ..evaluators.evaluator import Evaluator
+from ..spaces.errors import GeniusError
+from ..spaces.space import SearchSpace
+from ..tools.fetch import data_folder
+from .fork import states_after, take_over
+from .journal import Journal
+from .result import SearchResult, read_result
+from .run import new_run
+from .settings import Settings, fresh_id
+from .setup import choose_parts, open_setup
+from .state import Progress
+from .trials import carry_on
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+Show = Callable[[Progress], None]
+
+
+def _show_nothing(progress: Progress) -> None: ...
+
+
+async def search(
+    space: str | SearchSpace,
+    *,
+    llm: "str | BaseChatModel | None" = None,
+    proposer: str | Proposer | None = None,
+    evaluator: Evaluator | None = None,
+    iterations: int = 10,
+    trials: int = 1,
+    seed: int = 0,
+    temperature: float = 0.0,
+    base_url: str | None = None,
+    model_file: Path | None = None,
+    timeout: float = 120.0,
+    max_tokens: int = 2048,
+    max_replies: int = 10,
+    tries: int = 6,
+    when_done: WhenDone = "stop",
+    order: Order = "best",
+    deadline: float = 600.0,
+    trace: bool = True,
+    run: Path | str | None = None,
+    data: Path | str | None = None,
+    progress: Show = _show_nothing,
+) -> SearchResult:
+    """Search a space and return what was found; the run folder keeps everything.
+
+    - `space`, `llm`, `proposer`: names, or objects of your own. Without an llm or a proposer the default is
+      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+    - `evaluator`: needed for a space of your own.
+    - `timeout` and `deadline`: seconds for one reply and for one training. `max_tokens`: length of one reply.
+    - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
+      in trouble.
+    - `when_done`: stop, or ask again, when the model says that nothing better is left.
+    - `order`: prompts list the best experiments first, or all in order of time.
+    - `run`, `data`: the run folder, and the folder of the published tables.
+
+    Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
+    """
+    names, given = choose_parts(space, llm, proposer, evaluator)
+    settings = Settings(
+        **names,
+        iterations=iterations,
+        trials=trials,
+        seed=seed,
+        temperature=temperature,
+        base_url=base_url,
+        model_file=str(Path(model_file).resolve()) if model_file else None,
+        timeout=timeout,
+        max_tokens=max_tokens,
+        max_replies=max_replies,
+        tries=tries,
+        when_done=when_done,
+        order=order,
+        deadline=deadline,
+        trace=trace,
+    ).check()
+    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+        return await carry_on(new_run(settings, _path(run)), settings, setup, progress)
+
+
+async def resume(
+    run: Path | str,
+    *,
+    iterations: int | None = None,
+    space: SearchSpace | None = None,
+    llm: "str | BaseChatModel | None" = None,
+    proposer: str | Proposer | None = None,
+    evaluator: Evaluator | None = None,
+    data: Path | str | None = None,
+    progress: Show = _show_nothing,
+) -> SearchResult:
+    """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
+
+    Objects that the run was given from Python are needed again. Raises: GeniusError, BrokenRun, RunFailed.
+    """
+    folder = Path(run)
+    old = Settings.load(folder)
+    names, given = choose_parts(space, llm, proposer, evaluator, old)
+    settings = replace(old, **names, iterations=old.iterations if iterations is None else iterations).check()
+    if (result := _read(folder, settings)).finished:
+        return result
+    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+        return await carry_on(folder, settings, setup, progress)
+
+
+async def fork(
+    run: Path | str,
+    at: int,
+    *,
+    to: Path | str | None = None,
+    iterations: int | None = None,
+    seed: int | None = None,
+    temperature: float | None = None,
+    space: SearchSpace | None = None,
+    llm: "str | BaseChatModel | None" = None,
+    proposer: str | Proposer | None = None,
+    evaluator: Evaluator | None = None,
+    data: Path | str | None = None,
+    progress: Show = _show_nothing,
+) -> SearchResult:
+    """Go on from an earlier iteration of a run in a new run folder, perhaps with other settings; the old stays as it is.
+
+    `at` is the last iteration that is taken over, 0 for none. Raises: GeniusError, BrokenRun, RunFailed.
+    """
+    source = Path(run)
+    old = Settings.load(source)
+    names, given = choose_parts(space, llm, proposer, evaluator, old)
+    asked = {"iterations": iterations, "seed": seed, "temperature": temperature}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    settings = replace(old, **names, **changes, id=fresh_id(), forked_from=f"{source}, iteration {at}").check()
+    if not 0 <= at < settings.iterations:
+        raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
+    states = await states_after(source, old, at)
+    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+        folder = new_run(settings, _path(to))
+        await take_over(Journal.load(source), states, folder, settings)
+        return await carry_on(folder, settings, setup, progress)
+
+
+def read(run: Path | str) -> SearchResult:
+    """Read what a run has found so far, finished or not.
+
+    Raises: BrokenRun.
+    """
+    folder = Path(run)
+    return _read(folder, Settings.load(folder))
+
+
+def _read(folder: Path, settings: Settings) -> SearchResult:
+    return read_result(folder, settings, Journal.load(folder))
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -1,0 +1,158 @@
+"""What a search works with: its space, its proposer and its evaluator, found by name or passed from Python."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..agents.backends import ProposerOfTrial, default_llm, open_llm
+from ..agents.baselines import BASELINES
+from ..agents.proposer import Proposer, chat_proposer
+from ..evaluators.evaluator import Evaluator
+from ..evaluators.table import table_evaluator
+from ..evaluators.training import training_evaluator
+from ..evaluators.worker import TRAINERS
+from ..spaces import SPACES, get_space
+from ..spaces.errors import GeniusError
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import Measurement
+from ..tools.tables import load_table
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+LLM = "llm"
+
+
+@dataclass(frozen=True)
+class Given:
+    """Objects passed from Python in place of names. A run that used some needs them again to go on."""
+
+    space: SearchSpace | None = None
+    llm: "BaseChatModel | None" = None
+    proposer: Proposer | None = None
+    evaluator: Evaluator | None = None
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts that are objects."""
+        return [part.name for part in fields(self) if getattr(self, part.name) is not None]
+
+
+EvaluatorOfTrial = Callable[[int, Path], Evaluator]
+"""Makes a trial's evaluator; what it writes goes into the run folder."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The parts of a search, ready to run."""
+
+    space: SearchSpace
+    proposer: ProposerOfTrial
+    evaluator: EvaluatorOfTrial
+
+
+def choose_parts(
+    space: str | SearchSpace | None,
+    llm: "str | BaseChatModel | None",
+    proposer: str | Proposer | None,
+    evaluator: Evaluator | None,
+    old: Settings | None = None,
+) -> tuple[dict[str, Any], Given]:
+    """Name the parts of a search for its settings, and keep those that are objects.
+
+    A new search gets defaults where nothing is named; one that goes on keeps the parts of its `old` settings.
+    Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
+    """
+    if llm is not None and proposer not in (None, LLM):
+        raise GeniusError("an llm and a proposer exclude each other: name one of them")
+    names: dict[str, Any] = {}
+    if isinstance(proposer, str) and proposer != LLM and proposer not in BASELINES:
+        raise GeniusError(f"there is no proposer {proposer!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
+    if llm is None and (proposer == LLM or (proposer is None and old is None)):
+        llm = default_llm()[0]
+    if llm is not None:
+        names = {"proposer": LLM, "llm": llm if isinstance(llm, str) else type(llm).__name__}
+    elif proposer is not None:
+        names = {"proposer": proposer if isinstance(proposer, str) else _name_of(proposer), "llm": None}
+    own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
+    if space is not None:
+        names["space"] = space.name if isinstance(space, SearchSpace) else get_space(space).name
+    given = Given(
+        space=own_space,
+        llm=None if isinstance(llm, str) else llm,
+        proposer=None if isinstance(proposer, str) else proposer,
+        evaluator=evaluator,
+    )
+    replaced = {"llm", "proposer"} if names.get("proposer") else set()
+    names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
+    return names, given
+
+
+def _name_of(function: Proposer) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+@asynccontextmanager
+async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncIterator[Setup]:
+    """Find the parts that the settings name; whatever is missing is said here, before anything is written.
+
+    Raises: GeniusError.
+    """
+    if missing := set(settings.custom) - set(given.parts):
+        raise GeniusError(f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python")
+    space = given.space or get_space(settings.space)
+    evaluator = await _evaluators(settings, given, space, data)
+    async with _open_proposers(settings, given, space, data) as proposers:
+        yield Setup(space, proposers, evaluator)
+
+
+@asynccontextmanager
+async def _open_proposers(
+    settings: Settings, given: Given, space: SearchSpace, data: Path
+) -> AsyncIterator[ProposerOfTrial]:
+    if given.proposer is not None:
+        passed = given.proposer
+        yield lambda trial: passed
+    elif given.llm is not None:
+        model = chat_proposer(given.llm)
+        yield lambda trial: model
+    elif settings.proposer != LLM:
+        make = BASELINES[settings.proposer]
+        yield lambda trial: make(space, (settings.seed, trial))
+    else:
+        async with open_llm(settings.llm or "", space, settings.llm_options, data) as proposers:
+            yield proposers
+
+
+async def _evaluators(settings: Settings, given: Given, space: SearchSpace, data: Path) -> EvaluatorOfTrial:
+    if given.evaluator is not None:
+        passed = given.evaluator
+        return lambda trial, folder: passed
+    if SPACES.get(space.name) is not space:
+        raise GeniusError(f"the space {space.name!r} is your own: pass an evaluator for it")
+    if space.name in TRAINERS:
+        return _trainers(settings, space)
+    table = await asyncio.to_thread(load_table, space, data)
+    look_up = table_evaluator(table)
+    return lambda trial, folder: look_up
+
+
+def _trainers(settings: Settings, space: SearchSpace) -> EvaluatorOfTrial:
+    """Train one architecture at a time, whichever trial it is from; each trial trains with a seed of its own."""
+    one = asyncio.Semaphore()
+
+    def of_trial(trial: int, folder: Path) -> Evaluator:
+        place = folder / "evaluations" / f"trial-{trial}"
+        train = training_evaluator(space, seed=settings.seed + trial - 1, folder=place, deadline=settings.deadline)
+
+        async def evaluate(architecture: Architecture) -> Measurement:
+            async with one:
+                return await train(architecture)
+
+        return evaluate
+
+    return of_trial

@@ -1,0 +1,85 @@
+"""What the graph carries: the state that is checkpointed, and the context that travels with a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from ..agents.memory import Memory, empty_memory
+from ..agents.proposer import Proposer
+from ..agents.reflector import Order, write_prompt
+from ..agents.validator import WhenDone
+from ..evaluators.evaluator import Evaluator
+from ..spaces.space import SearchSpace
+from ..tools.candidate import Candidate, Message
+from .journal import Journal
+
+
+class SearchState(TypedDict):
+    """One trial, in plain JSON types and of bounded size.
+
+    `done` counts finished iterations; `candidate` is in flight (None between iterations); `prompt` is what the
+    proposer is asked next; `stopped` says why the search ended early; `journal_lines` is how many lines of this trial
+    the journal holds.
+    """
+
+    trial: int
+    done: int
+    candidate: dict[str, object] | None
+    memory: Memory
+    prompt: list[Message]
+    stopped: str | None
+    journal_lines: int
+
+
+Stage = Literal["proposing", "waiting", "training", "finished"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of a search, for whoever shows it.
+
+    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `note` says why it is waiting, `run`
+    is the run folder.
+    """
+
+    stage: Stage
+    candidate: Candidate
+    tokens: int = 0
+    note: str = ""
+    run: Path | None = None
+
+
+def _ignore(progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an invocation of the graph works with, and what is never checkpointed."""
+
+    space: SearchSpace
+    proposer: Proposer
+    evaluator: Evaluator
+    journal: Journal = field(default_factory=Journal)
+    max_replies: int = 10
+    when_done: WhenDone = "stop"
+    order: Order = "best"
+    progress: Callable[[Progress], None] = _ignore
+
+    def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
+        """Tell whoever shows the search how far it is."""
+        tokens = self.journal.tokens(candidate.trial)
+        self.progress(Progress(stage, candidate, tokens, note, self.journal.folder))
+
+
+def first_state(space: SearchSpace, trial: int = 1, order: Order = "best") -> SearchState:
+    """Return the state of a trial that has not begun."""
+    return SearchState(
+        trial=trial,
+        done=0,
+        candidate=None,
+        memory=empty_memory(),
+        prompt=write_prompt(space, empty_memory(), order),
+        stopped=None,
+        journal_lines=0,
+    )

@@ -1,0 +1,137 @@
+"""The trials of a run: each goes on from its last checkpoint, one invocation of the graph an iteration."""
+
+import asyncio
+import errno
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..agents.provider import ProviderError
+from ..agents.trace import TraceCollector
+from ..spaces.errors import RunFailed
+from .build import build_graph
+from .journal import BrokenRun, Journal, drop_torn_lines
+from .picture import draw
+from .result import SearchResult, read_result
+from .run import locked, open_checkpoints
+from .settings import Settings
+from .setup import Setup
+from .state import Context, Progress, SearchState, first_state
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    Graph = CompiledStateGraph[SearchState, Context, SearchState, SearchState]
+
+
+async def carry_on(
+    folder: Path, settings: Settings, setup: Setup, progress: Callable[[Progress], None]
+) -> SearchResult:
+    """Make all iterations that a run still lacks, draw its pictures, and return what it found.
+
+    Raises: RunFailed where it has to stop; what was done until then is kept.
+    """
+    async with locked(folder):
+        settings.save(folder)
+        drop_torn_lines(folder)
+        journal = Journal.load(folder)
+        async with open_checkpoints(folder) as saver, _saying_why(folder, settings):
+            graph = build_graph(saver, tries=settings.tries)
+            async with asyncio.TaskGroup() as trials:
+                for trial in range(1, settings.trials + 1):
+                    context = _context(folder, settings, setup, journal, trial, progress)
+                    trials.create_task(_trial(graph, context, settings, trial))
+        result = read_result(folder, settings, journal)
+        await asyncio.to_thread(draw, result, folder)
+    return result
+
+
+def _context(
+    folder: Path, settings: Settings, setup: Setup, journal: Journal, trial: int, progress: Callable[[Progress], None]
+) -> Context:
+    return Context(
+        space=setup.space,
+        proposer=setup.proposer(trial),
+        evaluator=setup.evaluator(trial, folder),
+        journal=journal,
+        max_replies=settings.max_replies,
+        when_done=settings.when_done,
+        order=settings.order,
+        progress=progress,
+    )
+
+
+async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int) -> None:
+    state = await _latest(graph, context, settings, trial)
+    tracer = TraceCollector() if settings.trace else None
+    start: Any = state
+    while state["done"] < settings.iterations and not state["stopped"]:
+        config = invocation_config(settings, trial, state["done"] + 1, tracer)
+        try:
+            state = await graph.ainvoke({**start, "candidate": None}, config, context=context, durability="exit")
+        finally:
+            await context.journal.trace(tracer.take() if tracer else [])
+        start = {}
+
+
+async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
+    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
+    if not snapshot.values:
+        return first_state(context.space, trial, settings.order)
+    known, needed = len(context.journal.history(trial)), snapshot.values["journal_lines"]
+    if known < needed:
+        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")
+    return snapshot.values  # type: ignore[return-value]
+
+
+def invocation_config(settings: Settings, trial: int, iteration: int, tracer: TraceCollector | None) -> Any:
+    """Configure one iteration: its thread, and the names under which a trace shows it.
+
+    The recursion limit guards the loop between proposer and validator.
+    """
+    thread = settings.thread(trial)
+    return {
+        "run_name": f"{settings.space} iteration {iteration}",
+        "tags": ["genius", settings.space, settings.proposer],
+        "metadata": {
+            "space": settings.space,
+            "proposer": settings.proposer,
+            "llm": settings.llm,
+            "seed": settings.seed,
+            "trial": trial,
+            "iteration": iteration,
+            "session_id": thread,
+        },
+        "configurable": {"thread_id": thread},
+        "recursion_limit": 2 * settings.max_replies + 5,
+        "callbacks": [tracer] if tracer else None,
+    }
+
+
+@asynccontextmanager
+async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
+    """Turn what ends a search from outside into one sentence.
+
+    Raises: RunFailed.
+    """
+    kept = f"everything so far is kept: go on with `genius resume {folder}`"
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = group.exceptions[0]
+        if isinstance(error, ProviderError):
+            times = f" after {settings.tries} tries" if error.transient else ""
+            raise RunFailed(f"{settings.llm} gave no answer{times}: {error}; {kept}") from None
+        if isinstance(error, RunFailed):
+            raise RunFailed(f"{error}; {kept}") from error
+        if _is_disk_full(error):
+            raise RunFailed(f"the disk of {folder} is full: free some space; {kept}") from error
+        raise error from None
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return "full" in str(error)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,0 +1,29 @@
+"""Search spaces: values that say what is searched."""
+
+from .cells import NAS_BENCH_201
+from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
+from .cost import Cost, Part
+from .digits import DIGITS
+from .errors import GeniusError, RunFailed
+from .macro import NAS_BENCH_MACRO
+from .space import Architecture, BadArchitecture, Decision, SearchSpace
+
+SPACES = {
+    space.name: space
+    for space in (DIGITS, NAS_BENCH_MACRO, CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET, *NAS_BENCH_201)
+}
+
+
+_ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}
+
+
+def get_space(name: str) -> SearchSpace:
+    """Return a space by its name; `nas-bench-201:cifar100` names a data set too, cifar10 is meant where none is named.
+
+    Raises: GeniusError for an unknown name.
+    """
+    plain = name.lower().replace(":", "-")
+    space = SPACES.get(_ALIASES.get(plain, plain))
+    if space is None:
+        raise GeniusError(f"there is no search space {name!r}; the spaces are: {', '.join(SPACES)}")
+    return space

@@ -1,0 +1,79 @@
+"""NAS-Bench-201's networks. Imports torch."""
+
+from torch import Tensor, nn
+
+from .cells import EDGES, OPERATIONS
+from .networks import classifier, conv_bn
+from .space import Architecture
+
+_WIDTHS, _CELLS = (16, 32, 64), 5
+
+
+class Zero(nn.Module):
+    """Cuts an edge: zeros of the input's shape."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, channels, height, width) to zeros of the same shape."""
+        return images * 0
+
+
+def relu_conv_bn(width: int, kernel: int) -> nn.Module:
+    """Make the cell's convolution: ReLU first, then the convolution and its batch norm."""
+    conv = nn.Conv2d(width, width, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(width))
+
+
+def operation(name: str, width: int) -> nn.Module:
+    """Make the operation of an edge; all keep the shape."""
+    makers = {
+        "none": Zero,
+        "skip_connect": nn.Identity,
+        "nor_conv_1x1": lambda: relu_conv_bn(width, 1),
+        "nor_conv_3x3": lambda: relu_conv_bn(width, 3),
+        "avg_pool_3x3": lambda: nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+    }
+    return makers[name]()
+
+
+class Cell(nn.Module):
+    """Four nodes and six edges; a node is the sum of its incoming edges."""
+
+    def __init__(self, architecture: Architecture, width: int) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList(operation(OPERATIONS[option], width) for option in architecture)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map node 0 to node 3; both are (n, width, height, width)."""
+        nodes = [images]
+        for target in (1, 2, 3):
+            incoming = [edge(nodes[s]) for (s, t), edge in zip(EDGES, self.edges, strict=True) if t == target]
+            nodes.append(sum(incoming[1:], incoming[0]))
+        return nodes[3]
+
+
+class Reduction(nn.Module):
+    """The residual block between stages: halves the size and doubles the width."""
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        first = nn.Conv2d(width_in, width, 3, stride=2, padding=1, bias=False)
+        second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.body = nn.Sequential(
+            nn.ReLU(), first, nn.BatchNorm2d(width), nn.ReLU(), second, nn.BatchNorm2d(width)
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(width_in, width, 1, bias=False))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, width_in, height, width) to half the size and `width` channels."""
+        return self.shortcut(images) + self.body(images)
+
+
+def cell_network(architecture: Architecture, classes: int) -> nn.Module:
+    """Build the whole network of a cell: stem, three stages of five cells, reductions between them, classifier."""
+    layers = [conv_bn(3, _WIDTHS[0], 3, relu=False)]
+    for stage, width in enumerate(_WIDTHS):
+        if stage:
+            layers.append(Reduction(_WIDTHS[stage - 1], width))
+        layers += [Cell(architecture, width) for _ in range(_CELLS)]
+    layers += [nn.BatchNorm2d(_WIDTHS[-1]), nn.ReLU(inplace=True)]
+    return classifier(nn.Sequential(*layers), _WIDTHS[-1], classes)

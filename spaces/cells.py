@@ -1,0 +1,109 @@
+"""NAS-Bench-201: which operation on each edge of a cell (Dong and Yang 2020, "NAS-Bench-201: Extending the Scope of
+Reproducible Neural Architecture Search", ICLR)."""
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from .cost import Cost, Part, batch_norm, conv, conv_bn, linear, total
+from .space import Architecture, Decision, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+_NONE, _SKIP = 0, 1
+_KERNELS = {2: 1, 3: 3}  # option: kernel of the convolution
+_WIDTHS, _CELLS = (16, 32, 64), 5
+
+_DESCRIPTION = """\
+Task: image classification on {dataset} ({size}×{size} colour images, {classes} classes). The aim is the highest top-1
+accuracy after training from scratch.
+
+The network stacks copies of one small cell. Shapes are channels × height × width:
+- stem: 3×3 convolution, 3×{size}×{size} → 16×{size}×{size}
+- stage 1: 5 cells at 16×{size}×{size}
+- a residual block of stride 2, then stage 2: 5 cells at 32×{half}×{half}
+- a residual block of stride 2, then stage 3: 5 cells at 64×{quarter}×{quarter}
+- head: global average pooling, linear layer to {classes} classes
+
+The cell is a directed acyclic graph of 4 nodes. Node 0 is the cell's input, node 3 its output; each node is the sum of
+what its incoming edges bring. For each of the 6 edges one operation is to be chosen; all keep the shape:
+0: none (no connection; the edge brings zeros)
+1: skip (the identity)
+2: 1×1 convolution (ReLU, convolution, batch norm)
+3: 3×3 convolution (ReLU, convolution, batch norm)
+4: 3×3 average pooling
+
+An architecture is a list of 6 numbers, the operations of the edges in this order:
+0→1, 0→2, 1→2, 0→3, 1→3, 2→3."""
+
+
+def cell_string(architecture: Architecture) -> str:
+    """Write a cell as NAS-Bench-201 does: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+    nodes: dict[int, list[str]] = {1: [], 2: [], 3: []}
+    for (source, target), option in zip(EDGES, architecture, strict=True):
+        nodes[target].append(f"{OPERATIONS[option]}~{source}")
+    return "+".join(f"|{'|'.join(edges)}|" for edges in nodes.values())
+
+
+def cell_function(architecture: Architecture) -> Hashable:
+    """Return a value that is equal for cells that compute the same function.
+
+    A node is the unordered sum of its edges; a skip is its source itself; whatever follows nothing but zeros is zero.
+    """
+    nodes: list[tuple[Hashable, ...]] = [("input",)]
+    for target in (1, 2, 3):
+        terms: list[Hashable] = []
+        for (source, end), option in zip(EDGES, architecture, strict=True):
+            if end == target and option != _NONE and nodes[source]:
+                terms += nodes[source] if option == _SKIP else [(option, nodes[source])]
+        nodes.append(tuple(sorted(terms, key=repr)))
+    return nodes[3]
+
+
+def _edge_cost(size: int, option: int) -> Cost:
+    if option not in _KERNELS:
+        return Cost()
+    return total(
+        conv_bn(width, width, _KERNELS[option], size >> stage) * _CELLS for stage, width in enumerate(_WIDTHS)
+    )
+
+
+def _reduction_cost(width_in: int, width: int, size: int) -> Cost:
+    body = conv_bn(width_in, width, 3, size) + conv_bn(width, width, 3, size)
+    return body + conv(width_in, width, 1, size)
+
+
+def _skeleton_cost(size: int, classes: int) -> Cost:
+    stem = conv_bn(3, _WIDTHS[0], 3, size)
+    reductions = _reduction_cost(16, 32, size // 2) + _reduction_cost(32, 64, size // 4)
+    return stem + reductions + batch_norm(_WIDTHS[2]) + linear(_WIDTHS[2], classes)
+
+
+def _build(architecture: Architecture, classes: int) -> "nn.Module":
+    from .cell_networks import cell_network
+
+    return cell_network(architecture, classes)
+
+
+def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
+    words = _DESCRIPTION.format(dataset=title, size=size, half=size // 2, quarter=size // 4, classes=classes)
+    edges = tuple(Part((edge,), lambda option: _edge_cost(size, option)) for edge in range(len(EDGES)))
+    return SearchSpace(
+        name=f"nas-bench-201-{dataset}",
+        decisions=tuple(Decision(f"edge {source}→{target}", OPERATIONS) for source, target in EDGES),
+        description=words,
+        build=lambda architecture: _build(architecture, classes),
+        input_shape=(3, size, size),
+        parts=(Part((), lambda: _skeleton_cost(size, classes)), *edges),
+        identity=cell_function,
+        key=cell_string,
+    )
+
+
+NAS_BENCH_201 = (
+    _space("cifar10", "CIFAR-10", 32, 10),
+    _space("cifar100", "CIFAR-100", 32, 100),
+    _space("imagenet16-120", "ImageNet16-120", 16, 120),
+)

@@ -1,0 +1,121 @@
+"""What an architecture costs: FLOPs and parameters, added up from tables of the network's parts.
+
+FLOPs are the multiply-adds of convolutions and linear layers for one image, as the published tables print them. Batch
+norm, activations and pooling are not counted; parameters are all weights, batch norm's scale and shift included.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_OPERATORS_COUNTED = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """FLOPs (multiply-adds of one image) and parameters of a network or of a part of it."""
+
+    flops: int = 0
+    params: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.flops + other.flops, self.params + other.params)
+
+    def __mul__(self, times: int) -> "Cost":
+        return Cost(self.flops * times, self.params * times)
+
+
+def total(costs: Iterator[Cost] | Sequence[Cost]) -> Cost:
+    """Add up costs."""
+    return sum(costs, Cost())
+
+
+def conv(width_in: int, width: int, kernel: int, size: int, *, groups: int = 1, bias: bool = False) -> Cost:
+    """Count a square convolution whose output is `size` pixels wide and high."""
+    weights = width * width_in // groups * kernel * kernel
+    return Cost(weights * size * size, weights + width * bias)
+
+
+def batch_norm(width: int) -> Cost:
+    """Count a batch norm: two parameters a channel, and no multiply-adds by the tables' convention."""
+    return Cost(0, 2 * width)
+
+
+def conv_bn(width_in: int, width: int, kernel: int, size: int, *, groups: int = 1) -> Cost:
+    """Count a convolution without bias and the batch norm that follows it."""
+    return conv(width_in, width, kernel, size, groups=groups) + batch_norm(width)
+
+
+def linear(features_in: int, features: int) -> Cost:
+    """Count a fully connected layer with bias."""
+    return Cost(features_in * features, features_in * features + features)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the network whose cost depends on a few decisions only.
+
+    `cost` is called with the option numbers of `decisions`, in that order.
+    """
+
+    decisions: tuple[int, ...]
+    cost: Callable[..., Cost]
+
+
+class CostTable:
+    """The costs of a network's parts for every option they depend on, computed once.
+
+    The cost of an architecture is then a sum of look-ups, for one architecture or for a whole array of them.
+    """
+
+    def __init__(self, parts: Sequence[Part], options: Sequence[range]) -> None:
+        self._parts = parts
+        self._options = options
+
+    @cached_property
+    def _tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+        return [(part.decisions, self._table(part)) for part in self._parts]
+
+    def _table(self, part: Part) -> npt.NDArray[np.int64]:
+        choices = [self._options[d] for d in part.decisions]
+        costs = [part.cost(*options) for options in product(*choices)]
+        shape = [len(options) for options in choices]
+        return np.array([[c.flops, c.params] for c in costs], dtype=np.int64).reshape(*shape, 2)
+
+    def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Cost many architectures at once.
+
+        Takes option numbers of shape (n, decisions); returns shape (n, 2): FLOPs and parameters.
+        """
+        numbers = np.asarray(architectures, dtype=np.int64)
+        index = numbers - np.array([options.start for options in self._options])
+        found = np.zeros((len(index), 2), dtype=np.int64)
+        for decisions, table in self._tables:
+            found += table[tuple(index[:, d] for d in decisions)]
+        return found
+
+
+def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
+    """Count a built network with fvcore.
+
+    `input_shape` is (channels, height, width) of one image. fvcore also counts batch norm and pooling; what is added
+    here are convolutions and matrix products alone, so that the number means what the published tables mean.
+    """
+    import torch
+    from fvcore.nn import FlopCountAnalysis
+
+    was_training = module.training
+    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape))
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    operators = analysis.by_operator()
+    module.train(was_training)
+    params = sum(p.numel() for p in module.parameters())
+    return Cost(int(sum(operators[name] for name in _OPERATORS_COUNTED)), params)

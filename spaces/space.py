@@ -1,0 +1,129 @@
+"""The search space: which decisions there are, in words for a model and as a network that can be trained."""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .cost import Cost, CostTable, Part, count
+from .errors import GeniusError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Architecture = tuple[int, ...]
+"""One option number for each decision, in the order of the decisions."""
+
+ENUMERABLE = 1_000_000
+"""Spaces up to this many architectures are listed whole where a whole list is asked for."""
+
+
+class BadArchitecture(GeniusError, ValueError):
+    """An architecture that is not in the space; the message states the rule and the value."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice of the search space.
+
+    `options` are the field's names of what can be chosen. Option numbers start at `first`: 0, unless the numbers have
+    a meaning of their own, as the quarters of a width have.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    first: int = 0
+
+    @property
+    def numbers(self) -> range:
+        """The option numbers that an architecture may hold here."""
+        return range(self.first, self.first + len(self.options))
+
+
+def _itself(architecture: Architecture) -> Hashable:
+    return architecture
+
+
+def _digits(architecture: Architecture) -> str:
+    return "".join(str(option) for option in architecture)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """A search space, as a value: everything the loop needs to know of what is searched.
+
+    - `description`: the skeleton, the options and the task, for a model to read.
+    - `build`: makes the network of an architecture.
+    - `input_shape`: (channels, height, width) of one image.
+    - `parts`: the network's parts with their costs. Without them the cost is counted on the built network.
+    - `identity`: equal for architectures that are the same function; they are duplicates of each other.
+    - `key`: the name of an architecture in the published table of this space.
+    """
+
+    name: str
+    decisions: tuple[Decision, ...]
+    description: str
+    build: Callable[[Architecture], "nn.Module"]
+    input_shape: tuple[int, int, int]
+    parts: tuple[Part, ...] = ()
+    identity: Callable[[Architecture], Hashable] = _itself
+    key: Callable[[Architecture], str] = _digits
+
+    @property
+    def size(self) -> int:
+        """How many architectures there are, duplicates included."""
+        return prod(len(decision.options) for decision in self.decisions)
+
+    def check(self, architecture: Architecture) -> Architecture:
+        """Return the architecture if it is in the space.
+
+        Raises: BadArchitecture, with the first rule broken.
+        """
+        expected = len(self.decisions)
+        if len(architecture) != expected:
+            raise BadArchitecture(f"expected {expected} numbers, got {len(architecture)}: {list(architecture)}")
+        for decision, option in zip(self.decisions, architecture, strict=True):
+            if option not in decision.numbers:
+                low, high = decision.numbers[0], decision.numbers[-1]
+                raise BadArchitecture(f"{decision.name} takes a number from {low} to {high}, got {option}")
+        return architecture
+
+    def architectures(self) -> Iterator[Architecture]:
+        """Go through all architectures in the order of their numbers.
+
+        Raises: GeniusError where there are more than `ENUMERABLE`.
+        """
+        if self.size > ENUMERABLE:
+            raise GeniusError(f"{self.name} has {self.size:.3g} architectures, more than the {ENUMERABLE:,} that can be listed")
+        return product(*(decision.numbers for decision in self.decisions))
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return the FLOPs and parameters of an architecture.
+
+        Raises: BadArchitecture.
+        """
+        self.check(architecture)
+        if not self.parts:
+            return count(self.build(architecture), self.input_shape)
+        flops, params = self._cost_table.costs([architecture])[0]
+        return Cost(int(flops), int(params))
+
+    def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Cost many architectures of shape (n, decisions) at once: shape (n, 2), FLOPs and parameters."""
+        if self.parts:
+            return self._cost_table.costs(architectures)
+        each = (self.cost(tuple(int(option) for option in row)) for row in np.asarray(architectures))
+        return np.array([[cost.flops, cost.params] for cost in each], dtype=np.int64).reshape(-1, 2)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture uniformly."""
+        return tuple(int(rng.integers(d.numbers[0], d.numbers[-1] + 1)) for d in self.decisions)
+
+    @cached_property
+    def _cost_table(self) -> CostTable:
+        return CostTable(self.parts, [decision.numbers for decision in self.decisions])

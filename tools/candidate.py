@@ -1,0 +1,98 @@
+"""What the loop knows of one proposal, from the reply to its measurement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypedDict
+
+from ..spaces.cost import Cost
+from ..spaces.space import Architecture
+
+
+NOTHING_LEFT = "-"
+"""The reply of a proposer that has nothing better to offer."""
+
+
+class Message(TypedDict):
+    """One message of a conversation, as chat models take it; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an evaluator returns.
+
+    `accuracy` is top-1 in percent, and all that the search may see. `test_accuracy` and both ranks (1 is the best of
+    the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no accuracy.
+    """
+
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    rank: int | None = None
+    test_rank: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A reply that was sent back, and the rule it broke."""
+
+    reply: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One iteration of a search: a proposal, filled from left to right; one line of the journal.
+
+    `reply` is the one that settled the iteration; replies that were sent back stand in `refusals`. `started` is Unix
+    time, `seconds` is how long the whole iteration took. `error` says why there is no accuracy.
+    """
+
+    trial: int
+    iteration: int
+    started: float = 0.0
+    reply: str = ""
+    rationale: str = ""
+    architecture: Architecture | None = None
+    cost: Cost | None = None
+    measurement: Measurement | None = None
+    refusals: tuple[Refusal, ...] = ()
+    error: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy that the search may see, in percent; None where nothing was measured."""
+        return self.measurement.accuracy if self.measurement else None
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, object]) -> "Candidate":
+        """Read what `to_json` wrote.
+
+        Raises: TypeError where the fields are not a candidate's.
+        """
+        fields = dict(line)
+        for name, kind in (("cost", Cost), ("measurement", Measurement)):
+            if fields.get(name):
+                fields[name] = kind(**fields[name])  # type: ignore[arg-type]
+        if fields.get("architecture") is not None:
+            fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
+        fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
+        return cls(**fields)  # type: ignore[arg-type]
+
+
+def measured(history: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that have an accuracy, in the order they were measured."""
+    return [candidate for candidate in history if candidate.accuracy is not None]
+
+
+def best(history: Sequence[Candidate]) -> Candidate | None:
+    """Return the most accurate candidate; of equals the one measured first."""
+    return max(measured(history), key=lambda candidate: candidate.accuracy or 0.0, default=None)

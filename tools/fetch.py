@@ -1,0 +1,111 @@
+"""Downloads of published tables into the user's data folder: resumable, checked against a pinned SHA-256."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import aiofiles
+import aiofiles.os
+import httpx
+from filelock import AsyncFileLock
+
+from ..spaces.errors import GeniusError
+from .tables import SOURCES, Source, check_sha256, table_path
+
+_CHUNK = 1 << 16
+
+
+class FetchFailed(GeniusError):
+    """A download that did not come through; what arrived is kept, and the next try goes on from there."""
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """Return the folder for downloads: the given one, else `GENIUS_DATA`, else the platform's cache."""
+    if given is not None:
+        return given
+    if from_environment := os.environ.get("GENIUS_DATA"):
+        return Path(from_environment)
+    import platformdirs
+
+    return platformdirs.user_cache_path("genius")
+
+
+def sources_named(name: str) -> list[Source]:
+    """Return the tables that a name stands for: `all`, a space, or a family such as `nas-bench-201`.
+
+    Raises: GeniusError for an unknown name.
+    """
+    found = [source for space, source in SOURCES.items() if name in ("all", space) or space.startswith(f"{name}-")]
+    if not found:
+        raise GeniusError(f"there is no table {name!r}; the tables are: all, {', '.join(SOURCES)}")
+    return found
+
+
+async def fetch(source: Source, data: Path, progress: Callable[[int, int | None], None] = lambda done, size: None) -> Path:
+    """Download a table unless it is there already; return its path.
+
+    `progress` is called with the bytes that are here and, where the server says so, with how many there will be.
+
+    Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
+    """
+    path = table_path(source, data)
+    if path.is_file():
+        check_sha256(path, await asyncio.to_thread(_sha256, path), source)
+        return path
+    await aiofiles.os.makedirs(path.parent, exist_ok=True)
+    part = path.with_suffix(".part")
+    async with AsyncFileLock(path.with_suffix(".lock")):
+        if path.is_file():  # another process was faster
+            return path
+        await _download(source, part, progress)
+        await _accept(source, part, path)
+    return path
+
+
+async def _accept(source: Source, part: Path, path: Path) -> None:
+    found = await asyncio.to_thread(_sha256, part)
+    if found != source.sha256:
+        await aiofiles.os.remove(part)  # going on from wrong bytes can never end well
+    check_sha256(path, found, source)
+    await aiofiles.os.replace(part, path)
+
+
+async def _download(source: Source, part: Path, progress: Callable[[int, int | None], None]) -> None:
+    here = part.stat().st_size if part.is_file() else 0
+    headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
+    try:
+        async with (
+            httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
+            client.stream("GET", source.url, headers=headers) as response,
+        ):
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return  # everything had arrived already; the checksum decides
+            response.raise_for_status()
+            await _write(response, part, here, progress)
+    except httpx.HTTPError as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FetchFailed(
+            f"could not download {source.file}: {reason}; run `genius fetch {source.space}` again to go on, "
+            f"or put the file from {source.url} into {part.parent}"
+        ) from error
+
+
+async def _write(
+    response: httpx.Response, part: Path, here: int, progress: Callable[[int, int | None], None]
+) -> None:
+    resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+    done = here if resumed else 0
+    length = response.headers.get("Content-Length")
+    size = done + int(length) if length else None
+    async with aiofiles.open(part, "ab" if resumed else "wb") as file:
+        async for chunk in response.aiter_bytes(_CHUNK):
+            await file.write(chunk)
+            done += len(chunk)
+            progress(done, size)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
