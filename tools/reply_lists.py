@@ -7,13 +7,17 @@ overlapping classes, and no look back over more than the gap to the list before.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, takewhile
 
-from ..spaces.space import SearchSpace
+from ..spaces.space import Decision, SearchSpace
+
+DECISIONS = ""
+"""The series of the values that stand under the names of the decisions; their place is the decision's index."""
 
 _PAIR = re.compile(r"([^\W\d_]+)[\s_#]*([0-9]{1,4})(?![0-9])")  # "Stage 3", "stage_3", "s3"
 _ARROW = re.compile(r"→|[-=]>")
 _GLUE = " \t\n,;+()[]-•"
+_NUMBERING = re.compile(r"\W*([0-9]{1,4})[.)]\s*")
 _LINE_END = re.compile(r"[^\S\n]*+[\"'|.;,)}]*+[^\S\n]*+(?:\n|\Z)")
 _PAST = frozenset("original originally previous previously old earlier former was before initial unlike than".split())
 _QUANTITIES = frozenset(
@@ -46,7 +50,7 @@ class _List:
     tokens: tuple[str, ...]
     start: int
     end: int
-    bracketed: bool
+    enclosed: bool  # in brackets or quotes
     before: str = ""
     heading: str = ""
     same_line: bool = False
@@ -90,11 +94,11 @@ def _found(text: str, space: SearchSpace) -> Iterator[_List]:
     known, expected = _known_words(space), len(space.decisions)
     for match in _pattern(space).finditer(text):
         kind = match.lastgroup or ""
-        if kind != "items" and not _alone(match):
-            continue
-        tokens = _tokens(kind, match[kind])
-        if _may_be_options(tokens, known, expected):
-            yield _List(tokens, match.start(), match.end(), kind == "items")
+        enclosed = kind == "items" or _is_quoted(match)
+        if enclosed or _ends_line(match):
+            tokens = _tokens(kind, match[kind])
+            if _may_be_options(tokens, known, expected):
+                yield _List(tokens, match.start(), match.end(), enclosed)
 
 
 def _pattern(space: SearchSpace) -> re.Pattern[str]:
@@ -104,13 +108,15 @@ def _pattern(space: SearchSpace) -> re.Pattern[str]:
     return re.compile("|".join(kinds))
 
 
-def _alone(match: re.Match[str]) -> bool:
-    """Tell whether numbers without brackets end their line, or stand in quotes or, as a digit string, after a colon."""
+def _is_quoted(match: re.Match[str]) -> bool:
     text, start, end = match.string, match.start(), match.end()
-    first = text[max(0, start - 3) : start].strip()[-1:]
-    if first in ('"', "'") and text[end : end + 1] == first:
-        return True
-    return (match.lastgroup == "digits" and first in (":", "=")) or _LINE_END.match(text, end) is not None
+    return start > 0 and text[start - 1] in "\"'" and text[end : end + 1] == text[start - 1]
+
+
+def _ends_line(match: re.Match[str]) -> bool:
+    """Tell whether numbers end their line; digits that stand for an architecture may also stand after a colon."""
+    before = match.string[max(0, match.start() - 3) : match.start()].rstrip()
+    return (match.lastgroup == "digits" and before[-1:] in (":", "=")) or bool(_LINE_END.match(match.string, match.end()))
 
 
 def _tokens(kind: str, found: str) -> tuple[str, ...]:
@@ -166,7 +172,7 @@ def _joined(text: str, found: Iterable[_List], expected: int) -> Iterator[_List]
     """Join lists with nothing between them but commas, spaces and brackets: a nested list, or one list a line."""
     run: list[_List] = []
     for one in found:
-        joins = run and one.bracketed and run[-1].bracketed and expected not in (len(one.tokens), len(run[-1].tokens))
+        joins = run and one.enclosed and run[-1].enclosed and expected not in (len(one.tokens), len(run[-1].tokens))
         if run and not (joins and not text[run[-1].end : one.start].strip(_GLUE)):
             yield _run(run)
             run = []
@@ -186,7 +192,10 @@ def _labelled(found: _List, expected: int) -> Statement | None:
     """Make a statement of a list: of the whole, or of the part that its label names."""
     whole = len(found.tokens) == expected
     stated = _is_label(found.before)
-    if not (stated or found.bracketed) or _names_a_quantity(found.before if found.before.strip(_GLUE) else found.heading):
+    unclosed = found.before.rstrip()[-1:] in ("[", "(", "{")
+    if not found.enclosed and (unclosed or not stated):
+        return None
+    if _names_a_quantity(found.before if found.before.strip(_GLUE) else found.heading):
         return None
     start = found.start - len(found.before) if stated else found.start
     series, place = (None, 0) if whole or not stated else _series(found)
@@ -197,15 +206,19 @@ def _labelled(found: _List, expected: int) -> Statement | None:
 def _is_label(before: str) -> bool:
     """Tell the label of a list ("Stage 3 (layers 2 to 7):", a bullet, nothing) from running prose."""
     words = re.sub(r"\([^()]*\)", "", before[-200:]).rstrip(" \t\"'[(")
-    if not words.strip(_GLUE + '"|>') or words[-1] in ":=|→>-–—":
+    if not words.strip(_GLUE + '"|>') or words[-1] in ":=|→>-–—" or _NUMBERING.fullmatch(words):
         return True
     return len(words.split()) <= 3 and _PAIR.search(words) is not None
 
 
 def _series(found: _List) -> tuple[str | None, int]:
-    before = re.sub(r"^\W*[0-9]+[.)](?=\s)", "", found.before[-200:])
-    pair = _PAIR.search(before) or _PAIR.search(found.heading[:200])
-    return (pair[1].lower().removesuffix("s"), int(pair[2])) if pair else (None, 0)
+    """Return the first word with a number in the label ("Stage 3"), else its numbering ("3."), else the heading's."""
+    before = found.before[-200:]
+    pair = _PAIR.search(before) or _NUMBERING.fullmatch(before) or _PAIR.search(found.heading[:200])
+    if pair is None:
+        return None, 0
+    *word, number = pair.groups()
+    return "".join(word).lower().removesuffix("s") or "list", int(number)
 
 
 def _second(found: _List, first: Statement) -> Statement | None:
@@ -221,14 +234,65 @@ def _second(found: _List, first: Statement) -> Statement | None:
 
 
 def _is_past(label: str) -> bool:
-    """Tell a short label, or one in parentheses, that says that this was before."""
-    pieces = re.findall(r"[^(),.:;=]+", label[-200:])
-    words = (re.findall(r"[^\W\d_]+", piece.lower()) for piece in pieces)
-    return any(len(piece) <= 3 and not _PAST.isdisjoint(piece) for piece in words)
+    """Tell a label that says in a word or three that this was before: "previous best:", "Stage 3 (original):"."""
+    for text in (label[-200:], re.sub(r"\([^()]*\)", "", label[-200:])):
+        words = re.findall(r"[^\W\d_]+", re.split(r"[(),.:;=]", text.rstrip(" \t\"'.:;=)"))[-1].lower())
+        if len(words) <= 3 and not _PAST.isdisjoint(words):
+            return True
+    return False
 
 
 def _names_a_quantity(label: str) -> bool:
-    """Tell whether numbers stand under the name of something measured: "FLOPs per layer:"."""
-    words = re.findall(r"[^\W\d_]+", re.sub(r"\([^()]*\)", "", label[-200:].lower()))
-    head = next((words[at - 1] for at, word in enumerate(words) if at and word in ("per", "of", "for")), words[-1:])
-    return head in _QUANTITIES if isinstance(head, str) else not _QUANTITIES.isdisjoint(head)
+    """Tell whether numbers stand under the name of something measured: "Total FLOPs:", "accuracy of each:"."""
+    name = re.split(r"\b(?:per|of|for)\b", re.sub(r"\([^()]*\)", "", label[-200:].lower()))[0]
+    return not _QUANTITIES.isdisjoint(re.findall(r"[^\W\d_]+", name)[-1:])
+
+
+# --- values under the names of the decisions
+
+
+def named(text: str, space: SearchSpace) -> Iterator[Statement]:
+    """Find the values that stand under the name of a decision: `layer 1: 2`, `"c0": 4`, `| layer 1 | 2 |`."""
+    places = {plain(decision.name): place for place, decision in enumerate(space.decisions)}
+    for match in _named_pattern(space).finditer(text):
+        place = places[plain(match["name"])]
+        cells = [match["value"]]
+        if match["sign"] == "|":
+            row = text[match.start("value") : match.end() + 200].split("\n")[0].split("|")
+            cells = list(takewhile(lambda cell: plain(cell) not in places, row))
+        elif re.compile(r",[^\S\n]*+-?[0-9]++(?!\w)").match(text, match.end()):
+            continue  # "layer 1: 0, 1 or 2" lists what there is
+        values = {value for cell in cells if (value := _value(cell, space.decisions[place]))}
+        if len(values) == 1:
+            yield Statement((values.pop(),), match.start("name"), match.end(), DECISIONS, place)
+
+
+def _named_pattern(space: SearchSpace) -> re.Pattern[str]:
+    names = sorted((decision.name for decision in space.decisions), key=len, reverse=True)
+    name = "|".join(r"[\s_]*".join(map(_piece, re.findall(r"[^\W\d_]+|[0-9]+|[^\w\s]", name))) for name in names)
+    return re.compile(
+        r"(?:\A|[\n,;{|.])[^\S\n]*+[-•>#\"'| \t]*+(?:[0-9]++[.)][^\S\n]++)?+"  # a line's beginning, or after a value
+        rf"(?P<name>{name})(?![\w→])[\"' \t]*+(?:\([^()\n]{{0,80}}+\)[\"' \t]*+)?+"
+        r"(?P<sign>[:=|]|is\b)[^\S\n]*+(?P<value>[^\n,;|(){}\[\]]{1,60}+)",
+        re.IGNORECASE,
+    )
+
+
+def _piece(piece: str) -> str:
+    return "(?:→|->)" if piece == "→" else re.escape(piece)
+
+
+def _value(written: str, decision: Decision) -> str | None:
+    """Return the option number in words like `2`, `"nor_conv_3x3"`, `option 2 - cheap` or `1 → 2`; None for prose."""
+    value = re.split(r"\s[-–—]\s", _ARROW.split(written)[-1])[0].strip(" \t\"'.")
+    value = re.sub(r"^(?:option|operation|op)\s+(?=[0-9])", "", value, flags=re.IGNORECASE)
+    if is_integer(value):
+        describes = any(option.startswith(f"{value} ") for option in decision.options)  # "c0: 256" of "256 channels"
+        return None if describes else value
+    number = option_number(value, decision)
+    return None if number is None else str(number)
+
+
+def option_number(name: str, decision: Decision) -> int | None:
+    """Return the number of the option of this name; case, spaces and underscores do not count."""
+    return {plain(option): number for number, option in zip(decision.numbers, decision.options)}.get(plain(name))

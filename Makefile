@@ -1,0 +1,22 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: search test lint clean
+
+search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
+	$(BIN)/genius search digits --llm local
+
+test: $(VENV)/installed  ## set up, then run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed  ## check style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,trace,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info
