@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,9 @@ Llm = Annotated[
 ProposerName = Annotated[
     str | None, typer.Option(help="Search without a model: random, largest, local-search or evolution.")
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
 Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
@@ -56,8 +59,9 @@ def search(
     max_tokens: Annotated[int, typer.Option(help="Longest reply, in tokens.")] = 2048,
     max_replies: Annotated[int, typer.Option(help="Replies an iteration may take until one is valid.")] = 10,
     tries: Annotated[int, typer.Option(help="Calls for one reply while the model's server is in trouble.")] = 6,
-    when_done: Annotated[str, typer.Option(help="stop or ask: what follows when the model says nothing better is left.")]
-    = "stop",
+    when_done: Annotated[
+        str, typer.Option(help="stop or ask: what follows when the model says nothing better is left.")
+    ] = "stop",
     order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
     deadline: Annotated[float, typer.Option(help="Seconds one training may take.")] = 600.0,
     trace: Annotated[bool, typer.Option(help="Write trace.jsonl into the run folder.")] = True,
@@ -126,7 +130,9 @@ def resume(
 def fork(
     run: RunFolder,
     at: Annotated[int, typer.Option(help="The last iteration that is taken over; 0 for none.")],
-    to: Annotated[Path | None, typer.Option("--run", help="New folder for the fork; default: a new one in runs/.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--run", help="New folder for the fork; default: a new one in runs/.")
+    ] = None,
     iterations: Iterations = None,
     seed: Annotated[int | None, typer.Option(help="Another seed.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Another sampling temperature.")] = None,
@@ -167,9 +173,7 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None, data: Data = None
-) -> None:
+def spaces(name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None, data: Data = None) -> None:
     """List the search spaces, or describe one as a model reads it."""
     from .spaces.listing import describe, list_spaces
 
@@ -203,14 +207,18 @@ def fetch(
 
     from .tools.fetch import data_folder, fetch, sources_named
 
-    async def fetch_all(bars: Progress) -> None:
-        for source in sources_named(name):
+    def show_bytes(bar: Any, done: int, size: int | None) -> None:
+        bars.update(bar, completed=done, total=size)
+
+    sources = sources_named(name)
+
+    async def fetch_all() -> None:
+        for source in sources:
             bar = bars.add_task(source.file, total=None)
-            path = await fetch(source, data_folder(data), lambda done, size: bars.update(bar, completed=done, total=size))
-            print(path)
+            print(await fetch(source, data_folder(data), partial(show_bytes, bar)))
 
     with Progress(TextColumn("{task.description}"), DownloadColumn(), console=_console()) as bars:
-        _run(fetch_all(bars))
+        _run(fetch_all())
 
 
 @app.command()
@@ -235,7 +243,9 @@ def baseline(
         return
     print(f"{chosen.name}: best of {samples} uniform samples, mean ± std over {repetitions:,} repetitions, seed {seed}")
     for number, spread in found.items():
-        print(f"{number.replace('_', ' '):>14} {spread['mean']:.2f} ± {spread['std']:.2f} (median {spread['median']:g})")
+        print(
+            f"{number.replace('_', ' '):>14} {spread['mean']:.2f} ± {spread['std']:.2f} (median {spread['median']:g})"
+        )
 
 
 def _console(*, stderr: bool = True) -> "Console":

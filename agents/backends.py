@@ -1,21 +1,24 @@
 """Language model backends by name: `openai:gpt-4o`, `anthropic:…`, `ollama:…`, `local`, `replay:FILE`, `human`."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
+from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
-from .proposer import Proposer, chat_proposer
+from .proposer import Proposer, chat_proposer, constrained_proposer
 from .replay import load_recording, replay
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_openai import ChatOpenAI
 
 LOCAL = "local"
 _DEFAULT = "openai:gpt-4o"
@@ -73,7 +76,7 @@ def _check_base_url(base_url: str | None) -> None:
     """Keep secrets out of the run folder, which holds the URL."""
     url = urlsplit(base_url or "")
     secret_fields = [name for name, _ in parse_qsl(url.query) if "key" in name.lower() or "token" in name.lower()]
-    if url.password or secret_fields:
+    if url.username or url.password or secret_fields:
         raise BadBackend("the base URL holds a secret: take it out and set it as OPENAI_API_KEY")
 
 
@@ -86,7 +89,9 @@ def chat_model(spec: str, options: LLMOptions) -> "BaseChatModel":
 
     provider, _, model = spec.partition(":")
     try:
-        return init_chat_model(model, model_provider=provider, **_settings(provider, options))
+        settings: Any = _settings(provider, options)
+        made: BaseChatModel = init_chat_model(model, model_provider=provider, **settings)
+        return made
     except ImportError as error:
         extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else str(error)
         raise BadBackend(f"{spec} needs a package that is not installed: {extra}") from error
@@ -111,6 +116,17 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, object]:
     return settings
 
 
+def _of_trial(options: LLMOptions, trial: int) -> LLMOptions:
+    """Give each trial a seed of its own, so that sampling at a temperature differs between trials."""
+    return replace(options, seed=options.seed + trial - 1)
+
+
+def _embedded_chat(server: EmbeddedModel, options: LLMOptions) -> "ChatOpenAI":
+    return server.chat_model(
+        temperature=options.temperature, seed=options.seed, max_tokens=options.max_tokens, timeout=options.timeout
+    )
+
+
 ProposerOfTrial = Callable[[int], Proposer]
 
 
@@ -120,6 +136,7 @@ async def open_llm(spec: str, space: SearchSpace, options: LLMOptions, data: Pat
 
     Raises: BadBackend, BadRecording.
     """
+    check_llm(spec, options)
     kind, _, rest = spec.partition(":")
     if kind == "replay":
         yield lambda trial: replay(load_recording(Path(rest), trial))
@@ -127,7 +144,8 @@ async def open_llm(spec: str, space: SearchSpace, options: LLMOptions, data: Pat
         person = human_proposer()
         yield lambda trial: person
     elif spec == LOCAL:
-        async with open_embedded(space, options, data) as proposer_of_trial:
-            yield proposer_of_trial
+        file = await asyncio.to_thread(find_model, data, options.model_file)
+        with await asyncio.to_thread(EmbeddedModel, file) as server:
+            yield lambda trial: constrained_proposer(_embedded_chat(server, _of_trial(options, trial)), space)
     else:
         yield lambda trial: chat_proposer(chat_model(spec, _of_trial(options, trial)), spec)

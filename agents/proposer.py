@@ -1,16 +1,24 @@
 """What a proposer is, and the proposer that asks a chat model."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..tools.candidate import Candidate, Message
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message
+from ..tools.grammar import architecture_grammar
+from ..tools.reply import UnreadableReply, read_reply
+from .embedded import constrained
 from .provider import provider_error
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
+    from langchain_openai import ChatOpenAI
+
+EMBEDDED = "embedded model"
 
 
 @dataclass(frozen=True)
@@ -63,3 +71,28 @@ def chat_proposer(model: "BaseChatModel", name: str | None = None) -> Proposer:
         return read_answer(await ask(model, prompt, run_name), run_name)
 
     return propose
+
+
+def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
+    """Make a proposer of the embedded model: a grammar lets it write nothing but an untried architecture.
+
+    A model of this size would repeat itself otherwise; what the grammar cannot know is which cells are equal functions.
+    """
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        tried = {c.architecture for c in history if c.architecture} | set(_refused(prompt, space))
+        if len(tried) == space.size:
+            return NOTHING_LEFT
+        bound = constrained(model, architecture_grammar(space, tried))
+        return read_answer(await ask(bound, prompt, EMBEDDED), EMBEDDED)
+
+    return propose
+
+
+def _refused(prompt: Sequence[Message], space: SearchSpace) -> Iterator[Architecture]:
+    """Go through the architectures of the replies that were sent back."""
+    for message in prompt:
+        if message["role"] == "assistant":
+            with suppress(UnreadableReply):
+                if architecture := read_reply(message["content"], space).architecture:
+                    yield architecture

@@ -1,11 +1,13 @@
 """Errors of language model providers, told apart by what a caller can do, and cleared of secrets."""
 
+import json
 import os
 from collections.abc import Mapping
+from traceback import walk_tb
 
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and words of prose
-# Every provider's client has classes of its own; these names of theirs, and of the HTTP layers below, are what they share.
+# Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
 _PASSING = {408, 409, 425, 429}
 _NEVER_PASSING = {"insufficient_quota"}
@@ -28,7 +30,20 @@ def provider_error(error: Exception) -> ProviderError | None:
         return ProviderError(_one_line(error), transient=transient)
     if _UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
         return ProviderError(_one_line(error), transient=True)
+    if _is_unreadable(error):
+        return ProviderError(f"its answer is no chat completion: {_one_line(error)}", transient=True)
     return None
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Tell whether an answer was not JSON, or of a form that the provider's LangChain package itself refused."""
+    if isinstance(error, json.JSONDecodeError):
+        return True
+    raised_in = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)][-1:]
+    package = "".join(raised_in).partition(".")[0]
+    return (
+        isinstance(error, ValueError | TypeError) and package.startswith("langchain_") and package != "langchain_core"
+    )
 
 
 def is_transient(error: Exception) -> bool:

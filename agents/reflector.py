@@ -70,7 +70,9 @@ def _experiments(memory: Memory, order: Order) -> str:
 def _line(experiment: Experiment) -> str:
     if experiment["architecture"] is None:
         return f"- iteration {experiment['iteration']}: no architecture ({experiment['error']})"
-    result = f"{experiment['accuracy']:.2f}%" if experiment["accuracy"] is not None else f"failed: {experiment['error']}"
+    result = (
+        f"{experiment['accuracy']:.2f}%" if experiment["accuracy"] is not None else f"failed: {experiment['error']}"
+    )
     flops, params = (experiment["flops"] or 0) / 1e6, (experiment["params"] or 0) / 1e6
     return (
         f"- iteration {experiment['iteration']}: {experiment['architecture']}, accuracy {result}, "

@@ -1,4 +1,4 @@
-"""The proposer that answers from a recorded conversation, so that a search can be repeated offline and without a key."""
+"""The proposer that answers from a recorded conversation: a search repeated offline and without a key."""
 
 import json
 from collections.abc import Iterator, Sequence

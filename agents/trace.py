@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
+from langsmith.run_trees import get_cached_client
+from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
 from .provider import redact
+
+
+def keep_secrets_out() -> None:
+    """Have LangSmith's client clear all it sends of the environment's secrets: a server's error may quote a key.
+
+    Does nothing where tracing is off, or where the program has made its own client before.
+    """
+    if tracing_is_enabled():
+        get_cached_client(anonymizer=_cleared)
 
 
 class TraceCollector(BaseTracer):
@@ -35,27 +47,34 @@ class TraceCollector(BaseTracer):
 
 
 def _line(run: Run) -> dict[str, object]:
-    fields = {
-        "id": run.id,
-        "trace_id": run.trace_id,
-        "parent_run_id": run.parent_run_id,
-        "name": run.name,
-        "run_type": run.run_type,
-        "start_time": run.start_time,
-        "end_time": run.end_time,
-        "tags": run.tags,
-        "metadata": run.metadata,
-        "inputs": run.inputs,
-        "outputs": run.outputs,
-        "usage": _usage(run.outputs),
-        "error": run.error,
-    }
+    return _cleared(
+        {
+            "id": run.id,
+            "trace_id": run.trace_id,
+            "parent_run_id": run.parent_run_id,
+            "name": run.name,
+            "run_type": run.run_type,
+            "start_time": run.start_time,
+            "end_time": run.end_time,
+            "tags": run.tags,
+            "metadata": run.metadata,
+            "inputs": run.inputs,
+            "outputs": run.outputs,
+            "usage": _usage(run.outputs),
+            "error": run.error,
+        }
+    )
+
+
+def _cleared(fields: Mapping[str, object]) -> dict[str, object]:
     plain: dict[str, object] = json.loads(redact(json.dumps(fields, default=_plain)))
     return plain
 
 
 def _plain(value: object) -> object:
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _usage(outputs: Mapping[str, Any] | None) -> object:

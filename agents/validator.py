@@ -39,7 +39,9 @@ def validate(
 def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
     refusals = (*candidate.refusals, Refusal(candidate.reply, reason))
     spent = len(refusals) >= max_replies
-    error = f"none of {max_replies} replies gave a new architecture of this space; the last: {reason}" if spent else None
+    error = (
+        f"none of {max_replies} replies gave a new architecture of this space; the last: {reason}" if spent else None
+    )
     return replace(candidate, reply="", refusals=refusals, error=error)
 
 
@@ -48,6 +50,10 @@ def _repeat(architecture: Architecture, space: SearchSpace, history: Sequence[Ca
     identity = space.identity(architecture)
     for earlier in history:
         if earlier.architecture is not None and space.identity(earlier.architecture) == identity:
-            same = "" if earlier.architecture == architecture else f" computes the same function as {list(earlier.architecture)}, which"
+            same = (
+                ""
+                if earlier.architecture == architecture
+                else f" computes the same function as {list(earlier.architecture)}, which"
+            )
             return f"{list(architecture)}{same} was tried in iteration {earlier.iteration}"
     return None

@@ -89,9 +89,7 @@ def summarise(
     print(f"rank correlation of the mean with test accuracy {ranked(mean, test.mean(axis=1)):.2f},", end=" ")
     print(f"with FLOPs {ranked(mean, flops):.2f}")
     shortest, middle, longest = np.quantile(seconds, [0, 0.5, 1])
-    print(
-        f"seconds a training (torch already loaded): {shortest:.1f} / {middle:.1f} / {longest:.1f} (min, median, max)"
-    )
+    print(f"seconds of a training, by the worker: {shortest:.1f} / {middle:.1f} / {longest:.1f} (min, median, max)")
 
 
 def ranked(a: npt.ArrayLike, b: npt.ArrayLike) -> float:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
+    Graph = CompiledStateGraph[SearchState, Context, SearchState, SearchState]
+
 Update = dict[str, Any]
 TRIES = 6
 
 
 def build_graph(
     checkpointer: "BaseCheckpointSaver[str] | None" = None, *, tries: int = TRIES, first_wait: float = 1.0
-) -> "CompiledStateGraph[SearchState, Context, SearchState, SearchState]":
+) -> "Graph":
     """Compile the graph; each invocation makes one iteration and ends with `candidate` None.
 
     A call to a language model that fails in passing (rate limit, server error, time-out) is tried `tries` times in
@@ -80,8 +82,14 @@ async def validator(state: SearchState, runtime: Runtime[Context]) -> Update:
     """Judge the reply; counting FLOPs may build the network, so it runs in a thread."""
     context, candidate = runtime.context, _in_flight(state)
     history = context.journal.history(candidate.trial, candidate.iteration)
-    rules = {"max_replies": context.max_replies, "when_done": context.when_done}
-    judged = await asyncio.to_thread(validate, candidate, context.space, history, **rules)
+    judged = await asyncio.to_thread(
+        validate,
+        candidate,
+        context.space,
+        history,
+        max_replies=context.max_replies,
+        when_done=context.when_done,
+    )
     return {"candidate": judged.to_json()}
 
 

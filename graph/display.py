@@ -20,7 +20,7 @@ class Display:
         self._iterations = iterations
         self._started = time.monotonic()
         self._steps: dict[int, Progress] = {}
-        self._best: dict[int, Progress] = {}
+        self._best: dict[int, Progress | None] = {}
         self._last: dict[int, Progress] = {}
         self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4) if live else None
 
@@ -42,10 +42,7 @@ class Display:
         self._steps[trial] = step
         if step.stage == "finished":
             self._last[trial] = step
-            best = self._best.get(trial)
-            if step.candidate.accuracy is not None:
-                if best is None or step.candidate.accuracy > (best.candidate.accuracy or 0.0):
-                    self._best[trial] = step
+            self._best[trial] = _better(self._best.get(trial), step)
         if self._live is None and step.stage in ("finished", "waiting"):
             self._console.print(self._line(step), soft_wrap=True, highlight=False)
 
@@ -89,3 +86,10 @@ def _outcome(step: Progress) -> str:
     if candidate.accuracy is None:
         return candidate.error or "failed"
     return f"{list(candidate.architecture or ())} {candidate.accuracy:.2f}%"
+
+
+def _better(best: Progress | None, step: Progress) -> Progress | None:
+    accuracy = step.candidate.accuracy
+    if accuracy is None or (best and accuracy <= (best.candidate.accuracy or 0.0)):
+        return best
+    return step

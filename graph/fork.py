@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from ..spaces.errors import GeniusError
 from .build import build_graph
@@ -11,6 +12,9 @@ from .journal import Journal
 from .run import CHECKPOINTS_FILE, locked, open_checkpoints
 from .settings import Settings
 from .state import SearchState
+
+if TYPE_CHECKING:
+    from .build import Graph
 
 
 async def states_after(source: Path, settings: Settings, at: int) -> dict[int, SearchState | None]:
@@ -28,17 +32,17 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
                 return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
 
 
-async def _state_after(graph, settings: Settings, trial: int, at: int) -> SearchState | None:  # type: ignore[no-untyped-def]
+async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) -> SearchState | None:
     if at == 0:
         return None
-    config = {"configurable": {"thread_id": settings.thread(trial)}}
+    config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
     made = 0
     async for snapshot in graph.aget_state_history(config):  # the latest first
-        state = snapshot.values
+        state: Any = snapshot.values
         if state and state["candidate"] is None:
             made = max(made, state["done"])
             if state["done"] == at or (state["done"] < at and state["stopped"]):
-                return state  # type: ignore[no-any-return]
+                return cast("SearchState", state)
     raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
 
 
@@ -51,7 +55,7 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
             if state is None:
                 continue
             await _copy_lines(source, journal, trial, state["done"])
-            config = {"configurable": {"thread_id": settings.thread(trial)}}
+            config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="reflector")
 
 

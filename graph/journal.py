@@ -1,6 +1,6 @@
 """The journal: what was paid for. Replies are logged before they are used, finished candidates when they are settled.
 
-Both files only grow, a line at a time, flushed and synced. A line that a crash cut short is dropped when they are opened.
+Both files only grow, a line at a time, flushed and synced. A line that a crash cut short is dropped at the next start.
 """
 
 import asyncio

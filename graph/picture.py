@@ -43,6 +43,8 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
 def _draw_panel(
     panel: "Axes", trials: Sequence[TrialResult], number: str, better: Callable[[float, float], float]
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     many = len(trials) > 1
     for trial in trials:
         iterations, values = _measured(trial, number)
@@ -54,7 +56,7 @@ def _draw_panel(
     if many:
         panel.step(*_mean_best(trials, number, better), where="post", color="C1", linewidth=2, label="mean of the best")
     panel.set_xlabel("iteration")
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.25)
     panel.legend(fontsize=8, frameon=False)
 

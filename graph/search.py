@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..agents.proposer import Proposer
 from ..agents.reflector import Order
@@ -130,14 +130,15 @@ async def fork(
     data: Path | str | None = None,
     progress: Show = _show_nothing,
 ) -> SearchResult:
-    """Go on from an earlier iteration of a run in a new run folder, perhaps with other settings; the old stays as it is.
+    """Go on from an earlier iteration of a run in a new run folder, perhaps with other settings.
 
-    `at` is the last iteration that is taken over, 0 for none. Raises: GeniusError, BrokenRun, RunFailed.
+    `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
+    Raises: GeniusError, BrokenRun, RunFailed.
     """
     source = Path(run)
     old = Settings.load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
-    asked = {"iterations": iterations, "seed": seed, "temperature": temperature}
+    asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "temperature": temperature}
     changes = {name: value for name, value in asked.items() if value is not None}
     settings = replace(old, **names, **changes, id=fresh_id(), forked_from=f"{source}, iteration {at}").check()
     if not 0 <= at < settings.iterations:

@@ -103,7 +103,9 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
     Raises: GeniusError.
     """
     if missing := set(settings.custom) - set(given.parts):
-        raise GeniusError(f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python")
+        raise GeniusError(
+            f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
+        )
     space = given.space or get_space(settings.space)
     evaluator = await _evaluators(settings, given, space, data)
     async with _open_proposers(settings, given, space, data) as proposers:

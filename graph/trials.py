@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.provider import ProviderError
-from ..agents.trace import TraceCollector
+from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
 from .build import build_graph
 from .journal import BrokenRun, Journal, drop_torn_lines
@@ -21,9 +21,7 @@ from .setup import Setup
 from .state import Context, Progress, SearchState, first_state
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
-
-    Graph = CompiledStateGraph[SearchState, Context, SearchState, SearchState]
+    from .build import Graph
 
 
 async def carry_on(
@@ -37,6 +35,7 @@ async def carry_on(
         settings.save(folder)
         drop_torn_lines(folder)
         journal = Journal.load(folder)
+        keep_secrets_out()
         async with open_checkpoints(folder) as saver, _saying_why(folder, settings):
             graph = build_graph(saver, tries=settings.tries)
             async with asyncio.TaskGroup() as trials:
@@ -66,11 +65,12 @@ def _context(
 async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int) -> None:
     state = await _latest(graph, context, settings, trial)
     tracer = TraceCollector() if settings.trace else None
-    start: Any = state
+    start: Any = dict(state)
     while state["done"] < settings.iterations and not state["stopped"]:
         config = invocation_config(settings, trial, state["done"] + 1, tracer)
         try:
-            state = await graph.ainvoke({**start, "candidate": None}, config, context=context, durability="exit")
+            start["candidate"] = None  # an iteration that was cut off begins anew, from what the journal knows of it
+            state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
         finally:
             await context.journal.trace(tracer.take() if tracer else [])
         start = {}

@@ -2,11 +2,10 @@
 
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
-from .cost import Cost, Part
 from .digits import DIGITS
-from .errors import GeniusError, RunFailed
+from .errors import GeniusError
 from .macro import NAS_BENCH_MACRO
-from .space import Architecture, BadArchitecture, Decision, SearchSpace
+from .space import SearchSpace
 
 SPACES = {
     space.name: space

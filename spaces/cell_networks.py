@@ -1,5 +1,7 @@
 """NAS-Bench-201's networks. Imports torch."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from .cells import EDGES, OPERATIONS
@@ -25,7 +27,7 @@ def relu_conv_bn(width: int, kernel: int) -> nn.Module:
 
 def operation(name: str, width: int) -> nn.Module:
     """Make the operation of an edge; all keep the shape."""
-    makers = {
+    makers: dict[str, Callable[[], nn.Module]] = {
         "none": Zero,
         "skip_connect": nn.Identity,
         "nor_conv_1x1": lambda: relu_conv_bn(width, 1),
@@ -58,14 +60,13 @@ class Reduction(nn.Module):
         super().__init__()
         first = nn.Conv2d(width_in, width, 3, stride=2, padding=1, bias=False)
         second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.body = nn.Sequential(
-            nn.ReLU(), first, nn.BatchNorm2d(width), nn.ReLU(), second, nn.BatchNorm2d(width)
-        )
+        self.body = nn.Sequential(nn.ReLU(), first, nn.BatchNorm2d(width), nn.ReLU(), second, nn.BatchNorm2d(width))
         self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(width_in, width, 1, bias=False))
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (n, width_in, height, width) to half the size and `width` channels."""
-        return self.shortcut(images) + self.body(images)
+        summed: Tensor = self.shortcut(images) + self.body(images)
+        return summed
 
 
 def cell_network(architecture: Architecture, classes: int) -> nn.Module:

@@ -65,9 +65,7 @@ def cell_function(architecture: Architecture) -> Hashable:
 def _edge_cost(size: int, option: int) -> Cost:
     if option not in _KERNELS:
         return Cost()
-    return total(
-        conv_bn(width, width, _KERNELS[option], size >> stage) * _CELLS for stage, width in enumerate(_WIDTHS)
-    )
+    return total(conv_bn(width, width, _KERNELS[option], size >> stage) * _CELLS for stage, width in enumerate(_WIDTHS))
 
 
 def _reduction_cost(width_in: int, width: int, size: int) -> Cost:

@@ -75,7 +75,11 @@ def _channels(widths: tuple[int, ...], decision: int, quarters: int) -> int:
 
 def _in_channels(widths: tuple[int, ...], decisions: tuple[int, ...], cost: Callable[..., Cost]) -> Part:
     """Make a part of a cost function of channel numbers."""
-    return Part(decisions, lambda *quarters: cost(*(_channels(widths, d, q) for d, q in zip(decisions, quarters))))
+
+    def of_quarters(*quarters: int) -> Cost:
+        return cost(*(_channels(widths, d, q) for d, q in zip(decisions, quarters, strict=True)))
+
+    return Part(decisions, of_quarters)
 
 
 def _resnet_block(size: int) -> Callable[..., Cost]:

@@ -4,6 +4,7 @@ FLOPs are the multiply-adds of convolutions and linear layers for one image, as 
 norm, activations and pooling are not counted; parameters are all weights, batch norm's scale and shift included.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,7 +111,10 @@ def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
     here are convolutions and matrix products alone, so that the number means what the published tables mean.
     """
     import torch
-    from fvcore.nn import FlopCountAnalysis
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)  # fvcore's own use of torch.jit, told on import
+        from fvcore.nn import FlopCountAnalysis
 
     was_training = module.training
     analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape))

@@ -1,7 +1,7 @@
 """The search spaces in words, for people."""
 
 from . import SPACES, get_space
-from .space import ENUMERABLE, SearchSpace
+from .space import ENUMERABLE, Decision, SearchSpace
 
 
 def list_spaces() -> str:
@@ -19,17 +19,20 @@ def describe(name: str) -> str:
     Raises: GeniusError for an unknown name.
     """
     space = get_space(name)
-    decisions = [f"{d.name}: " + ", ".join(f"{n} = {o}" for n, o in zip(d.numbers, d.options)) for d in space.decisions]
+    decisions = [f"{d.name}: {_options(d)}" for d in space.decisions]
     head = f"{space.name}: {len(space.decisions)} decisions, {space.size:,} architectures"
     return "\n".join([head, *_costs(space), "", space.description, "", "Decisions:", *decisions])
+
+
+def _options(decision: Decision) -> str:
+    return ", ".join(f"{n} = {option}" for n, option in zip(decision.numbers, decision.options, strict=True))
 
 
 def _costs(space: SearchSpace) -> list[str]:
     if space.size > ENUMERABLE:
         return []
-    (flops_low, params_low), (flops_high, params_high) = (
-        extreme(space.costs(list(space.architectures()))) for extreme in (lambda c: c.min(0), lambda c: c.max(0))
-    )
+    costs = space.costs(list(space.architectures()))
+    (flops_low, params_low), (flops_high, params_high) = costs.min(axis=0), costs.max(axis=0)
     return [
         f"{flops_low / 1e6:.1f} to {flops_high / 1e6:.1f} M FLOPs (multiply-adds of one image), "
         f"{params_low / 1e6:.3f} to {params_high / 1e6:.3f} M parameters"

@@ -5,7 +5,9 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 
-def conv_bn(width_in: int, width: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True) -> nn.Module:
+def conv_bn(
+    width_in: int, width: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True
+) -> nn.Module:
     """Make a convolution without bias that keeps the size at stride 1, its batch norm and, unless told not, a ReLU."""
     conv = nn.Conv2d(width_in, width, kernel, stride, kernel // 2, groups=groups, bias=False)
     layers = [conv, nn.BatchNorm2d(width)]
@@ -32,7 +34,8 @@ class Residual(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (n, channels, height, width) to the same shape."""
-        return self.after(images + self.body(images))
+        summed: Tensor = self.after(images + self.body(images))
+        return summed
 
 
 def classifier(features: nn.Module, width: int, classes: int) -> nn.Module:

@@ -99,7 +99,9 @@ class SearchSpace:
         Raises: GeniusError where there are more than `ENUMERABLE`.
         """
         if self.size > ENUMERABLE:
-            raise GeniusError(f"{self.name} has {self.size:.3g} architectures, more than the {ENUMERABLE:,} that can be listed")
+            raise GeniusError(
+                f"{self.name} has {self.size:.3g} architectures, more than the {ENUMERABLE:,} that can be listed"
+            )
         return product(*(decision.numbers for decision in self.decisions))
 
     def cost(self, architecture: Architecture) -> Cost:

@@ -1,1 +1,136 @@
 """What several tests share."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from pathlib import Path
+
+import pytest
+
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # read when LangGraph is imported
+os.environ["LANGSMITH_TRACING"] = "false"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the server treats one call: `status` and `body` after `delay` seconds, or half of it and no more."""
+
+    body: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    cut_off: bool = False
+
+
+def says(text: str, *, finish: str = "stop", tokens: tuple[int, int] = (100, 20), delay: float = 0.0) -> Answer:
+    """Answer as a chat model does; `tokens` are those of the prompt and of the reply."""
+    usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
+    message = {"role": "assistant", "content": text}
+    completion = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m-2025",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": usage,
+    }
+    return Answer(json.dumps(completion), delay=delay)
+
+
+def fails(status: int, message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer with an error in OpenAI's form."""
+    error = {"message": message, "type": "error", "param": None, "code": code}
+    return Answer(json.dumps({"error": error}), status, headers or {})
+
+
+class OpenAIServer:
+    """An OpenAI-compatible server on loopback: first it goes through `script`, then `answer` answers.
+
+    `calls` holds the body of every request in the order they came, `headers` their headers.
+    """
+
+    says = staticmethod(says)
+    fails = staticmethod(fails)
+    Answer = Answer
+
+    def __init__(self) -> None:
+        self.script: list[Answer] = []
+        self.answer: Callable[[dict[str, Any]], Answer] = lambda call: fails(400, "nothing is left to say")
+        self.calls: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
+
+    def take(self, call: dict[str, Any], headers: dict[str, str]) -> Answer:
+        """Note a request and choose its answer."""
+        with self._lock:
+            self.calls.append(call)
+            self.headers.append(headers)
+            return self.script.pop(0) if self.script else self.answer(call)
+
+    def close(self) -> None:
+        """Stop at once, whoever still waits."""
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = server.take(call, {name.lower(): value for name, value in self.headers.items()})
+                server.closing.wait(answer.delay)
+                try:
+                    self._send(answer)
+                except OSError:  # the client went away
+                    self.close_connection = True
+
+            def _send(self, answer: Answer) -> None:
+                content = answer.body.encode()
+                self.send_response(answer.status)
+                for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: len(content) // 2] if answer.cut_off else content)
+                self.close_connection = self.close_connection or answer.cut_off
+
+            def log_message(self, format: str, *args: object) -> None: ...
+
+        return Handler
+
+
+@pytest.fixture
+def openai_server() -> Iterator[OpenAIServer]:
+    """Give a server that speaks as OpenAI's does, without a script."""
+    server = OpenAIServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no test the keys and the choice of model of whoever runs it."""
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_API_KEY", "GENIUS_LLM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """Return the folder of the published tables."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / "tables"
+    if not folder.is_dir():
+        pytest.skip(f"the published tables are not in {folder}")
+    return folder

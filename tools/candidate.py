@@ -7,7 +7,6 @@ from typing import TypedDict
 from ..spaces.cost import Cost
 from ..spaces.space import Architecture
 
-
 NOTHING_LEFT = "-"
 """The reply of a proposer that has nothing better to offer."""
 

@@ -12,7 +12,7 @@ import httpx
 from filelock import AsyncFileLock
 
 from ..spaces.errors import GeniusError
-from .tables import SOURCES, Source, check_sha256, table_path
+from .tables import SOURCES, BadTable, Source, check_sha256, table_path
 
 _CHUNK = 1 << 16
 
@@ -43,7 +43,9 @@ def sources_named(name: str) -> list[Source]:
     return found
 
 
-async def fetch(source: Source, data: Path, progress: Callable[[int, int | None], None] = lambda done, size: None) -> Path:
+async def fetch(
+    source: Source, data: Path, progress: Callable[[int, int | None], None] = lambda done, size: None
+) -> Path:
     """Download a table unless it is there already; return its path.
 
     `progress` is called with the bytes that are here and, where the server says so, with how many there will be.
@@ -68,7 +70,7 @@ async def _accept(source: Source, part: Path, path: Path) -> None:
     found = await asyncio.to_thread(_sha256, part)
     if found != source.sha256:
         await aiofiles.os.remove(part)  # going on from wrong bytes can never end well
-    check_sha256(path, found, source)
+        raise BadTable(f"{source.url} did not give the published file: SHA-256 {found}, expected {source.sha256}")
     await aiofiles.os.replace(part, path)
 
 
@@ -92,9 +94,7 @@ async def _download(source: Source, part: Path, progress: Callable[[int, int | N
         ) from error
 
 
-async def _write(
-    response: httpx.Response, part: Path, here: int, progress: Callable[[int, int | None], None]
-) -> None:
+async def _write(response: httpx.Response, part: Path, here: int, progress: Callable[[int, int | None], None]) -> None:
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     done = here if resumed else 0
     length = response.headers.get("Content-Length")

@@ -5,10 +5,12 @@ from .reply import UnreadableReply, read_reply
 
 
 def read_architecture(text: str, space: SearchSpace) -> Architecture:
-    """Read a list of numbers, or the name that the published table of the space gives an architecture.
+    """Read a list of numbers, a string of digits, or the name that a published table gives an architecture.
 
     Raises: BadArchitecture.
     """
+    if text.isascii() and text.isdigit():
+        return space.check(tuple(map(int, text)))
     if space.size <= ENUMERABLE:
         for architecture in space.architectures():
             if space.key(architecture) == text:

@@ -18,11 +18,10 @@ _PAIR = re.compile(r"([^\W\d_]+)[\s_#]*([0-9]{1,4})(?![0-9])")  # "Stage 3", "st
 _ARROW = re.compile(r"→|[-=]>")
 _GLUE = " \t\n,;+()[]-•"
 _NUMBERING = re.compile(r"\W*([0-9]{1,4})[.)]\s*")
-_LINE_END = re.compile(r"[^\S\n]*+[\"'|.;,)}]*+[^\S\n]*+(?:\n|\Z)")
-_PAST = frozenset("original originally previous previously old earlier former was before initial unlike than".split())
-_QUANTITIES = frozenset(
-    "accuracy accuracies flops macs params parameters latency latencies seed cost costs channels widths range".split()
-)
+_LINE_END = re.compile(r"[^\S\n]*+[\"'|.;,]*+[^\S\n]*+(?:\n|\Z)")
+_PAST = re.compile(r"\b(?:original(?:ly)?|previous(?:ly)?|former(?:ly)?|old|earlier|before|was|unlike|than)\b")
+_NEW = re.compile(r"\b(?:revis|new|improv|updat|adjust|modif|chang|compar|final|better)")
+_QUANTITY = re.compile(r"(?:accurac(?:y|ies)|flops|macs|params|parameters|latency|seed|range)\b\W*\Z")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Statement:
     - `tokens`: option numbers and names as written. Empty where one label has two different lists on one line.
     - `start`, `end`: where in the text, with the label.
     - `series`, `place`: ("stage", 3) for a list under the label "Stage 3". A list without such a label has no series.
-    - `past`: the label says that this is what was before: "original", "previous best".
+    - `background`: the label says that this was before ("original", "previous best"), or these are other numbers of
+      the options ("256" of "256 channels"). It does not replace an answer.
     """
 
     tokens: tuple[str, ...]
@@ -40,27 +40,21 @@ class Statement:
     end: int
     series: str | None = None
     place: int = 0
-    past: bool = False
+    background: bool = False
 
 
 @dataclass
 class _List:
     """A list, a line of numbers or a digit string, with the words before it on its line and the heading above."""
 
-    tokens: tuple[str, ...]
+    tokens: list[str]
     start: int
     end: int
     enclosed: bool  # in brackets or quotes
+    background: bool
     before: str = ""
     heading: str = ""
     same_line: bool = False
-
-
-def tidy(text: str) -> str:
-    """Take the marks of Markdown and the comments of code away, and write one kind of quotes."""
-    text = re.sub(r"```[a-zA-Z]*", "\n", text.replace("\r\n", "\n").replace("*", ""))
-    text = text.replace("`", '"').replace("“", '"').replace("”", '"')
-    return re.sub(r"""(?<=[\d,\[\]"'])[^\S\n]*+(?:#|//)[^\n]*+""", "", text)
 
 
 def plain(name: str) -> str:
@@ -76,29 +70,26 @@ def is_integer(token: str) -> bool:
 def lists(text: str, space: SearchSpace) -> Iterator[Statement]:
     """Find the lists, lines of numbers and digit strings that may be architectures or parts of one, in order.
 
-    The text is one that `tidy` has been through. A list in running prose counts only where it has the whole length.
+    A list in running prose counts only where it has the whole length.
     """
     before: Statement | None = None
     for found in _joined(text, _in_context(text, _found(text, space)), len(space.decisions)):
-        statement = _second(found, before) if found.same_line and before else None
-        statement = statement or _labelled(found, len(space.decisions))
-        if statement:
-            yield statement
-        before = statement
+        second = _second(found, before) if found.same_line and before else None
+        before = second or _labelled(found, len(space.decisions))
+        if before:
+            yield before
 
 
 # --- lists, lines of numbers, digit strings
 
 
 def _found(text: str, space: SearchSpace) -> Iterator[_List]:
-    known, expected = _known_words(space), len(space.decisions)
+    known, described, expected = _known_words(space), _described(space), len(space.decisions)
     for match in _pattern(space).finditer(text):
         kind = match.lastgroup or ""
-        enclosed = kind == "items" or _is_quoted(match)
-        if enclosed or _ends_line(match):
-            tokens = _tokens(kind, match[kind])
-            if _may_be_options(tokens, known, expected):
-                yield _List(tokens, match.start(), match.end(), enclosed)
+        tokens, enclosed = _tokens(kind, match[kind]), kind == "items" or _is_quoted(match)
+        if (enclosed or _ends_line(match)) and _may_be_options(tokens, known, expected):
+            yield _List(tokens, match.start(), match.end(), enclosed, not described.isdisjoint(tokens))
 
 
 def _pattern(space: SearchSpace) -> re.Pattern[str]:
@@ -116,18 +107,17 @@ def _is_quoted(match: re.Match[str]) -> bool:
 def _ends_line(match: re.Match[str]) -> bool:
     """Tell whether numbers end their line; digits that stand for an architecture may also stand after a colon."""
     before = match.string[max(0, match.start() - 3) : match.start()].rstrip()
-    return (match.lastgroup == "digits" and before[-1:] in (":", "=")) or bool(_LINE_END.match(match.string, match.end()))
+    stands_for_all = match.lastgroup == "digits" and before.endswith((":", "="))
+    return stands_for_all or _LINE_END.match(match.string, match.end()) is not None
 
 
-def _tokens(kind: str, found: str) -> tuple[str, ...]:
-    if kind == "digits":
-        return tuple(found)
-    if kind == "line":
-        return tuple(re.findall(r"-?[0-9]+", found))
+def _tokens(kind: str, found: str) -> list[str]:
+    if kind != "items":
+        return re.findall(r"[0-9]" if kind == "digits" else r"-?[0-9]+", found)
     if "," not in found:
-        return tuple(item.strip("\"'") for item in found.split())
+        return [item.strip("\"'") for item in found.split()]
     rows = (row.strip().removesuffix(",") for row in found.split("\n"))
-    return tuple(item.strip(" \t\"'") for row in rows if row for item in row.split(","))
+    return [item.strip(" \t\"'") for row in rows if row for item in row.split(",")]
 
 
 def _known_words(space: SearchSpace) -> frozenset[str]:
@@ -135,14 +125,20 @@ def _known_words(space: SearchSpace) -> frozenset[str]:
     return frozenset(chain(numbers, (plain(option) for decision in space.decisions for option in decision.options)))
 
 
-def _may_be_options(tokens: tuple[str, ...], known: frozenset[str], expected: int) -> bool:
+def _described(space: SearchSpace) -> frozenset[str]:
+    """Return the numbers that the names of the options begin with, as "256" in "256 channels"."""
+    first = (re.match(r"[0-9]+(?= )", option) for decision in space.decisions for option in decision.options)
+    return frozenset(match[0] for match in first if match) - _known_words(space)
+
+
+def _may_be_options(tokens: list[str], known: frozenset[str], expected: int) -> bool:
     """Tell a list of options, right or wrong, from accuracies, FLOPs, ranges and words in brackets."""
     unknown = [token for token in tokens if token not in known and plain(token) not in known]
     if any(re.match(r"[-+.]?[0-9]", token) and not is_integer(token) for token in unknown):
         return False
     if len(tokens) == expected and all(map(is_integer, unknown)):
         return True
-    return 0 < len(tokens) >= 2 * len(unknown)
+    return len(tokens) > 2 * len(unknown)
 
 
 # --- what stands before a list and above it
@@ -170,42 +166,36 @@ def _heading(above: str, inherited: str) -> str:
 
 def _joined(text: str, found: Iterable[_List], expected: int) -> Iterator[_List]:
     """Join lists with nothing between them but commas, spaces and brackets: a nested list, or one list a line."""
-    run: list[_List] = []
+    last, was_part = None, False
     for one in found:
-        joins = run and one.enclosed and run[-1].enclosed and expected not in (len(one.tokens), len(run[-1].tokens))
-        if run and not (joins and not text[run[-1].end : one.start].strip(_GLUE)):
-            yield _run(run)
-            run = []
-        run.append(one)
-    if run:
-        yield _run(run)
-
-
-def _run(run: list[_List]) -> _List:
-    first = run[0]
-    if len(run) > 1:
-        first.tokens, first.end = tuple(chain.from_iterable(one.tokens for one in run)), run[-1].end
-    return first
+        is_part = one.enclosed and len(one.tokens) != expected
+        if last and was_part and is_part and not text[last.end : one.start].strip(_GLUE):
+            last.tokens += one.tokens
+            last.end = one.end
+            continue
+        if last:
+            yield last
+        last, was_part = one, is_part
+    if last:
+        yield last
 
 
 def _labelled(found: _List, expected: int) -> Statement | None:
     """Make a statement of a list: of the whole, or of the part that its label names."""
-    whole = len(found.tokens) == expected
     stated = _is_label(found.before)
-    unclosed = found.before.rstrip()[-1:] in ("[", "(", "{")
-    if not found.enclosed and (unclosed or not stated):
+    if not found.enclosed and (not stated or found.before.rstrip().endswith(("[", "(", "{"))):
         return None
     if _names_a_quantity(found.before if found.before.strip(_GLUE) else found.heading):
         return None
     start = found.start - len(found.before) if stated else found.start
-    series, place = (None, 0) if whole or not stated else _series(found)
-    past = _is_past(found.before) or (stated and _is_past(found.heading))
-    return Statement(found.tokens, start, found.end, series, place, past)
+    series, place = (None, 0) if len(found.tokens) == expected or not stated else _series(found)
+    background = found.background or _is_past(found.before) or (stated and _is_past(found.heading))
+    return Statement(tuple(found.tokens), start, found.end, series, place, background)
 
 
 def _is_label(before: str) -> bool:
     """Tell the label of a list ("Stage 3 (layers 2 to 7):", a bullet, nothing) from running prose."""
-    words = re.sub(r"\([^()]*\)", "", before[-200:]).rstrip(" \t\"'[(")
+    words = _without_brackets(before).rstrip(" \t\"'[(")
     if not words.strip(_GLUE + '"|>') or words[-1] in ":=|→>-–—" or _NUMBERING.fullmatch(words):
         return True
     return len(words.split()) <= 3 and _PAIR.search(words) is not None
@@ -224,28 +214,32 @@ def _series(found: _List) -> tuple[str | None, int]:
 def _second(found: _List, first: Statement) -> Statement | None:
     """Read a list that follows one with a label on the same line: "Stage 3: [1, 0] → [1, 1]".
 
-    Without an arrow or a label of its own it is not clear which of the two is meant.
+    Without an arrow or a label of its own it is not clear which of the two is meant. A far shorter list is a remark.
     """
-    if first.series is None or _PAIR.search(found.before) or found.tokens == first.tokens:
+    similar = tuple(found.tokens) != first.tokens and 2 * len(found.tokens) > len(first.tokens)
+    if first.series is None or not similar or _PAIR.search(found.before):
         return None
     own = _ARROW.search(found.before) or re.search(r"^\W*\w[^(]*[:=]\s*$", found.before[:200])
-    tokens = found.tokens if own else ()
+    tokens = tuple(found.tokens) if own else ()
     return Statement(tokens, found.start, found.end, first.series, first.place, _is_past(found.before))
 
 
 def _is_past(label: str) -> bool:
     """Tell a label that says in a word or three that this was before: "previous best:", "Stage 3 (original):"."""
-    for text in (label[-200:], re.sub(r"\([^()]*\)", "", label[-200:])):
-        words = re.findall(r"[^\W\d_]+", re.split(r"[(),.:;=]", text.rstrip(" \t\"'.:;=)"))[-1].lower())
-        if len(words) <= 3 and not _PAST.isdisjoint(words):
+    for text in (label[-200:], _without_brackets(label)) if label.strip() else ():
+        words = re.split(r"[(),.:;=]", text.rstrip(" \t\"'.:;=)"))[-1].lower()
+        if len(re.findall(r"[^\W\d_]+", words)) <= 3 and _PAST.search(words) and not _NEW.search(words):
             return True
     return False
 
 
 def _names_a_quantity(label: str) -> bool:
     """Tell whether numbers stand under the name of something measured: "Total FLOPs:", "accuracy of each:"."""
-    name = re.split(r"\b(?:per|of|for)\b", re.sub(r"\([^()]*\)", "", label[-200:].lower()))[0]
-    return not _QUANTITIES.isdisjoint(re.findall(r"[^\W\d_]+", name)[-1:])
+    return _QUANTITY.search(re.split(r"\b(?:per|of|for)\b", _without_brackets(label).lower())[0]) is not None
+
+
+def _without_brackets(label: str) -> str:
+    return re.sub(r"\([^()]*\)", "", label[-200:])
 
 
 # --- values under the names of the decisions
@@ -253,33 +247,37 @@ def _names_a_quantity(label: str) -> bool:
 
 def named(text: str, space: SearchSpace) -> Iterator[Statement]:
     """Find the values that stand under the name of a decision: `layer 1: 2`, `"c0": 4`, `| layer 1 | 2 |`."""
-    places = {plain(decision.name): place for place, decision in enumerate(space.decisions)}
-    for match in _named_pattern(space).finditer(text):
+    places = {plain(name): place for name, place in _names(space).items()}
+    for match in _named_pattern(_names(space)).finditer(text):
         place = places[plain(match["name"])]
         cells = [match["value"]]
         if match["sign"] == "|":
             row = text[match.start("value") : match.end() + 200].split("\n")[0].split("|")
             cells = list(takewhile(lambda cell: plain(cell) not in places, row))
-        elif re.compile(r",[^\S\n]*+-?[0-9]++(?!\w)").match(text, match.end()):
+        elif re.compile(r"[^\S\n]*+,[^\S\n]*+-?[0-9]++(?!\w|→|->)").match(text, match.end()):
             continue  # "layer 1: 0, 1 or 2" lists what there is
         values = {value for cell in cells if (value := _value(cell, space.decisions[place]))}
         if len(values) == 1:
             yield Statement((values.pop(),), match.start("name"), match.end(), DECISIONS, place)
 
 
-def _named_pattern(space: SearchSpace) -> re.Pattern[str]:
-    names = sorted((decision.name for decision in space.decisions), key=len, reverse=True)
-    name = "|".join(r"[\s_]*".join(map(_piece, re.findall(r"[^\W\d_]+|[0-9]+|[^\w\s]", name))) for name in names)
+def _names(space: SearchSpace) -> dict[str, int]:
+    """Map the decisions' names, also without their first word where more than a number is left ("edge 0→1", "0→1")."""
+    names = {decision.name: place for place, decision in enumerate(space.decisions)}
+    short = {name.partition(" ")[2]: place for name, place in names.items()}
+    is_usable = len(short) == len(names) and not any(name.isdigit() for name in short)
+    return names | short if is_usable and "" not in short else names
+
+
+def _named_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    pieces = (re.findall(r"[^\W\d_]+|[0-9]+|[^\w\s]", name) for name in sorted(names, key=len, reverse=True))
+    name = "|".join(r"[ \t_]*".join(map(re.escape, piece)).replace("→", "(?:→|->)") for piece in pieces)
     return re.compile(
-        r"(?:\A|[\n,;{|.])[^\S\n]*+[-•>#\"'| \t]*+(?:[0-9]++[.)][^\S\n]++)?+"  # a line's beginning, or after a value
+        r"(?:\A|[\n,;{.])[^\S\n]*+[-•>#\"'| \t]*+(?:[0-9]++[.)][^\S\n]++)?+"  # a line's beginning, or after a value
         rf"(?P<name>{name})(?![\w→])[\"' \t]*+(?:\([^()\n]{{0,80}}+\)[\"' \t]*+)?+"
         r"(?P<sign>[:=|]|is\b)[^\S\n]*+(?P<value>[^\n,;|(){}\[\]]{1,60}+)",
         re.IGNORECASE,
     )
-
-
-def _piece(piece: str) -> str:
-    return "(?:→|->)" if piece == "→" else re.escape(piece)
 
 
 def _value(written: str, decision: Decision) -> str | None:
@@ -295,4 +293,6 @@ def _value(written: str, decision: Decision) -> str | None:
 
 def option_number(name: str, decision: Decision) -> int | None:
     """Return the number of the option of this name; case, spaces and underscores do not count."""
-    return {plain(option): number for number, option in zip(decision.numbers, decision.options)}.get(plain(name))
+    spelled = plain(name)
+    numbered = zip(decision.numbers, decision.options, strict=True)
+    return next((number for number, option in numbered if plain(option) == spelled), None)

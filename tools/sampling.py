@@ -12,7 +12,7 @@ _BATCH = 1_000  # repetitions drawn at once, to bound the memory
 def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> dict[str, dict[str, float]]:
     """Draw `samples` different architectures uniformly, take the best by what a search sees, and repeat.
 
-    Returns mean, standard deviation and median of that best one's numbers. Raises: GeniusError for numbers out of range.
+    Returns mean, standard deviation and median of the best ones' numbers. Raises: GeniusError.
     """
     if not 1 <= samples <= len(table):
         raise GeniusError(f"samples must lie between 1 and {len(table):,}, got {samples}")
@@ -33,8 +33,9 @@ def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> 
 def _best_of(table: Table, samples: int, repetitions: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return the place in the table of the best of each repetition's samples."""
     drawn = np.stack([rng.choice(len(table), samples, replace=False) for _ in range(repetitions)])
-    return drawn[np.arange(repetitions), table.accuracy[drawn].argmax(axis=1)]
+    best: npt.NDArray[np.int64] = drawn[np.arange(repetitions), table.accuracy[drawn].argmax(axis=1)]
+    return best
 
 
-def _spread(values: npt.NDArray[np.generic]) -> dict[str, float]:
+def _spread(values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> dict[str, float]:
     return {"mean": float(values.mean()), "std": float(values.std()), "median": float(np.median(values))}

@@ -95,9 +95,9 @@ class BadTable(GeniusError):
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The accuracy of every architecture of a space: `accuracy` is what a search may see, `test_accuracy` is for reports.
+    """The accuracy of every architecture of a space.
 
-    Both arrays follow the order of `architectures`.
+    `accuracy` is what a search may see, `test_accuracy` is for reports; both follow the order of `architectures`.
     """
 
     architectures: Sequence[Architecture]
@@ -154,7 +154,8 @@ def load_table(space: SearchSpace, data: Path) -> Table:
 
     Raises: BadTable where it is missing, truncated or changed.
     """
-    source = SOURCES[space.name]
+    if (source := SOURCES.get(space.name)) is None:
+        raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(SOURCES)}")
     path = table_path(source, data)
     if not path.is_file():
         raise BadTable(f"the table {source.file} is not in {data}: get it with `genius fetch {space.name}`")

@@ -1,0 +1,163 @@
+"""Prompts and verdicts: what the model is told, and what it never sees."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from genius import Candidate, Measurement, get_space
+from genius.agents.memory import BEST_KEPT, LATEST_KEPT, empty_memory, remember
+from genius.agents.provider import ProviderError, provider_error, redact
+from genius.agents.reflector import conversation, write_prompt
+from genius.agents.trainer import train
+from genius.agents.validator import SAYS_NOTHING_LEFT, validate
+from genius.spaces import SPACES
+from genius.tools.candidate import Refusal, best
+
+SPACE = get_space("nas-bench-macro")
+RULES = {"max_replies": 3, "when_done": "stop"}
+
+
+def finished(iteration, accuracy, **fields):
+    architecture = tuple(int(d) for d in f"{iteration:08b}")
+    measurement = Measurement(accuracy, test_accuracy=12.3456, rank=777, test_rank=888)
+    known = {"architecture": architecture, "cost": SPACE.cost(architecture), "measurement": measurement}
+    return Candidate(1, iteration, **(known | fields))
+
+
+def text(memory, order="best"):
+    return write_prompt(SPACE, memory, order)[-1]["content"]
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_first_prompt_describes_the_space_and_the_answer(space):
+    system, user = write_prompt(space, empty_memory(), "best")
+    assert system["role"] == "system"
+    assert space.description in user["content"]
+    assert "Architecture: [<" in user["content"]
+    assert "answer with -" not in user["content"]
+
+
+def test_later_prompts_list_experiments_best_first_or_in_order():
+    memory = empty_memory()
+    for iteration, accuracy in ((1, 90.0), (2, 92.5), (3, 91.0)):
+        memory = remember(memory, finished(iteration, accuracy))
+    found = [line.split(":")[0] for line in text(memory).splitlines() if line.startswith("- iteration")]
+    assert found == ["- iteration 2", "- iteration 3", "- iteration 1"]
+    found = [line.split(":")[0] for line in text(memory, "time").splitlines() if line.startswith("- iteration")]
+    assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
+    assert "accuracy 92.50%" in text(memory)
+    assert "answer with - alone" in text(memory)
+
+
+def test_no_prompt_tells_test_accuracy_or_rank():
+    memory = remember(empty_memory(), finished(1, 90.0))
+    assert not any(secret in text(memory) for secret in ("12.34", "777", "888"))
+
+
+def test_failures_and_refusals_are_told_with_their_reasons():
+    refused = (Refusal("[9]", "expected 8 numbers, got 1: [9]"),)
+    memory = remember(empty_memory(), finished(1, None, error="out of memory", refusals=refused))
+    memory = remember(memory, Candidate(1, 2, error="none of 3 replies gave a new architecture", refusals=refused))
+    assert "failed: out of memory" in text(memory)
+    assert "- iteration 2: no architecture (none of 3 replies" in text(memory)
+    assert "- expected 8 numbers, got 1: [9]" in text(memory)
+
+
+def test_memory_and_prompt_stay_bounded():
+    memory, sizes = empty_memory(), []
+    for iteration in range(1, 201):
+        memory = remember(memory, finished(iteration, 50 + iteration % 37 + iteration / 1000))
+        sizes.append(len(text(memory)))
+    assert len(memory["best"]) == BEST_KEPT
+    assert len(memory["latest"]) == LATEST_KEPT
+    assert max(sizes[100:]) < 1.1 * max(sizes[30:60])
+    assert "earlier ones that were not among the best" in text(memory)
+    assert memory["best"][0]["accuracy"] == max(50 + i % 37 + i / 1000 for i in range(1, 201))
+
+
+def test_refused_replies_are_part_of_the_conversation():
+    prompt = write_prompt(SPACE, empty_memory(), "best")
+    messages = conversation(prompt, Candidate(1, 1, refusals=(Refusal("blue", "no architecture found"),)))
+    assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
+    assert messages[2]["content"] == "blue"
+    assert "no architecture found" in messages[3]["content"]
+
+
+def test_a_valid_reply_gets_architecture_cost_and_reason():
+    judged = validate(Candidate(1, 1, reply="Wide late. [0,1,2,0,1,2,0,1]"), SPACE, [], **RULES)
+    assert judged.architecture == (0, 1, 2, 0, 1, 2, 0, 1)
+    assert judged.cost == SPACE.cost(judged.architecture)
+    assert "Wide late" in judged.rationale
+
+
+@pytest.mark.parametrize(
+    ("reply", "rule"),
+    [
+        ("[0, 0, 0]", r"expected 8 numbers, got 3: \[0, 0, 0\]"),
+        ("[0,1,2,0,1,2,0,5]", "layer 8 takes a number from 0 to 2, got 5"),
+        ("I do not know.", "no architecture"),
+        ("[0,0,0,0,0,0,0,1]", r"\[0, 0, 0, 0, 0, 0, 0, 1\] was tried in iteration 1"),
+    ],
+)
+def test_refusals_state_the_rule_and_end_the_iteration_in_the_end(reply, rule):
+    candidate = Candidate(1, 2)
+    for number in range(1, 4):
+        candidate = validate(replace(candidate, reply=reply), SPACE, [finished(1, 90.0)], **RULES)
+        assert len(candidate.refusals) == number
+        assert candidate.architecture is None
+        assert candidate.reply == ""
+    assert candidate.refusals[0].reply == reply
+    assert re.search(rule, candidate.refusals[0].reason)
+    assert "none of 3 replies gave a new architecture" in candidate.error
+
+
+def test_a_functional_repeat_is_refused_by_name():
+    space = get_space("nas-bench-201")
+    earlier = Candidate(1, 4, architecture=(1, 0, 0, 3, 0, 0))
+    judged = validate(Candidate(1, 5, reply="[1, 0, 0, 0, 3, 0]"), space, [earlier], **RULES)
+    assert "computes the same function as [1, 0, 0, 3, 0, 0], which was tried in iteration 4" in judged.refusals[0].reason
+
+
+def test_nothing_left_stops_or_is_asked_again():
+    assert validate(Candidate(1, 3, reply="-"), SPACE, [], **RULES).error == SAYS_NOTHING_LEFT
+    again = validate(Candidate(1, 3, reply="-"), SPACE, [], max_replies=3, when_done="ask")
+    assert again.error is None
+    assert "the search goes on" in again.refusals[0].reason
+
+
+async def test_the_trainer_records_failures_and_refuses_other_types():
+    candidate = Candidate(1, 1, architecture=(0,) * 8)
+
+    async def measured(value):
+        async def evaluate(architecture):
+            return value
+
+        return await train(candidate, evaluate)
+
+    assert (await measured(Measurement(91.5))).accuracy == 91.5
+    failed = await measured(Measurement(error="loss became NaN"))
+    assert (failed.error, failed.accuracy) == ("loss became NaN", None)
+    assert "nan as accuracy" in (await measured(Measurement(float("nan")))).error
+    assert best([failed, await measured(Measurement(float("nan")))]) is None
+    with pytest.raises(TypeError, match="returns a genius.Measurement, got float"):
+        await measured(91.5)
+
+
+def test_provider_errors_are_told_apart():
+    class Status(Exception):
+        def __init__(self, status, code=None):
+            super().__init__(f"Error code: {status}")
+            self.status_code, self.code = status, code
+
+    assert all(provider_error(Status(s)).transient for s in (408, 429, 500, 503, 529))
+    assert not any(provider_error(Status(s)).transient for s in (400, 401, 404))
+    assert not provider_error(Status(429, "insufficient_quota")).transient
+    assert provider_error(ConnectionRefusedError("refused")).transient
+    assert provider_error(KeyError("ours")) is None
+    assert isinstance(provider_error(TimeoutError()), ProviderError)
+
+
+def test_secrets_are_replaced_by_their_names():
+    environment = {"OPENAI_API_KEY": "sk-secret-1234", "HF_TOKEN": "hf_abcdefgh", "HOME": "/home/me", "MONKEY": "monkeys"}
+    said = redact("bad key sk-secret-1234, hf_abcdefgh in /home/me with monkeys", environment)
+    assert said == "bad key <OPENAI_API_KEY>, <HF_TOKEN> in /home/me with monkeys"

@@ -1,0 +1,55 @@
+"""Costs: equal to the published tables for every architecture, and to fvcore on built networks."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from genius.spaces import SPACES
+from genius.spaces.cost import Cost, count
+from genius.spaces.space import Decision, SearchSpace
+from genius.tools.tables import SOURCES
+
+TABLES_WITH_COSTS = ("nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet")
+
+
+@pytest.mark.parametrize("name", TABLES_WITH_COSTS)
+def test_every_architecture_costs_what_the_published_table_says(name, tables):
+    space = SPACES[name]
+    rows = json.loads((tables / SOURCES[name].file).read_text())
+    architectures = list(space.architectures())
+    published = [[rows[space.key(a)]["flops"], rows[space.key(a)]["params"]] for a in architectures]
+    assert len(rows) == len(architectures)
+    np.testing.assert_array_equal(space.costs(architectures), published)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_fvcore_confirms_the_cost_on_built_networks(space):
+    rng = np.random.default_rng(0)
+    smallest = tuple(decision.numbers[0] for decision in space.decisions)
+    largest = tuple(decision.numbers[-1] for decision in space.decisions)
+    for architecture in (smallest, largest, *(space.sample(rng) for _ in range(4))):
+        assert count(space.build(architecture), space.input_shape) == space.cost(architecture), architecture
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_the_costs_of_a_whole_space_take_seconds_at_most(space):
+    started = time.perf_counter()
+    costs = space.costs(list(space.architectures()))
+    assert time.perf_counter() - started < 10
+    assert costs.shape == (space.size, 2)
+    assert (costs[:, 0] > 0).all()
+
+
+def test_a_space_without_parts_is_counted_on_its_network():
+    def build(architecture):
+        from torch import nn
+
+        width = 4 * (architecture[0] + 1)
+        return nn.Sequential(nn.Conv2d(1, width, 3, bias=False), nn.BatchNorm2d(width), nn.Flatten(), nn.LazyLinear(10))
+
+    space = SearchSpace("own", (Decision("width", ("4", "8")),), "", build, (1, 8, 8))
+    # 8 filters of 3×3 at 6×6, a linear layer of 288 → 10; batch norm counts as parameters only.
+    expected = Cost(8 * 9 * 36 + 288 * 10, 8 * 9 + 16 + 288 * 10 + 10)
+    assert space.cost((1,)) == expected
+    np.testing.assert_array_equal(space.costs([(1,)]), [[expected.flops, expected.params]])

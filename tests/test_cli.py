@@ -1,0 +1,183 @@
+"""The command line as a user types it, in processes of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from genius.spaces import get_space
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GENIUS_LLM", "GENIUS_DATA")
+
+
+@pytest.fixture
+def genius(tmp_path):
+    """Return a function that runs the command in an empty folder."""
+
+    def run(*arguments, input=None, **environment):
+        clean = {name: value for name, value in os.environ.items() if name not in KEYS}
+        command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=tmp_path, env=clean | environment, input=input, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_a_search_prints_a_table_a_picture_and_the_run(genius, tables, tmp_path):
+    done = genius("search", "nas-bench-macro", "--proposer", "local-search", "--run", "r", "--data", tables)
+    assert done.returncode == 0, done.stderr
+    assert "best: [" in done.stdout
+    assert "holds test accuracy only" in done.stdout
+    assert "run:     r" in done.stdout
+    assert (tmp_path / "r" / "search.png").read_bytes().startswith(b"\x89PNG")
+    assert "trial 1, iteration 10/10: [" in done.stderr
+    names = {path.name for path in (tmp_path / "r").iterdir()}
+    assert {"search.json", "candidates.jsonl", "calls.jsonl", "checkpoints.sqlite", "trace.jsonl"} <= names
+    again = genius("search", "nas-bench-macro", "--proposer", "random", "--run", "r", "--data", tables)
+    assert again.returncode == 2
+    assert "r exists and is not empty; go on with it: genius resume r" in again.stderr
+
+
+def test_json_is_alone_on_standard_output(genius, tables):
+    arguments = ("nas-bench-201", "--proposer", "random", "--iterations", 4, "--run", "r", "--json", "--data", tables)
+    done = genius("search", *arguments)
+    found = json.loads(done.stdout)
+    expected = {"run", "space", "proposer", "llm", "trial", "iterations", "best", "usage", "seconds"}
+    assert set(found) == expected
+    assert [i["iteration"] for i in found["iterations"]] == [1, 2, 3, 4]
+    fields = {"iteration", "architecture", "accuracy", "rank", "flops", "params", "refusals", "error"}
+    assert all(set(i) == fields for i in found["iterations"])
+    assert set(found["best"]) == {"architecture", "accuracy", "test_accuracy", "rank", "test_rank", "iteration"}
+    assert found["best"]["accuracy"] == max(i["accuracy"] for i in found["iterations"])
+    assert found["best"]["test_accuracy"] != found["best"]["accuracy"]
+    assert found["usage"] == {"llm_calls": 0, "input_tokens": 0, "output_tokens": 0}
+    assert json.loads(genius("show", "r", "--json").stdout) == found
+
+
+def test_several_trials_have_a_summary(genius, tables):
+    arguments = ("--proposer", "random", "--trials", 3, "--iterations", 5, "--run", "r", "--json", "--data", tables)
+    found = json.loads(genius("search", "channel-bench-resnet", *arguments).stdout)
+    assert [trial["trial"] for trial in found["trials"]] == [1, 2, 3]
+    ranks = [trial["best"]["rank"] for trial in found["trials"]]
+    assert found["summary"]["rank"]["mean"] == pytest.approx(sum(ranks) / 3)
+    assert "best of each of 3 trials, mean ± std" in genius("show", "r").stdout
+
+
+def test_forks_and_longer_runs(genius, tables):
+    start = ("nas-bench-macro", "--proposer", "random", "--iterations", 5, "--run", "a", "--data", tables)
+    first = json.loads(genius("search", *start, "--json").stdout)
+    longer = json.loads(genius("resume", "a", "--iterations", 7, "--data", tables, "--json").stdout)
+    assert longer["iterations"][:5] == first["iterations"]
+    assert len(longer["iterations"]) == 7
+    fork = genius("fork", "a", "--at", 3, "--seed", 9, "--run", "b", "--data", tables, "--json")
+    forked = json.loads(fork.stdout)
+    assert forked["iterations"][:3] == longer["iterations"][:3]
+    assert forked["iterations"][3:] != longer["iterations"][3:]
+    assert len(forked["iterations"]) == 7
+
+
+def test_cost_reads_lists_digits_and_table_names(genius):
+    expected = {"flops": 46109184, "params": 1283434}
+    for written in ("[0, 1, 2, 0, 1, 2, 0, 1]", "01201201", "0 1 2 0 1 2 0 1"):
+        done = genius("cost", "nas-bench-macro", written, "--json")
+        assert json.loads(done.stdout) == expected, done.stderr
+    space = get_space("nas-bench-201")
+    cell = (3, 1, 2, 0, 4, 3)
+    done = genius("cost", "nas-bench-201", space.key(cell), "--json")
+    assert json.loads(done.stdout)["flops"] == space.cost(cell).flops
+    assert "46,109,184 (multiply-adds of one image)" in genius("cost", "nas-bench-macro", "01201201").stdout
+
+
+def test_spaces_are_listed_and_described(genius):
+    listed = genius("spaces").stdout
+    assert "nas-bench-macro " in listed
+    assert "6,561 architectures" in listed
+    described = genius("spaces", "channel-bench-mobilenet").stdout
+    assert "M FLOPs" in described
+    assert "c6: 1 = 256 channels, 2 = 512 channels" in described
+
+
+def test_the_papers_baseline_is_one_command(genius, tables):
+    found = json.loads(genius("baseline", "nas-bench-macro", "--json", "--data", tables).stdout)
+    assert found["repetitions"] == 10_000
+    assert 500 < found["rank"]["mean"] < 700
+    assert "over 100 repetitions" in genius("baseline", "nas-bench-macro", "--repetitions", 100, "--data", tables).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "nowhere"), "there is no search space 'nowhere'; the spaces are:"),
+        (("search", "nas-bench-macro", "--proposer", "random", "--data", "none"), "`genius fetch nas-bench-macro`"),
+        (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: llm, random"),
+        (("search", "digits", "--proposer", "random", "--llm", "local"), "exclude each other"),
+        (("search", "digits", "--llm", "gpt-4o"), "write PROVIDER:MODEL"),
+        (("search", "digits", "--llm", "nobody:x"), "nobody:x cannot be used"),
+        (("search", "digits", "--llm", "openai:gpt-4o"), "openai:gpt-4o needs a key: set OPENAI_API_KEY"),
+        (("search", "digits", "--llm", "replay:none.jsonl"), "there is no recording at none.jsonl"),
+        (("search", "digits", "--proposer", "random", "--iterations", "0"), "iterations must be at least 1, got 0"),
+        (("search", "digits", "--proposer", "random", "--iterations", "ten"), "Invalid value for '--iterations'"),
+        (("search", "digits", "--proposer", "random", "--seed", "-1"), "seed must be 0 or more, got -1"),
+        (("search", "digits", "--proposer", "random", "--when-done", "no"), "when-done is stop or ask, got 'no'"),
+        (("search", "digits", "--proposer", "random", "--temperature", "9"), "temperature must lie between 0 and 2"),
+        (("search", "digits", "--llm", "openai:m", "--base-url", "http://me:pw@x/v1"), "holds a secret"),
+        (("search",), "Missing argument"),
+        (("search", "digits", "--nonsense"), "No such option"),
+        (("cost", "nas-bench-macro", "012"), "expected 8 numbers, got 3: [0, 1, 2]"),
+        (("cost", "nas-bench-macro", "[0,1,2,0,1,2,0,7]"), "takes a number from 0 to 2, got 7"),
+        (("resume", "nowhere"), "nowhere is not a run folder: it holds no search.json"),
+        (("show", "nowhere"), "nowhere is not a run folder"),
+        (("fork", "nowhere", "--at", "1"), "nowhere is not a run folder"),
+        (("fetch", "cifar"), "there is no table 'cifar'; the tables are: all,"),
+        (("baseline", "digits"), "digits has no table"),
+        (("baseline", "nas-bench-macro", "--data", "none"), "genius fetch nas-bench-macro"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_bad_input_gets_one_clear_line_and_writes_nothing(genius, tmp_path, arguments, message):
+    done = genius(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    complaint = [line for line in done.stderr.splitlines() if not line.startswith("language model:")]
+    assert len(complaint) == 1
+    assert complaint[0].startswith("genius: ")
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    start = ("search", "nas-bench-macro", "--proposer", "random", "--data", tables, "--run")
+    done = genius(*start, "file/run")
+    assert done.returncode == 2
+    assert "cannot write the run folder file/run: Not a directory" in done.stderr
+    assert genius(*start, "file").returncode == 2
+
+
+def test_a_person_can_propose(genius, tables):
+    replies = "[2,2,2,2,2,2,2,2]\nhello\n2 2 2 1 2 2 2 2\n-\n"
+    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--json", "--data", tables)
+    done = genius("search", *arguments, input=replies)
+    found = json.loads(done.stdout)
+    assert [i["architecture"] for i in found["iterations"]] == [[2] * 8, [2, 2, 2, 1, 2, 2, 2, 2], None]
+    assert "nothing better is left" in found["iterations"][2]["error"]
+    assert "no architecture found" in found["iterations"][1]["refusals"][0]
+    assert "Your answer, in one line:" in done.stderr
+
+
+def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, tables):
+    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--data", tables)
+    done = genius("search", *arguments, input="[2,2,2,2,2,2,2,2]\n")
+    assert done.returncode == 1
+    assert "standard input was closed" in done.stderr
+    assert "`genius resume r`" in done.stderr
+    assert "Not finished: go on with `genius resume r`" in genius("show", "r").stdout
+
+
+def test_the_choice_of_the_language_model_is_said(genius):
+    done = genius("search", "digits", "--iterations", "0")
+    assert "language model: local (no key is set; the embedded 135M model" in done.stderr
+    done = genius("search", "digits", "--iterations", "0", OPENAI_API_KEY="sk-nothing")
+    assert "language model: openai:gpt-4o (OPENAI_API_KEY is set)" in done.stderr

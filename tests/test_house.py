@@ -1,0 +1,84 @@
+"""The rules of the house: who imports whom, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("spaces", "tools", "evaluators", "agents", "graph")
+
+
+def modules(folder):
+    return sorted((ROOT / folder).glob("*.py"))
+
+
+def imports(path):
+    """Yield (level, module) of every import of a file, the late ones included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.level, node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_go_strictly_downwards(layer):
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+    for path in modules(layer):
+        for level, module in imports(path):
+            first = module.split(".")[0]
+            assert not (level == 2 and first in (*above, "cli")), f"{path.name} imports {module}"
+            assert not (level == 0 and first in (*LAYERS, "genius")), f"{path.name} imports {module} absolutely"
+
+
+@pytest.mark.parametrize(("package", "home"), [("langgraph", "graph"), ("langchain", "agents")])
+def test_one_folder_knows_the_framework(package, home):
+    for layer in LAYERS:
+        for path in modules(layer):
+            for level, module in imports(path):
+                if level == 0 and module.split(".")[0].split("_")[0] == package:
+                    # A type of LangChain's may be named where the graph is built; it is never imported to run.
+                    assert layer == home or _only_for_types(path, module), f"{layer}/{path.name} imports {module}"
+
+
+def _only_for_types(path, module):
+    tree = ast.parse(path.read_text())
+    guarded = [
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+    ]
+    return module in {node.module for node in guarded}
+
+
+@pytest.mark.parametrize("statement", ["import genius", "import sys; sys.argv = ['genius', '--help']; import genius.cli"])
+def test_an_import_loads_neither_torch_nor_langchain_and_prints_nothing(statement):
+    code = f"{statement}\nimport sys\nheavy = {{'torch', 'langchain', 'langchain_core', 'langgraph', 'matplotlib'}}\n"
+    code += "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_search_of_a_table_needs_no_torch():
+    code = "import genius.graph.search, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_at_the_front_door_can_be_imported():
+    import genius
+
+    assert all(getattr(genius, name) for name in dir(genius))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = genius.nothing
+
+
+def test_files_and_functions_stay_small():
+    for folder in (*LAYERS, "."):
+        for path in modules(folder):
+            text = path.read_text()
+            assert text.count("\n") <= 300, f"{path} has {text.count(chr(10))} lines"
