@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
     from .graph.result import SearchResult as SearchResult
+    from .graph.result import read as read
     from .graph.search import fork as fork
-    from .graph.search import read as read
     from .graph.search import resume as resume
     from .graph.search import search as search
     from .graph.state import Context as Context
@@ -29,8 +29,8 @@ _HOMES = {
     "agents.proposer": ("Proposer", "Reply"),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "graph.result": ("SearchResult",),
-    "graph.search": ("fork", "read", "resume", "search"),
+    "graph.result": ("SearchResult", "read"),
+    "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState", "first_state"),
     "spaces": ("get_space",),
     "spaces.errors": ("GeniusError", "RunFailed"),

@@ -167,7 +167,7 @@ def fork(
 @app.command()
 def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Show what a run has found so far, finished or not."""
-    from .graph.search import read
+    from .graph.result import read
 
     _print_result(read(run), as_json=as_json)
 

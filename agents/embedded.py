@@ -149,7 +149,7 @@ class EmbeddedModel:
         servers = [_serve(path, self.name, self._key, context, threads)]
         self.base_url = f"{servers[0].listening_address}/v1"
         # At the latest when the process ends: threads of a server that outlives the interpreter crash it.
-        self._stop = finalize(self, _stop, servers, self._streams)
+        self._end = finalize(self, _stop, servers, self._streams)
 
     def chat_model(self, *, temperature: float, seed: int, max_tokens: int, timeout: float) -> "ChatOpenAI":
         """Make a LangChain chat model of it. `timeout` in seconds, waiting for earlier calls included."""
@@ -176,7 +176,7 @@ class EmbeddedModel:
 
     def close(self) -> None:
         """Stop the server and free the model; calls in flight fail as on a lost connection."""
-        self._stop()
+        self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -208,7 +208,7 @@ def _serve(path: Path, name: str, key: str, context: int, threads: int) -> Any:
     params.model.path, params.model_alias = str(path), {name}
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [key]  # port 0: a free one
     params.verbosity = -1  # not a line: the command line's output is for programs to read
-    params.ui, params.endpoint_slots = False, False
+    params.ui, params.endpoint_slots, params.endpoint_metrics = False, False, True
     params.n_ctx, params.n_parallel, params.n_predict = context, 1, _UNASKED_CAP
     params.n_batch = params.n_ubatch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
@@ -217,9 +217,11 @@ def _serve(path: Path, name: str, key: str, context: int, threads: int) -> Any:
     # A prompt begun from another's cached state ends in slightly different numbers, and so in different replies.
     params.cache_prompt, params.cache_ram_mib = False, 0
     try:
-        return xllamacpp.Server(params)
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise ModelUnavailable(f"llama.cpp does not load {path}: give another GGUF file's path") from error
+    server.handle_metrics()  # answered once its loop runs; ended before that, a server waits for itself for ever
+    return server
 
 
 def _stop(servers: list[Any], streams: "WeakSet[Any]") -> None:

@@ -86,6 +86,15 @@ class SearchResult:
         }
 
 
+def read(run: Path | str) -> SearchResult:
+    """Read what a run has found so far, finished or not.
+
+    Raises: BrokenRun.
+    """
+    folder = Path(run)
+    return read_result(folder, Settings.load(folder), Journal.load(folder))
+
+
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
     """Gather the result of a run, finished or not, from its journal."""
     trials = [

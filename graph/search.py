@@ -1,4 +1,4 @@
-"""Searches from Python: start one, go on with one, fork one, read one."""
+"""Searches from Python: start one, go on with one, fork one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,7 +109,7 @@ async def resume(
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     settings = replace(old, **names, iterations=old.iterations if iterations is None else iterations).check()
-    if (result := _read(folder, settings)).finished:
+    if (result := read_result(folder, settings, Journal.load(folder))).finished:
         return result
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         return await carry_on(folder, settings, setup, progress)
@@ -148,19 +148,6 @@ async def fork(
         folder = new_run(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
-
-
-def read(run: Path | str) -> SearchResult:
-    """Read what a run has found so far, finished or not.
-
-    Raises: BrokenRun.
-    """
-    folder = Path(run)
-    return _read(folder, Settings.load(folder))
-
-
-def _read(folder: Path, settings: Settings) -> SearchResult:
-    return read_result(folder, settings, Journal.load(folder))
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -1,14 +1,13 @@
-"""Two small servers on loopback: one that receives what the LangSmith SDK sends, one that speaks as an OpenAI model."""
+"""A small server on loopback that speaks the LangSmith SDK's protocol and keeps the runs that arrive."""
 
 import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from typing import Any
 
 _PART = re.compile(rb'name="(?P<operation>post|patch)\.(?P<id>[0-9a-f-]{36})(?:\.(?P<field>\w+))?"')
@@ -24,34 +23,6 @@ _INFO = {
         "scale_down_nempty_trigger": 4,
     },
 }
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Answers with JSON, keeps connections open, and logs nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def body(self) -> bytes:
-        """Read the request's body, sent whole or in chunks."""
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        chunks = []
-        while size := int(self.rfile.readline(), 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(chunks)
-
-    def answer(self, status: int, value: object) -> None:
-        """Send JSON."""
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None: ...
 
 
 class Receiver:
@@ -95,64 +66,50 @@ class Receiver:
 def langsmith_receiver(delay: float = 0.0) -> Iterator[Receiver]:
     """Receive traces on a free port of 127.0.0.1."""
     receiver = Receiver(delay)
-
-    class Handler(_Handler):
-        def do_GET(self) -> None:
-            receiver.take(self.path, self.headers, b"")
-            time.sleep(receiver.delay)
-            self.answer(200, _INFO)
-
-        def do_POST(self) -> None:
-            receiver.take(self.path, self.headers, self.body())
-            time.sleep(receiver.delay)
-            self.answer(202, {})
-
-    with _serving(Handler) as receiver.url:
-        yield receiver
-
-
-Answer = Callable[[int, str], tuple[int, object]]
-"""Makes status and body of the answer to a model call, from its number, counted from 1, and the key it came with."""
-
-
-@contextmanager
-def openai_server(answer: Answer) -> Iterator[str]:
-    """Serve OpenAI's chat completions on a free port of 127.0.0.1; gives the base URL."""
-    numbers = count(1)
-
-    class Handler(_Handler):
-        def do_POST(self) -> None:
-            self.body()
-            self.answer(*answer(next(numbers), self.headers["Authorization"].removeprefix("Bearer ")))
-
-    with _serving(Handler) as url:
-        yield f"{url}/v1"
-
-
-def completion(text: str, input_tokens: int, output_tokens: int) -> object:
-    """Return a chat completion as OpenAI's servers send it."""
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "test-model-1",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        "usage": {
-            "prompt_tokens": input_tokens,
-            "completion_tokens": output_tokens,
-            "total_tokens": input_tokens + output_tokens,
-        },
-    }
-
-
-@contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
+    receiver.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield receiver
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            receiver.take(self.path, self.headers, b"")
+            self._answer(200, _INFO)
+
+        def do_POST(self) -> None:
+            receiver.take(self.path, self.headers, self._body())
+            self._answer(202, {})
+
+        def _body(self) -> bytes:
+            """Read the request's body, sent whole or in chunks."""
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers["Content-Length"]))
+            chunks = []
+            while size := int(self.rfile.readline(), 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(chunks)
+
+        def _answer(self, status: int, value: object) -> None:
+            time.sleep(receiver.delay)
+            content = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    return Handler

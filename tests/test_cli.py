@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from genius.cli import main
 from genius.spaces import get_space
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GENIUS_LLM", "GENIUS_DATA")
@@ -136,15 +137,27 @@ def test_the_papers_baseline_is_one_command(genius, tables):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_bad_input_gets_one_clear_line_and_writes_nothing(genius, tmp_path, arguments, message):
-    done = genius(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr
-    complaint = [line for line in done.stderr.splitlines() if not line.startswith("language model:")]
+def test_bad_input_gets_one_clear_line_and_writes_nothing(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["genius", *arguments])
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    assert ended.value.code == 2, printed.err
+    assert message in printed.err
+    complaint = [line for line in printed.err.splitlines() if not line.startswith("language model:")]
     assert len(complaint) == 1
     assert complaint[0].startswith("genius: ")
-    assert done.stdout == ""
+    assert printed.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_ends_the_process_without_a_traceback(genius):
+    done = genius("search", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("genius: there is no search space 'nowhere'")
 
 
 def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path):

@@ -45,16 +45,18 @@ class Statement:
 
 @dataclass
 class _List:
-    """A list, a line of numbers or a digit string, with the words before it on its line and the heading above."""
+    """A list, a line of numbers or a digit string, with what stands before it on its line and the heading above."""
 
     tokens: list[str]
     start: int
     end: int
     enclosed: bool  # in brackets or quotes
+    likely: bool  # most of the tokens are options
     background: bool
     before: str = ""
     heading: str = ""
     same_line: bool = False
+    nested: bool = False
 
 
 def plain(name: str) -> str:
@@ -84,12 +86,14 @@ def lists(text: str, space: SearchSpace) -> Iterator[Statement]:
 
 
 def _found(text: str, space: SearchSpace) -> Iterator[_List]:
-    known, described, expected = _known_words(space), _described(space), len(space.decisions)
+    known, described = _vocabulary(space)
     for match in _pattern(space).finditer(text):
         kind = match.lastgroup or ""
         tokens, enclosed = _tokens(kind, match[kind]), kind == "items" or _is_quoted(match)
-        if (enclosed or _ends_line(match)) and _may_be_options(tokens, known, expected):
-            yield _List(tokens, match.start(), match.end(), enclosed, not described.isdisjoint(tokens))
+        unknown = [token for token in tokens if token not in known and plain(token) not in known]
+        likely = len(tokens) > 2 * len(unknown)
+        if (enclosed or _ends_line(match)) and not _are_measured(unknown) and (likely or all(map(is_integer, tokens))):
+            yield _List(tokens, match.start(), match.end(), enclosed, likely, not described.isdisjoint(tokens))
 
 
 def _pattern(space: SearchSpace) -> re.Pattern[str]:
@@ -120,36 +124,30 @@ def _tokens(kind: str, found: str) -> list[str]:
     return [item.strip(" \t\"'") for row in rows if row for item in row.split(",")]
 
 
-def _known_words(space: SearchSpace) -> frozenset[str]:
-    numbers = (str(number) for decision in space.decisions for number in decision.numbers)
-    return frozenset(chain(numbers, (plain(option) for decision in space.decisions for option in decision.options)))
+def _vocabulary(space: SearchSpace) -> tuple[set[str], set[str]]:
+    """Return the numbers and names of all options, and other numbers that describe them: "256" of "256 channels"."""
+    options = {option for decision in space.decisions for option in decision.options}
+    numbers = {str(number) for decision in space.decisions for number in decision.numbers}
+    described = {match[0] for option in options if (match := re.match(r"[0-9]+(?= )", option))}
+    return numbers | set(map(plain, options)), described - numbers
 
 
-def _described(space: SearchSpace) -> frozenset[str]:
-    """Return the numbers that the names of the options begin with, as "256" in "256 channels"."""
-    first = (re.match(r"[0-9]+(?= )", option) for decision in space.decisions for option in decision.options)
-    return frozenset(match[0] for match in first if match) - _known_words(space)
-
-
-def _may_be_options(tokens: list[str], known: frozenset[str], expected: int) -> bool:
-    """Tell a list of options, right or wrong, from accuracies, FLOPs, ranges and words in brackets."""
-    unknown = [token for token in tokens if token not in known and plain(token) not in known]
-    if any(re.match(r"[-+.]?[0-9]", token) and not is_integer(token) for token in unknown):
-        return False
-    if len(tokens) == expected and all(map(is_integer, unknown)):
-        return True
-    return len(tokens) > 2 * len(unknown)
+def _are_measured(unknown: list[str]) -> bool:
+    """Tell accuracies, FLOPs, kernel sizes: "93.1", "12M", "3x3"."""
+    return any(re.match(r"[-+.]?[0-9]", token) and not is_integer(token) for token in unknown)
 
 
 # --- what stands before a list and above it
 
 
 def _in_context(text: str, found: Iterable[_List]) -> Iterator[_List]:
-    end, heading = 0, ""
+    end, heading, nested = 0, "", False
     for one in found:
+        gap = text[end : one.start].rstrip()
+        one.nested = nested = gap.endswith(("[", "(")) or (nested and gap.strip() == ",")
         above, newline, one.before = text[end : one.start].rpartition("\n")
-        heading = _heading(above, heading)
-        one.heading, one.same_line = heading, not newline and end > 0
+        one.heading = heading = _heading(above, heading)
+        one.same_line = not newline and end > 0
         end = one.end
         if not re.search(r"[\[(]\s*-?[0-9]", one.before[-200:]):  # a list among numbers in a list is a piece of it
             yield one
@@ -168,10 +166,10 @@ def _joined(text: str, found: Iterable[_List], expected: int) -> Iterator[_List]
     """Join lists with nothing between them but commas, spaces and brackets: a nested list, or one list a line."""
     last, was_part = None, False
     for one in found:
-        is_part = one.enclosed and len(one.tokens) != expected
+        is_part = one.nested or (one.enclosed and len(one.tokens) != expected)
         if last and was_part and is_part and not text[last.end : one.start].strip(_GLUE):
             last.tokens += one.tokens
-            last.end = one.end
+            last.end, last.likely = one.end, last.likely or one.likely
             continue
         if last:
             yield last
@@ -182,13 +180,16 @@ def _joined(text: str, found: Iterable[_List], expected: int) -> Iterator[_List]
 
 def _labelled(found: _List, expected: int) -> Statement | None:
     """Make a statement of a list: of the whole, or of the part that its label names."""
-    stated = _is_label(found.before)
-    if not found.enclosed and (not stated or found.before.rstrip().endswith(("[", "(", "{"))):
+    whole, stated = len(found.tokens) == expected, _is_label(found.before)
+    is_cell = "|" in found.before and not whole  # "| layer 1 | 2 | 30 |"
+    if not found.enclosed and (is_cell or not stated or found.before.rstrip().endswith(("[", "(", "{"))):
         return None
     if _names_a_quantity(found.before if found.before.strip(_GLUE) else found.heading):
         return None
     start = found.start - len(found.before) if stated else found.start
-    series, place = (None, 0) if len(found.tokens) == expected or not stated else _series(found)
+    series, place = (None, 0) if whole or not stated else _series(found)
+    if not (whole or series or found.likely):
+        return None
     background = found.background or _is_past(found.before) or (stated and _is_past(found.heading))
     return Statement(tuple(found.tokens), start, found.end, series, place, background)
 

@@ -152,7 +152,7 @@ async def test_under_a_grammar_it_proposes_architectures_of_the_space_and_none_t
     space, rng = SPACES[name], random.Random(0)
     excluded = [tuple(rng.choice(d.numbers) for d in space.decisions) for _ in range(300)]
     chat = model.chat_model(**ASKED | {"temperature": 0.0})
-    for _ in range(3):
+    for _ in range(2):
         answer = await constrained(chat, architecture_grammar(space, excluded, reason_words=6)).ainvoke(ASK)
         architecture = read_reply(answer.text, space).architecture
         assert answer.text.endswith(f".\nArchitecture: {list(architecture)}")
@@ -163,12 +163,12 @@ async def test_under_a_grammar_it_proposes_architectures_of_the_space_and_none_t
 
 async def test_the_same_seed_gives_the_same_reply_whatever_was_asked_before(model):
     replies = {}
-    for seed, between in ((1, "Hello"), (2, ASK + " Be brief."), (1, ASK), (2, "Hello"), (3, ASK)):
-        chat = model.chat_model(**ASKED | {"seed": seed, "max_tokens": 25})
+    for seed, between in ((1, "Hello"), (2, ASK + " Be brief."), (1, ASK)):
+        chat = model.chat_model(**ASKED | {"seed": seed, "max_tokens": 20})
         await chat.bind(max_completion_tokens=1).ainvoke(between)
         replies.setdefault(seed, set()).add((await chat.ainvoke(ASK)).text)
-    assert [len(texts) for texts in replies.values()] == [1, 1, 1]
-    assert len(set.union(*replies.values())) == 3
+    assert [len(texts) for texts in replies.values()] == [1, 1]
+    assert replies[1] != replies[2]
 
 
 async def test_replies_are_capped_and_counted(model):
@@ -207,10 +207,7 @@ async def test_no_proxy_comes_between(model, monkeypatch):
 
 def test_it_prints_nothing_and_ends_with_its_program(model_file):
     rest = """
-other = EmbeddedModel(Path(sys.argv[1]))
-other.close()
-with EmbeddedModel(Path(sys.argv[1])) as closed:
-    pass
+EmbeddedModel(Path(sys.argv[1])).close()
 print(json.dumps(asyncio.run(chat.bind(max_completion_tokens=3).ainvoke("Hello")).usage_metadata["output_tokens"]))
 """
     running = program(model_file, rest)
@@ -222,7 +219,7 @@ def test_closing_cuts_off_calls_in_flight_and_leaves_no_thread(model_file):
     rest = """
 async def main():
     calls = [asyncio.create_task(endless.ainvoke("Hello")) for _ in range(2)]
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1)
     model.close()
     model.close()
     return [type(error).__name__ for error in await asyncio.gather(*calls, return_exceptions=True)]
@@ -242,7 +239,7 @@ print(len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") els
 def test_ctrl_c_ends_a_call_at_once(model_file, call):
     running = program(model_file, f"print('calling', flush=True)\n{call}")
     assert running.stdout.readline() == "calling\n"
-    time.sleep(1.5)
+    time.sleep(1)
     running.send_signal(signal.SIGINT)
     start = time.monotonic()
     assert running.communicate(timeout=30)[1].endswith("KeyboardInterrupt\n")

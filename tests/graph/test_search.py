@@ -50,7 +50,10 @@ async def test_replies_that_cannot_be_used_end_an_iteration_not_the_search(tmp_p
     options = {"evaluator": evaluate, "max_replies": 3, "run": tmp_path / "run"}
     result = await genius.search(SPACE, llm=model_saying(*replies), iterations=2, **options)
     failed, fine = result.trials[0].candidates
-    assert failed.error == "none of 3 replies gave a new architecture of this space; the last: expected 3 numbers, got 2: [0, 0]"
+    assert (
+        failed.error
+        == "none of 3 replies gave a new architecture of this space; the last: expected 3 numbers, got 2: [0, 0]"
+    )
     assert fine.architecture == (1, 1, 1)
 
 

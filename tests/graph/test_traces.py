@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..langsmith_receiver import Answer, Receiver, completion, langsmith_receiver, openai_server
+from ..conftest import Answer, OpenAIServer, fails, says
+from ..langsmith_receiver import Receiver, langsmith_receiver
 
 _KEYS = {"OPENAI_API_KEY": "sk-test-7f3a9c41d2e8", "LANGSMITH_API_KEY": "lsv2_pt_5b0e6d2f8a17"}
 _FAR_AWAY = 0.3  # seconds to every answer of the receiver: a process that ended without waiting would lose runs
@@ -86,11 +88,12 @@ class Ended:
         return {str(path): path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
 
-def _search(folder: Path, answer: Answer, **environment: str) -> Ended:
+def _search(folder: Path, script: list[Answer], **environment: str) -> Ended:
     """Search in a process of its own, with a LangSmith account that is used only if the environment says so."""
-    with langsmith_receiver(_FAR_AWAY) as received, openai_server(answer) as base_url:
+    with langsmith_receiver(_FAR_AWAY) as received, closing(OpenAIServer()) as server:
+        server.script = script
         account = {"LANGSMITH_ENDPOINT": received.url, "LANGSMITH_PROJECT": "nets"}
-        settings = {"llm": "openai:test-model", "base_url": base_url, "run": str(folder)}
+        settings = {"llm": "openai:test-model", "base_url": server.url, "run": str(folder)}
         options = json.dumps(settings | {"iterations": 2, "seed": 7, "tries": 1})
         printed = json.loads(_python(_SEARCH, options, **_KEYS, **account, **environment))
     return Ended(folder, printed, received)
@@ -98,38 +101,35 @@ def _search(folder: Path, answer: Answer, **environment: str) -> Ended:
 
 def _python(program: str, *arguments: str, **environment: str) -> str:
     """Run a program that finds nothing in its environment that concerns traces but what is given here."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LANG", "OTEL_"))}
+    traces = ("LANGSMITH_", "LANGCHAIN_", "OTEL_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(traces)}
     command = [sys.executable, "-c", program, *arguments]
     process = subprocess.run(command, env=inherited | environment, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return process.stdout
 
 
-def _reply(call: int, key: str) -> tuple[int, object]:
-    return 200, completion(_REPLIES[call - 1], 100 + call, 10 + call)
-
-
-def _refuse(call: int, key: str) -> tuple[int, object]:
-    """Refuse the key and quote it, which no server should do."""
-    return 401, {"error": {"message": f"Incorrect API key provided: {key}", "code": "invalid_api_key"}}
+def _replies() -> list[Answer]:
+    return [says(text, tokens=(100 + call, 10 + call)) for call, text in enumerate(_REPLIES, start=1)]
 
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """Two iterations; the second takes two replies."""
-    return _search(tmp_path_factory.mktemp("traced") / "run", _reply, LANGSMITH_TRACING="true")
+    return _search(tmp_path_factory.mktemp("traced") / "run", _replies(), LANGSMITH_TRACING="true")
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """A model's server that quotes the key in its error."""
-    return _search(tmp_path_factory.mktemp("refused") / "run", _refuse, LANGSMITH_TRACING="true")
+    """A model's server that quotes the key in its error, which none should."""
+    error = fails(401, f"Incorrect API key provided: {_KEYS['OPENAI_API_KEY']}", code="invalid_api_key")
+    return _search(tmp_path_factory.mktemp("refused") / "run", [error], LANGSMITH_TRACING="true")
 
 
 @pytest.fixture(scope="module")
 def untraced(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """The same search as `traced` by someone with an account at LangSmith who has not asked for traces."""
-    return _search(tmp_path_factory.mktemp("untraced") / "run", _reply)
+    return _search(tmp_path_factory.mktemp("untraced") / "run", _replies())
 
 
 def test_every_run_has_its_name(traced: Ended) -> None:
@@ -225,13 +225,11 @@ def test_tracing_off_starts_nothing(traced: Ended, untraced: Ended) -> None:
     assert [line["name"] for line in untraced.lines] == [line["name"] for line in traced.lines]
 
 
-def test_the_command_line_sends_everything_before_it_ends(tmp_path: Path) -> None:
-    def nothing_left(call: int, key: str) -> tuple[int, object]:
-        return 200, completion("-", 100, 1)
-
-    with langsmith_receiver(_FAR_AWAY) as received, openai_server(nothing_left) as base_url:
+def test_the_command_line_sends_everything_before_it_ends(tmp_path: Path, openai_server: OpenAIServer) -> None:
+    openai_server.script = [says("-")]
+    with langsmith_receiver(_FAR_AWAY) as received:
         account = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": received.url}
-        model = ("--llm", "openai:test-model", "--base-url", base_url)
+        model = ("--llm", "openai:test-model", "--base-url", openai_server.url)
         _python(_COMMAND_LINE, "search", "digits", *model, "--run", str(tmp_path / "run"), **_KEYS, **account)
     ended = Ended(tmp_path / "run", {}, received)
     nodes = ["digits iteration 1", "proposer", "openai:test-model", "validator", "after_validator", "reflector"]

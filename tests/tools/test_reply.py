@@ -1,4 +1,4 @@
-"""The reader of replies: every way of writing an architecture, every way of getting it wrong, recorded conversations."""
+"""The reader of replies: each way of writing an architecture and of getting it wrong, and recorded conversations."""
 
 import json
 import re
@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from genius.spaces.cells import NAS_BENCH_201
 from genius.spaces.channels import CHANNEL_BENCH_RESNET
 from genius.spaces.macro import NAS_BENCH_MACRO
 from genius.spaces.space import Architecture, BadArchitecture, Decision, SearchSpace
 from genius.tools.reply import RATIONALE_LENGTH, UnreadableReply, read_reply
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 CELLS = NAS_BENCH_201[0]
 TRANSCRIPTS = Path(__file__).parents[2].parent / "shared" / "data" / "transcripts"
@@ -42,6 +41,14 @@ READ_A, READ_B = (1, 0, 2, 1, 0, 0, 1, 2), (2, 2, 2, 1, 0, 0, 1, 2)
 
 def _read(text: str, space: SearchSpace = NAS_BENCH_MACRO) -> Architecture | None:
     return read_reply(text, space).architecture
+
+
+def _refusal(text: str, space: SearchSpace) -> str | None:
+    try:
+        read_reply(text, space)
+    except UnreadableReply as error:
+        return str(error)
+    return None
 
 
 # --- one architecture, in many forms
@@ -75,6 +82,7 @@ def _read(text: str, space: SearchSpace = NAS_BENCH_MACRO) -> Architecture | Non
         "[1, 0]\n[2, 1, 0]\n[0, 1, 2]",
         f"{A}, from the options [0, 1, 2] with [0.0, 12.3, 14.1, 9.0, 0.0, 3.2, 4.4, 5.0] MFLOPs",
         f"{A}\nLayer 3: 2, since it is cheap there.\nStage 2: [2, 1, 0] as before.",
+        f"{A}\n| layer 1 | 1 | 30 MFLOPs |\n| layer 2 | 0 | 93 |",
         f"FLOPs: 12345678\n{A}\nParameters: 12345678",
         f"Layer 1: 0, 1 or 2 would do.\n{A}",
     ],
@@ -240,7 +248,7 @@ _prose = st.text(alphabet="abcdefgh xyz,.;\n", max_size=60)
 
 
 @given(_proposals, st.sampled_from(sorted(_FORMS)), _prose, _prose)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_reads_back_every_form(proposal: tuple[SearchSpace, Architecture], form: str, before: str, after: str) -> None:
     space, architecture = proposal
     assert _read(f"{before}: {_FORMS[form](architecture, space)} {after}", space) == architecture
@@ -266,8 +274,6 @@ def test_numbers_out_of_range_are_refused(
     wrong = list(architecture)
     wrong[place] = data.draw(st.sampled_from([-1, 7, 9, 10**6, 10**30]))
     text = str(list(architecture)) + "\nBetter:\n" + _FORMS[form](tuple(wrong), space)
-    if form == "stages" and place < 2:
-        return  # a short list with half of its numbers no options is taken for something else
     with pytest.raises(UnreadableReply, match=f"{space.decisions[place].name}|once more|expected"):
         _read(text, space)
 
@@ -313,16 +319,16 @@ _SCRAPS += [
 
 
 @given(st.sampled_from(SPACES), st.one_of(st.text(), st.lists(st.sampled_from(_SCRAPS), max_size=60).map("".join)))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_text_is_read_or_refused(space: SearchSpace, text: str) -> None:
-    try:
-        reading = read_reply(text, space)
-    except UnreadableReply as error:
-        assert len(str(error)) < 300
-    else:
-        assert reading.architecture is None or space.check(reading.architecture) == reading.architecture
-        assert len(reading.rationale) <= RATIONALE_LENGTH
-        reading.rationale.encode()
+    refusal = _refusal(text, space)
+    if refusal is not None:
+        assert len(refusal) < 300
+        return
+    reading = read_reply(text, space)
+    assert reading.architecture is None or space.check(reading.architecture) == reading.architecture
+    assert len(reading.rationale) <= RATIONALE_LENGTH
+    reading.rationale.encode()
 
 
 _HOSTILE = [
@@ -361,10 +367,7 @@ _HOSTILE += [
 def test_a_megabyte_is_read_at_once(piece: str) -> None:
     began = time.perf_counter()
     for text in (piece * (10**6 // len(piece)), f"{piece * (10**6 // len(piece))}\n\nAnswer: {A}\n"):
-        try:
-            read_reply(text, NAS_BENCH_MACRO)
-        except UnreadableReply as error:
-            assert len(str(error)) < 300
+        assert len(_refusal(text, NAS_BENCH_MACRO) or "") < 300
     assert time.perf_counter() - began < 4  # two megabytes; a quadratic reader takes minutes
 
 
