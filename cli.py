@@ -218,7 +218,7 @@ def fetch(
             print(await fetch(source, data_folder(data), partial(show_bytes, bar)))
 
     with Progress(TextColumn("{task.description}"), DownloadColumn(), console=_console()) as bars:
-        _run(fetch_all())
+        asyncio.run(fetch_all())
 
 
 @app.command()
@@ -262,16 +262,12 @@ def _show_search(
     console = _console()
     with Display(console, iterations, live=live and console.is_terminal) as display:
         try:
-            result = _run(start(display))
+            result = asyncio.run(start(display))
         except KeyboardInterrupt:
             if display.run:
                 print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
             raise
     _print_result(result, as_json=as_json)
-
-
-def _run(work: "Coroutine[Any, Any, Any]") -> Any:
-    return asyncio.run(work)
 
 
 def _print_result(result: "SearchResult", *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from traceback import walk_tb
 
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-_SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and words of prose
+_SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and words of prose; numbers are no keys either
 # Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
 _PASSING = {408, 409, 425, 429}
@@ -54,7 +54,7 @@ def is_transient(error: Exception) -> bool:
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Replace every secret of the environment that stands in a text by the name of its variable."""
     for name, value in environment.items():
-        if len(value) >= _SHORTEST_SECRET and any(word in name.upper().split("_") for word in _SECRET_NAMES):
+        if len(value) >= _SHORTEST_SECRET and not value.isdigit() and any(word in name.upper().split("_") for word in _SECRET_NAMES):
             text = text.replace(value, f"<{name}>")
     return text
 

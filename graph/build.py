@@ -16,7 +16,7 @@ from ..agents.reflector import conversation, write_prompt
 from ..agents.trainer import train
 from ..agents.validator import SAYS_NOTHING_LEFT, validate
 from ..tools.candidate import Candidate
-from .state import Context, SearchState
+from .state import Asking, Context, InFlight, Remembering, SearchState
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -50,7 +50,7 @@ def build_graph(
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
-async def proposer(state: SearchState, runtime: Runtime[Context]) -> Update:
+async def proposer(state: Asking, runtime: Runtime[Context]) -> Update:
     """Ask for an architecture; a reply that was logged by an earlier try of this iteration is not asked for again."""
     context, candidate = runtime.context, _in_flight(state)
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
@@ -58,7 +58,7 @@ async def proposer(state: SearchState, runtime: Runtime[Context]) -> Update:
     return {"candidate": replace(candidate, reply=reply.text).to_json()}
 
 
-async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
     messages = conversation(state["prompt"], candidate)
     try:
@@ -72,13 +72,13 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     return reply
 
 
-def _in_flight(state: SearchState) -> Candidate:
+def _in_flight(state: InFlight) -> Candidate:
     if state["candidate"] is not None:
         return Candidate.from_json(state["candidate"])
     return Candidate(state["trial"], state["done"] + 1, started=time.time())
 
 
-async def validator(state: SearchState, runtime: Runtime[Context]) -> Update:
+async def validator(state: InFlight, runtime: Runtime[Context]) -> Update:
     """Judge the reply; counting FLOPs may build the network, so it runs in a thread."""
     context, candidate = runtime.context, _in_flight(state)
     history = context.journal.history(candidate.trial, candidate.iteration)
@@ -93,7 +93,7 @@ async def validator(state: SearchState, runtime: Runtime[Context]) -> Update:
     return {"candidate": judged.to_json()}
 
 
-def after_validator(state: SearchState) -> Literal["proposer", "trainer", "reflector"]:
+def after_validator(state: InFlight) -> Literal["proposer", "trainer", "reflector"]:
     """Train what is valid, ask again after a refusal, end the iteration where there is nothing to train."""
     candidate = _in_flight(state)
     if candidate.error:
@@ -101,7 +101,7 @@ def after_validator(state: SearchState) -> Literal["proposer", "trainer", "refle
     return "trainer" if candidate.architecture else "proposer"
 
 
-async def trainer(state: SearchState, runtime: Runtime[Context]) -> Update:
+async def trainer(state: InFlight, runtime: Runtime[Context]) -> Update:
     """Measure the architecture, unless the journal has its measurement from before a crash."""
     context, candidate = runtime.context, _in_flight(state)
     if known := context.journal.find(candidate.trial, candidate.iteration):
@@ -110,7 +110,7 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Update:
     return {"candidate": (await train(candidate, context.evaluator)).to_json()}
 
 
-async def reflector(state: SearchState, runtime: Runtime[Context]) -> Update:
+async def reflector(state: Remembering, runtime: Runtime[Context]) -> Update:
     """Write the finished candidate into the journal and the memory, and the next prompt from the memory."""
     context, candidate = runtime.context, _in_flight(state)
     finished = replace(candidate, seconds=candidate.seconds or time.time() - candidate.started)

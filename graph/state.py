@@ -15,19 +15,35 @@ from ..tools.candidate import Candidate, Message
 from .journal import Journal
 
 
-class SearchState(TypedDict):
-    """One trial, in plain JSON types and of bounded size.
+class InFlight(TypedDict):
+    """What the nodes read of the state; a trace shows a node no more than it reads.
 
-    `done` counts finished iterations; `candidate` is in flight (None between iterations); `prompt` is what the
-    proposer is asked next; `stopped` says why the search ended early; `journal_lines` is how many lines of this trial
-    the journal holds.
+    `done` counts a trial's finished iterations; `candidate` is in flight, None between iterations.
     """
 
     trial: int
     done: int
     candidate: dict[str, object] | None
-    memory: Memory
+
+
+class Asking(InFlight):
+    """What the proposer reads: `prompt` is what it is asked next."""
+
     prompt: list[Message]
+
+
+class Remembering(InFlight):
+    """What the reflector reads."""
+
+    memory: Memory
+
+
+class SearchState(Asking, Remembering):
+    """One trial, in plain JSON types and of bounded size: what is checkpointed.
+
+    `stopped` says why the search ended early; `journal_lines` is how many lines of this trial the journal holds.
+    """
+
     stopped: str | None
     journal_lines: int
 

@@ -104,7 +104,9 @@ def test_the_papers_baseline_is_one_command(genius, tables):
     found = json.loads(genius("baseline", "nas-bench-macro", "--json", "--data", tables).stdout)
     assert found["repetitions"] == 10_000
     assert 500 < found["rank"]["mean"] < 700
-    assert "over 100 repetitions" in genius("baseline", "nas-bench-macro", "--repetitions", 100, "--data", tables).stdout
+    assert (
+        "over 100 repetitions" in genius("baseline", "nas-bench-macro", "--repetitions", 100, "--data", tables).stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ complete architecture is checked. The rules:
 - A list of the whole length counts wherever it stands; of several the last one counts, also where it is out of range.
 - Lists under numbered labels ("Stage 1: [1, 0]", "Stage 2: [2, 2]") make up a whole together, as do values under the
   names of all decisions. What is given later under the same label counts, unless it is labelled as what was before.
+  In running prose ("the pattern [1, 0] in stage 1 is cheap") a part is only talked about and does not count.
 - Lists one after the other without labels, or nested, make up a whole if their length is the whole length.
 - What follows a complete architecture must be complete too, a part that is under a known label, or agree with it.
 """

@@ -7,7 +7,7 @@ overlapping classes, and no look back over more than the gap to the list before.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import takewhile
 
 from ..spaces.space import Decision, SearchSpace
 

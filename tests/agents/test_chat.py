@@ -347,9 +347,7 @@ async def test_each_trial_asks_with_a_seed_of_its_own(openai_server, search):
 async def test_usage_adds_up(openai_server, search):
     texts = (reply(1), "I cannot decide.", reply(2))
     usage = ((100, 10), (200, 20), (400, 40))
-    openai_server.script = [
-        openai_server.says(text, tokens=tokens) for text, tokens in zip(texts, usage, strict=True)
-    ]
+    openai_server.script = [openai_server.says(text, tokens=tokens) for text, tokens in zip(texts, usage, strict=True)]
     result = await search(iterations=2)
     assert result.to_json()["usage"] == {"llm_calls": 3, "input_tokens": 700, "output_tokens": 70}
 
@@ -417,7 +415,8 @@ async def test_a_recording_that_ends_early_is_said_clearly(search, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "[1]", '{"trial": 1}\n', '[{"role": "user", "content": "Propose one."}]', "\xff\xfe", "7"]
+    "content",
+    ["", "{", "[]", "[1]", '{"trial": 1}\n', '[{"role": "user", "content": "Propose one."}]', "\xff\xfe", "7"],
 )
 async def test_a_file_that_is_no_recording_is_refused_before_anything_is_written(search, tmp_path, content):
     recording = tmp_path / "messages.json"

@@ -115,7 +115,9 @@ def test_a_functional_repeat_is_refused_by_name():
     space = get_space("nas-bench-201")
     earlier = Candidate(1, 4, architecture=(1, 0, 0, 3, 0, 0))
     judged = validate(Candidate(1, 5, reply="[1, 0, 0, 0, 3, 0]"), space, [earlier], **RULES)
-    assert "computes the same function as [1, 0, 0, 3, 0, 0], which was tried in iteration 4" in judged.refusals[0].reason
+    assert (
+        "computes the same function as [1, 0, 0, 3, 0, 0], which was tried in iteration 4" in judged.refusals[0].reason
+    )
 
 
 def test_nothing_left_stops_or_is_asked_again():
@@ -158,6 +160,11 @@ def test_provider_errors_are_told_apart():
 
 
 def test_secrets_are_replaced_by_their_names():
-    environment = {"OPENAI_API_KEY": "sk-secret-1234", "HF_TOKEN": "hf_abcdefgh", "HOME": "/home/me", "MONKEY": "monkeys"}
+    environment = {
+        "OPENAI_API_KEY": "sk-secret-1234",
+        "HF_TOKEN": "hf_abcdefgh",
+        "HOME": "/home/me",
+        "MONKEY": "monkeys",
+    }
     said = redact("bad key sk-secret-1234, hf_abcdefgh in /home/me with monkeys", environment)
     assert said == "bad key <OPENAI_API_KEY>, <HF_TOKEN> in /home/me with monkeys"

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from genius.spaces.cells import NAS_BENCH_201
@@ -19,7 +20,7 @@ CELLS = NAS_BENCH_201[0]
 TRANSCRIPTS = Path(__file__).parents[2].parent / "shared" / "data" / "transcripts"
 
 
-def _no_network(architecture: Architecture) -> object:
+def _no_network(architecture: Architecture) -> NoReturn:
     raise NotImplementedError
 
 
@@ -31,7 +32,7 @@ STAGES = SearchSpace(
         for layer in range(1, 7)
     ),
     description="",
-    build=_no_network,  # type: ignore[arg-type]
+    build=_no_network,
     input_shape=(3, 224, 224),
 )
 SPACES = (NAS_BENCH_MACRO, CHANNEL_BENCH_RESNET, CELLS, STAGES)
@@ -126,6 +127,9 @@ def test_reads_stages_with_the_revision_of_one() -> None:
     prose = "\n- In Stage 2 we keep [2, 2, 0, 0, 0, 0] while [3, 3, 0, 0, 0, 0] in Stage 3 costs less."
     first = tuple(option for n in range(1, 6) for option in (n, n, 0, 1, 0, 0))
     assert _read("\n".join(stages) + prose, STAGES) == first
+    assert _read("\n".join(f"{s}\n{s.replace('(', 'revised (').replace('0]', '1]')}" for s in stages), STAGES) == tuple(
+        option for n in range(1, 6) for option in (n, n, 0, 1, 0, 1)
+    )
     revised = "\n".join(stages) + "\nThat is too much. Instead:\n\nStage 4 (Adjusted): [4, 2, 0, 1, 0, 0]\n\nIt fits."
     assert _read(revised, STAGES) == (*first[:19], 2, *first[20:])
 
@@ -236,7 +240,8 @@ _FORMS: dict[str, Callable[[Architecture, SearchSpace], str]] = {
 
 
 def _option(number: int, decision: Decision) -> str:
-    return decision.options[number - decision.first]
+    name: str = decision.options[number - decision.first]
+    return name
 
 
 def _architectures(space: SearchSpace) -> st.SearchStrategy[Architecture]:
@@ -392,7 +397,7 @@ _FIXED = 5.419 + 5.8207 + 3.049 + 0.016 + 0.419 + 1.28
 
 def _mflops(architecture: Architecture, tables: list[list[float]]) -> float:
     rows = (tables[layer // 6 * 2 + (layer % 6 > 0)] for layer in range(30))
-    return _FIXED + sum(row[option] for row, option in zip(rows, architecture, strict=True))
+    return _FIXED + sum((row[option] for row, option in zip(rows, architecture, strict=True)), 0.0)
 
 
 def _recorded() -> list[tuple[str, str, str]]:
