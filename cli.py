@@ -173,7 +173,7 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def spaces(name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None, data: Data = None) -> None:
+def spaces(name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None) -> None:
     """List the search spaces, or describe one as a model reads it."""
     from .spaces.listing import describe, list_spaces
 
@@ -260,13 +260,14 @@ def _show_search(
     from .graph.display import Display
 
     console = _console()
-    with Display(console, iterations, live=live and console.is_terminal) as display:
-        try:
+    display = Display(console, iterations, live=live and console.is_terminal)
+    try:
+        with display:
             result = asyncio.run(start(display))
-        except KeyboardInterrupt:
-            if display.run:
-                print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
-            raise
+    except KeyboardInterrupt:
+        if display.run:
+            print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
+        raise
     _print_result(result, as_json=as_json)
 
 

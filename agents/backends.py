@@ -110,7 +110,10 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, object]:
         return settings | {"seed": options.seed, "num_predict": options.max_tokens, "client_kwargs": timeout}
     settings |= {"timeout": options.timeout, "max_tokens": options.max_tokens, "max_retries": 0}
     if provider == "openai":
-        settings["seed"] = options.seed
+        from openai import Timeout
+
+        # As a number it would get connections shared by the whole process, and those die with their event loop.
+        settings |= {"seed": options.seed, "timeout": Timeout(options.timeout)}
         if options.base_url and not os.environ.get(_KEYS[provider]):
             settings["api_key"] = "none"  # servers of one's own ask for none, the client insists on one
     return settings

@@ -232,10 +232,27 @@ def _stop(servers: list[Any], streams: "WeakSet[Any]") -> None:
     servers.clear()
 
 
-def constrained(model: "ChatOpenAI", grammar: str) -> "Runnable[LanguageModelInput, AIMessage]":
+async def keep_beginning(model: "ChatOpenAI", system: str, beginning: str) -> None:
+    """Have the server keep its state after a beginning that prompts share: the system's message, and the user's start.
+
+    With it a prompt is answered in about half the time. The mark after the beginning is there so that every prompt
+    leaves what is kept at the same token: replies then do not depend on what was asked before.
+    """
+    await model.root_async_client.chat.completions.create(
+        model=model.model_name,
+        messages=[{"role": "system", "content": system}, {"role": "user", "content": f"{beginning}\n\n~"}],
+        max_completion_tokens=1,
+        extra_body={"cache_prompt": True, "n_predict": 0},
+    )
+
+
+def constrained(
+    model: "ChatOpenAI", grammar: str, *, from_beginning: bool = False
+) -> "Runnable[LanguageModelInput, AIMessage]":
     """Bind an embedded chat model to a grammar in llama.cpp's GBNF: no reply leaves it.
 
     A reply that reaches the maximum of tokens before the grammar's end is cut there (`finish_reason` "length"). The
-    grammar travels as a field of the request's body that OpenAI's protocol does not know.
+    grammar travels as a field of the request's body that OpenAI's protocol does not know. `from_beginning` lets the
+    call go on from what `keep_beginning` kept.
     """
-    return model.bind(extra_body={"grammar": grammar})
+    return model.bind(extra_body={"grammar": grammar, "cache_prompt": from_beginning})

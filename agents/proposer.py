@@ -9,8 +9,8 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
 from ..tools.grammar import architecture_grammar
 from ..tools.reply import UnreadableReply, read_reply
-from .embedded import constrained
-from .provider import provider_error
+from .embedded import constrained, keep_beginning
+from .provider import provider_errors
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -44,12 +44,8 @@ async def ask(model: "Runnable[Any, AIMessage]", prompt: Sequence[Message], run_
 
     Raises: ProviderError where its server does not answer, or will not.
     """
-    try:
+    with provider_errors():
         return await model.ainvoke([dict(message) for message in prompt], config={"run_name": run_name})
-    except Exception as error:
-        if (known := provider_error(error)) is None:
-            raise
-        raise known from None  # the client's own exception may quote a key
 
 
 def read_answer(answer: "AIMessage", run_name: str) -> Reply:
@@ -83,7 +79,9 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
         tried = {c.architecture for c in history if c.architecture} | set(_refused(prompt, space))
         if len(tried) == space.size:
             return NOTHING_LEFT
-        bound = constrained(model, architecture_grammar(space, tried))
+        with provider_errors():
+            await keep_beginning(model, prompt[0]["content"], space.description)
+        bound = constrained(model, architecture_grammar(space, tried, reason_words=8), from_beginning=True)
         return read_answer(await ask(bound, prompt, EMBEDDED), EMBEDDED)
 
     return propose

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from traceback import walk_tb
 
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
@@ -46,6 +47,20 @@ def _is_unreadable(error: Exception) -> bool:
     )
 
 
+@contextmanager
+def provider_errors() -> Iterator[None]:
+    """Raise a client's exceptions as what they are for a caller.
+
+    Raises: ProviderError where a server does not answer, or will not; everything else as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (known := provider_error(error)) is None:
+            raise
+        raise known from None  # the client's own exception may quote a key
+
+
 def is_transient(error: Exception) -> bool:
     """Tell whether a call is worth trying again."""
     return isinstance(error, ProviderError) and error.transient
@@ -54,9 +69,15 @@ def is_transient(error: Exception) -> bool:
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Replace every secret of the environment that stands in a text by the name of its variable."""
     for name, value in environment.items():
-        if len(value) >= _SHORTEST_SECRET and not value.isdigit() and any(word in name.upper().split("_") for word in _SECRET_NAMES):
+        if _is_secret(name, value):
             text = text.replace(value, f"<{name}>")
     return text
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if len(value) < _SHORTEST_SECRET or value.isdigit():
+        return False
+    return any(word in name.upper().split("_") for word in _SECRET_NAMES)
 
 
 def _one_line(error: Exception) -> str:

@@ -13,6 +13,8 @@ _ROLE = """\
 You design neural networks. You are searching a space of architectures for the one with the highest accuracy: you \
 propose an architecture, it is trained and measured, you are told its accuracy, and you propose the next one."""
 
+_COLUMNS = "architecture, accuracy, millions of multiply-adds, millions of parameters"
+
 _FIRST = """\
 Nothing has been measured yet. Weigh what each option can do for the network, then propose the architecture that you \
 expect to be the most accurate."""
@@ -59,7 +61,7 @@ def _experiments(memory: Memory, order: Order) -> str:
     shown = kept(memory)
     if order == "best":
         shown = best_first(shown)
-    title = "Experiments so far, the best first:" if order == "best" else "Experiments so far, in order:"
+    title = f"Experiments so far, {'the best first' if order == 'best' else 'in order'} ({_COLUMNS}):"
     lines = [_line(experiment) for experiment in shown]
     forgotten = memory["measured"] + memory["failed"] - len(shown)
     if forgotten:
@@ -75,8 +77,7 @@ def _line(experiment: Experiment) -> str:
     )
     flops, params = (experiment["flops"] or 0) / 1e6, (experiment["params"] or 0) / 1e6
     return (
-        f"- iteration {experiment['iteration']}: {experiment['architecture']}, accuracy {result}, "
-        f"{flops:.1f} M multiply-adds, {params:.2f} M parameters"
+        f"- iteration {experiment['iteration']}: {experiment['architecture']}, {result}, {flops:.1f} M, {params:.2f} M"
     )
 
 

@@ -58,8 +58,8 @@ class Display:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)
-        for column in ("trial", "iteration", "best", "last", "tokens", "time", "now"):
-            table.add_column(column, no_wrap=column != "now", overflow="ellipsis")
+        for column in ("trial", "made", "best", "last", "tokens", "time", "now"):
+            table.add_column(column, no_wrap=column not in ("best", "now"))
         for trial, step in sorted(self._steps.items()):
             table.add_row(str(trial), *self._cells(trial, step))
         return table
@@ -68,7 +68,7 @@ class Display:
         best, last = self._best.get(trial), self._last.get(trial)
         return (
             f"{step.candidate.iteration}/{self._iterations}",
-            f"{best.candidate.accuracy:.2f}% (iteration {best.candidate.iteration})" if best else "-",
+            f"{best.candidate.accuracy:.2f}% (in {best.candidate.iteration})" if best else "-",
             _short(last) if last else "-",
             f"{step.tokens:,}",
             f"{time.monotonic() - self._started:.0f} s",

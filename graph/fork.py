@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..spaces.errors import GeniusError
 from .build import build_graph
 from .journal import Journal
-from .run import CHECKPOINTS_FILE, locked, open_checkpoints
+from .run import CHECKPOINTS_FILE, broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
 from .state import SearchState
 
@@ -27,9 +28,12 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
         with tempfile.TemporaryDirectory() as copy:
             for file in source.glob(f"{CHECKPOINTS_FILE}*"):
                 await asyncio.to_thread(shutil.copy2, file, copy)
-            async with open_checkpoints(Path(copy)) as saver:
-                graph = build_graph(saver)
-                return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
+            try:
+                async with open_checkpoints(Path(copy)) as saver:
+                    graph = build_graph(saver)
+                    return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
+            except sqlite3.DatabaseError as error:
+                raise broken_checkpoints(source, error) from error
 
 
 async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) -> SearchState | None:
@@ -47,7 +51,7 @@ async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) 
 
 
 async def take_over(source: Journal, states: dict[int, SearchState | None], folder: Path, settings: Settings) -> None:
-    """Write the states and their part of the source's journal into a new run folder."""
+    """Write the states and their part of the source's journal into a new folder, which with that becomes a run."""
     journal = Journal(folder)
     async with open_checkpoints(folder) as saver:
         graph = build_graph(saver)
@@ -57,6 +61,7 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
             await _copy_lines(source, journal, trial, state["done"])
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="reflector")
+    settings.save(folder)
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, until: int) -> None:

@@ -36,7 +36,12 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
         _log_axis(panels[1])
     settings = result.settings
     figure.suptitle(f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}", fontsize=10)
-    figure.savefig(folder / PICTURE_FILE)
+    partial = folder / f".{PICTURE_FILE}"
+    try:
+        figure.savefig(partial, format="png")
+        partial.replace(folder / PICTURE_FILE)
+    finally:
+        partial.unlink(missing_ok=True)
     return folder / PICTURE_FILE
 
 

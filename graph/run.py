@@ -25,16 +25,37 @@ def new_run(settings: Settings, given: Path | None) -> Path:
 
     Raises: GeniusError where there is something in it already, or it cannot be made.
     """
+    folder = new_folder(settings, given)
+    try:
+        settings.save(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return folder
+
+
+def new_folder(settings: Settings, given: Path | None) -> Path:
+    """Make a run folder that is no run yet: it becomes one with its `search.json`.
+
+    Raises: GeniusError where there is something in it already, or it cannot be made.
+    """
     folder = given if given is not None else _unused(Path("runs"), settings)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_empty(folder):
         hint = f"; go on with it: genius resume {folder}" if (folder / SETTINGS_FILE).is_file() else ""
         raise GeniusError(f"{folder} exists and is not empty{hint}; or name another folder with --run")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        settings.save(folder)
     except OSError as error:
-        raise GeniusError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
+        raise _cannot_write(folder, error) from error
     return folder
+
+
+def _cannot_write(folder: Path, error: OSError) -> GeniusError:
+    return GeniusError(f"cannot write the run folder {folder}: {error.strerror or error}")
+
+
+def _is_empty(folder: Path) -> bool:
+    """Tell whether a folder holds nothing, or only what a kill left of a `search.json` that was being written."""
+    return folder.is_dir() and all(file.match(f".{SETTINGS_FILE}.*") for file in folder.iterdir())
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
@@ -67,10 +88,12 @@ async def open_checkpoints(folder: Path) -> AsyncIterator["AsyncSqliteSaver"]:
     """Open the run's checkpoints; left open, the connection would keep the process from ending."""
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    path = folder / CHECKPOINTS_FILE
-    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
-        try:
-            await saver.setup()
-        except sqlite3.DatabaseError as error:
-            raise BrokenRun(f"{path} cannot be used: {error}") from error
+    async with AsyncSqliteSaver.from_conn_string(str(folder / CHECKPOINTS_FILE)) as saver:
+        await saver.setup()
         yield saver
+
+
+def broken_checkpoints(folder: Path, error: sqlite3.Error) -> BrokenRun:
+    """Say that a run's checkpoints cannot be used, and that the run can go on without them."""
+    path = folder / CHECKPOINTS_FILE
+    return BrokenRun(f"{path} cannot be used: {error}; without that file, a run goes on from its journal")

@@ -1,5 +1,6 @@
 """Searches from Python: start one, go on with one, fork one."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from .fork import states_after, take_over
 from .journal import Journal
+from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
-from .run import new_run
+from .run import new_folder, new_run
 from .settings import Settings, fresh_id
 from .setup import choose_parts, open_setup
 from .state import Progress
@@ -110,6 +112,8 @@ async def resume(
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     settings = replace(old, **names, iterations=old.iterations if iterations is None else iterations).check()
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
+        if not (folder / PICTURE_FILE).is_file():
+            await asyncio.to_thread(draw, result, folder)
         return result
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         return await carry_on(folder, settings, setup, progress)
@@ -145,7 +149,7 @@ async def fork(
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
-        folder = new_run(settings, _path(to))
+        folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
 

@@ -1,9 +1,9 @@
 """A result for people: a table of the iterations, the best architecture, and what the numbers are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,76 +13,86 @@ from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 from .result import SearchResult, TrialResult
 
+_NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
+
 
 def print_result(result: SearchResult, console: Console) -> None:
     """Print a result as tables and sentences."""
-    console.print(Group(*_parts(result)), highlight=False)
+    narrow = console.width < _NARROW
+    table = _iterations(result.trials[0], narrow) if len(result.trials) == 1 else _trials(result, narrow)
+    console.print(table, "\n".join(["", *_sentences(result)]), sep="\n", highlight=False, markup=False)
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
-        console.print(f"picture: {result.run / PICTURE_FILE}", soft_wrap=True, highlight=False)
-    console.print(f"run:     {result.run}", soft_wrap=True, highlight=False)
+        console.print(f"picture: {result.run / PICTURE_FILE}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"run:     {result.run}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _parts(result: SearchResult) -> list[RenderableType]:
-    trials = result.trials
-    parts: list[RenderableType] = [_iterations(trials[0])] if len(trials) == 1 else [_trials(result)]
-    parts += [Text(sentence) for sentence in _sentences(result)]
-    return parts
-
-
-def _iterations(trial: TrialResult) -> Table:
+def _table(columns: Sequence[str], last: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("iteration", "accuracy", "rank", "MFLOPs", "params (M)"):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("architecture", overflow="fold")
-    best = trial.best
-    for candidate in trial.candidates:
-        table.add_row(*_row(candidate), style="bold" if candidate is best else "")
+    table.add_column(last, overflow="fold")
     return table
 
 
-def _row(candidate: Candidate) -> tuple[str, ...]:
-    measurement, cost = candidate.measurement, candidate.cost
-    refused = f" ({len(candidate.refusals)} refused)" if candidate.refusals else ""
-    return (
-        str(candidate.iteration),
-        f"{candidate.accuracy:.2f}" if candidate.accuracy is not None else "-",
-        _number(measurement.rank if measurement else None),
-        f"{cost.flops / 1e6:.2f}" if cost else "-",
-        f"{cost.params / 1e6:.3f}" if cost else "-",
-        (str(list(candidate.architecture)) if candidate.architecture else "") + (_failure(candidate)) + refused,
-    )
+def _iterations(trial: TrialResult, narrow: bool) -> Table:
+    table = _table(("iteration", "accuracy", "rank", *(() if narrow else ("MFLOPs", "params (M)"))), "architecture")
+    best = trial.best
+    for candidate in trial.candidates:
+        costs = () if narrow else _costs(candidate)
+        cells = (*_numbers(candidate), *costs, _architecture(candidate))
+        table.add_row(*map(Text, cells), style="bold" if candidate is best else "")
+    return table
 
 
-def _failure(candidate: Candidate) -> str:
-    return f" {candidate.error}" if candidate.error else ""
+def _numbers(candidate: Candidate) -> tuple[str, str, str]:
+    rank = candidate.measurement.rank if candidate.measurement else None
+    accuracy = f"{candidate.accuracy:.2f}" if candidate.accuracy is not None else "-"
+    return str(candidate.iteration), accuracy, _number(rank)
+
+
+def _costs(candidate: Candidate) -> tuple[str, str]:
+    cost = candidate.cost
+    return (f"{cost.flops / 1e6:.2f}", f"{cost.params / 1e6:.3f}") if cost else ("-", "-")
+
+
+def _architecture(candidate: Candidate) -> str:
+    words = [str(list(candidate.architecture))] if candidate.architecture else []
+    words += [candidate.error] if candidate.error else []
+    words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
+    return " ".join(words)
 
 
 def _number(value: int | None) -> str:
     return f"{value:,}" if value is not None else "-"
 
 
-def _trials(result: SearchResult) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("trial", "iterations", "best accuracy", "test accuracy", "rank", "test rank"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("best architecture", overflow="fold")
+def _trials(result: SearchResult, narrow: bool) -> Table:
+    columns = (
+        ("trial", "accuracy", "rank") if narrow else ("trial", "iterations", "accuracy", "rank", "test", "test rank")
+    )
+    table = _table(columns, "best architecture")
     for trial in result.trials:
-        table.add_row(str(trial.trial), str(len(trial.candidates)), *_best_cells(trial.best))
+        cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_best_cells(trial.best)}
+        table.add_row(*(Text(cells.get(column, "-")) for column in (*columns, "best architecture")))
     return table
 
 
-def _best_cells(best: Candidate | None) -> tuple[str, ...]:
+def _best_cells(best: Candidate | None) -> dict[str, str]:
     if best is None or best.measurement is None:
-        return ("-",) * 5
+        return {}
     m = best.measurement
-    test = f"{m.test_accuracy:.2f}" if m.test_accuracy is not None else "-"
-    return f"{m.accuracy:.2f}", test, _number(m.rank), _number(m.test_rank), str(list(best.architecture or ()))
+    return {
+        "accuracy": f"{m.accuracy:.2f}",
+        "rank": _number(m.rank),
+        "test": f"{m.test_accuracy:.2f}" if m.test_accuracy is not None else "-",
+        "test rank": _number(m.test_rank),
+        "best architecture": str(list(best.architecture or ())),
+    }
 
 
 def _sentences(result: SearchResult) -> list[str]:
-    sentences = [""]
-    sentences += [_summary(result.summary())] if len(result.trials) > 1 else []
+    sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
     sentences += [_best(result.best)] if result.best else ["Nothing was measured."]
     sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
     sentences.append(_usage(result))
@@ -123,6 +133,6 @@ def _summary(summary: Mapping[str, Any]) -> str:
     words = []
     for name in ("accuracy", "test_accuracy", "rank", "test_rank"):
         if spread := summary[name]:
-            number = f"{spread['mean']:.2f} ± {spread['std']:.2f} (median {spread['median']:g})"
+            number = f"{spread['mean']:.2f} ± {spread['std']:.2f} (median {round(spread['median'], 2):g})"
             words.append(f"{name.replace('_', ' ')} {number}")
     return f"best of each of {summary['trials']} trials, mean ± std: {', '.join(words)}"

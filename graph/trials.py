@@ -15,7 +15,7 @@ from .build import build_graph
 from .journal import BrokenRun, Journal, drop_torn_lines
 from .picture import draw
 from .result import SearchResult, read_result
-from .run import locked, open_checkpoints
+from .run import broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
 from .setup import Setup
 from .state import Context, Progress, SearchState, first_state
@@ -31,12 +31,12 @@ async def carry_on(
 
     Raises: RunFailed where it has to stop; what was done until then is kept.
     """
-    async with locked(folder):
+    async with locked(folder), _saying_why(folder, settings):
         settings.save(folder)
         drop_torn_lines(folder)
         journal = Journal.load(folder)
         keep_secrets_out()
-        async with open_checkpoints(folder) as saver, _saying_why(folder, settings):
+        async with open_checkpoints(folder) as saver:
             graph = build_graph(saver, tries=settings.tries)
             async with asyncio.TaskGroup() as trials:
                 for trial in range(1, settings.trials + 1):
@@ -119,8 +119,8 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
     kept = f"everything so far is kept: go on with `genius resume {folder}`"
     try:
         yield
-    except BaseExceptionGroup as group:
-        error = group.exceptions[0]
+    except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
+        error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised
         if isinstance(error, ProviderError):
             times = f" after {settings.tries} tries" if error.transient else ""
             raise RunFailed(f"{settings.llm} gave no answer{times}: {error}; {kept}") from None
@@ -128,10 +128,12 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
             raise RunFailed(f"{error}; {kept}") from error
         if _is_disk_full(error):
             raise RunFailed(f"the disk of {folder} is full: free some space; {kept}") from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise broken_checkpoints(folder, error) from error
         raise error from None
 
 
 def _is_disk_full(error: BaseException) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return "full" in str(error)
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

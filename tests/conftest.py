@@ -119,6 +119,14 @@ def openai_server() -> Iterator[OpenAIServer]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def openai_server_of_module() -> Iterator[OpenAIServer]:
+    """Give a server for what several tests of a module start from."""
+    server = OpenAIServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture(autouse=True)
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave no test the keys and the choice of model of whoever runs it."""

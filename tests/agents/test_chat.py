@@ -1,5 +1,6 @@
 """Language models: the client's whole path against a server on loopback, recordings, and models passed from Python."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 SPACE = genius.get_space("nas-bench-macro")
 KEY = "sk-never-to-be-written-4711"
@@ -51,6 +53,12 @@ def search(openai_server, tmp_path) -> Callable[..., Awaitable[genius.SearchResu
         return await genius.search(SPACE, evaluator=evaluate, **{**asked, "run": tmp_path / "run", **options})
 
     return start
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch) -> None:
+    """Leave out what takes most of the time of a short search."""
+    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
 
 
 @pytest.fixture
@@ -108,7 +116,8 @@ async def test_every_call_has_the_same_number_of_tries(openai_server):
     trouble, unreadable = openai_server.fails(500, "out of order"), openai_server.says("I cannot decide.")
     openai_server.script = [trouble, trouble, unreadable, trouble, trouble, openai_server.says(reply(5))]
     steps = await ask_once(openai_server, tries=3)
-    assert steps[-1].candidate.architecture and len(steps[-1].candidate.refusals) == 1
+    assert steps[-1].candidate.architecture
+    assert len(steps[-1].candidate.refusals) == 1
 
 
 @pytest.mark.parametrize(
@@ -306,9 +315,10 @@ async def test_a_base_url_with_a_secret_is_refused_before_anything_is_written(se
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_that_can_be_reached_passes_the_check():
-    check_llm("openai:m", LLMOptions(), {"OPENAI_API_KEY": KEY})
-    check_llm("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"), {})
+def test_a_model_that_can_be_reached_passes_the_check(monkeypatch):
+    check_llm("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    check_llm("openai:m", LLMOptions())
 
 
 @pytest.mark.parametrize(
@@ -333,6 +343,13 @@ async def test_the_environment_names_the_default_model(openai_server, search, mo
     result = await search(llm=None, iterations=1)
     assert result.settings.llm == "openai:named"
     assert openai_server.calls[0]["model"] == "named"
+
+
+def test_searches_one_after_the_other_need_no_common_event_loop(openai_server, search, tmp_path):
+    for number in (1, 2, 3):
+        openai_server.script = [openai_server.says(reply(number))]
+        assert asyncio.run(search(iterations=1, run=tmp_path / str(number))).finished
+    assert len(openai_server.calls) == 3
 
 
 async def test_each_trial_asks_with_a_seed_of_its_own(openai_server, search):
@@ -453,7 +470,7 @@ class ScriptedModel(BaseChatModel):
     """Says one text after the other and counts tokens."""
 
     texts: list[str]
-    asked: list[list[BaseMessage]] = []
+    asked: list[list[BaseMessage]] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -469,7 +486,7 @@ class ScriptedModel(BaseChatModel):
 
 
 async def test_a_chat_model_can_be_passed(search):
-    model = ScriptedModel(texts=[reply(1), "I cannot decide.", reply(2)], asked=[])
+    model = ScriptedModel(texts=[reply(1), "I cannot decide.", reply(2)])
     result = await search(llm=model, base_url=None, iterations=2)
     assert [c.architecture for c in result.trials[0].candidates] == [(0,) * 7 + (1,), (0,) * 7 + (2,)]
     assert result.to_json()["usage"] == {"llm_calls": 3, "input_tokens": 90, "output_tokens": 9}
@@ -485,17 +502,17 @@ async def test_a_chat_model_without_usage_can_be_passed(search):
 
 
 async def test_a_run_needs_its_own_model_again(search, tmp_path):
-    await search(llm=ScriptedModel(texts=[reply(1)], asked=[]), base_url=None, iterations=1)
+    await search(llm=ScriptedModel(texts=[reply(1)]), base_url=None, iterations=1)
     with pytest.raises(genius.GeniusError, match="its own evaluator and llm"):
         await genius.resume(tmp_path / "run", iterations=2)
-    model = ScriptedModel(texts=[reply(2)], asked=[])
+    model = ScriptedModel(texts=[reply(2)])
     result = await genius.resume(tmp_path / "run", iterations=2, llm=model, evaluator=evaluate)
     assert len(result.trials[0].candidates) == 2
 
 
 async def test_a_fault_of_the_model_object_is_not_taken_for_the_servers(search, tmp_path):
     with pytest.raises(IndexError):
-        await search(llm=ScriptedModel(texts=[], asked=[]), base_url=None)
+        await search(llm=ScriptedModel(texts=[]), base_url=None)
 
 
 async def test_a_reply_of_blocks_is_read_as_text(search):

@@ -15,7 +15,11 @@ import openai
 import pytest
 from genius.agents import embedded
 from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
-from genius.spaces import SPACES
+from genius.agents.memory import empty_memory, remember
+from genius.agents.proposer import constrained_proposer
+from genius.agents.reflector import write_prompt
+from genius.spaces import NAS_BENCH_MACRO, SPACES
+from genius.tools.candidate import Candidate, Measurement
 from genius.tools.fetch import data_folder
 from genius.tools.grammar import architecture_grammar
 from genius.tools.reply import read_reply
@@ -250,3 +254,22 @@ def test_importing_it_is_cheap():
     heavy = "[m for m in ('torch', 'xllamacpp', 'langchain_core', 'langchain_openai', 'openai') if m in sys.modules]"
     code = f"import sys, genius.agents.embedded; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
+    """A search that goes on in a new process must get the replies that the old one would have got."""
+    prompts = []
+    memory = empty_memory()
+    for iteration, architecture in enumerate([(0,) * 8, (2,) * 8, (1,) * 8], start=1):
+        found = Candidate(1, iteration, architecture=architecture, measurement=Measurement(80.0 + iteration))
+        memory = remember(memory, found)
+        prompts.append(write_prompt(NAS_BENCH_MACRO, memory, "best"))
+
+    async def replies(order):
+        with EmbeddedModel(model_file) as model:
+            chat = model.chat_model(temperature=0.0, seed=0, max_tokens=200, timeout=60)
+            propose = constrained_proposer(chat, NAS_BENCH_MACRO)
+            return {at: (await propose(prompts[at], [])).text for at in order}
+
+    in_order, alone = await replies([0, 1, 2]), await replies([2])
+    assert in_order[2] == alone[2]

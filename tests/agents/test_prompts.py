@@ -45,7 +45,7 @@ def test_later_prompts_list_experiments_best_first_or_in_order():
     assert found == ["- iteration 2", "- iteration 3", "- iteration 1"]
     found = [line.split(":")[0] for line in text(memory, "time").splitlines() if line.startswith("- iteration")]
     assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
-    assert "accuracy 92.50%" in text(memory)
+    assert "], 92.50%, " in text(memory)
     assert "answer with - alone" in text(memory)
 
 
@@ -141,7 +141,7 @@ async def test_the_trainer_records_failures_and_refuses_other_types():
     assert (failed.error, failed.accuracy) == ("loss became NaN", None)
     assert "nan as accuracy" in (await measured(Measurement(float("nan")))).error
     assert best([failed, await measured(Measurement(float("nan")))]) is None
-    with pytest.raises(TypeError, match="returns a genius.Measurement, got float"):
+    with pytest.raises(TypeError, match=r"returns a genius\.Measurement, got float"):
         await measured(91.5)
 
 

@@ -115,8 +115,8 @@ async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path):
     await genius.search(SPACE, proposer="random", evaluator=evaluate, iterations=6, run=tmp_path / "run")
     calls = [json.loads(line) for line in (tmp_path / "run" / "calls.jsonl").read_text().splitlines()]
     prompts = "".join(message["content"] for call in calls for message in call["prompt"])
-    assert "accuracy 7" in prompts
-    assert "accuracy 6" not in prompts
+    assert "], 7" in prompts
+    assert "], 6" not in prompts
 
 
 async def test_the_graph_runs_by_hand_one_iteration_an_invocation():
