@@ -2,9 +2,11 @@
 
 import json
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,14 @@ def openai_server_of_module() -> Iterator[OpenAIServer]:
     server = OpenAIServer()
     yield server
     server.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates_once() -> Iterator[None]:
+    """Read the certificates once in a session, not twice for each client: no server here speaks TLS."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(autouse=True)

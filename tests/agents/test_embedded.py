@@ -260,7 +260,7 @@ async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
     """A search that goes on in a new process must get the replies that the old one would have got."""
     prompts = []
     memory = empty_memory()
-    for iteration, architecture in enumerate([(0,) * 8, (2,) * 8, (1,) * 8], start=1):
+    for iteration, architecture in enumerate([(0,) * 8, (2,) * 8], start=1):
         found = Candidate(1, iteration, architecture=architecture, measurement=Measurement(80.0 + iteration))
         memory = remember(memory, found)
         prompts.append(write_prompt(NAS_BENCH_MACRO, memory, "best"))
@@ -271,5 +271,5 @@ async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
             propose = constrained_proposer(chat, NAS_BENCH_MACRO)
             return {at: (await propose(prompts[at], [])).text for at in order}
 
-    in_order, alone = await replies([0, 1, 2]), await replies([2])
-    assert in_order[2] == alone[2]
+    in_order, alone = await replies([0, 1]), await replies([1])
+    assert in_order[1] == alone[1]

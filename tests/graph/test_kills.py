@@ -34,6 +34,7 @@ import os
 import signal
 import sys
 
+import anyio._backends._asyncio
 import genius
 import genius.cli
 import genius.graph.search
@@ -127,7 +128,7 @@ if __name__ == "__main__":
     genius.cli.main()
 '''
 TIMES = ("started", "seconds")
-EMPTY: dict[str, Any] = {}
+REPLIES = 14  # that ten iterations take
 
 
 def architecture(number: int) -> list[int]:
@@ -153,6 +154,12 @@ def text_for(call: dict[str, Any]) -> str:
 def with_answers(server: Any) -> Any:
     server.answer = lambda call: server.says(text_for(call), tokens=(100, 10), delay=0.02)
     return server
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch) -> None:
+    """Leave out what takes most of the time of a short search, in this process."""
+    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
 
 
 @pytest.fixture
@@ -255,7 +262,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_kills_at_random_moments_lose_and_repeat_nothing(seed, start, program, server, notes, tmp_path):
-    rng, run, kills, iterations = random.Random(seed), tmp_path / "run", 4, 16
+    rng, run, kills, iterations = random.Random(seed), tmp_path / "run", 4, 14
     books = Books(run, notes, server)
     for _ in range(kills):
         process = start(iterations=iterations)
@@ -274,24 +281,23 @@ async def test_kills_at_random_moments_lose_and_repeat_nothing(seed, start, prog
     assert result.finished
     assert content(result) == content(whole)
     assert [trial.usage for trial in result.trials] == [trial.usage for trial in whole.trials]
-    assert (run / "search.png").is_file()
 
 
 async def test_a_kill_before_or_after_any_write_loses_and_repeats_nothing(start, program, server, notes, tmp_path):
-    run, moments = tmp_path / "run", range(1, 19)
+    run, moments = tmp_path / "run", range(1, 15)
     books = Books(run, notes, server)
     done = []
     for moment in moments:
-        process = start(die_at=moment, iterations=30)
+        process = start(die_at=moment, iterations=20)
         process.join(60)
         assert process.exitcode == -signal.SIGKILL
         books.check()
         done.append(len(books.journal))
-    assert done[-1] > 4  # each process came further than the one before it, or paid for what the next one used
+    assert done[-1] > 2  # each process came further than the one before it, or paid for what the next one used
     result = await program.resume(notes, run, seconds=0.0)
     books.check()
     assert len(server.calls) <= len(whole_lines(run / "calls.jsonl")) + len(moments)
-    whole = await program.search(tmp_path / "other notes", tmp_path / "whole", server.url, seconds=0.0, iterations=30)
+    whole = await program.search(tmp_path / "other notes", tmp_path / "whole", server.url, seconds=0.0, iterations=20)
     assert content(result) == content(whole)
     assert [trial.usage for trial in result.trials] == [trial.usage for trial in whole.trials]
 
@@ -350,8 +356,8 @@ def test_ctrl_c_ends_with_one_line_and_the_run_can_go_on(program, server, notes,
     assert out == ""
     paid = {json.dumps(line["prompt"]) for line in whole_lines(run / "calls.jsonl")}
     spent = len(server.calls)
-    resumed = subprocess.run([*command, "resume", run, "--json", notes], capture_output=True, text=True, check=True)
-    assert len(json.loads(resumed.stdout)["iterations"]) == 8
+    result = asyncio.run(program.resume(notes, run, seconds=0.0))
+    assert len(result.trials[0].candidates) == 8
     assert not [call for call in server.calls[spent:] if json.dumps(call["messages"]) in paid]
     assert len(evaluated(notes)) <= 9
 
@@ -434,7 +440,7 @@ async def test_a_torn_last_line_is_cut_off(half, whole, program, server, notes, 
     assert path.read_bytes().startswith(lines)
     assert content(result) == whole
     assert len(evaluated(notes)) == 10
-    assert len(server.calls) - spent == len(whole_lines(half / "calls.jsonl")) - 7
+    assert len(server.calls) - spent == REPLIES - 7
     for line in path.read_text(encoding="utf-8").splitlines():
         json.loads(line)
 
@@ -533,7 +539,7 @@ async def test_lost_checkpoints_cost_nothing(half, whole, program, server, notes
     result = await program.resume(notes, half, seconds=0.0)
     assert content(result) == whole
     assert len(evaluated(notes)) == 10
-    assert len(server.calls) - spent == len(whole_lines(half / "calls.jsonl")) - 7
+    assert len(server.calls) - spent == REPLIES - 7
     assert len(whole_lines(half / "candidates.jsonl")) == 10
 
 
@@ -568,7 +574,7 @@ def small_disk(tmp_path) -> Iterator[Callable[[int], Path]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a tmpfs")
-@pytest.mark.parametrize("size", [4, 16, 40, 90, 140, 200])
+@pytest.mark.parametrize("size", [4, 16, 40, 100, 200])
 async def test_a_full_disk_is_said_and_the_run_goes_on_when_it_is_not(size, whole, small_disk, program, server, notes):
     run = small_disk(size) / "run"
     with pytest.raises(genius.GeniusError) as failure:
@@ -584,7 +590,7 @@ async def test_a_full_disk_is_said_and_the_run_goes_on_when_it_is_not(size, whol
     paid, spent = len(whole_lines(run / "calls.jsonl")), len(server.calls)
     result = await program.resume(notes, run, seconds=0.0)
     assert content(result) == whole
-    assert len(server.calls) - spent == len(whole_lines(run / "calls.jsonl")) - paid
+    assert len(server.calls) - spent == REPLIES - paid
     assert len(whole_lines(run / "candidates.jsonl")) == 10
 
 
@@ -633,6 +639,20 @@ async def test_a_fork_that_is_killed_can_go_on(finished, whole, program, server,
     server.answer = answer
     assert len(genius.read(tmp_path / "fork").trials[0].candidates) == 4
     assert content(await genius.resume(tmp_path / "fork", **given)) == whole
+
+
+async def test_a_fork_that_was_cut_off_while_it_took_over_is_no_run(finished, program, notes, tmp_path, monkeypatch):
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+
+    async def die(*values: Any) -> None:
+        raise SystemError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("genius.graph.journal.Journal.log_reply", die)
+        with pytest.raises(SystemError):
+            await genius.fork(finished.run, 4, to=tmp_path / "fork", **given)
+    with pytest.raises(genius.GeniusError, match="not a run folder"):
+        await genius.resume(tmp_path / "fork", **given)
 
 
 @pytest.mark.parametrize(("at", "iterations"), [(-1, None), (6, None), (7, 12)])
