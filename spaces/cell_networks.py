@@ -1,14 +1,13 @@
 """NAS-Bench-201's networks. Imports torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from .cells import EDGES, OPERATIONS
 from .networks import classifier, conv_bn
-from .space import Architecture
 
-_WIDTHS, _CELLS = (16, 32, 64), 5
+Edge = tuple[int, int, str]
+"""The node an edge comes from, the node it goes to, and the name of its operation."""
 
 
 class Zero(nn.Module):
@@ -38,19 +37,20 @@ def operation(name: str, width: int) -> nn.Module:
 
 
 class Cell(nn.Module):
-    """Four nodes and six edges; a node is the sum of its incoming edges."""
+    """A directed acyclic graph: node 0 is the input, a node the sum of its incoming edges, the last one the output."""
 
-    def __init__(self, architecture: Architecture, width: int) -> None:
+    def __init__(self, edges: Sequence[Edge], width: int) -> None:
         super().__init__()
-        self.edges = nn.ModuleList(operation(OPERATIONS[option], width) for option in architecture)
+        self.ends = [(source, target) for source, target, _ in edges]
+        self.edges = nn.ModuleList(operation(name, width) for _, _, name in edges)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map node 0 to node 3; both are (n, width, height, width)."""
+        """Map (n, channels, height, width) to the same shape."""
         nodes = [images]
-        for target in (1, 2, 3):
-            incoming = [edge(nodes[s]) for (s, t), edge in zip(EDGES, self.edges, strict=True) if t == target]
+        for node in range(1, 1 + max(target for _, target in self.ends)):
+            incoming = [edge(nodes[s]) for (s, t), edge in zip(self.ends, self.edges, strict=True) if t == node]
             nodes.append(sum(incoming[1:], incoming[0]))
-        return nodes[3]
+        return nodes[-1]
 
 
 class Reduction(nn.Module):
@@ -69,12 +69,12 @@ class Reduction(nn.Module):
         return summed
 
 
-def cell_network(architecture: Architecture, classes: int) -> nn.Module:
-    """Build the whole network of a cell: stem, three stages of five cells, reductions between them, classifier."""
-    layers = [conv_bn(3, _WIDTHS[0], 3, relu=False)]
-    for stage, width in enumerate(_WIDTHS):
+def cell_network(edges: Sequence[Edge], widths: Sequence[int], cells: int, classes: int) -> nn.Module:
+    """Build the whole network of a cell: stem, a stage of `cells` cells for each width, reductions, classifier."""
+    layers = [conv_bn(3, widths[0], 3, relu=False)]
+    for stage, width in enumerate(widths):
         if stage:
-            layers.append(Reduction(_WIDTHS[stage - 1], width))
-        layers += [Cell(architecture, width) for _ in range(_CELLS)]
-    layers += [nn.BatchNorm2d(_WIDTHS[-1]), nn.ReLU(inplace=True)]
-    return classifier(nn.Sequential(*layers), _WIDTHS[-1], classes)
+            layers.append(Reduction(widths[stage - 1], width))
+        layers += [Cell(edges, width) for _ in range(cells)]
+    layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)]
+    return classifier(nn.Sequential(*layers), widths[-1], classes)

@@ -82,7 +82,8 @@ def _skeleton_cost(size: int, classes: int) -> Cost:
 def _build(architecture: Architecture, classes: int) -> "nn.Module":
     from .cell_networks import cell_network
 
-    return cell_network(architecture, classes)
+    edges = [(source, target, OPERATIONS[option]) for (source, target), option in zip(EDGES, architecture, strict=True)]
+    return cell_network(edges, _WIDTHS, _CELLS, classes)
 
 
 def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from genius import GeniusError, get_space
 from genius.spaces import NAS_BENCH_201, SPACES
+from genius.spaces.cells import EDGES, OPERATIONS
 from genius.spaces.space import BadArchitecture
 
 EVERY_SPACE = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -96,8 +97,11 @@ def test_equal_cells_compute_the_same():
     import torch
     from genius.spaces.cell_networks import Cell
 
+    def cell(*options):
+        return Cell([(*ends, OPERATIONS[o]) for ends, o in zip(EDGES, options, strict=True)], 4).eval()
+
     torch.manual_seed(0)
-    one, other = Cell((3, 2, 0, 0, 1, 4), 4).eval(), Cell((2, 3, 0, 0, 4, 1), 4).eval()
+    one, other = cell(3, 2, 0, 0, 1, 4), cell(2, 3, 0, 0, 4, 1)
     other.edges[0].load_state_dict(one.edges[1].state_dict())
     other.edges[1].load_state_dict(one.edges[0].state_dict())
     images = torch.randn(2, 4, 8, 8)
