@@ -81,5 +81,5 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rstrip(".")
     return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:400]

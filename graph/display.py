@@ -50,7 +50,7 @@ class Display:
         candidate = step.candidate
         head = f"trial {candidate.trial}, iteration {candidate.iteration}/{self._iterations}: "
         if step.stage == "waiting":
-            return f"{head}waiting to ask again: {step.note}"
+            return f"{head}no answer from the model: {step.note}"
         best = self._best.get(candidate.trial)
         tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
         tokens = f", {step.tokens:,} tokens" if step.tokens else ""
@@ -72,7 +72,7 @@ class Display:
             _short(last) if last else "-",
             f"{step.tokens:,}",
             f"{time.monotonic() - self._started:.0f} s",
-            f"waiting: {step.note}" if step.note else step.stage,
+            f"no answer: {step.note}" if step.note else step.stage,
         )
 
 

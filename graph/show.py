@@ -20,7 +20,9 @@ def print_result(result: SearchResult, console: Console) -> None:
     """Print a result as tables and sentences."""
     narrow = console.width < _NARROW
     table = _iterations(result.trials[0], narrow) if len(result.trials) == 1 else _trials(result, narrow)
-    console.print(table, "\n".join(["", *_sentences(result)]), sep="\n", highlight=False, markup=False)
+    if table.row_count:
+        console.print(table, "", sep="\n")
+    console.print("\n".join(_sentences(result)), highlight=False, markup=False)
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
         console.print(f"picture: {result.run / PICTURE_FILE}", soft_wrap=True, highlight=False, markup=False)
