@@ -128,7 +128,8 @@ def _usage(result: SearchResult) -> str:
     tokens_out = sum(trial.usage.output_tokens for trial in result.trials)
     seconds = sum(trial.seconds for trial in result.trials)
     model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, " if calls else ""
-    return f"{model}{seconds:.1f} s, FLOPs are multiply-adds of one image"
+    summed = " summed over the trials" if len(result.trials) > 1 else ""
+    return f"{model}{seconds:.1f} s{summed}; FLOPs are multiply-adds of one image"
 
 
 def _summary(summary: Mapping[str, Any]) -> str:
