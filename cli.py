@@ -184,18 +184,21 @@ def spaces(name: Annotated[str | None, typer.Argument(help="A space to describe.
 def cost(
     space: Annotated[str, typer.Argument(help="The search space.")],
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
+    flops_convention: Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")] = "macs",
     as_json: AsJson = False,
 ) -> None:
     """Print the FLOPs and parameters of an architecture."""
     from .spaces import get_space
+    from .spaces.cost import CONVENTIONS, check_convention
     from .tools.naming import read_architecture
 
     chosen = get_space(space)
+    convention = check_convention(flops_convention)
     found = chosen.cost(read_architecture(architecture, chosen))
     if as_json:
-        print(json.dumps({"flops": found.flops, "params": found.params}))
+        print(json.dumps({"flops": found.counted(convention), "params": found.params}))
     else:
-        print(f"FLOPs  {found.flops:,} (multiply-adds of one image)\nparams {found.params:,}")
+        print(f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from ..spaces import SPACES, get_space
 from ..spaces.errors import GeniusError
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
-from ..tools.tables import load_table
+from ..tools.tables import SOURCES, load_table
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ async def _evaluators(settings: Settings, given: Given, space: SearchSpace, data
         raise GeniusError(f"the space {space.name!r} is your own: pass an evaluator for it")
     if space.name in TRAINERS:
         return _trainers(settings, space)
+    if space.name not in SOURCES:
+        raise GeniusError(f"{space.name} has neither a table nor a training here: pass an evaluator from Python")
     table = await asyncio.to_thread(load_table, space, data)
     look_up = table_evaluator(table)
     return lambda trial, folder: look_up

@@ -5,11 +5,19 @@ from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
 from .errors import GeniusError
 from .macro import NAS_BENCH_MACRO
+from .mobile import MOBILE_IMAGENET
 from .space import SearchSpace
 
 SPACES = {
     space.name: space
-    for space in (DIGITS, NAS_BENCH_MACRO, CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET, *NAS_BENCH_201)
+    for space in (
+        DIGITS,
+        NAS_BENCH_MACRO,
+        CHANNEL_BENCH_RESNET,
+        CHANNEL_BENCH_MOBILENET,
+        *NAS_BENCH_201,
+        MOBILE_IMAGENET,
+    )
 }
 
 

@@ -76,7 +76,7 @@ def _reduction_cost(width_in: int, width: int, size: int) -> Cost:
 def _skeleton_cost(size: int, classes: int) -> Cost:
     stem = conv_bn(3, _WIDTHS[0], 3, size)
     reductions = _reduction_cost(16, 32, size // 2) + _reduction_cost(32, 64, size // 4)
-    return stem + reductions + batch_norm(_WIDTHS[2]) + linear(_WIDTHS[2], classes)
+    return stem + reductions + batch_norm(_WIDTHS[2], size // 4) + linear(_WIDTHS[2], classes)
 
 
 def _build(architecture: Architecture, classes: int) -> "nn.Module":

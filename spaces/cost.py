@@ -1,7 +1,8 @@
 """What an architecture costs: FLOPs and parameters, added up from tables of the network's parts.
 
 FLOPs are the multiply-adds of convolutions and linear layers for one image, as the published tables print them. Batch
-norm, activations and pooling are not counted; parameters are all weights, batch norm's scale and shift included.
+norm, activations and pooling are not counted; parameters are all weights, batch norm's scale and shift included. The
+paper's own integers on ImageNet count batch norm too: see `Cost.counted`.
 """
 
 import warnings
@@ -9,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from .errors import GeniusError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,18 +23,50 @@ if TYPE_CHECKING:
 _OPERATORS_COUNTED = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 
 
+Convention = Literal["macs", "thop"]
+"""How FLOPs are counted: multiply-adds alone, or with 4 for each output element of a batch norm, as the tool thop did
+when the paper's networks were measured with it."""
+
+CONVENTIONS: dict[Convention, str] = {
+    "macs": "multiply-adds of one image",
+    "thop": "as thop counts: multiply-adds of one image, and 4 for each output element of a batch norm",
+}
+"""The conventions in words."""
+
+_THOP_PER_NORM_OUTPUT = 4
+
+
 @dataclass(frozen=True)
 class Cost:
-    """FLOPs (multiply-adds of one image) and parameters of a network or of a part of it."""
+    """FLOPs (multiply-adds of one image) and parameters of a network or of a part of it.
+
+    `norm_outputs` are the output elements of its batch norms, of which the FLOPs hold nothing.
+    """
 
     flops: int = 0
     params: int = 0
+    norm_outputs: int = 0
+
+    def counted(self, convention: Convention) -> int:
+        """Return the FLOPs by a convention."""
+        return self.flops + (_THOP_PER_NORM_OUTPUT * self.norm_outputs if convention == "thop" else 0)
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.flops + other.flops, self.params + other.params)
+        return Cost(self.flops + other.flops, self.params + other.params, self.norm_outputs + other.norm_outputs)
 
     def __mul__(self, times: int) -> "Cost":
-        return Cost(self.flops * times, self.params * times)
+        return Cost(self.flops * times, self.params * times, self.norm_outputs * times)
+
+
+def check_convention(name: str) -> Convention:
+    """Return the convention of this name.
+
+    Raises: GeniusError.
+    """
+    for convention in CONVENTIONS:
+        if convention == name:
+            return convention
+    raise GeniusError(f"there is no FLOPs convention {name!r}; the conventions are: {', '.join(CONVENTIONS)}")
 
 
 def total(costs: Iterator[Cost] | Sequence[Cost]) -> Cost:
@@ -45,14 +80,14 @@ def conv(width_in: int, width: int, kernel: int, size: int, *, groups: int = 1, 
     return Cost(weights * size * size, weights + width * bias)
 
 
-def batch_norm(width: int) -> Cost:
+def batch_norm(width: int, size: int) -> Cost:
     """Count a batch norm: two parameters a channel, and no multiply-adds by the tables' convention."""
-    return Cost(0, 2 * width)
+    return Cost(0, 2 * width, width * size * size)
 
 
 def conv_bn(width_in: int, width: int, kernel: int, size: int, *, groups: int = 1) -> Cost:
     """Count a convolution without bias and the batch norm that follows it."""
-    return conv(width_in, width, kernel, size, groups=groups) + batch_norm(width)
+    return conv(width_in, width, kernel, size, groups=groups) + batch_norm(width, size)
 
 
 def linear(features_in: int, features: int) -> Cost:
@@ -89,16 +124,16 @@ class CostTable:
         choices = [self._options[d] for d in part.decisions]
         costs = [part.cost(*options) for options in product(*choices)]
         shape = [len(options) for options in choices]
-        return np.array([[c.flops, c.params] for c in costs], dtype=np.int64).reshape(*shape, 2)
+        return np.array([[c.flops, c.params, c.norm_outputs] for c in costs], dtype=np.int64).reshape(*shape, 3)
 
     def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cost many architectures at once.
 
-        Takes option numbers of shape (n, decisions); returns shape (n, 2): FLOPs and parameters.
+        Takes option numbers of shape (n, decisions); returns shape (n, 3): the fields of `Cost`.
         """
         numbers = np.asarray(architectures, dtype=np.int64)
         index = numbers - np.array([options.start for options in self._options])
-        found = np.zeros((len(index), 2), dtype=np.int64)
+        found = np.zeros((len(index), 3), dtype=np.int64)
         for decisions, table in self._tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
@@ -111,15 +146,29 @@ def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
     here are convolutions and matrix products alone, so that the number means what the published tables mean.
     """
     import torch
+    from torch import nn
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)  # fvcore's own use of torch.jit, told on import
         from fvcore.nn import FlopCountAnalysis
 
+    norm_outputs = 0
+
+    def add(norm: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        nonlocal norm_outputs
+        norm_outputs += output.numel()
+
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
     was_training = module.training
-    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape))
+    image = torch.zeros(1, *input_shape)
+    hooks = [norm.register_forward_hook(add) for norm in norms]
+    with torch.no_grad():
+        module.eval()(image)
+    for hook in hooks:
+        hook.remove()
+    analysis = FlopCountAnalysis(module, image)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     operators = analysis.by_operator()
     module.train(was_training)
     params = sum(p.numel() for p in module.parameters())
-    return Cost(int(sum(operators[name] for name in _OPERATORS_COUNTED)), params)
+    return Cost(int(sum(operators[name] for name in _OPERATORS_COUNTED)), params, norm_outputs)

@@ -8,7 +8,7 @@ def list_spaces() -> str:
     """Return a line for each space: name, decisions and size."""
     width = max(map(len, SPACES))
     return "\n".join(
-        f"{name:<{width}}  {len(space.decisions):2} decisions, {space.size:,} architectures"
+        f"{name:<{width}}  {len(space.decisions):2} decisions, {_size(space)} architectures"
         for name, space in SPACES.items()
     )
 
@@ -20,8 +20,12 @@ def describe(name: str) -> str:
     """
     space = get_space(name)
     decisions = [f"{d.name}: {_options(d)}" for d in space.decisions]
-    head = f"{space.name}: {len(space.decisions)} decisions, {space.size:,} architectures"
+    head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)} architectures"
     return "\n".join([head, *_costs(space), "", space.description, "", "Decisions:", *decisions])
+
+
+def _size(space: SearchSpace) -> str:
+    return f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
 
 
 def _options(decision: Decision) -> str:
@@ -32,7 +36,7 @@ def _costs(space: SearchSpace) -> list[str]:
     if space.size > ENUMERABLE:
         return []
     costs = space.costs(list(space.architectures()))
-    (flops_low, params_low), (flops_high, params_high) = costs.min(axis=0), costs.max(axis=0)
+    (flops_low, params_low, _), (flops_high, params_high, _) = costs.min(axis=0), costs.max(axis=0)
     return [
         f"{flops_low / 1e6:.1f} to {flops_high / 1e6:.1f} M FLOPs (multiply-adds of one image), "
         f"{params_low / 1e6:.3f} to {params_high / 1e6:.3f} M parameters"

@@ -1,7 +1,7 @@
 """The search space: which decisions there are, in words for a model and as a network that can be trained."""
 
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -63,6 +63,7 @@ class SearchSpace:
     - `parts`: the network's parts with their costs. Without them the cost is counted on the built network.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
     - `key`: the name of an architecture in the published table of this space.
+    - `named`: architectures that are known by a name of their own.
     """
 
     name: str
@@ -73,6 +74,7 @@ class SearchSpace:
     parts: tuple[Part, ...] = ()
     identity: Callable[[Architecture], Hashable] = _itself
     key: Callable[[Architecture], str] = _digits
+    named: Mapping[str, Architecture] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -112,15 +114,15 @@ class SearchSpace:
         self.check(architecture)
         if not self.parts:
             return count(self.build(architecture), self.input_shape)
-        flops, params = self._cost_table.costs([architecture])[0]
-        return Cost(int(flops), int(params))
+        return Cost(*map(int, self._cost_table.costs([architecture])[0]))
 
     def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Cost many architectures of shape (n, decisions) at once: shape (n, 2), FLOPs and parameters."""
+        """Cost many architectures of shape (n, decisions) at once: shape (n, 3), the fields of `Cost`."""
         if self.parts:
             return self._cost_table.costs(architectures)
         each = (self.cost(tuple(int(option) for option in row)) for row in np.asarray(architectures))
-        return np.array([[cost.flops, cost.params] for cost in each], dtype=np.int64).reshape(-1, 2)
+        found = [[cost.flops, cost.params, cost.norm_outputs] for cost in each]
+        return np.array(found, dtype=np.int64).reshape(-1, 3)
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly."""

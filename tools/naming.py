@@ -5,10 +5,12 @@ from .reply import UnreadableReply, read_reply
 
 
 def read_architecture(text: str, space: SearchSpace) -> Architecture:
-    """Read a list of numbers, a string of digits, or the name that a published table gives an architecture.
+    """Read a list of numbers, a string of digits, or the name that a paper or a published table gives one.
 
     Raises: BadArchitecture.
     """
+    if text in space.named:
+        return space.named[text]
     if text.isascii() and text.isdigit():
         return space.check(tuple(map(int, text)))
     if space.size <= ENUMERABLE:

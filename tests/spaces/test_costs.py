@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from genius.spaces import SPACES
 from genius.spaces.cost import Cost, count
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import ENUMERABLE, Decision, SearchSpace
 from genius.tools.tables import SOURCES
 
+LISTED = {name: space for name, space in SPACES.items() if space.size <= ENUMERABLE}
 TABLES_WITH_COSTS = ("nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet")
 
 
@@ -20,7 +21,7 @@ def test_every_architecture_costs_what_the_published_table_says(name, tables):
     architectures = list(space.architectures())
     published = [[rows[space.key(a)]["flops"], rows[space.key(a)]["params"]] for a in architectures]
     assert len(rows) == len(architectures)
-    np.testing.assert_array_equal(space.costs(architectures), published)
+    np.testing.assert_array_equal(space.costs(architectures)[:, :2], published)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -32,12 +33,12 @@ def test_fvcore_confirms_the_cost_on_built_networks(space):
         assert count(space.build(architecture), space.input_shape) == space.cost(architecture), architecture
 
 
-@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("space", LISTED.values(), ids=LISTED)
 def test_the_costs_of_a_whole_space_take_seconds_at_most(space):
     started = time.perf_counter()
     costs = space.costs(list(space.architectures()))
     assert time.perf_counter() - started < 10
-    assert costs.shape == (space.size, 2)
+    assert costs.shape == (space.size, 3)
     assert (costs[:, 0] > 0).all()
 
 
@@ -50,6 +51,6 @@ def test_a_space_without_parts_is_counted_on_its_network():
 
     space = SearchSpace("own", (Decision("width", ("4", "8")),), "", build, (1, 8, 8))
     # 8 filters of 3×3 at 6×6, a linear layer of 288 → 10; batch norm counts as parameters only.
-    expected = Cost(8 * 9 * 36 + 288 * 10, 8 * 9 + 16 + 288 * 10 + 10)
+    expected = Cost(8 * 9 * 36 + 288 * 10, 8 * 9 + 16 + 288 * 10 + 10, 8 * 36)
     assert space.cost((1,)) == expected
-    np.testing.assert_array_equal(space.costs([(1,)]), [[expected.flops, expected.params]])
+    np.testing.assert_array_equal(space.costs([(1,)]), [[expected.flops, expected.params, expected.norm_outputs]])

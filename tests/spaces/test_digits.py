@@ -27,7 +27,7 @@ def test_the_whole_space_is_costed_fast() -> None:
     started = time.perf_counter()
     costs = DIGITS.costs(architectures)
     assert time.perf_counter() - started < 2
-    assert costs.shape == (DIGITS.size, 2)
+    assert costs.shape == (DIGITS.size, 3)
     assert Cost(*costs[-1].tolist()) == DIGITS.cost((2,) * 9)
 
 

@@ -1,0 +1,82 @@
+"""The paper's ImageNet space: its two networks, both conventions, and GPT-4's recorded replies."""
+
+import json
+import re
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from genius import get_space
+from genius.spaces.cost import count
+from genius.spaces.mobile import MOBILE_IMAGENET, build, squeezed
+from genius.tools.reply import read_reply
+
+PAPER = {"GENIUS-329": (329, 7.0), "GENIUS-401": (401, 7.5)}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_networks_cost_what_the_paper_prints(name):
+    cost = MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named[name])
+    assert (round(cost.counted("thop") / 1e6), round(cost.params / 1e6, 1)) == PAPER[name]
+
+
+def test_multiply_adds_alone_are_fewer():
+    assert round(MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named["GENIUS-329"]).counted("macs") / 1e6) == 307
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_fvcore_confirms_them_exactly(name):
+    architecture = MOBILE_IMAGENET.named[name]
+    assert count(MOBILE_IMAGENET.build(architecture), MOBILE_IMAGENET.input_shape) == MOBILE_IMAGENET.cost(architecture)
+
+
+def test_networks_take_other_sizes_and_classes():
+    import torch
+
+    architecture = MOBILE_IMAGENET.named["GENIUS-329"]
+    network = build(architecture, num_classes=7, input_size=64).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
+        assert network(torch.zeros(1, 3, 97, 97)).shape == (1, 7)
+    with pytest.raises(ValueError, match="at least 32 pixels wide and high, got 16"):
+        build(architecture, input_size=16)
+
+
+def test_squeezed_widths_are_multiples_of_eight_near_a_quarter():
+    widths = {width: squeezed(width) for width in (16, 64, 96, 144, 240, 576, 1152)}
+    assert widths == {16: 8, 64: 16, 96: 24, 144: 40, 240: 64, 576: 144, 1152: 288}
+
+
+def test_many_architectures_are_counted_at_once():
+    rng = np.random.default_rng(0)
+    architectures = rng.integers(0, 7, (200_000, 30))
+    MOBILE_IMAGENET.costs(architectures[:1])  # makes the table of layers
+    started = time.perf_counter()
+    costs = MOBILE_IMAGENET.costs(architectures)
+    assert time.perf_counter() - started < 4  # ten times the time it takes, for busy machines
+    for at in (0, 1, -1):
+        one = MOBILE_IMAGENET.cost(tuple(map(int, architectures[at])))
+        assert (one.flops, one.params, one.norm_outputs) == tuple(costs[at])
+
+
+def test_gpt_4s_replies_cost_what_the_authors_measured(tables):
+    """Where the message after a reply says how many FLOPs resulted, in millions, ours round to the same."""
+    agreed, differing = 0, []
+    for file in sorted((tables.parent / "transcripts").glob("*.json")):
+        messages = json.loads(file.read_text())
+        for number, (reply, answer) in enumerate(pairwise(messages)):
+            said = re.search(r"resulting (\d+) FLOPS", answer["content"])
+            if reply["role"] == "assistant" and answer["role"] == "user" and said:
+                architecture = read_reply(reply["content"], MOBILE_IMAGENET).architecture
+                ours = round(MOBILE_IMAGENET.cost(architecture).counted("thop") / 1e6)
+                agreed += ours == int(said[1])
+                differing += [] if ours == int(said[1]) else [(file.stem, number, int(said[1]), ours)]
+    # The first reply gives a design and then, if necessary, an adjusted one: the authors measured the first. The second
+    # lies at 331.49 M, so that the few thousand operations which thop counts in pooling decide the rounding.
+    assert differing == [("epoch_10_input_224", 39, 394, 390), ("epoch_20_input_224", 27, 332, 331)]
+    assert agreed == 50
+
+
+def test_it_is_found_by_name():
+    assert get_space("mobile-imagenet").size == 7**30
