@@ -11,15 +11,20 @@ _SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and word
 # Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
 _PASSING = {408, 409, 425, 429}
+_LONGEST_WAIT = 60.0  # seconds
 _NEVER_PASSING = {"insufficient_quota"}
 
 
 class ProviderError(Exception):
-    """A language model's server did not answer, or would not. `transient`: the same call may go through later."""
+    """A language model's server did not answer, or would not.
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    `transient`: the same call may go through later. `wait`: seconds that the server asked to be left alone, if it did.
+    """
+
+    def __init__(self, message: str, *, transient: bool, wait: float = 0.0) -> None:
         super().__init__(message)
         self.transient = transient
+        self.wait = wait
 
 
 def provider_error(error: Exception) -> ProviderError | None:
@@ -28,7 +33,7 @@ def provider_error(error: Exception) -> ProviderError | None:
     if isinstance(status, int):
         passing = status in _PASSING or status >= 500
         transient = passing and getattr(error, "code", None) not in _NEVER_PASSING
-        return ProviderError(_one_line(error), transient=transient)
+        return ProviderError(_one_line(error), transient=transient, wait=_retry_after(error) if transient else 0.0)
     if _UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
         return ProviderError(_one_line(error), transient=True)
     if _is_unreadable(error):
@@ -78,6 +83,16 @@ def _is_secret(name: str, value: str) -> bool:
     if len(value) < _SHORTEST_SECRET or value.isdigit():
         return False
     return any(word in name.upper().split("_") for word in _SECRET_NAMES)
+
+
+def _retry_after(error: Exception) -> float:
+    """Return the seconds of a Retry-After header; its other form, a date, is rare and left to the backoff."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        wait = float(headers.get("retry-after", 0))
+    except ValueError:
+        return 0.0
+    return min(wait, _LONGEST_WAIT) if wait > 0 else 0.0
 
 
 def _one_line(error: Exception) -> str:

@@ -65,6 +65,7 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
         answer = await context.proposer(messages, context.journal.history(candidate.trial, candidate.iteration))
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
+        await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
     reply = Reply(answer) if isinstance(answer, str) else answer
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)

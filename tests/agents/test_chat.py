@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ async def test_a_call_that_fails_in_passing_is_made_again(openai_server, trouble
     assert not steps[-1].candidate.refusals  # trouble on the way is no fault of the model
     assert all(call == openai_server.calls[0] for call in openai_server.calls)
     assert all(step.note for step in steps if step.stage == "waiting")
+
+
+@pytest.mark.usefixtures("_no_jitter")
+async def test_a_server_is_left_alone_as_long_as_it_asks(openai_server):
+    openai_server.script = [
+        openai_server.fails(429, "slow down", headers={"Retry-After": "1"}),
+        openai_server.says(reply(5)),
+    ]
+    started = time.monotonic()
+    await ask_once(openai_server, timeout=5)
+    assert time.monotonic() - started >= 1
 
 
 @pytest.mark.usefixtures("_no_jitter")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from genius import Candidate, Measurement, get_space
@@ -157,6 +158,15 @@ def test_provider_errors_are_told_apart():
     assert provider_error(ConnectionRefusedError("refused")).transient
     assert provider_error(KeyError("ours")) is None
     assert isinstance(provider_error(TimeoutError()), ProviderError)
+
+
+@pytest.mark.parametrize(("header", "wait"), [("3", 3.0), ("900", 60.0), ("-1", 0.0), ("nan", 0.0), ("Fri", 0.0)])
+def test_a_server_may_ask_to_be_left_alone_for_a_while(header, wait):
+    class RateLimited(Exception):
+        status_code = 429
+        response = SimpleNamespace(headers={"retry-after": header})
+
+    assert provider_error(RateLimited("slow down")).wait == wait
 
 
 def test_secrets_are_replaced_by_their_names():
