@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +40,8 @@ Data = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
+Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
 
 
@@ -173,18 +174,26 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def spaces(name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None) -> None:
-    """List the search spaces, or describe one as a model reads it."""
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
+    flops: Ends = ("-", "-"),
+    params: Ends = ("-", "-"),
+    flops_convention: FlopsConvention = "macs",
+) -> None:
+    """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
+    from .spaces.cost import check_convention
+    from .spaces.limits import Limits, parse_range
     from .spaces.listing import describe, list_spaces
 
-    print(describe(name) if name else list_spaces())
+    limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
+    print(describe(name, limits) if name else list_spaces())
 
 
 @app.command()
 def cost(
     space: Annotated[str, typer.Argument(help="The search space.")],
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
-    flops_convention: Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")] = "macs",
+    flops_convention: FlopsConvention = "macs",
     as_json: AsJson = False,
 ) -> None:
     """Print the FLOPs and parameters of an architecture."""
@@ -206,22 +215,11 @@ def fetch(
     name: Annotated[str, typer.Argument(help="A space whose table to download, or all.")], data: Data = None
 ) -> None:
     """Download published tables: resumable, and checked against a pinned SHA-256."""
-    from rich.progress import DownloadColumn, Progress, TextColumn
+    from .graph.display import fetch_with_bars
+    from .tools.fetch import data_folder, sources_named
 
-    from .tools.fetch import data_folder, fetch, sources_named
-
-    def show_bytes(bar: Any, done: int, size: int | None) -> None:
-        bars.update(bar, completed=done, total=size)
-
-    sources = sources_named(name)
-
-    async def fetch_all() -> None:
-        for source in sources:
-            bar = bars.add_task(source.file, total=None)
-            print(await fetch(source, data_folder(data), partial(show_bytes, bar)))
-
-    with Progress(TextColumn("{task.description}"), DownloadColumn(), console=_console()) as bars:
-        asyncio.run(fetch_all())
+    for path in asyncio.run(fetch_with_bars(sources_named(name), data_folder(data), _console())):
+        print(path)
 
 
 @app.command()
@@ -262,8 +260,7 @@ def _show_search(
 ) -> None:
     from .graph.display import Display
 
-    console = _console()
-    display = Display(console, iterations, live=live and console.is_terminal)
+    display = Display(_console(), iterations, live=live)
     try:
         with display:
             result = asyncio.run(start(display))

@@ -1,13 +1,19 @@
 """A search on the terminal while it runs: live where there is a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import DownloadColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
+from ..tools.fetch import fetch
+from ..tools.tables import Source
 from .state import Progress
 
 
@@ -22,7 +28,11 @@ class Display:
         self._steps: dict[int, Progress] = {}
         self._best: dict[int, Progress | None] = {}
         self._last: dict[int, Progress] = {}
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4) if live else None
+        self._live = (
+            Live(console=console, get_renderable=self._table, refresh_per_second=4)
+            if live and console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> "Display":
         if self._live:
@@ -74,6 +84,24 @@ class Display:
             f"{time.monotonic() - self._started:.0f} s",
             f"no answer: {step.note}" if step.note else step.stage,
         )
+
+
+async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Console) -> list[Path]:
+    """Download tables with a bar for each; returns their paths.
+
+    Raises: FetchFailed, BadTable.
+    """
+    paths = []
+    with Bars(TextColumn("{task.description}"), DownloadColumn(), console=console) as bars:
+        for source in sources:
+            bar = bars.add_task(source.file, total=None)
+            show = partial(_move, bars, bar)
+            paths.append(await fetch(source, data, show))
+    return paths
+
+
+def _move(bars: Bars, bar: TaskID, done: int, size: int | None) -> None:
+    bars.update(bar, completed=done, total=size)
 
 
 def _short(step: Progress) -> str:

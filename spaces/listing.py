@@ -1,6 +1,8 @@
 """The search spaces in words, for people."""
 
 from . import SPACES, get_space
+from .cost import CONVENTIONS
+from .limits import NO_LIMITS, OPEN, Limits, count_allowed, extremes
 from .space import ENUMERABLE, Decision, SearchSpace
 
 
@@ -13,15 +15,32 @@ def list_spaces() -> str:
     )
 
 
-def describe(name: str) -> str:
-    """Return a space as a model reads it, with its decisions and the range of its costs.
+def describe(name: str, limits: Limits = NO_LIMITS) -> str:
+    """Return a space as a model reads it, with its decisions, the range of its costs and how much keeps the limits.
 
     Raises: GeniusError for an unknown name.
     """
     space = get_space(name)
     decisions = [f"{d.name}: {_options(d)}" for d in space.decisions]
     head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)} architectures"
-    return "\n".join([head, *_costs(space), "", space.description, "", "Decisions:", *decisions])
+    return "\n".join([head, *_costs(space, limits), "", space.description, "", "Decisions:", *decisions])
+
+
+def _costs(space: SearchSpace, limits: Limits) -> list[str]:
+    found = extremes(space, limits.convention)
+    lines = ["the range of its costs is not known"] if found is None else [_range(*found, limits)]
+    if limits.flops != OPEN or limits.params != OPEN:
+        inside = count_allowed(space, limits)
+        share = "" if inside is None else f" ({inside / space.size:.3g} of all)"
+        lines.append(f"within the limits: {'not counted' if inside is None else f'{inside:,}'}{share}")
+    return lines
+
+
+def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> str:
+    return (
+        f"{flops[0] / 1e6:.1f} to {flops[1] / 1e6:.1f} M FLOPs ({CONVENTIONS[limits.convention]}), "
+        f"{params[0] / 1e6:.3f} to {params[1] / 1e6:.3f} M parameters"
+    )
 
 
 def _size(space: SearchSpace) -> str:
@@ -30,14 +49,3 @@ def _size(space: SearchSpace) -> str:
 
 def _options(decision: Decision) -> str:
     return ", ".join(f"{n} = {option}" for n, option in zip(decision.numbers, decision.options, strict=True))
-
-
-def _costs(space: SearchSpace) -> list[str]:
-    if space.size > ENUMERABLE:
-        return []
-    costs = space.costs(list(space.architectures()))
-    (flops_low, params_low, _), (flops_high, params_high, _) = costs.min(axis=0), costs.max(axis=0)
-    return [
-        f"{flops_low / 1e6:.1f} to {flops_high / 1e6:.1f} M FLOPs (multiply-adds of one image), "
-        f"{params_low / 1e6:.3f} to {params_high / 1e6:.3f} M parameters"
-    ]

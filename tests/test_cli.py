@@ -100,6 +100,15 @@ def test_spaces_are_listed_and_described(genius):
     assert "c6: 1 = 256 channels, 2 = 512 channels" in described
 
 
+def test_a_space_counts_what_keeps_limits(genius):
+    within = genius("spaces", "nas-bench-macro", "--flops", "-", "60M", "--params", "1M", "-").stdout
+    space = get_space("nas-bench-macro")
+    costs = space.costs(list(space.architectures()))
+    inside = ((costs[:, 0] <= 60e6) & (costs[:, 1] >= 1e6)).sum()
+    assert f"within the limits: {inside:,} (" in within
+    assert "as thop counts" in genius("spaces", "nas-bench-macro", "--flops-convention", "thop").stdout
+
+
 def test_the_papers_baseline_is_one_command(genius, tables):
     found = json.loads(genius("baseline", "nas-bench-macro", "--json", "--data", tables).stdout)
     assert found["repetitions"] == 10_000
@@ -133,6 +142,8 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         (("resume", "nowhere"), "nowhere is not a run folder: it holds no search.json"),
         (("show", "nowhere"), "nowhere is not a run folder"),
         (("fork", "nowhere", "--at", "1"), "nowhere is not a run folder"),
+        (("spaces", "digits", "--flops", "5M", "3M"), "the range from 5M to 3M is empty"),
+        (("cost", "digits", "000000000", "--flops-convention", "x"), "there is no FLOPs convention 'x'"),
         (("fetch", "cifar"), "there is no table 'cifar'; the tables are: all,"),
         (("baseline", "digits"), "digits has no table"),
         (("baseline", "nas-bench-macro", "--data", "none"), "genius fetch nas-bench-macro"),
