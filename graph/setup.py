@@ -1,7 +1,7 @@
 """What a search works with: its space, its proposer and its evaluator, found by name or passed from Python."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -51,7 +51,7 @@ class Setup:
     """The parts of a search, ready to run."""
 
     space: SearchSpace
-    proposer: ProposerOfTrial
+    proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
 
 
@@ -108,8 +108,8 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
         )
     space = given.space or get_space(settings.space)
     evaluator = await _evaluators(settings, given, space, data)
-    async with _open_proposers(settings, given, space, data) as proposers:
-        yield Setup(space, proposers, evaluator)
+    async with _open_proposers(settings, given, space, data) as of_trial:
+        yield Setup(space, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
 
 
 @asynccontextmanager

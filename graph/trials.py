@@ -52,7 +52,7 @@ def _context(
 ) -> Context:
     return Context(
         space=setup.space,
-        proposer=setup.proposer(trial),
+        proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder),
         journal=journal,
         max_replies=settings.max_replies,

@@ -29,7 +29,7 @@ def get_space(name: str) -> SearchSpace:
 
     Raises: GeniusError for an unknown name.
     """
-    plain = name.lower().replace(":", "-")
+    plain = name.lower().replace(":", "-").replace("/", "-")
     space = SPACES.get(_ALIASES.get(plain, plain))
     if space is None:
         raise GeniusError(f"there is no search space {name!r}; the spaces are: {', '.join(SPACES)}")

@@ -166,3 +166,11 @@ async def test_nothing_measured_draws_nothing(tmp_path):
     assert result.best is None
     assert result.to_json()["best"] is None
     assert draw(result, tmp_path) is None
+
+
+async def test_a_recording_without_a_trial_is_refused_before_anything_is_written(tmp_path):
+    options = {"evaluator": evaluate, "iterations": 2}
+    await genius.search(SPACE, proposer="random", **options, run=tmp_path / "one")
+    with pytest.raises(genius.GeniusError, match="holds no reply for trial 2"):
+        await genius.search(SPACE, llm=f"replay:{tmp_path / 'one'}", trials=2, **options, run=tmp_path / "two")
+    assert not (tmp_path / "two").exists()
