@@ -1,11 +1,13 @@
-"""The process that trains one architecture: `python -m genius.evaluators.worker JOB_FILE`.
+"""The process that trains one architecture: `python -m genius.evaluators.worker SPACE`.
 
-It prints nothing and answers by a file. Standard input is its tie to the process that started it: when that end of the
-pipe closes, for whatever reason, the worker ends too.
+It loads what the training needs, which takes seconds, then waits for the path of its job file on standard input. It
+prints nothing and answers by a file. Standard input is also its tie to the process that started it: when that end of
+the pipe closes, for whatever reason, the worker ends too.
 """
 
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -18,12 +20,12 @@ from ..tools.candidate import Measurement
 
 
 class Job(TypedDict):
-    """What a worker is told: the space's name, the architecture, the seed, where to answer, and how many threads."""
+    """What a worker is told: the architecture, the seed, where to answer and to complain, and how many threads."""
 
-    space: str
     architecture: list[int]
     seed: int
     answer: str
+    log: str
     threads: int
 
 
@@ -34,29 +36,37 @@ class Train(Protocol):
 
 
 def _digits() -> Train:
-    from .digits import train
+    from .digits import load, train
 
+    load()
     return train
 
 
 TRAINERS: dict[str, Callable[[], Train]] = {"digits": _digits}
-"""The spaces that can be trained, by name. Getting the training function is what loads torch."""
+"""The spaces that can be trained, by name. Getting the training function loads torch and the data."""
 
 
-def main(job_file: str) -> None:
-    """Do the job in a file."""
+def main(space: str) -> None:
+    """Do one job in a space."""
+    jobs: queue.Queue[str] = queue.Queue()
     # before torch is loaded: that takes seconds, in which the parent may die as well
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    job: Job = json.loads(Path(job_file).read_bytes())
-    train = TRAINERS[job["space"]]()
+    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    train = TRAINERS[space]()
+    job: Job = json.loads(Path(jobs.get()).read_bytes())
+    with open(job["log"], "wb") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
     measurement = train(tuple(job["architecture"]), job["seed"], threads=job["threads"])
     write_atomically(Path(job["answer"]), json.dumps(asdict(measurement)))
 
 
-def _end_with_parent() -> None:
+def _listen(jobs: "queue.Queue[str]") -> None:
+    """Pass the job on, and end the process with its parent."""
+    told = b""
     # os.read, for a thread that waits in sys.stdin holds a lock that the interpreter needs at its own end
-    while os.read(0, 1024):
-        pass
+    while read := os.read(0, 1024):
+        told += read
+        if told.endswith(b"\n"):
+            jobs.put(os.fsdecode(told[:-1]))
     os._exit(1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from genius.evaluators.training import training_evaluator
+from genius.evaluators.training import Workers, training_evaluator
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
 from genius.tools.candidate import Measurement
@@ -40,13 +40,12 @@ def drawn(number: int, seed: int) -> list[Architecture]:
 async def trained(architectures: list[Architecture], seeds: int, workers: int, folder: Path) -> list[list[Measurement]]:
     """Train every architecture with every seed, so many at a time."""
     free = asyncio.Semaphore(workers)
-    evaluators = [training_evaluator(DIGITS, seed=seed, folder=folder) for seed in range(seeds)]
 
     async def one(architecture: Architecture, seed: int) -> Measurement:
         async with free:
-            return await evaluators[seed](architecture)
+            return await training_evaluator(DIGITS, ahead, seed=seed, folder=folder)(architecture)
 
-    async with asyncio.TaskGroup() as group:
+    async with Workers("digits") as ahead, asyncio.TaskGroup() as group:
         tasks = [[group.create_task(one(each, seed)) for seed in range(seeds)] for each in architectures]
     return [[task.result() for task in row] for row in tasks]
 

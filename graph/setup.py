@@ -12,7 +12,7 @@ from ..agents.baselines import BASELINES
 from ..agents.proposer import Proposer, chat_proposer
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.table import table_evaluator
-from ..evaluators.training import training_evaluator
+from ..evaluators.training import Workers, training_evaluator
 from ..evaluators.worker import TRAINERS
 from ..spaces import SPACES, get_space
 from ..spaces.errors import GeniusError
@@ -107,8 +107,10 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space = given.space or get_space(settings.space)
-    evaluator = await _evaluators(settings, given, space, data)
-    async with _open_proposers(settings, given, space, data) as of_trial:
+    async with (
+        _open_evaluators(settings, given, space, data) as evaluator,
+        _open_proposers(settings, given, space, data) as of_trial,
+    ):
         yield Setup(space, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
 
 
@@ -130,28 +132,32 @@ async def _open_proposers(
             yield proposers
 
 
-async def _evaluators(settings: Settings, given: Given, space: SearchSpace, data: Path) -> EvaluatorOfTrial:
+@asynccontextmanager
+async def _open_evaluators(
+    settings: Settings, given: Given, space: SearchSpace, data: Path
+) -> AsyncIterator[EvaluatorOfTrial]:
     if given.evaluator is not None:
         passed = given.evaluator
-        return lambda trial, folder: passed
-    if SPACES.get(space.name) is not space:
+        yield lambda trial, folder: passed
+    elif SPACES.get(space.name) is not space:
         raise GeniusError(f"the space {space.name!r} is your own: pass an evaluator for it")
-    if space.name in TRAINERS:
-        return _trainers(settings, space)
-    if space.name not in SOURCES:
+    elif space.name in TRAINERS:
+        async with Workers(space.name) as workers:
+            yield _trainers(settings, space, workers)
+    elif space.name in SOURCES:
+        look_up = table_evaluator(await asyncio.to_thread(load_table, space, data))
+        yield lambda trial, folder: look_up
+    else:
         raise GeniusError(f"{space.name} has neither a table nor a training here: pass an evaluator from Python")
-    table = await asyncio.to_thread(load_table, space, data)
-    look_up = table_evaluator(table)
-    return lambda trial, folder: look_up
 
 
-def _trainers(settings: Settings, space: SearchSpace) -> EvaluatorOfTrial:
+def _trainers(settings: Settings, space: SearchSpace, workers: Workers) -> EvaluatorOfTrial:
     """Train one architecture at a time, whichever trial it is from; each trial trains with a seed of its own."""
     one = asyncio.Semaphore()
 
     def of_trial(trial: int, folder: Path) -> Evaluator:
-        place = folder / "evaluations" / f"trial-{trial}"
-        train = training_evaluator(space, seed=settings.seed + trial - 1, folder=place, deadline=settings.deadline)
+        place, seed = folder / "evaluations" / f"trial-{trial}", settings.seed + trial - 1
+        train = training_evaluator(space, workers, seed=seed, folder=place, deadline=settings.deadline)
 
         async def evaluate(architecture: Architecture) -> Measurement:
             async with one:

@@ -7,20 +7,25 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from genius.evaluators import digits, training
 from genius.evaluators.digits import Recipe, load_task, train
-from genius.evaluators.training import training_evaluator
+from genius.evaluators.training import Workers, training_evaluator
 from genius.spaces.digits import DIGITS
 from genius.spaces.macro import NAS_BENCH_MACRO
-from genius.spaces.space import BadArchitecture
+from genius.spaces.space import Architecture, BadArchitecture
 from genius.tools.candidate import Measurement
 
 _SMALL = (0,) * 9
 _LARGE = (2,) * 9
 _SHORT = Recipe(epochs=2)
+_TOLD = """
+import sys
+sys.argv.append(sys.stdin.readline().rstrip())
+"""
 _HANG = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -37,7 +42,7 @@ pathlib.Path(job["answer"]).write_text(json.dumps({"accuracy": 50.0, "test_accur
 _PARENT = """
 import asyncio, sys
 from pathlib import Path
-from genius.evaluators.training import training_evaluator
+from genius.evaluators.training import Workers, training_evaluator
 from genius.spaces.digits import DIGITS
 
 start = asyncio.create_subprocess_exec
@@ -50,8 +55,10 @@ async def start_and_tell(*command, **options):
 asyncio.create_subprocess_exec = start_and_tell
 
 async def main():
-    evaluators = [training_evaluator(DIGITS, seed=seed, folder=Path(sys.argv[1])) for seed in (0, 1)]
-    await asyncio.gather(*(evaluate((2,) * 9) for evaluate in evaluators))
+    async with Workers("digits") as workers:
+        folder = Path(sys.argv[1])
+        evaluators = [training_evaluator(DIGITS, workers, seed=seed, folder=folder) for seed in (0, 1)]
+        await asyncio.gather(*(evaluate((2,) * 9) for evaluate in evaluators))
 
 asyncio.run(main())
 """
@@ -61,12 +68,17 @@ Script = Callable[[str], None]
 
 @pytest.fixture
 def worker_is(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Put a script, which gets the job file, in the worker's place."""
+    """Put a script, which gets the job file as its argument, in the worker's place."""
 
     def replace(script: str) -> None:
-        monkeypatch.setattr(training, "worker_command", lambda job: (sys.executable, "-c", script, str(job)))
+        monkeypatch.setattr(training, "worker_command", lambda space: (sys.executable, "-c", _TOLD + script))
 
     return replace
+
+
+async def _evaluated(architecture: Architecture, folder: Path, **options: Any) -> Measurement:
+    async with Workers("digits") as workers:
+        return await training_evaluator(DIGITS, workers, **{"seed": 0, "folder": folder, **options})(architecture)
 
 
 def _lives(pid: int) -> bool:
@@ -143,16 +155,15 @@ def test_distortion_shifts_each_image_on_its_own() -> None:
 
 
 async def test_an_architecture_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluate = training_evaluator(DIGITS, seed=0, folder=tmp_path / "new")
-    measurement = await evaluate(_SMALL)
+    measurement = await _evaluated(_SMALL, tmp_path / "new")
     assert measurement.error is None
     assert measurement.accuracy is not None
     assert 10 < measurement.accuracy < 100
     assert measurement == Measurement(**json.loads((tmp_path / "new" / "000000000-seed0.json").read_text()))
     assert sorted(file.suffix for file in (tmp_path / "new").iterdir()) == [".job", ".json", ".log"]
     assert (tmp_path / "new" / "000000000-seed0.log").read_text() == ""
-    monkeypatch.setattr(training, "worker_command", lambda job: ("false",))
-    assert await evaluate(_SMALL) == measurement
+    monkeypatch.setattr(training, "worker_command", lambda space: ("false",))
+    assert await _evaluated(_SMALL, tmp_path / "new") == measurement
 
 
 @pytest.mark.parametrize(
@@ -163,14 +174,14 @@ async def test_an_answer_that_makes_no_sense_is_trained_again(tmp_path: Path, wo
     answer = tmp_path / "000000000-seed7.json"
     answer.write_text(torn, encoding="latin-1")
     expected = Measurement(accuracy=50.0, test_accuracy=49.0, seconds=1.0)
-    assert await training_evaluator(DIGITS, seed=7, folder=tmp_path)(_SMALL) == expected
+    assert await _evaluated(_SMALL, tmp_path, seed=7) == expected
     assert training.read_answer(answer) == expected
 
 
 async def test_an_error_of_the_training_is_an_answer(tmp_path: Path) -> None:
     answer = tmp_path / "000000000-seed0.json"
     answer.write_text('{"error": "loss became NaN in epoch 1 of 3", "seconds": 2.5}')
-    measurement = await training_evaluator(DIGITS, seed=0, folder=tmp_path)(_SMALL)
+    measurement = await _evaluated(_SMALL, tmp_path)
     assert measurement == Measurement(error="loss became NaN in epoch 1 of 3", seconds=2.5)
 
 
@@ -187,7 +198,7 @@ async def test_a_worker_that_crashes_is_a_measurement(
     tmp_path: Path, worker_is: Script, script: str, error: str
 ) -> None:
     worker_is(script)
-    measurement = await training_evaluator(DIGITS, seed=0, folder=tmp_path)(_SMALL)
+    measurement = await _evaluated(_SMALL, tmp_path)
     assert (measurement.accuracy, measurement.error) == (None, error)
 
 
@@ -196,7 +207,7 @@ async def test_the_deadline_kills_what_ignores_the_request_to_stop(
 ) -> None:
     worker_is(_HANG)
     monkeypatch.setattr(training, "_GRACE", 0.3)
-    measurement = await training_evaluator(DIGITS, seed=0, folder=tmp_path, deadline=1.5)(_SMALL)
+    measurement = await _evaluated(_SMALL, tmp_path, deadline=1.5)
     assert measurement.error == "training took longer than 1.5 s"
     assert 1.5 < measurement.seconds < 10
     _wait_until(lambda: not any(map(_lives, _pids(tmp_path))))
@@ -208,7 +219,7 @@ async def test_cancelling_kills_the_worker(
 ) -> None:
     worker_is(_HANG)
     monkeypatch.setattr(training, "_GRACE", 0.3 if times == 1 else 60)
-    evaluation = asyncio.ensure_future(training_evaluator(DIGITS, seed=0, folder=tmp_path)(_SMALL))
+    evaluation = asyncio.ensure_future(_evaluated(_SMALL, tmp_path))
     await asyncio.to_thread(_wait_until, lambda: _hangs(tmp_path))
     for _ in range(times):  # the second time while the first waits for the worker to stop
         evaluation.cancel()
@@ -230,17 +241,36 @@ def test_a_parent_that_is_killed_leaves_no_worker(tmp_path: Path, delay: float) 
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_a_space_without_training_is_refused(tmp_path: Path) -> None:
+async def test_workers_are_started_ahead_and_end_with_their_owner(tmp_path: Path) -> None:
+    started: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def start_and_tell(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        started.append(await start(*command, **options))
+        return started[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio, "create_subprocess_exec", start_and_tell)
+        async with Workers("digits") as workers:
+            evaluate = training_evaluator(DIGITS, workers, seed=0, folder=tmp_path)
+            for number, architecture in enumerate([_SMALL, (1, *_SMALL[1:])], start=1):
+                assert (await evaluate(architecture)).error is None
+                assert [process.returncode for process in started] == [0] * number + [None]
+    assert len(started) == 3
+    assert not any(_lives(process.pid) for process in started)
+
+
+def test_a_space_without_training_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no training for nas-bench-macro: the spaces trained .* are digits"):
-        training_evaluator(NAS_BENCH_MACRO, seed=0, folder=tmp_path)
+        Workers(NAS_BENCH_MACRO.name)
 
 
 async def test_what_is_ours_raises(tmp_path: Path) -> None:
     with pytest.raises(BadArchitecture, match="expected 9 numbers, got 2"):
-        await training_evaluator(DIGITS, seed=0, folder=tmp_path)((0, 0))
+        await _evaluated((0, 0), tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        await training_evaluator(DIGITS, seed=0, folder=tmp_path / "file")(_SMALL)
+        await _evaluated(_SMALL, tmp_path / "file")
 
 
 def test_the_evaluator_is_imported_without_torch() -> None:
