@@ -17,8 +17,6 @@ from ..tools.candidate import Measurement
 from .evaluator import Evaluator
 from .worker import TRAINERS, Job, write_atomically
 
-TRAINABLE = tuple(TRAINERS)
-"""The names of the spaces that can be trained on this machine."""
 
 _GRACE = 5.0  # seconds between the request to stop and the kill
 
@@ -94,7 +92,7 @@ async def _train(workers: "Workers", files: _Files, deadline: float | None) -> M
     loop = asyncio.get_running_loop()
     started = loop.time()
     try:
-        code = await workers.do(files.job, deadline)
+        code, early_complaint = await workers.do(files.job, deadline)
     except TimeoutError:
         error = f"training took longer than {deadline:g} s"
         return Measurement(seconds=loop.time() - started, error=error)
@@ -102,7 +100,7 @@ async def _train(workers: "Workers", files: _Files, deadline: float | None) -> M
     if code == 0 and answer:
         return answer
     complaint = await asyncio.to_thread(files.log.read_text, encoding="utf-8", errors="replace")
-    reason = _reason(code, complaint or workers.complaint)
+    reason = _reason(code, complaint or early_complaint)
     return Measurement(seconds=loop.time() - started, error=f"training failed: {reason}")
 
 
@@ -122,7 +120,6 @@ class Workers:
     def __init__(self, space: str) -> None:
         if space not in TRAINERS:
             raise ValueError(f"no training for {space}: the spaces trained on this machine are {', '.join(TRAINERS)}")
-        self.complaint = ""
         self._space = space
         self._ahead: _Worker | None = None
 
@@ -134,10 +131,10 @@ class Workers:
             worker, self._ahead = self._ahead, None
             await worker.stop()
 
-    async def do(self, job: Path, deadline: float | None) -> int:
-        """Have a worker do a job and return its exit code; nothing of that worker is left, come what may.
+    async def do(self, job: Path, deadline: float | None) -> tuple[int, str]:
+        """Have a worker do a job; nothing of that worker is left, come what may.
 
-        What it wrote to standard error before it had the job is then the `complaint`.
+        Returns its exit code, and what it wrote to standard error before it had the job.
         Raises: TimeoutError after the deadline.
         """
         worker, self._ahead = self._ahead or await _Worker.start(self._space), None
@@ -145,9 +142,9 @@ class Workers:
             async with asyncio.timeout(deadline):
                 code = await worker.do(job)
         finally:
-            self.complaint = await worker.stop()
+            complaint = await worker.stop()
         self._ahead = self._ahead or await _Worker.start(self._space)
-        return code
+        return code, complaint
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Reduction(nn.Module):
 
 def cell_network(edges: Sequence[Edge], widths: Sequence[int], cells: int, classes: int) -> nn.Module:
     """Build the whole network of a cell: stem, a stage of `cells` cells for each width, reductions, classifier."""
-    layers = [conv_bn(3, widths[0], 3, relu=False)]
+    layers = [conv_bn(3, widths[0], 3, activation=None)]
     for stage, width in enumerate(widths):
         if stage:
             layers.append(Reduction(widths[stage - 1], width))

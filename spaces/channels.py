@@ -120,7 +120,7 @@ def _build_resnet(architecture: Architecture) -> "nn.Module":
     layers = [networks.conv_bn(3, width[0], 3, stride=2)]
     for (a, b, c), stride, _ in _RESNET_BLOCKS:
         first = networks.conv_bn(width[a], width[b], 3, stride=stride)
-        body = nn.Sequential(first, networks.conv_bn(width[b], width[c], 3, relu=False))
+        body = nn.Sequential(first, networks.conv_bn(width[b], width[c], 3, activation=None))
         layers.append(networks.Residual(body, relu=True) if stride == 1 else nn.Sequential(body, nn.ReLU()))
     return networks.classifier(nn.Sequential(*layers), width[4], _CLASSES)
 

@@ -146,29 +146,18 @@ def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
     here are convolutions and matrix products alone, so that the number means what the published tables mean.
     """
     import torch
-    from torch import nn
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)  # fvcore's own use of torch.jit, told on import
         from fvcore.nn import FlopCountAnalysis
+        from fvcore.nn.jit_handles import elementwise_flop_counter
 
-    norm_outputs = 0
-
-    def add(norm: nn.Module, inputs: object, output: torch.Tensor) -> None:
-        nonlocal norm_outputs
-        norm_outputs += output.numel()
-
-    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
     was_training = module.training
-    image = torch.zeros(1, *input_shape)
-    hooks = [norm.register_forward_hook(add) for norm in norms]
-    with torch.no_grad():
-        module.eval()(image)
-    for hook in hooks:
-        hook.remove()
-    analysis = FlopCountAnalysis(module, image)
+    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.set_op_handle("aten::batch_norm", elementwise_flop_counter(0, 1))  # 1 for each element of its output
     operators = analysis.by_operator()
     module.train(was_training)
     params = sum(p.numel() for p in module.parameters())
-    return Cost(int(sum(operators[name] for name in _OPERATORS_COUNTED)), params, norm_outputs)
+    counted = sum(operators[name] for name in _OPERATORS_COUNTED)
+    return Cost(int(counted), params, int(operators["batch_norm"]))

@@ -73,7 +73,7 @@ def _build(architecture: Architecture) -> "nn.Module":
             kernel, expansion = _BLOCKS[option]
             layers.append(networks.inverted_residual(width_in, width_in * expansion, width, kernel, stride))
         elif width_in != width:
-            layers.append(networks.conv_bn(width_in, width, 1, stride=stride, relu=False))
+            layers.append(networks.conv_bn(width_in, width, 1, stride=stride, activation=None))
     layers.append(networks.conv_bn(256, _HEAD, 1))
     return networks.classifier(nn.Sequential(*layers), _HEAD, _CLASSES)
 

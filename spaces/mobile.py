@@ -113,10 +113,11 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
     from torch import nn
 
     from . import mobile_networks as blocks
+    from .networks import conv_bn as convolution
 
     if input_size < _SMALLEST:
         raise ValueError(f"images must be at least {_SMALLEST} pixels wide and high, got {input_size}")
-    chain = [blocks.conv_bn(3, _STEM, 3, stride=2), blocks.separable(_STEM, squeezed(_STEM))]
+    chain = [convolution(3, _STEM, 3, stride=2, activation=nn.Hardswish), blocks.separable(_STEM, squeezed(_STEM))]
     for (width_in, width, stride), option in zip(_layers(), architecture, strict=True):
         if option:
             kernel, expansion = _BLOCKS[option]
@@ -124,7 +125,7 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
             inner = squeezed(hidden)
             chain.append(blocks.inverted_residual(width_in, hidden, width, inner=inner, kernel=kernel, stride=stride))
         elif _changes_shape(width_in, width, stride):
-            chain.append(blocks.conv_bn(width_in, width, 1, stride=stride, active=False))
+            chain.append(convolution(width_in, width, 1, stride=stride, activation=None))
     return nn.Sequential(*chain, blocks.head(width, _NECK, _HEAD, num_classes))
 
 

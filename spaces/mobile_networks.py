@@ -2,16 +2,7 @@
 
 from torch import Tensor, nn
 
-from .networks import Residual
-
-
-def conv_bn(
-    width_in: int, width: int, kernel: int, *, stride: int = 1, groups: int = 1, active: bool = True
-) -> nn.Module:
-    """Make a convolution without bias, its batch norm and, unless told not, a hard-swish."""
-    conv = nn.Conv2d(width_in, width, kernel, stride, kernel // 2, groups=groups, bias=False)
-    layers = [conv, nn.BatchNorm2d(width)]
-    return nn.Sequential(*layers, nn.Hardswish(inplace=True)) if active else nn.Sequential(*layers)
+from .networks import Residual, conv_bn
 
 
 class SqueezeExcitation(nn.Module):
@@ -28,24 +19,24 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (n, width, height, width) to the same shape."""
+        """Map (n, channels, height, width) to the same shape."""
         weighed: Tensor = images * self.gate(images)
         return weighed
 
 
 def separable(width: int, inner: int) -> nn.Module:
     """Make the depthwise-separable convolution behind the stem, `inner` channels wide in its squeeze-and-excitation."""
-    depthwise = conv_bn(width, width, 3, groups=width)
-    return nn.Sequential(depthwise, SqueezeExcitation(width, inner), conv_bn(width, width, 1, active=False))
+    depthwise = conv_bn(width, width, 3, groups=width, activation=nn.Hardswish)
+    return nn.Sequential(depthwise, SqueezeExcitation(width, inner), conv_bn(width, width, 1, activation=None))
 
 
 def inverted_residual(width_in: int, hidden: int, width: int, *, inner: int, kernel: int, stride: int) -> nn.Module:
     """Make MobileNetV3's block (Howard et al. 2019): 1×1 to `hidden`, depthwise, squeeze-and-excitation, 1×1 back."""
     body = nn.Sequential(
-        conv_bn(width_in, hidden, 1),
-        conv_bn(hidden, hidden, kernel, stride=stride, groups=hidden),
+        conv_bn(width_in, hidden, 1, activation=nn.Hardswish),
+        conv_bn(hidden, hidden, kernel, stride=stride, groups=hidden, activation=nn.Hardswish),
         SqueezeExcitation(hidden, inner),
-        conv_bn(hidden, width, 1, active=False),
+        conv_bn(hidden, width, 1, activation=None),
     )
     return Residual(body) if stride == 1 and width_in == width else body
 
@@ -53,7 +44,7 @@ def inverted_residual(width_in: int, hidden: int, width: int, *, inner: int, ker
 def head(width_in: int, neck: int, width: int, classes: int) -> nn.Module:
     """Make the end: 1×1 convolution to `neck`, global pooling, 1×1 convolution to `width`, dropout, linear layer."""
     return nn.Sequential(
-        conv_bn(width_in, neck, 1),
+        conv_bn(width_in, neck, 1, activation=nn.Hardswish),
         nn.AdaptiveAvgPool2d(1),
         nn.Conv2d(neck, width, 1),
         nn.Hardswish(inplace=True),

@@ -1,17 +1,24 @@
 """Building blocks that several search spaces share. Imports torch: spaces import this file only when they build."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 
 def conv_bn(
-    width_in: int, width: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True
+    width_in: int,
+    width: int,
+    kernel: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    activation: Callable[..., nn.Module] | None = nn.ReLU,
 ) -> nn.Module:
-    """Make a convolution without bias that keeps the size at stride 1, its batch norm and, unless told not, a ReLU."""
+    """Make a convolution without bias that keeps the size at stride 1, its batch norm and its activation, if any."""
     conv = nn.Conv2d(width_in, width, kernel, stride, kernel // 2, groups=groups, bias=False)
     layers = [conv, nn.BatchNorm2d(width)]
-    return nn.Sequential(*layers, nn.ReLU(inplace=True)) if relu else nn.Sequential(*layers)
+    return nn.Sequential(*layers, activation(inplace=True)) if activation else nn.Sequential(*layers)
 
 
 def inverted_residual(width_in: int, hidden: int, width: int, kernel: int, stride: int) -> nn.Module:
@@ -19,7 +26,7 @@ def inverted_residual(width_in: int, hidden: int, width: int, kernel: int, strid
     body = nn.Sequential(
         conv_bn(width_in, hidden, 1),
         conv_bn(hidden, hidden, kernel, stride=stride, groups=hidden),
-        conv_bn(hidden, width, 1, relu=False),
+        conv_bn(hidden, width, 1, activation=None),
     )
     return Residual(body) if stride == 1 and width_in == width else body
 
