@@ -17,7 +17,6 @@ from ..tools.candidate import Measurement
 from .evaluator import Evaluator
 from .worker import TRAINERS, Job, write_atomically
 
-
 _GRACE = 5.0  # seconds between the request to stop and the kill
 
 
