@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
+from ..spaces.draws import sample_inside
+from ..spaces.inside import largest_inside, listed
+from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message, best, measured
 from .proposer import Proposer
@@ -23,47 +27,51 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
     return np.random.default_rng([*seed, len(history)])
 
 
-def _largest_first(space: SearchSpace) -> list[Architecture]:
-    architectures = list(space.architectures())
-    costs = space.costs(architectures)
-    order = np.lexsort((-costs[:, 1], -costs[:, 0]))
-    return [architectures[at] for at in order]
-
-
 def _tried(space: SearchSpace, history: Sequence[Candidate]) -> set[object]:
     return {space.identity(c.architecture) for c in history if c.architecture}
 
 
-def _untried(space: SearchSpace, history: Sequence[Candidate], rng: np.random.Generator) -> Architecture | None:
-    """Draw uniformly from the architectures that are no repeat."""
+def _untried(
+    space: SearchSpace, history: Sequence[Candidate], rng: np.random.Generator, limits: Limits
+) -> Architecture | None:
+    """Draw uniformly from the architectures within the limits that are no repeat."""
     tried = _tried(space, history)
+    architecture = sample_inside(space, limits, rng)
     for _ in range(_TRIES):
-        architecture = space.sample(rng)
         if space.identity(architecture) not in tried:
             return architecture
+        architecture = sample_inside(space, limits, rng)
     if space.size > ENUMERABLE:
-        return None
-    left = [a for a in space.architectures() if space.identity(a) not in tried]
+        return nearest(space, limits, architecture, tried)
+    left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in tried]
     return left[rng.integers(len(left))] if left else None
 
 
-def random_search(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
+    return tuple(row.tolist())
+
+
+def _largest(space: SearchSpace, history: Sequence[Candidate], limits: Limits) -> Architecture | None:
+    """Return the untried architecture within the limits with the most FLOPs."""
+    tried = _tried(space, history)
+    return next((a for a in largest_inside(space, limits) if space.identity(a) not in tried), None)
+
+
+def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return _answer(_untried(space, history, _rng(seed, history)), "Drawn at random.")
+        found = await asyncio.to_thread(_untried, space, history, _rng(seed, history), limits)
+        return _answer(found, "Drawn at random.")
 
     return propose
 
 
-def largest_first(space: SearchSpace, seed: Sequence[int]) -> Proposer:
-    """Propose the networks with the most FLOPs first; of equals, those with more parameters."""
-    order = cache(_largest_first)
+def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+    """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        tried = _tried(space, history)
-        largest = await asyncio.to_thread(order, space)
-        return _answer(next((a for a in largest if space.identity(a) not in tried), None), "The largest one left.")
+        return _answer(await asyncio.to_thread(_largest, space, history, limits), "The largest one left.")
 
     return propose
 
@@ -76,46 +84,58 @@ def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Arch
                 yield (*architecture[:at], option, *architecture[at + 1 :])
 
 
-def local_search(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose the largest network, then random neighbours of the best so far, one step of one decision away.
 
-    Where the best has no untried neighbour, the next best is tried, and so on.
+    Where the best has no untried neighbour within the limits, the next best is tried, and so on.
     """
-    order = cache(_largest_first)
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(history: Sequence[Candidate]) -> str:
         if not history:
-            return _answer((await asyncio.to_thread(order, space))[0], "The largest network, to start from.")
+            return _answer(_largest(space, history, limits), "The largest network, to start from.")
         rng, tried = _rng(seed, history), _tried(space, history)
         for centre in sorted(measured(history), key=lambda c: c.accuracy or 0.0, reverse=True):
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in tried]
+            near = _within(space, limits, near)
             if near:
                 return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
-        return _answer(_untried(space, history, rng), "No neighbour is left; drawn at random.")
+        return _answer(_untried(space, history, rng, limits), "No neighbour is left; drawn at random.")
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        return await asyncio.to_thread(proposal, history)
 
     return propose
 
 
-def evolution(space: SearchSpace, seed: Sequence[int]) -> Proposer:
+def _within(space: SearchSpace, limits: Limits, architectures: list[Architecture]) -> list[Architecture]:
+    if not limits.limited:
+        return architectures
+    return [a for a in architectures if limits.allow(space.cost(a))]
+
+
+def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose as regularised evolution does (Real et al. 2019, "Regularized Evolution for Image Classifier
     Architecture Search", AAAI).
 
     The population is the youngest few that were measured: the first are drawn at random, later ones are children of
-    the best of a random sample, with one decision changed.
+    the best of a random sample, with one decision changed. A child off the limits is not born.
     """
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(history: Sequence[Candidate]) -> str:
         rng, tried = _rng(seed, history), _tried(space, history)
         population = measured(history)[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(_untried(space, history, rng), "One of the first population, drawn at random.")
+            return _answer(_untried(space, history, rng, limits), "One of the first population, drawn at random.")
         parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
-            if space.identity(child) not in tried:
+            if space.identity(child) not in tried and _within(space, limits, [child]):
                 return _answer(child, f"A child of {list(parent.architecture or ())}.")
-        return _answer(_untried(space, history, rng), "No child is new; drawn at random.")
+        return _answer(_untried(space, history, rng, limits), "No child is new; drawn at random.")
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        return await asyncio.to_thread(proposal, history)
 
     return propose
 

@@ -1,6 +1,7 @@
 """What a search remembers of its experiments: bounded, plain JSON, and all that a prompt is made of."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TypedDict
 
 from ..tools.candidate import Candidate
@@ -9,41 +10,74 @@ BEST_KEPT, LATEST_KEPT, REASONS_KEPT = 15, 15, 3
 
 
 class Experiment(TypedDict):
-    """One finished iteration, as a prompt may tell it; accuracy in percent, None where `error` says why."""
+    """One finished iteration, as a prompt may tell it; accuracy in percent, None where `error` says why.
+
+    `cost` has the fields of `Cost`; `repair` says what was changed in the proposal, `refusals` are the first lines.
+    """
 
     iteration: int
     architecture: list[int] | None
     accuracy: float | None
-    flops: int | None
-    params: int | None
+    cost: dict[str, int] | None
+    repair: str | None
     error: str | None
     refusals: list[str]
 
 
+class Rest(TypedDict):
+    """What is left of the experiments that are kept no more: how many, and their accuracies in percent."""
+
+    measured: int
+    failed: int
+    lowest: float
+    highest: float
+    sum: float
+
+
 class Memory(TypedDict):
-    """The best and the latest experiments, and how many were measured and how many failed in all."""
+    """The best and the latest experiments, what is left of the rest, and how many were measured and failed in all."""
 
     best: list[Experiment]
     latest: list[Experiment]
+    rest: Rest
     measured: int
     failed: int
 
 
 def empty_memory() -> Memory:
     """Return the memory of a search that has not begun."""
-    return Memory(best=[], latest=[], measured=0, failed=0)
+    rest = Rest(measured=0, failed=0, lowest=100.0, highest=0.0, sum=0.0)
+    return Memory(best=[], latest=[], rest=rest, measured=0, failed=0)
 
 
 def remember(memory: Memory, candidate: Candidate) -> Memory:
-    """Add a finished candidate; what is neither among the best nor among the latest is counted and forgotten."""
+    """Add a finished candidate; what is neither among the best nor among the latest any more goes to the rest."""
     experiment = _experiment(candidate)
     succeeded = candidate.accuracy is not None
     best = [*memory["best"], experiment] if succeeded else memory["best"]
-    return Memory(
+    now = Memory(
         best=sorted(best, key=_by_accuracy)[:BEST_KEPT],
         latest=[*memory["latest"], experiment][-LATEST_KEPT:],
+        rest=memory["rest"],
         measured=memory["measured"] + succeeded,
         failed=memory["failed"] + (not succeeded),
+    )
+    staying = {e["iteration"] for e in kept(now)}
+    for old in kept(memory):
+        if old["iteration"] not in staying:
+            now["rest"] = _add_to_rest(now["rest"], old["accuracy"])
+    return now
+
+
+def _add_to_rest(rest: Rest, accuracy: float | None) -> Rest:
+    if accuracy is None:
+        return Rest(**rest | {"failed": rest["failed"] + 1})
+    return Rest(
+        measured=rest["measured"] + 1,
+        failed=rest["failed"],
+        lowest=min(rest["lowest"], accuracy),
+        highest=max(rest["highest"], accuracy),
+        sum=rest["sum"] + accuracy,
     )
 
 
@@ -64,13 +98,12 @@ def _by_accuracy(experiment: Experiment) -> float:
 
 
 def _experiment(candidate: Candidate) -> Experiment:
-    cost = candidate.cost
     return Experiment(
         iteration=candidate.iteration,
         architecture=list(candidate.architecture) if candidate.architecture else None,
         accuracy=candidate.accuracy,
-        flops=cost.flops if cost else None,
-        params=cost.params if cost else None,
+        cost=asdict(candidate.cost) if candidate.cost else None,
+        repair=candidate.repair.reason if candidate.repair else None,
         error=candidate.error,
-        refusals=[refusal.reason for refusal in candidate.refusals[-REASONS_KEPT:]],
+        refusals=[refusal.reason.splitlines()[0] for refusal in candidate.refusals[-REASONS_KEPT:]],
     )

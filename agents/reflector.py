@@ -2,9 +2,12 @@
 
 from typing import Literal
 
+from ..spaces.cost import Convention, Cost
+from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
-from .memory import Experiment, Memory, best_first, kept
+from ..tools.prices import look_up_table
+from .memory import Experiment, Memory, Rest, best_first, kept
 
 Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
@@ -13,7 +16,7 @@ _ROLE = """\
 You design neural networks. You are searching a space of architectures for the one with the highest accuracy: you \
 propose an architecture, it is trained and measured, you are told its accuracy, and you propose the next one."""
 
-_COLUMNS = "architecture, accuracy, millions of multiply-adds, millions of parameters"
+_COUNTED: dict[Convention, str] = {"macs": "multiply-adds", "thop": "FLOPs as thop counts them"}
 
 _FIRST = """\
 Nothing has been measured yet. Weigh what each option can do for the network, then propose the architecture that you \
@@ -22,6 +25,16 @@ expect to be the most accurate."""
 _NEXT = """\
 Learn from these experiments: which choices go along with high accuracy, which with low? Then propose an architecture \
 that was not tried before and that you expect to beat the best one above, and say why it should."""
+
+_RANGE = """\
+The network must keep a hard limit: {limits}. A proposal outside is not trained."""
+
+_QUESTIONS = """\
+Before you answer, think it through step by step:
+1. Which options make the strongest layers, and what do they cost here?
+2. Which part of the network earns most from stronger layers, and where is computation spent for little?
+3. Where does the network need depth, and where do few layers suffice?
+4. What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."""
 
 _ANSWER = """\
 Give your reason in a few sentences. Then end with one line of this form, with {length} numbers:
@@ -32,13 +45,19 @@ If you are sure that no untried architecture of this space is better than the be
 {NOTHING_LEFT} alone."""
 
 
-def write_prompt(space: SearchSpace, memory: Memory, order: Order) -> list[Message]:
-    """Write the prompt for the next proposal: the space in words, the experiments so far, the request."""
-    parts = [space.description, _NEXT if memory["measured"] else _FIRST, _answer_form(space)]
+def write_prompt(
+    space: SearchSpace, memory: Memory, order: Order = "best", limits: Limits = NO_LIMITS
+) -> list[Message]:
+    """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request."""
+    parts = [space.description]
+    if limits.limited:
+        parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
     if memory["latest"]:
-        parts.insert(1, _experiments(memory, order))
-    if memory["measured"]:
-        parts.append(_STOP)
+        parts.append(_experiments(memory, order, limits.convention))
+    parts += [_NEXT if memory["measured"] else _FIRST]
+    parts += [_QUESTIONS] if limits.limited else []
+    parts += [_answer_form(space)]
+    parts += [_STOP] if memory["measured"] else []
     return [Message(role="system", content=_ROLE), Message(role="user", content="\n\n".join(parts))]
 
 
@@ -57,28 +76,36 @@ def _answer_form(space: SearchSpace) -> str:
     return _ANSWER.format(length=len(space.decisions), example=names)
 
 
-def _experiments(memory: Memory, order: Order) -> str:
+def _experiments(memory: Memory, order: Order, convention: Convention) -> str:
     shown = kept(memory)
     if order == "best":
         shown = best_first(shown)
-    title = f"Experiments so far, {'the best first' if order == 'best' else 'in order'} ({_COLUMNS}):"
-    lines = [_line(experiment) for experiment in shown]
-    forgotten = memory["measured"] + memory["failed"] - len(shown)
-    if forgotten:
-        lines.append(f"- and {forgotten} earlier ones that were not among the best")
-    return "\n".join([title, *lines, *_refused(memory)])
+    columns = f"architecture, accuracy, millions of {_COUNTED[convention]}, millions of parameters"
+    title = f"Experiments so far, {'the best first' if order == 'best' else 'in order'} ({columns}):"
+    lines = [_line(experiment, convention) for experiment in shown]
+    return "\n".join([title, *lines, *_forgotten(memory["rest"]), *_refused(memory)])
 
 
-def _line(experiment: Experiment) -> str:
+def _line(experiment: Experiment, convention: Convention) -> str:
     if experiment["architecture"] is None:
         return f"- iteration {experiment['iteration']}: no architecture ({experiment['error']})"
     result = (
         f"{experiment['accuracy']:.2f}%" if experiment["accuracy"] is not None else f"failed: {experiment['error']}"
     )
-    flops, params = (experiment["flops"] or 0) / 1e6, (experiment["params"] or 0) / 1e6
-    return (
-        f"- iteration {experiment['iteration']}: {experiment['architecture']}, {result}, {flops:.1f} M, {params:.2f} M"
-    )
+    cost = Cost(**experiment["cost"] or {})
+    flops, params = f"{cost.counted(convention) / 1e6:.1f} M", f"{cost.params / 1e6:.2f} M"
+    repaired = f"; your proposal {experiment['repair']}" if experiment["repair"] else ""
+    return f"- iteration {experiment['iteration']}: {experiment['architecture']}, {result}, {flops}, {params}{repaired}"
+
+
+def _forgotten(rest: Rest) -> list[str]:
+    count = rest["measured"] + rest["failed"]
+    if not count:
+        return []
+    failed = f"; {rest['failed']} failed" if rest["failed"] else ""
+    mean = f", mean {rest['sum'] / rest['measured']:.2f}%" if rest["measured"] else ""
+    spread = f": {rest['lowest']:.2f}% to {rest['highest']:.2f}%{mean}" if rest["measured"] else ""
+    return [f"- and {count} earlier ones that were not among the best{spread}{failed}"]
 
 
 def _refused(memory: Memory) -> list[str]:

@@ -4,18 +4,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from ..spaces.cost import Cost
+from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.nearest import nearest
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Candidate, Refusal
+from ..tools.candidate import Repair as Repaired
+from ..tools.prices import changes, in_millions, off_limits
 from ..tools.reply import UnreadableReply, read_reply
 
 WhenDone = Literal["stop", "ask"]
 """What follows a reply that says that nothing better is left: the search stops, or the model is asked again."""
 
+Repair = Literal["ask", "nearest"]
+"""What follows an architecture off the limits: the model is asked again, or the nearest one within them is taken."""
+
 SAYS_NOTHING_LEFT = "the proposer says that nothing better is left"
 
 
 def validate(
-    candidate: Candidate, space: SearchSpace, history: Sequence[Candidate], *, max_replies: int, when_done: WhenDone
+    candidate: Candidate,
+    space: SearchSpace,
+    history: Sequence[Candidate],
+    *,
+    limits: Limits = NO_LIMITS,
+    repair: Repair = "ask",
+    max_replies: int,
+    when_done: WhenDone,
 ) -> Candidate:
     """Judge a candidate's reply.
 
@@ -32,16 +47,43 @@ def validate(
         return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     if repeat := _repeat(reading.architecture, space, history):
         return _refuse(candidate, repeat, max_replies)
+    candidate = replace(candidate, rationale=reading.rationale)
     cost = space.cost(reading.architecture)
-    return replace(candidate, architecture=reading.architecture, rationale=reading.rationale, cost=cost)
+    if limits.accept(cost):
+        return replace(candidate, architecture=reading.architecture, cost=cost)
+    if repair == "nearest":
+        repaired = _nearest(candidate, reading.architecture, cost, space, history, limits)
+        if repaired is not None:
+            return repaired
+    return _refuse(candidate, off_limits(space, limits, reading.architecture, cost), max_replies)
+
+
+def _nearest(
+    candidate: Candidate,
+    proposed: Architecture,
+    cost: Cost,
+    space: SearchSpace,
+    history: Sequence[Candidate],
+    limits: Limits,
+) -> Candidate | None:
+    """Take the nearest untried architecture within the limits; None where every one of them was tried."""
+    tried = {space.identity(earlier.architecture) for earlier in history if earlier.architecture}
+    architecture = nearest(space, limits, proposed, tried)
+    if architecture is None:
+        return None
+    found = space.cost(architecture)
+    reason = (
+        f"{list(proposed)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
+        f"parameters, off the limits; changed {changes(space, proposed, architecture)}"
+    )
+    return replace(candidate, architecture=architecture, cost=found, repair=Repaired(proposed, reason))
 
 
 def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
     refusals = (*candidate.refusals, Refusal(candidate.reply, reason))
     spent = len(refusals) >= max_replies
-    error = (
-        f"none of {max_replies} replies gave a new architecture of this space; the last: {reason}" if spent else None
-    )
+    short = reason.splitlines()[0]
+    error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
     return replace(candidate, reply="", refusals=refusals, error=error)
 
 

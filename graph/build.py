@@ -88,6 +88,8 @@ async def validator(state: InFlight, runtime: Runtime[Context]) -> Update:
         candidate,
         context.space,
         history,
+        limits=context.limits,
+        repair=context.repair,
         max_replies=context.max_replies,
         when_done=context.when_done,
     )
@@ -122,7 +124,7 @@ async def reflector(state: Remembering, runtime: Runtime[Context]) -> Update:
         "candidate": None,
         "done": finished.iteration,
         "memory": memory,
-        "prompt": write_prompt(context.space, memory, context.order),
+        "prompt": write_prompt(context.space, memory, context.order, context.limits),
         "stopped": SAYS_NOTHING_LEFT if finished.error == SAYS_NOTHING_LEFT else None,
         "journal_lines": len(context.journal.history(candidate.trial)),
     }

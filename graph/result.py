@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 
 from ..agents.validator import SAYS_NOTHING_LEFT
+from ..spaces.cost import Convention
 from ..tools.candidate import Candidate, best
 from .journal import Journal
 from .settings import Settings
@@ -79,7 +80,10 @@ class SearchResult:
             "proposer": self.settings.proposer,
             "llm": self.settings.llm,
             "trial": trial.trial,
-            "iterations": [_iteration_json(candidate) for candidate in trial.candidates],
+            "flops_convention": self.settings.flops_convention,
+            "iterations": [
+                _iteration_json(candidate, self.settings.flops_convention) for candidate in trial.candidates
+            ],
             "best": _best_json(trial.best),
             "usage": asdict(trial.usage),
             "seconds": round(trial.seconds, 3),
@@ -114,15 +118,16 @@ def _usage(journal: Journal, trial: int) -> Usage:
     return Usage(len(replies), sum(r.input_tokens for r in replies), sum(r.output_tokens for r in replies))
 
 
-def _iteration_json(candidate: Candidate) -> dict[str, object]:
+def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
     measurement, cost = candidate.measurement, candidate.cost
     return {
         "iteration": candidate.iteration,
         "architecture": list(candidate.architecture) if candidate.architecture else None,
         "accuracy": candidate.accuracy,
         "rank": measurement.rank if measurement else None,
-        "flops": cost.flops if cost else None,
+        "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
+        "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
     }

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..agents.proposer import Proposer
-from ..agents.reflector import Order
-from ..agents.validator import WhenDone
 from ..evaluators.evaluator import Evaluator
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
@@ -18,7 +16,7 @@ from .journal import Journal
 from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
-from .settings import Settings, fresh_id
+from .settings import Options, Settings, fresh_id
 from .setup import choose_parts, open_setup
 from .state import Progress
 from .trials import carry_on
@@ -38,56 +36,23 @@ async def search(
     llm: "str | BaseChatModel | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
-    iterations: int = 10,
-    trials: int = 1,
-    seed: int = 0,
-    temperature: float = 0.0,
-    base_url: str | None = None,
-    model_file: Path | None = None,
-    timeout: float = 120.0,
-    max_tokens: int = 2048,
-    max_replies: int = 10,
-    tries: int = 6,
-    when_done: WhenDone = "stop",
-    order: Order = "best",
-    deadline: float = 600.0,
-    trace: bool = True,
     run: Path | str | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
 
     - `space`, `llm`, `proposer`: names, or objects of your own. Without an llm or a proposer the default is
       `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
     - `evaluator`: needed for a space of your own.
-    - `timeout` and `deadline`: seconds for one reply and for one training. `max_tokens`: length of one reply.
-    - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
-      in trouble.
-    - `when_done`: stop, or ask again, when the model says that nothing better is left.
-    - `order`: prompts list the best experiments first, or all in order of time.
     - `run`, `data`: the run folder, and the folder of the published tables.
+    - `options`: see `Options`.
 
     Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
     """
     names, given = choose_parts(space, llm, proposer, evaluator)
-    settings = Settings(
-        **names,
-        iterations=iterations,
-        trials=trials,
-        seed=seed,
-        temperature=temperature,
-        base_url=base_url,
-        model_file=str(Path(model_file).resolve()) if model_file else None,
-        timeout=timeout,
-        max_tokens=max_tokens,
-        max_replies=max_replies,
-        tries=tries,
-        when_done=when_done,
-        order=order,
-        deadline=deadline,
-        trace=trace,
-    ).check()
+    settings = Settings(**names, **options).check()  # type: ignore[arg-type]
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         return await carry_on(new_run(settings, _path(run)), settings, setup, progress)
 
@@ -95,22 +60,23 @@ async def search(
 async def resume(
     run: Path | str,
     *,
-    iterations: int | None = None,
     space: SearchSpace | None = None,
     llm: "str | BaseChatModel | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
-    Objects that the run was given from Python are needed again. Raises: GeniusError, BrokenRun, RunFailed.
+    Objects that the run was given from Python are needed again; `changes` are options that differ from now on.
+    Raises: GeniusError, BrokenRun, RunFailed.
     """
     folder = Path(run)
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
-    settings = replace(old, **names, iterations=old.iterations if iterations is None else iterations).check()
+    settings = replace(old, **names, **_named(changes)).check()
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
         if not (folder / PICTURE_FILE).is_file():
             await asyncio.to_thread(draw, result, folder)
@@ -124,17 +90,15 @@ async def fork(
     at: int,
     *,
     to: Path | str | None = None,
-    iterations: int | None = None,
-    seed: int | None = None,
-    temperature: float | None = None,
     space: SearchSpace | None = None,
     llm: "str | BaseChatModel | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    **changes: Unpack[Options],
 ) -> SearchResult:
-    """Go on from an earlier iteration of a run in a new run folder, perhaps with other settings.
+    """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
 
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
     Raises: GeniusError, BrokenRun, RunFailed.
@@ -142,9 +106,8 @@ async def fork(
     source = Path(run)
     old = Settings.load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
-    asked: dict[str, Any] = {"iterations": iterations, "seed": seed, "temperature": temperature}
-    changes = {name: value for name, value in asked.items() if value is not None}
-    settings = replace(old, **names, **changes, id=fresh_id(), forked_from=f"{source}, iteration {at}").check()
+    identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
+    settings = replace(old, **names, **_named(changes), **identity).check()  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     states = await states_after(source, old, at)
@@ -152,6 +115,11 @@ async def fork(
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
+
+
+def _named(changes: Options) -> dict[str, Any]:
+    """Leave out what is None: it stays as it was."""
+    return {name: value for name, value in changes.items() if value is not None}
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypedDict
 from uuid import uuid4
 
 from ..agents.backends import LLMOptions
 from ..agents.reflector import Order
-from ..agents.validator import WhenDone
+from ..agents.validator import Repair, WhenDone
 from ..evaluators.worker import write_atomically
+from ..spaces.cost import Convention, check_convention
 from ..spaces.errors import GeniusError
+from ..spaces.limits import Limits, parse_range
 from .journal import BrokenRun
 
 SETTINGS_FILE = "search.json"
@@ -36,12 +39,54 @@ def fresh_id() -> str:
     return uuid4().hex[:12]
 
 
+Ends = tuple[str | float | None, str | float | None]
+"""The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
+
+
+class Options(TypedDict, total=False):
+    """What a search can be asked for besides its parts; what is not named keeps its default.
+
+    - `iterations`: architectures to evaluate in each trial. `trials`: repetitions of the whole search.
+    - `seed`: of everything random. `temperature`, `max_tokens`: of the model's replies.
+    - `flops`, `params`: the range that an architecture must keep, FLOPs counted by `flops_convention`, macs or thop.
+    - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
+    - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
+    - `timeout`, `deadline`: seconds for one reply, and for one training.
+    - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
+      in trouble.
+    - `when_done`: stop, or ask again, when the model says that nothing better is left.
+    - `order`: prompts list the best experiments first, or all in order of time.
+    - `trace`: whether the run folder gets a `trace.jsonl`.
+    """
+
+    iterations: int
+    trials: int
+    seed: int
+    flops: Ends
+    params: Ends
+    flops_convention: Convention
+    repair: Repair
+    temperature: float
+    base_url: str | None
+    model_file: Path | str | None
+    timeout: float
+    max_tokens: int
+    max_replies: int
+    tries: int
+    when_done: WhenDone
+    order: Order
+    deadline: float
+    trace: bool
+
+
+_CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": ("ask", "nearest")}
+
+
 @dataclass(frozen=True)
 class Settings:
-    """A search as its user asked for it. `custom` lists the parts that were objects passed from Python.
+    """A search as its user asked for it: `Options` and the names of its parts.
 
-    `timeout` and `deadline` are in seconds; `max_tokens` bounds one reply; `max_replies` bounds the replies of one
-    iteration; `tries` bounds the calls for one reply while a server is in trouble.
+    `custom` lists the parts that were objects passed from Python.
     """
 
     space: str
@@ -50,6 +95,10 @@ class Settings:
     iterations: int = 10
     trials: int = 1
     seed: int = 0
+    flops: tuple[str, str] = ("-", "-")
+    params: tuple[str, str] = ("-", "-")
+    flops_convention: Convention = "macs"
+    repair: Repair = "ask"
     temperature: float = 0.0
     base_url: str | None = None
     model_file: str | None = None
@@ -67,6 +116,14 @@ class Settings:
     created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[str, str] = field(default_factory=installed_versions)
 
+    def __post_init__(self) -> None:
+        """Write ends of ranges and paths as text, however they were given: that is how `search.json` holds them."""
+        for name in ("flops", "params"):
+            low, high = getattr(self, name)
+            object.__setattr__(self, name, (_end(low), _end(high)))
+        if self.model_file is not None:
+            object.__setattr__(self, "model_file", str(Path(self.model_file).resolve()))
+
     def check(self) -> "Settings":
         """Return the settings if every number is in its range.
 
@@ -82,10 +139,19 @@ class Settings:
             raise GeniusError(f"seed must be 0 or more, got {self.seed}")
         if not 0 <= self.temperature <= 2:
             raise GeniusError(f"temperature must lie between 0 and 2, got {self.temperature}")
-        for name, allowed in (("when_done", ("stop", "ask")), ("order", ("best", "time"))):
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
+        _ = self.limits
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """The limits on what an architecture may cost.
+
+        Raises: GeniusError for a range that cannot be read.
+        """
+        return Limits(parse_range(*self.flops), parse_range(*self.params), check_convention(self.flops_convention))
 
     def thread(self, trial: int) -> str:
         """Name a trial's thread, in checkpoints and traces: the run, with the trial where there are several."""
@@ -121,3 +187,9 @@ class Settings:
         if unknown := set(values) - known:
             raise ValueError(f"it has fields of another version: {', '.join(sorted(unknown))}")
         return cls(**values)  # type: ignore[arg-type]
+
+
+def _end(given: str | float | None) -> str:
+    if given is None:
+        return "-"
+    return given if isinstance(given, str) else f"{given:.0f}"

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ..agents.backends import ProposerOfTrial, default_llm, open_llm
 from ..agents.baselines import BASELINES
 from ..agents.proposer import Proposer, chat_proposer
+from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
+from ..evaluators.recorded import recorded_evaluator
 from ..evaluators.table import table_evaluator
 from ..evaluators.training import Workers, training_evaluator
 from ..evaluators.worker import TRAINERS
 from ..spaces import SPACES, get_space
 from ..spaces.errors import GeniusError
+from ..spaces.inside import check_not_empty
+from ..spaces.nearest import check_nearest
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
 from ..tools.tables import SOURCES, load_table
@@ -107,11 +111,19 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space = given.space or get_space(settings.space)
+    await asyncio.to_thread(_check_limits, space, settings)
     async with (
         _open_evaluators(settings, given, space, data) as evaluator,
         _open_proposers(settings, given, space, data) as of_trial,
     ):
         yield Setup(space, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
+
+
+def _check_limits(space: SearchSpace, settings: Settings) -> None:
+    """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
+    check_not_empty(space, settings.limits)
+    if settings.repair == "nearest":
+        check_nearest(space, settings.limits)
 
 
 @asynccontextmanager
@@ -126,7 +138,7 @@ async def _open_proposers(
         yield lambda trial: model
     elif settings.proposer != LLM:
         make = BASELINES[settings.proposer]
-        yield lambda trial: make(space, (settings.seed, trial))
+        yield lambda trial: make(space, (settings.seed, trial), settings.limits)
     else:
         async with open_llm(settings.llm or "", space, settings.llm_options, data) as proposers:
             yield proposers
@@ -147,8 +159,23 @@ async def _open_evaluators(
     elif space.name in SOURCES:
         look_up = table_evaluator(await asyncio.to_thread(load_table, space, data))
         yield lambda trial, folder: look_up
+    elif (recording := _recording(settings.llm)) is not None:
+        yield await asyncio.to_thread(_recorded, settings, space, recording)
     else:
         raise GeniusError(f"{space.name} has neither a table nor a training here: pass an evaluator from Python")
+
+
+def _recording(llm: str | None) -> Path | None:
+    kind, _, path = (llm or "").partition(":")
+    return Path(path) if kind == "replay" else None
+
+
+def _recorded(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOfTrial:
+    trials = range(1, settings.trials + 1)
+    evaluators = [
+        recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
+    ]
+    return lambda trial, folder: evaluators[trial - 1]
 
 
 def _trainers(settings: Settings, space: SearchSpace, workers: Workers) -> EvaluatorOfTrial:

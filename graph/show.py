@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..agents.backends import LOCAL
+from ..spaces.cost import CONVENTIONS, Convention
 from ..tools.candidate import Candidate
 from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
@@ -19,7 +20,8 @@ _NARROW = 72  # columns of a terminal below which tables leave out what is less 
 def print_result(result: SearchResult, console: Console) -> None:
     """Print a result as tables and sentences."""
     narrow = console.width < _NARROW
-    table = _iterations(result.trials[0], narrow) if len(result.trials) == 1 else _trials(result, narrow)
+    convention = result.settings.flops_convention
+    table = _iterations(result.trials[0], narrow, convention) if len(result.trials) == 1 else _trials(result, narrow)
     if table.row_count:
         console.print(table, "", sep="\n")
     console.print("\n".join(_sentences(result)), highlight=False, markup=False)
@@ -37,11 +39,12 @@ def _table(columns: Sequence[str], last: str) -> Table:
     return table
 
 
-def _iterations(trial: TrialResult, narrow: bool) -> Table:
-    table = _table(("iteration", "accuracy", "rank", *(() if narrow else ("MFLOPs", "params (M)"))), "architecture")
+def _iterations(trial: TrialResult, narrow: bool, convention: Convention) -> Table:
+    flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
+    table = _table(("iteration", "accuracy", "rank", *(() if narrow else (flops, "params (M)"))), "architecture")
     best = trial.best
     for candidate in trial.candidates:
-        costs = () if narrow else _costs(candidate)
+        costs = () if narrow else _costs(candidate, convention)
         cells = (*_numbers(candidate), *costs, _architecture(candidate))
         table.add_row(*map(Text, cells), style="bold" if candidate is best else "")
     return table
@@ -53,14 +56,15 @@ def _numbers(candidate: Candidate) -> tuple[str, str, str]:
     return str(candidate.iteration), accuracy, _number(rank)
 
 
-def _costs(candidate: Candidate) -> tuple[str, str]:
+def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
     cost = candidate.cost
-    return (f"{cost.flops / 1e6:.2f}", f"{cost.params / 1e6:.3f}") if cost else ("-", "-")
+    return (f"{cost.counted(convention) / 1e6:.2f}", f"{cost.params / 1e6:.3f}") if cost else ("-", "-")
 
 
 def _architecture(candidate: Candidate) -> str:
     words = [str(list(candidate.architecture))] if candidate.architecture else []
     words += [candidate.error] if candidate.error else []
+    words += [f"(repaired from {list(candidate.repair.proposed)})"] if candidate.repair else []
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
 
@@ -97,6 +101,7 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
     sentences += [_best(result.best)] if result.best else ["Nothing was measured."]
     sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
+    sentences += [_limits(result)] if result.settings.limits.limited else []
     sentences.append(_usage(result))
     if result.settings.llm == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
@@ -122,6 +127,13 @@ def _protocol(space: str) -> str:
     return f"The search saw validation accuracy; test accuracy is that of the best by validation. {ties}"
 
 
+def _limits(result: SearchResult) -> str:
+    candidates = [candidate for trial in result.trials for candidate in trial.candidates]
+    refused = sum(len(candidate.refusals) for candidate in candidates)
+    repaired = sum(candidate.repair is not None for candidate in candidates)
+    return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
+
+
 def _usage(result: SearchResult) -> str:
     calls = sum(trial.usage.llm_calls for trial in result.trials)
     tokens_in = sum(trial.usage.input_tokens for trial in result.trials)
@@ -129,7 +141,8 @@ def _usage(result: SearchResult) -> str:
     seconds = sum(trial.seconds for trial in result.trials)
     model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, " if calls else ""
     summed = " summed over the trials" if len(result.trials) > 1 else ""
-    return f"{model}{seconds:.1f} s{summed}; FLOPs are multiply-adds of one image"
+    convention = result.settings.flops_convention
+    return f"{model}{seconds:.1f} s{summed}; FLOPs are {CONVENTIONS[convention]} ({convention})"
 
 
 def _summary(summary: Mapping[str, Any]) -> str:

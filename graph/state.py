@@ -8,8 +8,9 @@ from typing import Literal, TypedDict
 from ..agents.memory import Memory, empty_memory
 from ..agents.proposer import Proposer
 from ..agents.reflector import Order, write_prompt
-from ..agents.validator import WhenDone
+from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
+from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message
 from .journal import Journal
@@ -77,6 +78,8 @@ class Context:
     proposer: Proposer
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
+    limits: Limits = NO_LIMITS
+    repair: Repair = "ask"
     max_replies: int = 10
     when_done: WhenDone = "stop"
     order: Order = "best"
@@ -88,14 +91,14 @@ class Context:
         self.progress(Progress(stage, candidate, tokens, note, self.journal.folder))
 
 
-def first_state(space: SearchSpace, trial: int = 1, order: Order = "best") -> SearchState:
+def first_state(space: SearchSpace, trial: int = 1, order: Order = "best", limits: Limits = NO_LIMITS) -> SearchState:
     """Return the state of a trial that has not begun."""
     return SearchState(
         trial=trial,
         done=0,
         candidate=None,
         memory=empty_memory(),
-        prompt=write_prompt(space, empty_memory(), order),
+        prompt=write_prompt(space, empty_memory(), order, limits),
         stopped=None,
         journal_lines=0,
     )

@@ -55,6 +55,8 @@ def _context(
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder),
         journal=journal,
+        limits=settings.limits,
+        repair=settings.repair,
         max_replies=settings.max_replies,
         when_done=settings.when_done,
         order=settings.order,
@@ -79,7 +81,7 @@ async def _trial(graph: "Graph", context: Context, settings: Settings, trial: in
 async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
     if not snapshot.values:
-        return first_state(context.space, trial, settings.order)
+        return first_state(context.space, trial, settings.order, settings.limits)
     known, needed = len(context.journal.history(trial)), snapshot.values["journal_lines"]
     if known < needed:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")

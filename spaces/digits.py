@@ -79,11 +79,11 @@ def _build(architecture: Architecture) -> "nn.Module":
 
 
 def _stage_decisions(stage: int) -> tuple[Decision, ...]:
-    return (
-        Decision(f"w{stage}", tuple(f"{width} channels" for width in _WIDTHS[stage - 1])),
-        Decision(f"k{stage}", tuple(f"{kernel}×{kernel} kernel" for kernel in _KERNELS)),
-        Decision(f"d{stage}", tuple(f"{depth} convolution{'s' * (depth > 1)}" for depth in _DEPTHS)),
-    )
+    widths = tuple(f"{width} channels" for width in _WIDTHS[stage - 1])
+    kernels = tuple(f"{kernel}×{kernel} kernel" for kernel in _KERNELS)
+    depths = tuple(f"{depth} convolution{'s' * (depth > 1)}" for depth in _DEPTHS)
+    choices = ((f"w{stage}", widths), (f"k{stage}", kernels), (f"d{stage}", depths))
+    return tuple(Decision(name, options, stage=f"stage {stage}") for name, options in choices)
 
 
 DIGITS = SearchSpace(

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import gcd, inf, prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .cost import Convention, Cost
+from .cost import CONVENTIONS, Convention, Cost
 from .errors import GeniusError
 from .space import ENUMERABLE, SearchSpace
 
@@ -38,7 +40,14 @@ def _amount(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)", text.upper())
     if match is None:
         raise GeniusError(f"expected a number such as 330M, 1.2G or 5000, or - for no limit, got {text!r}")
-    return float(match[1]) * _UNITS[match[2]]
+    return float(Decimal(match[1]) * _UNITS[match[2]])
+
+
+class Gap(NamedTuple):
+    """How far a cost lies above (positive) or below (negative) what is allowed; 0 inside."""
+
+    flops: float
+    params: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,58 @@ class Limits:
         low, high = self.flops
         return low <= cost.counted(self.convention) <= high and self.params[0] <= cost.params <= self.params[1]
 
+    def accept(self, cost: Cost) -> bool:
+        """Tell whether a proposal keeps the limits. FLOPs as thop counts are held against them in whole millions.
+
+        That is how they are told apart in the paper's own conversations: 330.2 M is within 270 to 330 M there, and
+        330.6 M is not. What is generated here keeps the limits exactly.
+        """
+        if self.convention != "thop":
+            return self.allow(cost)
+        millions = round(cost.counted("thop") / 1e6) * 1e6
+        inside = self.flops[0] <= millions <= self.flops[1] and self.params[0] <= cost.params <= self.params[1]
+        return inside or self.allow(cost)
+
+    @property
+    def limited(self) -> bool:
+        """Whether anything is limited at all."""
+        return self.flops != OPEN or self.params != OPEN
+
+    def gap(self, cost: Cost) -> Gap:
+        """Return how far a cost lies above or below the ranges, in FLOPs and in parameters."""
+        return Gap(_gap(cost.counted(self.convention), self.flops), _gap(cost.params, self.params))
+
+    def words(self) -> str:
+        """Say the limits: `FLOPs from 270 M to 330 M (multiply-adds of one image) and at most 7 M parameters`."""
+        said = []
+        if self.flops != OPEN:
+            said.append(f"{_range_in_words('FLOPs', self.flops)} ({CONVENTIONS[self.convention]})")
+        if self.params != OPEN:
+            said.append(_range_in_words("parameters", self.params))
+        return " and ".join(said) or "no limits"
+
+
+def _gap(value: int, ends: Range) -> float:
+    return min(value - ends[0], 0) + max(value - ends[1], 0)
+
+
+def _range_in_words(quantity: str, ends: Range) -> str:
+    low, high = ends
+    if low == -inf:
+        return f"at most {in_words(high)} {quantity}"
+    if high == inf:
+        return f"at least {in_words(low)} {quantity}"
+    if low == high:
+        return f"exactly {in_words(low)} {quantity}"
+    return f"{quantity} from {in_words(low)} to {in_words(high)}"
+
+
+def in_words(amount: float) -> str:
+    """Write an amount without rounding it, in millions or thousands where it has as many: `330 M`, `44.8 K`, `7`."""
+    unit = next((unit for unit in ("M", "K") if abs(amount) >= _UNITS[unit]), "")
+    number = f"{Decimal(amount) / _UNITS[unit]:,f}"
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}".rstrip()
+
 
 NO_LIMITS = Limits()
 
@@ -64,11 +125,11 @@ def extremes(space: SearchSpace, convention: Convention) -> tuple[tuple[int, int
     None where the space is too large to list and its parts depend on several decisions each.
     """
     if space.size <= ENUMERABLE:
-        counted = _counted(space.costs(list(space.architectures())), convention)
-        return tuple((int(column.min()), int(column.max())) for column in counted.T)  # type: ignore[return-value]
-    if (layers := _layers(space, convention)) is None:
+        costs = counted(space.costs(list(space.architectures())), convention)
+        return tuple((int(column.min()), int(column.max())) for column in costs.T)  # type: ignore[return-value]
+    if (found := layers(space, convention)) is None:
         return None
-    low, high = sum(layer.min(axis=0) for layer in layers), sum(layer.max(axis=0) for layer in layers)
+    low, high = sum(layer.min(axis=0) for layer in found), sum(layer.max(axis=0) for layer in found)
     return (int(low[0]), int(high[0])), (int(low[1]), int(high[1]))
 
 
@@ -79,29 +140,29 @@ def count_allowed(space: SearchSpace, limits: Limits) -> int | None:
     one of more than 2^122 architectures.
     """
     if space.size <= ENUMERABLE:
-        counted = _counted(space.costs(list(space.architectures())), limits.convention)
+        costs = counted(space.costs(list(space.architectures())), limits.convention)
         low, high = np.array(_both(limits)).T
-        return int(((low <= counted) & (counted <= high)).all(axis=1).sum())
+        return int(((low <= costs) & (costs <= high)).all(axis=1).sum())
     limited = [at for at, ends in enumerate(_both(limits)) if ends != OPEN]
-    layers = _layers(space, limits.convention)
+    found = layers(space, limits.convention)
     if not limited:
         return space.size
-    if layers is None or len(limited) > 1 or space.size >= prod(_PRIMES):
+    if found is None or len(limited) > 1 or space.size >= prod(_PRIMES):
         return None
-    return _count_sums([layer[:, limited[0]] for layer in layers], _both(limits)[limited[0]])
+    return _count_sums([layer[:, limited[0]] for layer in found], _both(limits)[limited[0]])
 
 
 def _both(limits: Limits) -> tuple[Range, Range]:
     return limits.flops, limits.params
 
 
-def _counted(costs: npt.NDArray[np.int64], convention: Convention) -> npt.NDArray[np.int64]:
+def counted(costs: npt.NDArray[np.int64], convention: Convention) -> npt.NDArray[np.int64]:
     """Turn rows of `Cost` fields into FLOPs by a convention, and parameters: shape (n, 2)."""
     per_norm = Cost(norm_outputs=1).counted(convention)
     return np.stack([costs[:, 0] + per_norm * costs[:, 2], costs[:, 1]], axis=1)
 
 
-def _layers(space: SearchSpace, convention: Convention) -> list[npt.NDArray[np.int64]] | None:
+def layers(space: SearchSpace, convention: Convention) -> list[npt.NDArray[np.int64]] | None:
     """Return what each option of each decision adds: arrays of shape (options, 2), whose sums are the costs.
 
     None where a part depends on several decisions.
@@ -109,13 +170,13 @@ def _layers(space: SearchSpace, convention: Convention) -> list[npt.NDArray[np.i
     if not space.parts or any(len(part.decisions) > 1 for part in space.parts):
         return None
     base = [decision.numbers[0] for decision in space.decisions]
-    fixed = _counted(space.costs([base]), convention)[0]
-    layers = []
+    fixed = counted(space.costs([base]), convention)[0]
+    found = []
     for at, decision in enumerate(space.decisions):
         variants = [[*base[:at], option, *base[at + 1 :]] for option in decision.numbers]
-        layers.append(_counted(space.costs(variants), convention) - fixed)
-    layers[0] = layers[0] + fixed
-    return layers
+        found.append(counted(space.costs(variants), convention) - fixed)
+    found[0] = found[0] + fixed
+    return found
 
 
 def _count_sums(layers: Sequence[npt.NDArray[np.int64]], ends: Range) -> int | None:

@@ -81,7 +81,12 @@ def _build(architecture: Architecture) -> "nn.Module":
 NAS_BENCH_MACRO = SearchSpace(
     name="nas-bench-macro",
     decisions=tuple(
-        Decision(f"layer {n}", ("identity", "inverted residual k3 e3", "inverted residual k5 e6")) for n in range(1, 9)
+        Decision(
+            f"layer {n}",
+            ("identity", "inverted residual k3 e3", "inverted residual k5 e6"),
+            stage=f"stage {1 + (n > 2) + (n > 5)}",
+        )
+        for n in range(1, 9)
     ),
     description=_DESCRIPTION,
     build=_build,

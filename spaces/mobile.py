@@ -131,7 +131,11 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
 
 MOBILE_IMAGENET = SearchSpace(
     name="mobile-imagenet",
-    decisions=tuple(Decision(f"stage {s} layer {n}", _OPTIONS) for s in range(1, 6) for n in range(1, _LAYERS + 1)),
+    decisions=tuple(
+        Decision(f"stage {s} layer {n}", _OPTIONS, stage=f"stage {s}")
+        for s in range(1, 6)
+        for n in range(1, _LAYERS + 1)
+    ),
     description=_DESCRIPTION,
     build=build,
     input_shape=(3, _SIZE, _SIZE),

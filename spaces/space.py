@@ -32,12 +32,14 @@ class Decision:
     """One choice of the search space.
 
     `options` are the field's names of what can be chosen. Option numbers start at `first`: 0, unless the numbers have
-    a meaning of their own, as the quarters of a width have.
+    a meaning of their own, as the quarters of a width have. `stage` names the part of the network that the decision
+    belongs to, where there are such parts.
     """
 
     name: str
     options: tuple[str, ...]
     first: int = 0
+    stage: str = ""
 
     @property
     def numbers(self) -> range:

@@ -43,6 +43,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """What was proposed where it broke the limits and the nearest architecture within was taken, and why, in words."""
+
+    proposed: Architecture
+    reason: str
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One iteration of a search: a proposal, filled from left to right; one line of the journal.
 
@@ -59,6 +67,7 @@ class Candidate:
     cost: Cost | None = None
     measurement: Measurement | None = None
     refusals: tuple[Refusal, ...] = ()
+    repair: Repair | None = None
     error: str | None = None
     seconds: float = 0.0
 
@@ -83,6 +92,8 @@ class Candidate:
                 fields[name] = kind(**fields[name])  # type: ignore[arg-type]
         if fields.get("architecture") is not None:
             fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
+        if repair := fields.get("repair"):
+            fields["repair"] = Repair(tuple(repair["proposed"]), repair["reason"])  # type: ignore[index]
         fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
         return cls(**fields)  # type: ignore[arg-type]
 

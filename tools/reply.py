@@ -5,14 +5,16 @@ complete architecture is checked. The rules:
 
 - A list of the whole length counts wherever it stands; of several the last one counts, also where it is out of range.
 - Lists under numbered labels ("Stage 1: [1, 0]", "Stage 2: [2, 2]") make up a whole together, as do values under the
-  names of all decisions. What is given later under the same label counts, unless it is labelled as what was before.
-  In running prose ("the pattern [1, 0] in stage 1 is cheap") a part is only talked about and does not count.
+  names of all decisions. Under the names of all the space's stages, each list must have its stage's length. What is
+  given later under the same label counts, unless it is labelled as what was before. In running prose ("the
+  pattern [1, 0] in stage 1 is cheap") a part is only talked about and does not count.
 - Lists one after the other without labels, or nested, make up a whole if their length is the whole length.
 - What follows a complete architecture must be complete too, a part that is under a known label, or agree with it.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -177,10 +179,20 @@ class _Draft:
         change = len(statement.tokens) - len(parts.get(statement.place, ()))
         self.lengths[series] = self.lengths.get(series, 0) + change
         parts[statement.place] = statement.tokens
-        if self.lengths[series] == self.expected and len(parts) <= self.expected and all(parts.values()):
+        complete = self.lengths[series] == self.expected and len(parts) <= self.expected and all(parts.values())
+        if complete and not self._misfit(series):
             self.answer, self.source, self.loose = self._series_tokens(series), series, []
         else:
             self.loose.append(statement)
+
+    def _misfit(self, series: str) -> str | None:
+        """Say which stage of the space is given too many or too few numbers, where a reply goes stage by stage."""
+        sizes = Counter(decision.stage for decision in self.space.decisions)
+        named = {f"{series} {place}": tokens for place, tokens in sorted(self.series[series].items())}
+        for stage, tokens in named.items() if named.keys() == sizes.keys() else ():
+            if len(tokens) != sizes[stage]:
+                return f"{stage} takes {sizes[stage]} numbers, got {len(tokens)}: {_listed(tokens)}"
+        return None
 
     def _series_tokens(self, series: str) -> tuple[str, ...]:
         return tuple(chain.from_iterable(tokens for _, tokens in sorted(self.series[series].items())))
@@ -216,7 +228,7 @@ class _Draft:
             missing = (d.name for at, d in enumerate(self.space.decisions) if at not in self.series[series])
             return f"no value is given for {_short(', '.join(missing))}"
         if self.answer is None:
-            return self._wrong_length(self._series_tokens(series))
+            return self._misfit(series) or self._wrong_length(self._series_tokens(series))
         label = self.space.decisions[place].name if series == DECISIONS else f"{series} {place}"
         return f"{label} is given once more after the whole architecture, as {_listed(statement.tokens)}"
 

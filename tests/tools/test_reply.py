@@ -134,6 +134,15 @@ def test_reads_stages_with_the_revision_of_one() -> None:
     assert _read(revised, STAGES) == (*first[:19], 2, *first[20:])
 
 
+def test_a_stage_too_short_does_not_take_from_the_next_one() -> None:
+    """The lengths of nas-bench-macro's stages are 2, 3 and 3; numbered otherwise, only the whole length counts."""
+    assert _refusal("Stage 1: [1, 0]\nStage 2: [2, 1]\nStage 3: [0, 0, 1, 2]", NAS_BENCH_MACRO) == (
+        "stage 2 takes 3 numbers, got 2: [2, 1]"
+    )
+    assert _read("Part 1: [1, 0]\nPart 2: [2, 1]\nPart 3: [0, 0, 1, 2]") == READ_A
+    assert _read("Stage 0: [1, 0]\nStage 1: [2, 1, 0]\nStage 2: [0, 1, 2]") == READ_A
+
+
 @pytest.mark.parametrize(
     "text",
     ["-", ' "-" ', "Nothing better is left.\n-\n", "**Architecture:** -\nRationale: [0, 1, 2] are tried.", f"{A}\n-"],

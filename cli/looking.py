@@ -1,0 +1,102 @@
+"""The commands that search nothing: they show runs, spaces, costs and tables."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
+
+if TYPE_CHECKING:
+    from ..graph.result import SearchResult
+
+
+def show(run: RunFolder, as_json: AsJson = False) -> None:
+    """Show what a run has found so far, finished or not."""
+    from ..graph.result import read
+
+    print_result(read(run), as_json=as_json)
+
+
+def spaces(
+    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
+    flops: Ends = OPEN,
+    params: Ends = OPEN,
+    flops_convention: FlopsConvention = "macs",
+) -> None:
+    """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
+    from ..spaces.cost import check_convention
+    from ..spaces.limits import Limits, parse_range
+    from ..spaces.listing import describe, list_spaces
+
+    limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
+    print(describe(name, limits) if name else list_spaces())
+
+
+def cost(
+    space: Annotated[str, typer.Argument(help="The search space.")],
+    architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
+    flops_convention: FlopsConvention = "macs",
+    as_json: AsJson = False,
+) -> None:
+    """Print the FLOPs and parameters of an architecture."""
+    from ..spaces import get_space
+    from ..spaces.cost import CONVENTIONS, check_convention
+    from ..tools.naming import read_architecture
+
+    chosen = get_space(space)
+    convention = check_convention(flops_convention)
+    found = chosen.cost(read_architecture(architecture, chosen))
+    if as_json:
+        named = {} if convention == "macs" else {"flops_convention": convention}
+        print(json.dumps({"flops": found.counted(convention), "params": found.params, **named}))
+    else:
+        print(f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}")
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(help="A space whose table to download, or all.")], data: Data = None
+) -> None:
+    """Download published tables: resumable, and checked against a pinned SHA-256."""
+    from ..graph.display import fetch_with_bars
+    from ..tools.fetch import data_folder, sources_named
+
+    for path in asyncio.run(fetch_with_bars(sources_named(name), data_folder(data), console())):
+        print(path)
+
+
+def baseline(
+    space: Annotated[str, typer.Argument(help="A search space with a table.")],
+    samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
+    repetitions: Annotated[int, typer.Option(help="Repetitions.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the paper's baseline: the mean best of uniform samples over many repetitions."""
+    from ..spaces import get_space
+    from ..tools.fetch import data_folder
+    from ..tools.sampling import random_baseline
+    from ..tools.tables import load_table
+
+    chosen = get_space(space)
+    found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
+    if as_json:
+        print(json.dumps({"space": chosen.name, "samples": samples, "repetitions": repetitions, "seed": seed, **found}))
+        return
+    print(f"{chosen.name}: best of {samples} uniform samples, mean ± std over {repetitions:,} repetitions, seed {seed}")
+    for number, spread in found.items():
+        print(
+            f"{number.replace('_', ' '):>14} {spread['mean']:.2f} ± {spread['std']:.2f} (median {spread['median']:g})"
+        )
+
+
+def print_result(result: "SearchResult", *, as_json: bool) -> None:
+    """Print a result for people, or as JSON."""
+    if as_json:
+        print(json.dumps(result.to_json()))
+        return
+    from ..graph.show import print_result as print_tables
+
+    print_tables(result, console(stderr=False))

@@ -1,0 +1,38 @@
+"""Options that several commands share, and the console they print to."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_LLM = "openai:gpt-4o, anthropic:MODEL, ollama:MODEL, any PROVIDER:MODEL of LangChain, replay:FILE, human, or local: "
+Llm = Annotated[
+    str | None, typer.Option(help=_LLM + "an embedded 135M model that shows that the loop works, not search quality.")
+]
+ProposerName = Annotated[
+    str | None, typer.Option(help="Search without a model: random, largest, local-search or evolution.")
+]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
+Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
+Repair = Annotated[
+    str,
+    typer.Option(help="ask: the model is asked again after a reply off limits; nearest: the nearest within is taken."),
+]
+Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
+
+OPEN = ("-", "-")
+
+
+def console(*, stderr: bool = True) -> "Console":
+    """Return the terminal: standard error for progress, standard output for results."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)

@@ -1,0 +1,150 @@
+"""The commands that search: `search`, `resume` and `fork`."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .looking import print_result
+from .options import (
+    OPEN,
+    AsJson,
+    Data,
+    Ends,
+    FlopsConvention,
+    Iterations,
+    Llm,
+    ProposerName,
+    Repair,
+    RunFolder,
+    console,
+)
+
+if TYPE_CHECKING:
+    from ..graph.result import SearchResult
+    from ..graph.search import Show
+    from ..graph.settings import Options
+
+Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
+
+
+def search(
+    context: typer.Context,
+    space: Annotated[str, typer.Argument(help="The search space; `genius spaces` lists them.")],
+    llm: Llm = None,
+    proposer: ProposerName = None,
+    iterations: Annotated[int, typer.Option(help="Architectures to evaluate in each trial.")] = 10,
+    trials: Annotated[int, typer.Option(help="Repetitions of the whole search.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    flops: Ends = OPEN,
+    params: Ends = OPEN,
+    flops_convention: FlopsConvention = "macs",
+    repair: Repair = "ask",
+    temperature: Annotated[float, typer.Option(help="Sampling temperature of the model.")] = 0.0,
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, with --llm openai:MODEL.")] = None,
+    model_file: Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for one reply.")] = 120.0,
+    max_tokens: Annotated[int, typer.Option(help="Longest reply, in tokens.")] = 2048,
+    max_replies: Annotated[int, typer.Option(help="Replies an iteration may take until one is valid.")] = 10,
+    tries: Annotated[int, typer.Option(help="Calls for one reply while the model's server is in trouble.")] = 6,
+    when_done: Annotated[
+        str, typer.Option(help="stop or ask: what follows when the model says nothing better is left.")
+    ] = "stop",
+    order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
+    deadline: Annotated[float, typer.Option(help="Seconds one training may take.")] = 600.0,
+    trace: Annotated[bool, typer.Option(help="Write trace.jsonl into the run folder.")] = True,
+    run: Annotated[Path | None, typer.Option(help="New folder for the run; default: a new one in runs/.")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search a space: propose, validate, train, reflect, again."""
+    from ..graph import search as searches
+
+    if llm is None and proposer is None:
+        from ..agents.backends import default_llm
+
+        llm, why = default_llm()
+        print(f"language model: {llm} ({why}); choose one with --llm, or a --proposer without any", file=sys.stderr)
+
+    def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
+        return searches.search(
+            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, **_options(context)
+        )
+
+    _show_search(start, iterations, as_json=as_json, live=llm != "human")
+
+
+def resume(
+    context: typer.Context,
+    run: RunFolder,
+    iterations: Iterations = None,
+    llm: Llm = None,
+    proposer: ProposerName = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that was cut off, or make more iterations of it."""
+    from ..graph import search as searches
+    from ..graph.settings import Settings
+
+    settings = Settings.load(run)
+
+    def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
+        return searches.resume(run, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context))
+
+    _show_search(start, iterations or settings.iterations, as_json=as_json, live=(llm or settings.llm) != "human")
+
+
+def fork(
+    context: typer.Context,
+    run: RunFolder,
+    at: Annotated[int, typer.Option(help="The last iteration that is taken over; 0 for none.")],
+    to: Annotated[
+        Path | None, typer.Option("--run", help="New folder for the fork; default: a new one in runs/.")
+    ] = None,
+    iterations: Iterations = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Another sampling temperature.")] = None,
+    llm: Llm = None,
+    proposer: ProposerName = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on from an earlier iteration in a new run folder; the old run stays as it is."""
+    from ..graph import search as searches
+    from ..graph.settings import Settings
+
+    settings = Settings.load(run)
+
+    def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
+        return searches.fork(
+            run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context)
+        )
+
+    _show_search(start, iterations or settings.iterations, as_json=as_json, live=(llm or settings.llm) != "human")
+
+
+def _options(context: typer.Context) -> "Options":
+    """Return the options of a command that are settings of a search, as far as they were given or have a default."""
+    from ..graph.settings import Options
+
+    return {  # type: ignore[return-value]  # typer holds the types, and the settings are checked
+        name: value for name, value in context.params.items() if name in Options.__annotations__ and value is not None
+    }
+
+
+def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
+    from ..graph.display import Display
+
+    display = Display(console(), iterations, live=live)
+    try:
+        with display:
+            result = asyncio.run(start(display))
+    except KeyboardInterrupt:
+        if display.run:
+            print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
+        raise
+    print_result(result, as_json=as_json)

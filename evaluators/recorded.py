@@ -1,0 +1,30 @@
+"""The evaluator that looks accuracies up in a recorded conversation."""
+
+from collections.abc import Mapping
+
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import Measurement
+from ..tools.recording import BadRecording
+from .evaluator import Evaluator
+
+
+def recorded_evaluator(space: SearchSpace, measurements: Mapping[Architecture, float], name: str) -> Evaluator:
+    """Make an evaluator of the accuracies, in percent, that the recording called `name` reports.
+
+    Architectures that are the same function share one. One without an accuracy, as the last of a recording often is,
+    is a failed candidate: the search goes on with what the recording holds next.
+    Raises: BadRecording where it reports no accuracy at all.
+    """
+    if not measurements:
+        raise BadRecording(
+            f"{name} reports no accuracy of an architecture of {space.name}, which has no table: pass an evaluator"
+        )
+    known = {space.identity(architecture): accuracy for architecture, accuracy in measurements.items()}
+
+    async def evaluate(architecture: Architecture) -> Measurement:
+        accuracy = known.get(space.identity(architecture))
+        if accuracy is None:
+            return Measurement(error=f"{name} reports no accuracy of this architecture")
+        return Measurement(accuracy)
+
+    return evaluate

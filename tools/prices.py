@@ -1,0 +1,144 @@
+"""What the options of a space cost, in words for a model: the look-up table, and what to change in an architecture that
+breaks the limits."""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+
+from ..spaces.cost import CONVENTIONS, Convention, Cost, total
+from ..spaces.limits import Limits
+from ..spaces.space import Architecture, SearchSpace
+
+_SUGGESTED = 5
+_ROWS = 60  # of a look-up table, so that a prompt stays bounded whatever the space
+
+
+def in_millions(number: float) -> str:
+    """Write FLOPs or parameters in millions, small ones with more digits."""
+    return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
+
+
+def off_limits(space: SearchSpace, limits: Limits, architecture: Architecture, cost: Cost) -> str:
+    """Say how far an architecture is off the limits, and what single changes would bring it back.
+
+    The first line is the whole in short; the others give the cost of each stage and the changes.
+    """
+    flops, params = limits.gap(cost)
+    broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
+    broken += [_gap("parameters", cost.params, params)] if params else []
+    lines = [f"{list(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
+    lines += _by_stage(space, limits.convention, architecture)
+    return "\n".join([*lines, _changes(space, limits, architecture, cost)])
+
+
+def _gap(name: str, value: int, gap: float) -> str:
+    side = "above the most that is allowed" if gap > 0 else "below the least that is allowed"
+    return f"{value:,} {name}, {'+' if gap > 0 else '-'}{in_millions(abs(gap))} {side}"
+
+
+def _by_stage(space: SearchSpace, convention: Convention, architecture: Architecture) -> list[str]:
+    """Return a line with the FLOPs of each stage, where the space has stages and its costs come in parts."""
+    if not space.parts or not all(decision.stage for decision in space.decisions):
+        return []
+    costs: dict[str, list[Cost]] = {decision.stage: [] for decision in space.decisions}
+    for part in space.parts:
+        # a part that depends on several decisions is the work of the last of them
+        stage = space.decisions[max(part.decisions)].stage if part.decisions else "outside the stages"
+        costs.setdefault(stage, []).append(part.cost(*(architecture[d] for d in part.decisions)))
+    words = [f"{stage} {in_millions(total(found).counted(convention))}" for stage, found in costs.items()]
+    return [f"FLOPs by stage: {', '.join(words)}."]
+
+
+def _changes(space: SearchSpace, limits: Limits, architecture: Architecture, cost: Cost) -> str:
+    """Name single changes that keep the limits, those of the highest FLOPs first, at most one for each decision.
+
+    Where none does, name those that come closest.
+    """
+    options = [
+        (at, option)
+        for at, decision in enumerate(space.decisions)
+        for option in decision.numbers
+        if option != architecture[at]
+    ]
+    changed = [(*architecture[:at], option, *architecture[at + 1 :]) for at, option in options]
+    found = [
+        (at, option, Cost(*map(int, row))) for (at, option), row in zip(options, space.costs(changed), strict=True)
+    ]
+    inside = [change for change in found if limits.allow(change[2])]
+    if inside:
+        best = sorted(inside, key=lambda change: -change[2].counted(limits.convention))
+        return f"One of these changes is enough: {_list(space, limits, architecture, best)}."
+    closest = sorted(found, key=lambda change: _distance(limits, change[2]))
+    return f"No single change is enough; the largest steps are: {_list(space, limits, architecture, closest)}."
+
+
+def _distance(limits: Limits, cost: Cost) -> float:
+    """Measure how far a cost is off the limits, in shares of itself, FLOPs and parameters together."""
+    flops, params = limits.gap(cost)
+    return abs(flops) / max(cost.counted(limits.convention), 1) + abs(params) / max(cost.params, 1)
+
+
+def _list(
+    space: SearchSpace, limits: Limits, architecture: Architecture, changes: Sequence[tuple[int, int, Cost]]
+) -> str:
+    # layers that are alike would give the same numbers: one of them is enough
+    unlike = {(cost.flops, cost.params): (at, option, cost) for at, option, cost in reversed(changes)}
+    one_each = {at: (at, option, cost) for at, option, cost in unlike.values()}
+    chosen = [change for change in changes if change in one_each.values()][:_SUGGESTED]
+    return "; ".join(
+        f"{space.decisions[at].name} from {architecture[at]} to {option} gives {_both(limits, cost)}"
+        for at, option, cost in chosen
+    )
+
+
+def _both(limits: Limits, cost: Cost) -> str:
+    return f"{in_millions(cost.counted(limits.convention))} FLOPs, {in_millions(cost.params)} parameters"
+
+
+def changes(space: SearchSpace, before: Architecture, after: Architecture) -> str:
+    """Name the decisions in which two architectures differ."""
+    pairs = zip(space.decisions, before, after, strict=True)
+    return ", ".join(f"{decision.name} from {old} to {new}" for decision, old, new in pairs if old != new)
+
+
+@cache
+def look_up_table(space: SearchSpace, convention: Convention) -> str:
+    """Write what each option of each decision adds to the FLOPs, a line for decisions that cost alike.
+
+    Where costs do not simply add up, the lines tell the whole network's FLOPs with one decision changed and the others
+    at their middle option.
+    """
+    title = f"FLOPs in millions, {CONVENTIONS[convention]}"
+    if space.parts and all(len(part.decisions) <= 1 for part in space.parts):
+        fixed = total([part.cost() for part in space.parts if not part.decisions]).counted(convention)
+        head = f"What each option adds to the network ({title}); what no decision changes adds {in_millions(fixed)}:"
+        rows = [_added(space, convention, at) for at in range(len(space.decisions))]
+    else:
+        middle = tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions)
+        head = f"What the whole network costs with one decision changed and the others at {list(middle)} ({title}):"
+        rows = [_totals(space, convention, middle, at) for at in range(len(space.decisions))]
+    lines = _lines(space, rows)
+    more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
+    return "\n".join([head, *lines[:_ROWS], *more])
+
+
+def _added(space: SearchSpace, convention: Convention, at: int) -> tuple[int, ...]:
+    parts = [part for part in space.parts if part.decisions == (at,)]
+    numbers = space.decisions[at].numbers
+    return tuple(total([part.cost(option) for part in parts]).counted(convention) for option in numbers)
+
+
+def _totals(space: SearchSpace, convention: Convention, middle: Architecture, at: int) -> tuple[int, ...]:
+    variants = [(*middle[:at], option, *middle[at + 1 :]) for option in space.decisions[at].numbers]
+    return tuple(Cost(*map(int, row)).counted(convention) for row in space.costs(variants))
+
+
+def _lines(space: SearchSpace, rows: Sequence[tuple[int, ...]]) -> list[str]:
+    """Write the rows, neighbours that are equal in one line: their first decision to their last."""
+    found = []
+    for row, group in groupby(zip(rows, space.decisions, strict=True), key=lambda pair: pair[0]):
+        alike = [decision for _, decision in group]
+        names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
+        costs = ", ".join(f"{number}: {value / 1e6:.4g}" for number, value in zip(alike[0].numbers, row, strict=True))
+        found.append(f"- {names}: {costs}")
+    return found
