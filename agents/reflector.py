@@ -1,10 +1,11 @@
 """The agent that turns what was measured into the next prompt."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from ..spaces.cost import Convention, Cost
 from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.space import SearchSpace
+from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
 from ..tools.prices import look_up_table
 from .memory import Experiment, Memory, Rest, best_first, kept
@@ -29,6 +30,8 @@ that was not tried before and that you expect to beat the best one above, and sa
 _RANGE = """\
 The network must keep a hard limit: {limits}. A proposal outside is not trained."""
 
+_RUNNING = "In training now, without a result yet; do not propose these again:"
+
 _QUESTIONS = """\
 Before you answer, think it through step by step:
 1. Which options make the strongest layers, and what do they cost here?
@@ -46,14 +49,22 @@ If you are sure that no untried architecture of this space is better than the be
 
 
 def write_prompt(
-    space: SearchSpace, memory: Memory, order: Order = "best", limits: Limits = NO_LIMITS
+    space: SearchSpace,
+    memory: Memory,
+    order: Order = "best",
+    limits: Limits = NO_LIMITS,
+    running: Sequence[Architecture] = (),
 ) -> list[Message]:
-    """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request."""
+    """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
+
+    `running` are architectures in training, which have no result yet.
+    """
     parts = [space.description]
     if limits.limited:
         parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
     if memory["latest"]:
         parts.append(_experiments(memory, order, limits.convention))
+    parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
     parts += [_NEXT if memory["measured"] else _FIRST]
     parts += [_QUESTIONS] if limits.limited else []
     parts += [_answer_form(space)]

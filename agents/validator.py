@@ -97,5 +97,6 @@ def _repeat(architecture: Architecture, space: SearchSpace, history: Sequence[Ca
                 if earlier.architecture == architecture
                 else f" computes the same function as {list(earlier.architecture)}, which"
             )
-            return f"{list(architecture)}{same} was tried in iteration {earlier.iteration}"
+            state = "was tried" if earlier.measurement or earlier.error else "is being trained"
+            return f"{list(architecture)}{same} {state} in iteration {earlier.iteration}"
     return None

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from ..spaces.errors import GeniusError, RunFailed
-from . import looking, searching
+from . import looking, searching, training
 
 app = typer.Typer(
     help="Neural architecture search led by a language model.",
@@ -19,9 +19,12 @@ for command in (
     searching.search,
     searching.resume,
     searching.fork,
+    training.train,
+    training.export,
     looking.show,
     looking.spaces,
     looking.cost,
+    looking.recipes,
     looking.fetch,
     looking.baseline,
 ):

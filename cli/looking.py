@@ -56,14 +56,33 @@ def cost(
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="A space whose table to download, or all.")], data: Data = None
+    name: Annotated[
+        str, typer.Argument(help="A space whose table to download, all for all tables, cifar10 or cifar100.")
+    ],
+    data: Data = None,
 ) -> None:
-    """Download published tables: resumable, and checked against a pinned SHA-256."""
+    """Download published tables, resumable and checked against a pinned SHA-256, or a data set to train on."""
     from ..graph.display import fetch_with_bars
     from ..tools.fetch import data_folder, sources_named
+    from ..training.data import DOWNLOADED, download
 
+    if name in DOWNLOADED:
+        print(download(name, data_folder(data)))
+        return
     for path in asyncio.run(fetch_with_bars(sources_named(name), data_folder(data), console())):
         print(path)
+
+
+def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
+    """List the recipes of training, or print one."""
+    from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
+
+    if name is not None:
+        print(describe(get_recipe(name)))
+        return
+    width = max(map(len, RECIPES))
+    for recipe in RECIPES.values():
+        print(f"{recipe.name:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {SOURCES[recipe.name]}")
 
 
 def baseline(

@@ -26,6 +26,13 @@ Repair = Annotated[
     str,
     typer.Option(help="ask: the model is asked again after a reply off limits; nearest: the nearest within is taken."),
 ]
+TrainOn = Annotated[
+    str | None,
+    typer.Option(help="Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer."),
+]
+RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's name; `genius recipes` lists them.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
+Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]
 Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
 
 OPEN = ("-", "-")

@@ -7,14 +7,18 @@ Trainings that are in the folder already are not done again.
 
 import argparse
 import asyncio
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from genius.evaluators.training import Workers, training_evaluator
+from genius.evaluators.trained import training_evaluator
+from genius.evaluators.workers import LocalWorkers, places
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
 from genius.tools.candidate import Measurement
+from genius.training.job import Job
+from genius.training.recipes import get_recipe
 
 
 def options() -> argparse.Namespace:
@@ -39,14 +43,11 @@ def drawn(number: int, seed: int) -> list[Architecture]:
 
 async def trained(architectures: list[Architecture], seeds: int, workers: int, folder: Path) -> list[list[Measurement]]:
     """Train every architecture with every seed, so many at a time."""
-    free = asyncio.Semaphore(workers)
-
-    async def one(architecture: Architecture, seed: int) -> Measurement:
-        async with free:
-            return await training_evaluator(DIGITS, ahead, seed=seed, folder=folder)(architecture)
-
-    async with Workers("digits") as ahead, asyncio.TaskGroup() as group:
-        tasks = [[group.create_task(one(each, seed)) for seed in range(seeds)] for each in architectures]
+    recipe = get_recipe("digits")
+    async with LocalWorkers(places(workers, threads=1)) as pool, asyncio.TaskGroup() as group:
+        jobs = [Job("digits", (), seed, "digits", recipe, folder, downloads=folder) for seed in range(seeds)]
+        train = [training_evaluator(DIGITS, job, pool) for job in jobs]
+        tasks = [[group.create_task(evaluate(each)) for evaluate in train] for each in architectures]
     return [[task.result() for task in row] for row in tasks]
 
 
@@ -85,10 +86,20 @@ def summarise(
         print(
             f"SD over the seeds of one architecture (pooled): {np.sqrt(accuracy.var(axis=1, ddof=1).mean()):.2f} points"
         )
+        best = np.argsort(-mean)[: len(mean) // 2]
+        print(
+            f"rank correlation between two seeds: {between_seeds(accuracy):.2f}, "
+            f"among the better half {between_seeds(accuracy[best]):.2f}"
+        )
     print(f"rank correlation of the mean with test accuracy {ranked(mean, test.mean(axis=1)):.2f},", end=" ")
     print(f"with FLOPs {ranked(mean, flops):.2f}")
     shortest, middle, longest = np.quantile(seconds, [0, 0.5, 1])
     print(f"seconds of a training, by the worker: {shortest:.1f} / {middle:.1f} / {longest:.1f} (min, median, max)")
+
+
+def between_seeds(accuracy: npt.NDArray[np.float64]) -> float:
+    """Return the mean rank correlation of the seeds' columns, two by two: how far one training can be trusted."""
+    return float(np.mean([ranked(a, b) for a, b in combinations(accuracy.T, 2)]))
 
 
 def ranked(a: npt.ArrayLike, b: npt.ArrayLike) -> float:

@@ -1,21 +1,26 @@
-"""The state machine: proposer → validator → trainer → reflector, one invocation an iteration."""
+"""The state machine: proposer → validator → trainer → reflector, one invocation an iteration.
+
+With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
+finishes; the others go on between the invocations.
+"""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import RetryPolicy
+from langgraph.types import Command, RetryPolicy
 
-from ..agents.memory import remember
+from ..agents.memory import Memory, remember
 from ..agents.proposer import Reply
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..agents.trainer import train
 from ..agents.validator import SAYS_NOTHING_LEFT, validate
-from ..tools.candidate import Candidate
+from ..tools.candidate import Candidate, Message
 from .state import Asking, Context, InFlight, Remembering, SearchState
 
 if TYPE_CHECKING:
@@ -43,26 +48,35 @@ def build_graph(
     builder.add_node("trainer", trainer)
     builder.add_node("reflector", reflector)
     builder.add_edge(START, "proposer")
-    builder.add_edge("proposer", "validator")
     builder.add_conditional_edges("validator", after_validator)
     builder.add_edge("trainer", "reflector")
-    builder.add_edge("reflector", END)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
-async def proposer(state: Asking, runtime: Runtime[Context]) -> Update:
-    """Ask for an architecture; a reply that was logged by an earlier try of this iteration is not asked for again."""
-    context, candidate = runtime.context, _in_flight(state)
+def _may_propose(state: InFlight, context: Context, running: int) -> bool:
+    left = context.iterations is None or state["done"] + running < context.iterations
+    return left and not state["stopped"] and running < context.slots.count
+
+
+async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+    """Ask for an architecture; a reply that was logged by an earlier try of this iteration is not asked for again.
+
+    Where all is proposed, nobody is asked: what is in flight is waited for.
+    """
+    context = runtime.context
+    if not _may_propose(state, context, len(state["running"])):
+        return Command(goto="trainer")
+    candidate = _in_flight(state)
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
     reply = context.journal.reply(call) or await _ask(context, state, candidate)
-    return {"candidate": replace(candidate, reply=reply.text).to_json()}
+    return Command(goto="validator", update={"candidate": replace(candidate, reply=reply.text).to_json()})
 
 
 async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
     messages = conversation(state["prompt"], candidate)
     try:
-        answer = await context.proposer(messages, context.journal.history(candidate.trial, candidate.iteration))
+        answer = await context.proposer(messages, _history(state, context))
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
@@ -76,18 +90,29 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
 def _in_flight(state: InFlight) -> Candidate:
     if state["candidate"] is not None:
         return Candidate.from_json(state["candidate"])
-    return Candidate(state["trial"], state["done"] + 1, started=time.time())
+    return Candidate(state["trial"], state["done"] + len(state["running"]) + 1, started=time.time())
+
+
+def _running(state: InFlight) -> list[Candidate]:
+    return [Candidate.from_json(candidate) for candidate in state["running"]]
+
+
+def _history(state: InFlight, context: Context) -> list[Candidate]:
+    """Return the trial's finished candidates, and those in flight: neither may be proposed again.
+
+    A line that was written just before a crash is not in the state's history yet: the iteration is made again.
+    """
+    return [*context.journal.history(state["trial"], state["done"]), *_running(state)]
 
 
 async def validator(state: InFlight, runtime: Runtime[Context]) -> Update:
     """Judge the reply; counting FLOPs may build the network, so it runs in a thread."""
-    context, candidate = runtime.context, _in_flight(state)
-    history = context.journal.history(candidate.trial, candidate.iteration)
+    context = runtime.context
     judged = await asyncio.to_thread(
         validate,
-        candidate,
+        _in_flight(state),
         context.space,
-        history,
+        _history(state, context),
         limits=context.limits,
         repair=context.repair,
         max_replies=context.max_replies,
@@ -96,35 +121,75 @@ async def validator(state: InFlight, runtime: Runtime[Context]) -> Update:
     return {"candidate": judged.to_json()}
 
 
-def after_validator(state: InFlight) -> Literal["proposer", "trainer", "reflector"]:
-    """Train what is valid, ask again after a refusal, end the iteration where there is nothing to train."""
+def after_validator(state: InFlight) -> Literal["proposer", "trainer"]:
+    """Ask again after a refusal; pass on what is valid, and what came to nothing."""
     candidate = _in_flight(state)
-    if candidate.error:
-        return "reflector"
-    return "trainer" if candidate.architecture else "proposer"
+    return "trainer" if candidate.architecture or candidate.error else "proposer"
 
 
 async def trainer(state: InFlight, runtime: Runtime[Context]) -> Update:
-    """Measure the architecture, unless the journal has its measurement from before a crash."""
-    context, candidate = runtime.context, _in_flight(state)
-    if known := context.journal.find(candidate.trial, candidate.iteration):
-        return {"candidate": known.to_json()}
-    context.tell("training", candidate)
-    return {"candidate": (await train(candidate, context.evaluator)).to_json()}
+    """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
-
-async def reflector(state: Remembering, runtime: Runtime[Context]) -> Update:
-    """Write the finished candidate into the journal and the memory, and the next prompt from the memory."""
-    context, candidate = runtime.context, _in_flight(state)
-    finished = replace(candidate, seconds=candidate.seconds or time.time() - candidate.started)
-    await context.journal.add(finished)
-    context.tell("finished", finished)
-    memory = remember(state["memory"], finished)
+    Finished candidates are lines of the journal, and are passed on in their order: also those that finished while the
+    graph was at something else, or just before a crash.
+    """
+    context, running = runtime.context, _running(state)
+    if state["candidate"] is not None:
+        running.append(_in_flight(state))
+    for candidate in running:
+        if not context.slots.holds(candidate.iteration) and not _is_finished(candidate, context):
+            context.slots.start(candidate.iteration, _measure(candidate, context))
+    finished = None
+    if not _may_propose(state, context, len(running)):
+        while (finished := _next_finished(state, context)) is None:
+            await context.slots.wait()
+    # the finished one stays among the running until the reflector has taken it in
     return {
-        "candidate": None,
-        "done": finished.iteration,
-        "memory": memory,
-        "prompt": write_prompt(context.space, memory, context.order, context.limits),
-        "stopped": SAYS_NOTHING_LEFT if finished.error == SAYS_NOTHING_LEFT else None,
-        "journal_lines": len(context.journal.history(candidate.trial)),
+        "candidate": finished.to_json() if finished else None,
+        "running": [candidate.to_json() for candidate in running],
     }
+
+
+def _is_finished(candidate: Candidate, context: Context) -> bool:
+    return context.journal.find(candidate.trial, candidate.iteration) is not None
+
+
+def _next_finished(state: InFlight, context: Context) -> Candidate | None:
+    return next(iter(context.journal.history(state["trial"])[state["done"] :]), None)
+
+
+async def _measure(candidate: Candidate, context: Context) -> None:
+    """Have a candidate measured, unless it came to nothing, and write it into the journal."""
+    if candidate.error is None:
+        context.tell("training", candidate)
+        candidate = await train(candidate, context.evaluator)
+    await context.journal.add(replace(candidate, seconds=time.time() - candidate.started))
+
+
+async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Literal["proposer", "__end__"]]:
+    """Take the finished candidate into the memory, and write the next prompt from the memory.
+
+    Where none is finished, a slot is free: the prompt tells what was started since.
+    """
+    context, memory, running = runtime.context, state["memory"], _running(state)
+    if state["candidate"] is None:
+        return Command(goto="proposer", update={"prompt": _prompt(context, memory, running)})
+    finished = _in_flight(state)
+    context.tell("finished", finished)
+    memory = remember(memory, finished)
+    others = [other for other in running if other.iteration != finished.iteration]
+    update: Update = {
+        "candidate": None,
+        "running": [other.to_json() for other in others],
+        "done": state["done"] + 1,
+        "memory": memory,
+        "prompt": _prompt(context, memory, others),
+    }
+    if finished.error == SAYS_NOTHING_LEFT:
+        update["stopped"] = SAYS_NOTHING_LEFT
+    return Command(goto="__end__", update=update)
+
+
+def _prompt(context: Context, memory: Memory, running: Sequence[Candidate]) -> list[Message]:
+    architectures = [candidate.architecture for candidate in running if candidate.architecture]
+    return write_prompt(context.space, memory, context.order, context.limits, architectures)

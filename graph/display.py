@@ -12,8 +12,10 @@ from rich.progress import DownloadColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from ..spaces.space import Architecture
 from ..tools.fetch import fetch
 from ..tools.tables import Source
+from ..training.job import Epoch
 from .state import Progress
 
 
@@ -28,6 +30,7 @@ class Display:
         self._steps: dict[int, Progress] = {}
         self._best: dict[int, Progress | None] = {}
         self._last: dict[int, Progress] = {}
+        self._training: dict[int, dict[Architecture | None, Epoch | None]] = {}
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=4)
             if live and console.is_terminal
@@ -49,9 +52,14 @@ class Display:
         """Take in a step."""
         trial = step.candidate.trial
         self.run = step.run
+        if step.stage in ("training", "epoch"):
+            self._training.setdefault(trial, {})[step.candidate.architecture] = step.epoch
+        if step.stage == "epoch":
+            return
         self._steps[trial] = step
         if step.stage == "finished":
             self._last[trial] = step
+            self._training.get(trial, {}).pop(step.candidate.architecture, None)
             self._best[trial] = _better(self._best.get(trial), step)
         if self._live is None and step.stage in ("finished", "waiting"):
             self._console.print(self._line(step), soft_wrap=True, highlight=False)
@@ -82,8 +90,17 @@ class Display:
             _short(last) if last else "-",
             f"{step.tokens:,}",
             f"{time.monotonic() - self._started:.0f} s",
-            f"no answer: {step.note}" if step.note else step.stage,
+            self._now(trial, step),
         )
+
+    def _now(self, trial: int, step: Progress) -> str:
+        if step.note:
+            return f"no answer: {step.note}"
+        running = self._training.get(trial, {})
+        epochs = [_epoch(epoch) for epoch in running.values() if epoch]
+        words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
+        words += [f"training {len(running)}" if len(running) > 1 else "training"] if running else []
+        return ", ".join([*words, *epochs[:4]])
 
 
 async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Console) -> list[Path]:
@@ -102,6 +119,12 @@ async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Consol
 
 def _move(bars: Bars, bar: TaskID, done: int, size: int | None) -> None:
     bars.update(bar, completed=done, total=size)
+
+
+def _epoch(epoch: Epoch) -> str:
+    accuracy = f", {epoch.accuracy:.1f}%" if epoch.accuracy is not None else ""
+    speed = f"{epoch.images_per_second:,.0f} images/s"
+    return f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.3f}{accuracy}, {speed}"
 
 
 def _short(step: Progress) -> str:

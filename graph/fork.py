@@ -58,15 +58,16 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
         for trial, state in states.items():
             if state is None:
                 continue
-            await _copy_lines(source, journal, trial, state["done"])
+            await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="reflector")
     settings.save(folder)
 
 
-async def _copy_lines(source: Journal, target: Journal, trial: int, until: int) -> None:
-    for candidate in source.history(trial, before=until + 1):
+async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:
+    for candidate in source.history(trial, state["done"]):
         await target.add(candidate)
+    proposed = state["done"] + len(state["running"])
     for (t, iteration, attempt), (prompt, reply) in source.calls.items():
-        if t == trial and iteration <= until:
+        if t == trial and iteration <= proposed:
             await target.log_reply((t, iteration, attempt), prompt, reply)

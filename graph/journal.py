@@ -74,10 +74,9 @@ class Journal:
         """Return a finished candidate, if that iteration is finished."""
         return self._candidates.get((trial, iteration))
 
-    def history(self, trial: int, before: int | None = None) -> list[Candidate]:
-        """Return a trial's finished candidates, those before an iteration where one is given."""
-        found = (c for (t, i), c in self._candidates.items() if t == trial and (before is None or i < before))
-        return sorted(found, key=lambda candidate: candidate.iteration)
+    def history(self, trial: int, first: int | None = None) -> list[Candidate]:
+        """Return a trial's candidates in the order they finished, the first so many where a number is given."""
+        return [candidate for (t, _), candidate in self._candidates.items() if t == trial][:first]
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         """Write a reply down before anyone uses it."""

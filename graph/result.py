@@ -23,7 +23,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: its candidates in order, and what they cost. `seconds` add up its iterations."""
+    """One trial: its candidates in order, and what they cost."""
 
     trial: int
     candidates: Sequence[Candidate]
@@ -36,8 +36,12 @@ class TrialResult:
 
     @property
     def seconds(self) -> float:
-        """How long the iterations took, in all."""
-        return sum(candidate.seconds for candidate in self.candidates)
+        """How long any iteration was on its way; what several of them had in common counts once."""
+        total, until = 0.0, 0.0
+        for start, end in sorted((c.started, c.started + c.seconds) for c in self.candidates):
+            total += max(0.0, end - max(start, until))
+            until = max(until, end)
+        return total
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,15 @@ class SearchResult:
             **{name: _spread([v for v in values if v is not None]) for name, values in columns.items()},
         }
 
+    def device_seconds(self) -> dict[str, float]:
+        """Return for how many seconds each kind of device was held by trainings, failed ones included."""
+        held: dict[str, float] = {}
+        for trial in self.trials:
+            for candidate in trial.candidates:
+                if (m := candidate.measurement) and m.device:
+                    held[m.device] = held.get(m.device, 0.0) + m.seconds
+        return held
+
     def _trial_json(self, trial: TrialResult) -> dict[str, object]:
         return {
             "run": str(self.run),
@@ -102,15 +115,23 @@ def read(run: Path | str) -> SearchResult:
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
     """Gather the result of a run, finished or not, from its journal."""
     trials = [
-        TrialResult(trial, journal.history(trial), _usage(journal, trial)) for trial in range(1, settings.trials + 1)
+        TrialResult(trial, sorted(journal.history(trial), key=_by_iteration), _usage(journal, trial))
+        for trial in range(1, settings.trials + 1)
     ]
     return SearchResult(run, settings, trials)
 
 
+def _by_iteration(candidate: Candidate) -> int:
+    return candidate.iteration
+
+
 def _is_finished(trial: TrialResult, settings: Settings) -> bool:
-    if len(trial.candidates) >= settings.iterations:
+    made = len(trial.candidates)
+    if made >= settings.iterations:
         return True
-    return bool(trial.candidates) and trial.candidates[-1].error == SAYS_NOTHING_LEFT
+    # what was proposed before the last reply may still be in flight
+    last = trial.candidates[-1] if made else None
+    return last is not None and last.error == SAYS_NOTHING_LEFT and last.iteration == made
 
 
 def _usage(journal: Journal, trial: int) -> Usage:
@@ -130,6 +151,9 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
+        "failure": measurement.failure if measurement else None,
+        "device": measurement.device if measurement else "",
+        "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
 
 

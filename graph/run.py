@@ -59,7 +59,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    name = f"{settings.space}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{settings.space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1

@@ -3,7 +3,7 @@
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,10 +13,10 @@ from uuid import uuid4
 from ..agents.backends import LLMOptions
 from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
-from ..evaluators.worker import write_atomically
 from ..spaces.cost import Convention, check_convention
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits, parse_range
+from ..training.job import write_atomically
 from .journal import BrokenRun
 
 SETTINGS_FILE = "search.json"
@@ -51,7 +51,12 @@ class Options(TypedDict, total=False):
     - `flops`, `params`: the range that an architecture must keep, FLOPs counted by `flops_convention`, macs or thop.
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
-    - `timeout`, `deadline`: seconds for one reply, and for one training.
+    - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
+    - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
+      `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
+    - `device`, `threads`: cpu or cuda, and threads of the CPU, for each worker. `memory`: as in "20G", of its device.
+    - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
+      end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
       in trouble.
     - `when_done`: stop, or ask again, when the model says that nothing better is left.
@@ -61,6 +66,15 @@ class Options(TypedDict, total=False):
 
     iterations: int
     trials: int
+    workers: int
+    on: str
+    train_on: str | None
+    recipe: str | None
+    recipe_changes: Sequence[str]
+    batch: int | None
+    device: str | None
+    threads: int | None
+    memory: str | None
     seed: int
     flops: Ends
     params: Ends
@@ -75,7 +89,8 @@ class Options(TypedDict, total=False):
     tries: int
     when_done: WhenDone
     order: Order
-    deadline: float
+    deadline: float | None
+    silence: float | None
     trace: bool
 
 
@@ -94,6 +109,15 @@ class Settings:
     llm: str | None = None
     iterations: int = 10
     trials: int = 1
+    workers: int = 1
+    on: str = "local"
+    train_on: str | None = None
+    recipe: str | None = None
+    recipe_changes: Sequence[str] = ()
+    batch: int | None = None
+    device: str | None = None
+    threads: int | None = None
+    memory: str | None = None
     seed: int = 0
     flops: tuple[str, str] = ("-", "-")
     params: tuple[str, str] = ("-", "-")
@@ -108,7 +132,8 @@ class Settings:
     tries: int = 6
     when_done: WhenDone = "stop"
     order: Order = "best"
-    deadline: float = 600.0
+    deadline: float | None = None
+    silence: float | None = 1800.0
     custom: list[str] = field(default_factory=list)
     forked_from: str | None = None
     trace: bool = True
@@ -129,11 +154,11 @@ class Settings:
 
         Raises: GeniusError, with the first rule broken.
         """
-        for name in ("iterations", "trials", "max_replies", "tries", "max_tokens"):
+        for name in ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens"):
             if getattr(self, name) < 1:
                 raise GeniusError(f"{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
-        for name in ("timeout", "deadline"):
-            if not getattr(self, name) > 0:
+        for name in ("timeout", "deadline", "silence"):
+            if (seconds := getattr(self, name)) is not None and not seconds > 0:
                 raise GeniusError(f"{name} must be more than 0 seconds, got {getattr(self, name)}")
         if self.seed < 0:
             raise GeniusError(f"seed must be 0 or more, got {self.seed}")
@@ -142,8 +167,23 @@ class Settings:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
-        _ = self.limits
+        if self.on != "local" and self.on.partition(":")[0] != "ray":
+            raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
+        _ = self.limits, self.memory_limit
         return self
+
+    @property
+    def trains(self) -> bool:
+        """Whether a data set or a recipe is named, so that architectures are trained rather than looked up."""
+        return bool(self.train_on or self.recipe or self.recipe_changes or self.batch)
+
+    @property
+    def memory_limit(self) -> int | None:
+        """The bytes of its device that a training may use.
+
+        Raises: GeniusError for what is no amount.
+        """
+        return None if self.memory is None else int(parse_range("-", self.memory)[1])
 
     @property
     def limits(self) -> Limits:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,17 @@ from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.recorded import recorded_evaluator
 from ..evaluators.table import table_evaluator
-from ..evaluators.training import Workers, training_evaluator
-from ..evaluators.worker import TRAINERS
+from ..evaluators.trained import OnEpochOf, training_evaluator
+from ..evaluators.workers import Workers
 from ..spaces import SPACES, get_space
+from ..spaces.digits import DIGITS
 from ..spaces.errors import GeniusError
 from ..spaces.inside import check_not_empty
 from ..spaces.nearest import check_nearest
-from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Measurement
+from ..spaces.space import SearchSpace
 from ..tools.tables import SOURCES, load_table
+from ..training.job import Job
+from .pool import common_job, open_workers
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ class Given:
         return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
 
-EvaluatorOfTrial = Callable[[int, Path], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder."""
+EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
+"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def choose_parts(
         names = {"proposer": proposer if isinstance(proposer, str) else _name_of(proposer), "llm": None}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
-        names["space"] = space.name if isinstance(space, SearchSpace) else get_space(space).name
+        names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
     given = Given(
         space=own_space,
         llm=None if isinstance(llm, str) else llm,
@@ -94,6 +96,12 @@ def choose_parts(
     replaced = {"llm", "proposer"} if names.get("proposer") else set()
     names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
     return names, given
+
+
+def _name_of_space(name: str) -> str:
+    """Return a space's own name, or MODULE:NAME as it is: the workers find it by that."""
+    found = get_space(name)
+    return found.name if SPACES.get(found.name) is found else name
 
 
 def _name_of(function: Proposer) -> str:
@@ -121,6 +129,7 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
 
 def _check_limits(space: SearchSpace, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
+
     check_not_empty(space, settings.limits)
     if settings.repair == "nearest":
         check_nearest(space, settings.limits)
@@ -150,19 +159,26 @@ async def _open_evaluators(
 ) -> AsyncIterator[EvaluatorOfTrial]:
     if given.evaluator is not None:
         passed = given.evaluator
-        yield lambda trial, folder: passed
-    elif SPACES.get(space.name) is not space:
-        raise GeniusError(f"the space {space.name!r} is your own: pass an evaluator for it")
-    elif space.name in TRAINERS:
-        async with Workers(space.name) as workers:
-            yield _trainers(settings, space, workers)
+        yield lambda trial, folder, on_epoch: passed
+    elif given.space is not None:
+        raise GeniusError(
+            f"the space {space.name!r} is your own: pass an evaluator for it, or name it as MODULE:NAME and what to "
+            "train it on"
+        )
+    elif settings.trains or space.name == DIGITS.name:
+        common = await asyncio.to_thread(common_job, settings, data)
+        async with await asyncio.to_thread(open_workers, settings) as workers:
+            yield _trainers(settings, space, common, workers)
     elif space.name in SOURCES:
         look_up = table_evaluator(await asyncio.to_thread(load_table, space, data))
-        yield lambda trial, folder: look_up
+        yield lambda trial, folder, on_epoch: look_up
     elif (recording := _recording(settings.llm)) is not None:
         yield await asyncio.to_thread(_recorded, settings, space, recording)
     else:
-        raise GeniusError(f"{space.name} has neither a table nor a training here: pass an evaluator from Python")
+        raise GeniusError(
+            f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, or pass an evaluator "
+            "from Python"
+        )
 
 
 def _recording(llm: str | None) -> Path | None:
@@ -175,21 +191,22 @@ def _recorded(settings: Settings, space: SearchSpace, recording: Path) -> Evalua
     evaluators = [
         recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
     ]
-    return lambda trial, folder: evaluators[trial - 1]
+    return lambda trial, folder, on_epoch: evaluators[trial - 1]
 
 
-def _trainers(settings: Settings, space: SearchSpace, workers: Workers) -> EvaluatorOfTrial:
-    """Train one architecture at a time, whichever trial it is from; each trial trains with a seed of its own."""
-    one = asyncio.Semaphore()
+def _trainers(settings: Settings, space: SearchSpace, common: Job, workers: Workers) -> EvaluatorOfTrial:
+    """Train on shared workers; each trial trains with a seed of its own."""
 
-    def of_trial(trial: int, folder: Path) -> Evaluator:
-        place, seed = folder / "evaluations" / f"trial-{trial}", settings.seed + trial - 1
-        train = training_evaluator(space, workers, seed=seed, folder=place, deadline=settings.deadline)
-
-        async def evaluate(architecture: Architecture) -> Measurement:
-            async with one:
-                return await train(architecture)
-
-        return evaluate
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        place = folder / "evaluations" / f"trial-{trial}"
+        return training_evaluator(
+            space,
+            replace(common, seed=settings.seed + trial - 1, folder=place),
+            workers,
+            queue=trial,
+            deadline=settings.deadline,
+            silence=settings.silence,
+            on_epoch=on_epoch,
+        )
 
     return of_trial

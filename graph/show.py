@@ -102,6 +102,7 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences += [_best(result.best)] if result.best else ["Nothing was measured."]
     sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
     sentences += [_limits(result)] if result.settings.limits.limited else []
+    sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     sentences.append(_usage(result))
     if result.settings.llm == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
@@ -132,6 +133,12 @@ def _limits(result: SearchResult) -> str:
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None for candidate in candidates)
     return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
+
+
+def _search_cost(device: str, seconds: float) -> str:
+    """Say what the trainings cost, as the paper's Table 2 does."""
+    unit = "CPU" if device.lower().startswith("cpu") else "GPU"
+    return f"search cost: {seconds / 3600:.3g} {unit}-hours ({seconds / 86400:.2g} {unit}-days) of {device}"
 
 
 def _usage(result: SearchResult) -> str:

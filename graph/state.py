@@ -13,18 +13,24 @@ from ..evaluators.evaluator import Evaluator
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message
+from ..training.job import Epoch
 from .journal import Journal
+from .slots import Slots
 
 
 class InFlight(TypedDict):
     """What the nodes read of the state; a trace shows a node no more than it reads.
 
-    `done` counts a trial's finished iterations; `candidate` is in flight, None between iterations.
+    `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
+    `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
+    iterations are left.
     """
 
     trial: int
     done: int
     candidate: dict[str, object] | None
+    running: list[dict[str, object]]
+    stopped: str | None
 
 
 class Asking(InFlight):
@@ -40,16 +46,10 @@ class Remembering(InFlight):
 
 
 class SearchState(Asking, Remembering):
-    """One trial, in plain JSON types and of bounded size: what is checkpointed.
-
-    `stopped` says why the search ended early; `journal_lines` is how many lines of this trial the journal holds.
-    """
-
-    stopped: str | None
-    journal_lines: int
+    """One trial, in plain JSON types and of bounded size: what is checkpointed."""
 
 
-Stage = Literal["proposing", "waiting", "training", "finished"]
+Stage = Literal["proposing", "waiting", "training", "epoch", "finished"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Progress:
     """A step of a search, for whoever shows it.
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `note` says why it is waiting, `run`
-    is the run folder.
+    is the run folder, `epoch` the one that a training has just ended.
     """
 
     stage: Stage
@@ -65,6 +65,7 @@ class Progress:
     tokens: int = 0
     note: str = ""
     run: Path | None = None
+    epoch: Epoch | None = None
 
 
 def _ignore(progress: Progress) -> None: ...
@@ -72,7 +73,11 @@ def _ignore(progress: Progress) -> None: ...
 
 @dataclass(frozen=True)
 class Context:
-    """What an invocation of the graph works with, and what is never checkpointed."""
+    """What an invocation of the graph works with, and what is never checkpointed.
+
+    `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `slots` are its
+    evaluations in flight.
+    """
 
     space: SearchSpace
     proposer: Proposer
@@ -83,6 +88,8 @@ class Context:
     max_replies: int = 10
     when_done: WhenDone = "stop"
     order: Order = "best"
+    iterations: int | None = None
+    slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = _ignore
 
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
@@ -97,8 +104,8 @@ def first_state(space: SearchSpace, trial: int = 1, order: Order = "best", limit
         trial=trial,
         done=0,
         candidate=None,
+        running=[],
         memory=empty_memory(),
         prompt=write_prompt(space, empty_memory(), order, limits),
         stopped=None,
-        journal_lines=0,
     )

@@ -5,12 +5,16 @@ import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
+from ..spaces.space import Architecture
+from ..tools.candidate import Candidate
+from ..training.job import Epoch
 from .build import build_graph
 from .journal import BrokenRun, Journal, drop_torn_lines
 from .picture import draw
@@ -18,6 +22,7 @@ from .result import SearchResult, read_result
 from .run import broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
 from .setup import Setup
+from .slots import Slots
 from .state import Context, Progress, SearchState, first_state
 
 if TYPE_CHECKING:
@@ -50,16 +55,22 @@ async def carry_on(
 def _context(
     folder: Path, settings: Settings, setup: Setup, journal: Journal, trial: int, progress: Callable[[Progress], None]
 ) -> Context:
+    def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
+        candidate = Candidate(trial, 0, architecture=architecture)
+        progress(Progress("epoch", candidate, run=folder, epoch=epoch))
+
     return Context(
         space=setup.space,
         proposer=setup.proposers[trial - 1],
-        evaluator=setup.evaluator(trial, folder),
+        evaluator=setup.evaluator(trial, folder, on_epoch),
         journal=journal,
         limits=settings.limits,
         repair=settings.repair,
         max_replies=settings.max_replies,
         when_done=settings.when_done,
         order=settings.order,
+        iterations=settings.iterations,
+        slots=Slots(ceil(settings.workers / settings.trials)),
         progress=progress,
     )
 
@@ -68,21 +79,22 @@ async def _trial(graph: "Graph", context: Context, settings: Settings, trial: in
     state = await _latest(graph, context, settings, trial)
     tracer = TraceCollector() if settings.trace else None
     start: Any = dict(state)
-    while state["done"] < settings.iterations and not state["stopped"]:
-        config = invocation_config(settings, trial, state["done"] + 1, tracer)
-        try:
-            start["candidate"] = None  # an iteration that was cut off begins anew, from what the journal knows of it
-            state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
-        finally:
-            await context.journal.trace(tracer.take() if tracer else [])
-        start = {}
+    async with context.slots:
+        while state["running"] or (state["done"] < settings.iterations and not state["stopped"]):
+            config = invocation_config(settings, trial, state["done"] + 1, tracer)
+            try:
+                start["candidate"] = None  # what was cut off begins anew, from what the journal knows of it
+                state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
+            finally:
+                await context.journal.trace(tracer.take() if tracer else [])
+            start = {}
 
 
 async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
     if not snapshot.values:
         return first_state(context.space, trial, settings.order, settings.limits)
-    known, needed = len(context.journal.history(trial)), snapshot.values["journal_lines"]
+    known, needed = len(context.journal.history(trial)), snapshot.values["done"]
     if known < needed:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")
     return snapshot.values  # type: ignore[return-value]
@@ -107,7 +119,7 @@ def invocation_config(settings: Settings, trial: int, iteration: int, tracer: Tr
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": 2 * settings.max_replies + 5,
+        "recursion_limit": settings.workers * (2 * settings.max_replies + 5),
         "callbacks": [tracer] if tracer else None,
     }
 

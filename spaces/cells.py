@@ -79,11 +79,11 @@ def _skeleton_cost(size: int, classes: int) -> Cost:
     return stem + reductions + batch_norm(_WIDTHS[2], size // 4) + linear(_WIDTHS[2], classes)
 
 
-def _build(architecture: Architecture, classes: int) -> "nn.Module":
+def _build(architecture: Architecture, num_classes: int) -> "nn.Module":
     from .cell_networks import cell_network
 
     edges = [(source, target, OPERATIONS[option]) for (source, target), option in zip(EDGES, architecture, strict=True)]
-    return cell_network(edges, _WIDTHS, _CELLS, classes)
+    return cell_network(edges, _WIDTHS, _CELLS, num_classes)
 
 
 def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
@@ -93,7 +93,7 @@ def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
         name=f"nas-bench-201-{dataset}",
         decisions=tuple(Decision(f"edge {source}→{target}", OPERATIONS) for source, target in EDGES),
         description=words,
-        build=lambda architecture: _build(architecture, classes),
+        build=lambda architecture, num_classes=classes: _build(architecture, num_classes),
         input_shape=(3, size, size),
         parts=(Part((), lambda: _skeleton_cost(size, classes)), *edges),
         identity=cell_function,

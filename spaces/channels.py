@@ -10,7 +10,7 @@ from .space import Architecture, Decision, SearchSpace
 if TYPE_CHECKING:
     from torch import nn
 
-    _Build = Callable[[Architecture], nn.Module]
+    _Build = Callable[..., nn.Module]
 
 _CLASSES = 10
 _RESNET_WIDTHS = (256, 256, 256, 512, 512, 512, 512)
@@ -111,7 +111,7 @@ def _mobilenet_parts() -> tuple[Part, ...]:
     return (stem, *blocks, head)
 
 
-def _build_resnet(architecture: Architecture) -> "nn.Module":
+def _build_resnet(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Module":
     from torch import nn
 
     from . import networks
@@ -122,10 +122,10 @@ def _build_resnet(architecture: Architecture) -> "nn.Module":
         first = networks.conv_bn(width[a], width[b], 3, stride=stride)
         body = nn.Sequential(first, networks.conv_bn(width[b], width[c], 3, activation=None))
         layers.append(networks.Residual(body, relu=True) if stride == 1 else nn.Sequential(body, nn.ReLU()))
-    return networks.classifier(nn.Sequential(*layers), width[4], _CLASSES)
+    return networks.classifier(nn.Sequential(*layers), width[4], num_classes)
 
 
-def _build_mobilenet(architecture: Architecture) -> "nn.Module":
+def _build_mobilenet(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Module":
     from torch import nn
 
     from . import networks
@@ -135,7 +135,7 @@ def _build_mobilenet(architecture: Architecture) -> "nn.Module":
     for (a, b, c), stride, _ in _MOBILENET_BLOCKS:
         layers.append(networks.inverted_residual(width[a], width[b], width[c], 3, stride))
     layers.append(networks.conv_bn(width[4], width[6], 1))
-    return networks.classifier(nn.Sequential(*layers), width[6], _CLASSES)
+    return networks.classifier(nn.Sequential(*layers), width[6], num_classes)
 
 
 def _space(name: str, text: str, widths: tuple[int, ...], parts: tuple[Part, ...], build: "_Build") -> SearchSpace:

@@ -64,7 +64,7 @@ def _head_part() -> Part:
     return Part((6,), lambda width: linear(_WIDTHS[-1][width], _CLASSES))
 
 
-def _build(architecture: Architecture) -> "nn.Module":
+def _build(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Module":
     from torch import nn
 
     from . import networks
@@ -75,7 +75,7 @@ def _build(architecture: Architecture) -> "nn.Module":
         kernel, depth = _KERNELS[architecture[3 * stage + 1]], _DEPTHS[architecture[3 * stage + 2]]
         layers.append(networks.conv_bn(width_in, width, kernel, stride=_STRIDES[stage]))
         layers.extend(networks.conv_bn(width, width, kernel) for _ in range(depth - 1))
-    return networks.classifier(nn.Sequential(*layers), widths[-1], _CLASSES)
+    return networks.classifier(nn.Sequential(*layers), widths[-1], num_classes)
 
 
 def _stage_decisions(stage: int) -> tuple[Decision, ...]:

@@ -62,7 +62,7 @@ def _layer_part(layer: int) -> Part:
     return Part((layer,), lambda option: _layer_cost(layer, option))
 
 
-def _build(architecture: Architecture) -> "nn.Module":
+def _build(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Module":
     from torch import nn
 
     from . import networks
@@ -75,7 +75,7 @@ def _build(architecture: Architecture) -> "nn.Module":
         elif width_in != width:
             layers.append(networks.conv_bn(width_in, width, 1, stride=stride, activation=None))
     layers.append(networks.conv_bn(256, _HEAD, 1))
-    return networks.classifier(nn.Sequential(*layers), _HEAD, _CLASSES)
+    return networks.classifier(nn.Sequential(*layers), _HEAD, num_classes)
 
 
 NAS_BENCH_MACRO = SearchSpace(

@@ -129,6 +129,12 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
     return nn.Sequential(*chain, blocks.head(width, _NECK, _HEAD, num_classes))
 
 
+def _function(architecture: Architecture) -> tuple[Architecture, ...]:
+    """Name what a network computes: a skipped layer does nothing, wherever it is, but for the first of a stage."""
+    stages = (architecture[at : at + _LAYERS] for at in range(0, len(architecture), _LAYERS))
+    return tuple((first, *(option for option in rest if option)) for first, *rest in stages)
+
+
 MOBILE_IMAGENET = SearchSpace(
     name="mobile-imagenet",
     decisions=tuple(
@@ -140,5 +146,6 @@ MOBILE_IMAGENET = SearchSpace(
     build=build,
     input_shape=(3, _SIZE, _SIZE),
     parts=_parts(),
+    identity=_function,
     named={name: tuple(map(int, stages.replace(" ", ""))) for name, stages in _FOUND.items()},
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import signature
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
@@ -60,7 +61,8 @@ class SearchSpace:
     """A search space, as a value: everything the loop needs to know of what is searched.
 
     - `description`: the skeleton, the options and the task, for a model to read.
-    - `build`: makes the network of an architecture.
+    - `build`: makes the network of an architecture. Where it also takes `num_classes` or `input_size`, in pixels, the
+      space can be trained on data sets of another kind than its own.
     - `input_shape`: (channels, height, width) of one image.
     - `parts`: the network's parts with their costs. Without them the cost is counted on the built network.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
@@ -71,7 +73,7 @@ class SearchSpace:
     name: str
     decisions: tuple[Decision, ...]
     description: str
-    build: Callable[[Architecture], "nn.Module"]
+    build: Callable[..., "nn.Module"]
     input_shape: tuple[int, int, int]
     parts: tuple[Part, ...] = ()
     identity: Callable[[Architecture], Hashable] = _itself
@@ -125,6 +127,16 @@ class SearchSpace:
         each = (self.cost(tuple(int(option) for option in row)) for row in np.asarray(architectures))
         found = [[cost.flops, cost.params, cost.norm_outputs] for cost in each]
         return np.array(found, dtype=np.int64).reshape(-1, 3)
+
+    def build_for(self, architecture: Architecture, num_classes: int, input_size: int) -> "nn.Module":
+        """Build the network for a data set's classes and image size, as far as `build` takes them.
+
+        Raises: BadArchitecture.
+        """
+        self.check(architecture)
+        taken = signature(self.build).parameters
+        told = {"num_classes": num_classes, "input_size": input_size}
+        return self.build(architecture, **{name: value for name, value in told.items() if name in taken})
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from ..spaces.cost import Cost
 from ..spaces.space import Architecture
@@ -18,12 +18,18 @@ class Message(TypedDict):
     content: str
 
 
+Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost"]
+"""How a training can fail: the device's memory did not suffice, or was estimated not to; the loss became NaN or
+infinite; the process ended by itself; it took too long or showed no life; the machine it ran on was lost."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     """What an evaluator returns.
 
     `accuracy` is top-1 in percent, and all that the search may see. `test_accuracy` and both ranks (1 is the best of
-    the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no accuracy.
+    the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no accuracy, and
+    `failure` what kind of failure it was. `seconds` are those for which the `device` was held, all tries together.
     """
 
     accuracy: float | None = None
@@ -32,6 +38,8 @@ class Measurement:
     test_rank: int | None = None
     seconds: float = 0.0
     error: str | None = None
+    failure: Failure | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True)

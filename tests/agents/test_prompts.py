@@ -114,7 +114,7 @@ def test_refusals_state_the_rule_and_end_the_iteration_in_the_end(reply, rule):
 
 def test_a_functional_repeat_is_refused_by_name():
     space = get_space("nas-bench-201")
-    earlier = Candidate(1, 4, architecture=(1, 0, 0, 3, 0, 0))
+    earlier = Candidate(1, 4, architecture=(1, 0, 0, 3, 0, 0), measurement=Measurement(50.0))
     judged = validate(Candidate(1, 5, reply="[1, 0, 0, 0, 3, 0]"), space, [earlier], **RULES)
     assert (
         "computes the same function as [1, 0, 0, 3, 0, 0], which was tried in iteration 4" in judged.refusals[0].reason

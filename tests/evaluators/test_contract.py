@@ -1,16 +1,60 @@
-"""One contract for every evaluator."""
+"""One contract for every evaluator, and one for every pool of workers."""
 
+import asyncio
 import math
+import os
+import signal
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import genius
 import numpy as np
 import pytest
+import pytest_asyncio
+from genius.evaluators.ray_workers import RayWorkers
 from genius.evaluators.table import table_evaluator
-from genius.evaluators.training import Workers, training_evaluator
+from genius.evaluators.trained import training_evaluator
+from genius.evaluators.workers import LocalWorkers, Place
 from genius.tools.tables import Table
+from genius.training.job import Files, Job
+from genius.training.recipes import get_recipe
+
+from .stubs import descendants, lives, wait_until
 
 SMALLEST = (0,) * 9
+SHORT = replace(get_recipe("digits"), epochs=2)
+EPOCHS = 30
+WORKER = "-m genius.evaluators.worker"
+
+
+def digits(folder, seed=0, **changes):
+    job = Job("digits", SMALLEST, seed, "digits", SHORT, Path(folder), Path(folder))
+    return replace(job, **changes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_spaces_are_found():
+    """Workers, those of Ray too, can import `own_spaces`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        yield
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ray_of_this_machine(own_spaces_are_found):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'genius-nas[ray]'")
+    async with RayWorkers(capacity=2) as workers:
+        yield workers
+
+
+@pytest.fixture(params=["local", "ray"])
+def pool(request):
+    """Make a pool of a capacity; on Ray they all share the Ray of this module."""
+    if request.param == "local":
+        return lambda capacity: LocalWorkers([Place()] * capacity, ahead=False)
+    request.getfixturevalue("ray_of_this_machine")
+    return lambda capacity: RayWorkers(capacity=capacity)
 
 
 @asynccontextmanager
@@ -20,8 +64,8 @@ async def looked_up(folder):
 
 @asynccontextmanager
 async def trained(folder):
-    async with Workers("digits") as workers:
-        yield training_evaluator(genius.get_space("digits"), workers, seed=0, folder=folder)
+    async with LocalWorkers([Place()], ahead=False) as workers:
+        yield training_evaluator(genius.get_space("digits"), digits(folder), workers)
 
 
 @pytest.mark.parametrize("make", [looked_up, trained])
@@ -34,3 +78,112 @@ async def test_it_measures_in_percent_and_gives_the_same_number_again(make, tmp_
     assert 0 <= first.test_accuracy <= 100
     assert math.isfinite(first.seconds)
     assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
+
+
+async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, tmp_path):
+    told = []
+    async with pool(1) as workers, LocalWorkers([Place()], ahead=False) as plain:
+        assert workers.capacity == 1
+        first, again = await asyncio.gather(
+            workers.train(digits(tmp_path / "first"), on_epoch=told.append), plain.train(digits(tmp_path / "again"))
+        )
+    assert first.error is None
+    assert 10 < first.accuracy < 100
+    assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
+    assert [(epoch.epoch, epoch.epochs) for epoch in told] == [(1, 2), (2, 2)]
+    assert Files(tmp_path / "first").epochs.read_text().count("\n") == 2
+    assert not Files(tmp_path / "first").checkpoint.exists()
+    async with pool(1) as workers:
+        assert await workers.train(digits(tmp_path / "first", space="own_spaces:CRASHES")) == first
+
+
+async def test_a_pool_keeps_to_its_capacity_and_trials_take_turns(tmp_path):
+    ends, most = [], 0
+
+    async def train(workers, queue, number):
+        await workers.train(digits(tmp_path / f"{queue}-{number}", recipe=replace(SHORT, epochs=1)), queue=queue)
+        ends.append(f"{queue}-{number}")
+
+    async with LocalWorkers([Place()]) as workers:
+        all_of_them = asyncio.gather(*(train(workers, *of) for of in [(1, 1), (1, 2), (1, 3), (2, 1)]))
+        while not all_of_them.done():
+            begun = len(list(tmp_path.glob("*/job.json")))
+            most = max(most, begun - len(list(tmp_path.glob("*/answer.json"))))
+            await asyncio.sleep(0.02)
+        await all_of_them
+    assert ends == ["1-1", "2-1", "1-2", "1-3"]
+    assert most == 1
+
+
+async def test_a_training_that_crashes_leaves_the_others_alone(tmp_path):
+    async with LocalWorkers([Place()] * 2) as workers:
+        crashed, trained = await asyncio.gather(
+            workers.train(digits(tmp_path / "crashes", space="own_spaces:CRASHES")),
+            workers.train(digits(tmp_path / "trains")),
+        )
+    assert (crashed.accuracy, crashed.failure) == (None, "crashed")
+    assert crashed.error == "training failed: the worker was ended by signal 11 (Segmentation fault)"
+    assert trained.accuracy is not None
+
+
+async def test_a_job_that_can_never_be_done_raises_in_the_words_of_its_error(tmp_path):
+    async with LocalWorkers([Place()]) as workers:
+        with pytest.raises(genius.GeniusError, match=r"^there is no data set 'digitz'; the data sets are: digits, "):
+            await workers.train(digits(tmp_path, data="digitz"))
+
+
+def hanging():
+    """List the processes of a training that hangs, and the child that it started."""
+    children = descendants("time.sleep(3000)")
+    return children and [*children, *descendants(WORKER)]
+
+
+async def test_a_training_that_hangs_is_timed_out_and_leaves_no_process(pool, tmp_path):
+    async with pool(1) as workers:
+        job = digits(tmp_path, space="own_spaces:HANGS")
+        training = asyncio.create_task(workers.train(job, deadline=60, silence=6))
+        # on a busy machine it may not have come to hang before its time is over
+        await asyncio.to_thread(wait_until, lambda: hanging() or training.done(), 60)
+        processes = hanging()
+        measurement = await training
+        assert measurement.failure == "timed out"
+        assert measurement.error == "training showed no life for 6 s (no epoch ended)"
+        assert measurement.seconds > 6
+    await asyncio.to_thread(wait_until, lambda: not any(map(lives, processes)))
+
+
+async def test_cancelling_leaves_no_process_and_frees_the_place(pool, tmp_path):
+    async with pool(1) as workers:
+        training = asyncio.create_task(workers.train(digits(tmp_path / "hangs", space="own_spaces:HANGS")))
+        await asyncio.to_thread(wait_until, hanging, 60)
+        processes = hanging()
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+        await asyncio.to_thread(wait_until, lambda: not any(map(lives, processes)))
+        assert (await workers.train(digits(tmp_path / "next"))).accuracy is not None
+
+
+@pytest.mark.parametrize("victim", [WORKER, "ray::"], ids=["the training", "the Ray actor"])
+async def test_a_training_that_is_killed_goes_on_from_its_checkpoint(pool, tmp_path, victim, request):
+    if victim == "ray::" and "local" in request.node.callspec.params.values():
+        pytest.skip("only Ray has actors")
+    job = digits(tmp_path / "killed", architecture=(1,) * 9, recipe=replace(SHORT, epochs=EPOCHS))
+    told = []
+    async with pool(1) as workers:
+        unbroken = await workers.train(replace(job, folder=tmp_path / "unbroken"))
+        training = asyncio.create_task(workers.train(job, on_epoch=told.append))
+        await asyncio.to_thread(wait_until, Files(job.folder).checkpoint.exists, 60)
+        killed = [pid for pid in descendants(victim) if victim == WORKER or descendants(WORKER, of=pid)]
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        assert killed
+        measurement = await training
+    assert measurement.error is None
+    assert measurement.accuracy == unbroken.accuracy
+    epochs = [epoch.epoch for epoch in told]
+    assert epochs.count(1) == 1  # it did not begin again
+    assert epochs[-1] == EPOCHS
+    assert len(set(epochs)) >= EPOCHS - 1  # one may have been saved and not told
+    again = {epoch for epoch in epochs if epochs.count(epoch) > 1}
+    assert len(again) <= 1  # it saves itself every epoch

@@ -232,6 +232,7 @@ def test_the_command_line_sends_everything_before_it_ends(tmp_path: Path, openai
         model = ("--llm", "openai:test-model", "--base-url", openai_server.url)
         _python(_COMMAND_LINE, "search", "digits", *model, "--run", str(tmp_path / "run"), **_KEYS, **account)
     ended = Ended(tmp_path / "run", {}, received)
-    nodes = ["digits iteration 1", "proposer", "openai:test-model", "validator", "after_validator", "reflector"]
+    nodes = ["digits iteration 1", "proposer", "openai:test-model", "validator", "after_validator"]
+    nodes += ["trainer", "reflector"]
     assert [run["name"] for run in ended.runs] == nodes
     assert all(run["end_time"] for run in ended.runs)

@@ -1,0 +1,151 @@
+"""The commands that make a model of an architecture: `train` and `export`."""
+
+import json
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..spaces.errors import GeniusError, RunFailed
+from .options import AsJson, console
+
+if TYPE_CHECKING:
+    from ..tools.candidate import Measurement
+    from ..training.job import Epoch, Job
+
+Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space, or a run whose best is taken.")]
+ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
+
+
+def train(
+    target: Target,
+    architecture: ArchitectureOf = None,
+    data: Annotated[
+        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe's name; `genius recipes` lists them.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
+    from ..graph.final import draw_curve, find_subject, finished_training, plan_training
+    from ..tools.fetch import data_folder
+
+    planned, said = plan_training(
+        find_subject(target, architecture),
+        data=data,
+        recipe=recipe,
+        changes=changes or (),
+        batch=batch,
+        seed=seed,
+        device=device or "",
+        threads=threads,
+        out=out,
+        downloads=data_folder(None),
+    )
+    # only now: they load torch, which takes seconds
+    from ..training.backend import default_device
+    from ..training.learn import answer
+    from ..training.ranks import joined
+
+    with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
+        first = rank.number == 0
+        if first and said:
+            print(said, file=sys.stderr)
+        measurement = finished_training(job)
+        if measurement is not None:
+            print(f"{job.folder} is finished: nothing was trained again", file=sys.stderr)
+        else:
+            if first:
+                job.save()
+            with _Epochs() if first else nullcontext() as show:
+                measurement = answer(job, show, rank)
+        if first:
+            picture = draw_curve(job, measurement) if measurement.error is None else None
+            _report(job, measurement, picture, as_json=as_json)
+    if measurement.error is not None:
+        raise RunFailed(f"{measurement.error}; the log is in {job.folder}")
+
+
+class _Epochs:
+    """Shows epochs as they end: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = console()
+        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
+        self._bars = Progress(*columns, TimeRemainingColumn(), console=self._console)
+        self._bar = self._bars.add_task("", total=None)
+
+    def __enter__(self) -> "_Epochs":
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def __call__(self, epoch: "Epoch") -> None:
+        accuracy = f", {epoch.accuracy:.2f}%" if epoch.accuracy is not None else ""
+        words = f"loss {epoch.loss:.4f}{accuracy}, {epoch.images_per_second:,.0f} images/s"
+        if self._console.is_terminal:
+            self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
+        else:
+            print(f"epoch {epoch.epoch}/{epoch.epochs}: {words}", file=sys.stderr, flush=True)
+
+
+def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
+        found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}
+        print(json.dumps(found | asdict(measurement)))
+        return
+    if measurement.error is not None:
+        return
+    print(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
+    test = f", test accuracy {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
+    print(f"accuracy {measurement.accuracy:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
+    print(f"weights: {job.files.weights}\npicture: {picture}")
+
+
+def export(
+    target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
+    architecture: ArchitectureOf = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
+    ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
+    size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,
+    out: Annotated[Path, typer.Option(help="New folder for the bundle.")] = Path("bundle"),
+    as_json: AsJson = False,
+) -> None:
+    """Write a bundle: architecture, weights, FLOPs and parameters, provenance, and ONNX where asked for."""
+    from ..graph.final import find_subject, finished_training, provenance
+    from ..training.export import export as write
+    from ..training.export import load_trained
+    from ..training.job import Files, Job
+
+    job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
+    subject = find_subject(job.space, json.dumps(job.architecture)) if job else find_subject(target, architecture)
+    chosen = weights or (job.files.weights if job else None)
+    if job is not None:
+        job = replace(job, folder=Path(target))
+        chosen = weights or job.files.weights
+    if chosen is None:
+        raise GeniusError("name the weights with --weights; `genius train` makes them")
+    channels = subject.space.input_shape[0]
+    pixels = size or (job.recipe.size if job else 0) or subject.space.input_shape[1]
+    trained = load_trained(subject.space, subject.architecture, chosen, (channels, pixels, pixels))
+    origin = provenance(job, finished_training(job)) if job else {"weights": chosen.name}
+    about = write(trained, out, onnx=onnx, provenance=origin)
+    print(json.dumps(about) if as_json else f"bundle: {out}")

@@ -1,0 +1,281 @@
+"""Training on a Ray cluster, or on a Ray that is started on this machine. Loads Ray only when it is entered.
+
+Each training is a Ray actor of its own: Ray finds the node that has the resources, and nothing of the process is left
+afterwards. On its node the training runs as it does on this machine, in a scratch folder; what changes there (epochs,
+checkpoint, log, answer) comes back over Ray's own connections, so that the nodes need not share a file system. A
+training whose node or actor is lost goes on elsewhere from the files that have come back.
+
+Every node needs the same version of this package, the data set at the same path, and one's own space, if any, where
+Python finds it.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+from ..spaces.errors import GeniusError
+from ..tools.candidate import Measurement
+from ..training.job import Job
+from .mirror import Changes, Seen, apply, changes_of
+from .process import GRACE, Heartbeat, Limits, OnEpoch
+from .turns import Turns
+from .workers import LocalWorkers, Place, read_answer, unheard
+
+if TYPE_CHECKING:
+    from ray.actor import ActorClass, ActorHandle
+
+_LOOK = 0.5  # seconds between two looks at the files of a training
+
+
+class RayWorkers:
+    """A pool on Ray: on the cluster at `address`, or without one on a Ray of its own, which listens on loopback alone.
+
+    Each training holds `cpus` cores and `gpus` GPUs (0.5 shares one). `capacity` trainings are submitted at once, and
+    Ray starts as many as the cluster has room for. One that is lost with its node or actor is tried `tries` times. A
+    Ray that this process has joined already is used and left as it is; a cluster that was joined here is left again,
+    and only a Ray that was started here is shut down.
+
+    Raises: GeniusError without Ray, or where the cluster cannot be joined.
+    """
+
+    def __init__(
+        self, address: str | None = None, *, capacity: int, cpus: int = 1, gpus: float = 0.0, tries: int = 3
+    ) -> None:
+        if capacity < 1:
+            raise GeniusError(f"the number of workers must be at least 1, got {capacity}")
+        self._address, self._capacity, self._cpus, self._gpus, self._tries = address, capacity, cpus, gpus, tries
+        self._turns = Turns(range(capacity))
+        self._place = Place("cuda:0" if gpus else "cpu", cpus)
+        self._joined = False
+        self._scratch: Path | None = None  # of the Ray that was started here
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings are submitted at once."""
+        return self._capacity
+
+    async def __aenter__(self) -> Self:
+        # in a thread: it takes seconds, and in the main thread Ray would take over the signals
+        self._actor = await asyncio.to_thread(self._join)
+        return self
+
+    def _join(self) -> "ActorClass[_Training]":
+        if self._address is None:
+            _be_private()
+        try:
+            import ray
+        except ImportError as error:
+            raise GeniusError("training on Ray needs Ray: pip install 'genius-nas[ray]'") from error
+        if not ray.is_initialized():
+            logging.getLogger("ray").setLevel(logging.ERROR)  # a live display is in the way of its messages
+            self._joined = True
+            try:
+                self._start() if self._address is None else self._connect(self._address)
+            except BaseException:
+                self._leave()
+                raise
+        actor: ActorClass[_Training] = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_restarts=0)(_Training)
+        return actor
+
+    def _start(self) -> None:
+        import ray
+        from ray._private import ray_constants
+
+        ray_constants.ENABLE_RAY_CLUSTER = False  # as `_be_private` says, for a Ray that was imported before
+        resources: Callable[[], dict[str, float]] = ray.cluster_resources
+
+        # Ray's sockets lie in it, and a socket's path is short: the usual folder may have a long name
+        self._scratch = Path(tempfile.mkdtemp(prefix="genius-ray-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        ray.init(
+            address="local",
+            num_cpus=max(1, self._capacity * self._cpus),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(self._scratch),
+        )
+        if (gpus := resources().get("GPU", 0.0)) < self._gpus:
+            raise GeniusError(f"each training shall have {self._gpus:g} GPUs, and Ray finds {gpus:g} on this machine")
+
+    def _connect(self, address: str) -> None:
+        import ray
+
+        _reach(address)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+            raise GeniusError(f"cannot join the Ray cluster at {address}: {error}") from error
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._leave)
+
+    def _leave(self) -> None:
+        import ray
+
+        if self._joined:
+            ray.shutdown()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)  # Ray's own processes may still end in it
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, as every pool does; time that it waits for room on the cluster does not count."""
+        async with self._turns.take(queue):
+            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+                return answer
+            return await self._train(job, Limits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+
+    async def _train(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        from ray.exceptions import RayActorError, RayTaskError
+
+        started = time.monotonic()
+        for _ in range(self._tries):
+            try:
+                return await self._try(job, limits, heartbeat)
+            except RayTaskError as error:
+                raise error.cause from None
+            except RayActorError as error:
+                lost = error
+            if lost.actor_init_failed:
+                raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}")
+        words = f"training was lost with its Ray actor, in each of {self._tries} tries: {_one_line(lost)}"
+        return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
+
+    async def _try(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        """Have an actor do the job, and bring its files home as they change; nothing of the actor is left."""
+        import ray
+
+        kept = await asyncio.to_thread(_begin, job)
+        actor = cast("ActorHandle[_Training]", self._actor.remote(_version(), self._scratch))
+        running = False
+        try:
+            news: AsyncIterator[Awaitable[_News]] = actor.train.options(num_returns="streaming").remote(
+                job, kept, self._place, limits
+            )
+            async for reference in news:
+                told = await reference
+                running = told.measurement is None
+                await asyncio.to_thread(apply, job.folder, told.changes)
+                await heartbeat.listen()
+                if told.measurement:
+                    return told.measurement
+            raise RuntimeError("a Ray actor ended its training without a measurement")
+        finally:
+            try:
+                if running:
+                    await _stop(actor)
+            finally:
+                ray.kill(actor)
+
+
+def _reach(address: str) -> None:
+    """Try an address, for Ray itself goes on trying for minutes; `auto` is a cluster that Ray finds by itself.
+
+    Raises: GeniusError.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or not host or "/" in host:
+        raise GeniusError(f"the address of a Ray cluster is HOST:PORT, or auto, got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise GeniusError(f"no Ray cluster answers at {address}: {error}") from error
+
+
+async def _stop(actor: "ActorHandle[_Training]") -> None:
+    """Let an actor end its training; one that does not answer is killed, and its training ends with it."""
+    from ray.exceptions import RayActorError
+
+    with suppress(RayActorError, TimeoutError):
+        await asyncio.wait_for(actor.stop.remote(), GRACE + 5)
+
+
+def _be_private() -> None:
+    """Have the Ray that is started here listen on loopback only, to those who know its token, and report to nobody."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # this makes Ray on Linux do what it does elsewhere: give its node the loopback address
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    # a Ray that is started asks for a token by itself, and would leave it in the home folder where there is none
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _version() -> str:
+    try:
+        return version("genius-nas")
+    except PackageNotFoundError:
+        return "from its sources"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+@dataclass(frozen=True)
+class _News:
+    """What an actor tells: the files that have changed and, last of all, the measurement."""
+
+    changes: Changes
+    measurement: Measurement | None = None
+
+
+class _Training:
+    """The Ray actor of one training, on its node. What a kill leaves in `scratch` is removed with that folder."""
+
+    def __init__(self, version: str, scratch: Path | None) -> None:
+        self._scratch = scratch
+        if version != _version():
+            raise GeniusError(f"this node has genius-nas {_version()}, the search runs with {version}")
+        self._task: asyncio.Task[Measurement] | None = None
+        self._over = asyncio.Event()
+
+    async def train(self, job: Job, kept: Changes, place: Place, limits: Limits) -> AsyncIterator[_News]:
+        """Train on from the files that are kept, and tell of files when they change."""
+        yield _News({})  # it runs
+        try:
+            with tempfile.TemporaryDirectory(prefix="genius-", dir=self._scratch) as scratch:
+                folder, seen = Path(scratch), Seen()
+                apply(folder, kept)
+                async with LocalWorkers([place], ahead=False) as workers:
+                    job = replace(job, folder=folder)
+                    self._task = asyncio.create_task(workers.train(job, **asdict(limits)))
+                    while not self._task.done():
+                        await asyncio.wait([self._task], timeout=_LOOK)
+                        if changes := await asyncio.to_thread(changes_of, folder, seen):
+                            yield _News(changes)
+                    last = _News(await asyncio.to_thread(changes_of, folder, seen), self._task.result())
+        finally:
+            self._over.set()
+        yield last  # after all is tidied up, for whoever has it kills this actor
+
+    async def stop(self) -> None:
+        """End the training and wait until nothing of it is left."""
+        if self._task is not None:
+            self._task.cancel()
+            await self._over.wait()
+
+
+def _begin(job: Job) -> Changes:
+    """Write down the job, and read the files that an earlier try has left."""
+    job.save()
+    job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
+    return changes_of(job.folder, {})

@@ -1,0 +1,55 @@
+"""The evaluator that trains for real, each architecture in a process of its own. Does not load torch."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import Measurement
+from ..training.job import Epoch, Job
+from .evaluator import Evaluator
+from .workers import Workers
+
+OnEpochOf = Callable[[Architecture, Epoch], None]
+"""Is told which architecture has ended which epoch."""
+
+
+def _unheard(architecture: Architecture, epoch: Epoch) -> None: ...
+
+
+def training_evaluator(
+    space: SearchSpace,
+    common: Job,
+    workers: Workers,
+    *,
+    queue: int = 0,
+    deadline: float | None = None,
+    silence: float | None = None,
+    on_epoch: OnEpochOf = _unheard,
+) -> Evaluator:
+    """Make an evaluator that has every architecture trained by a pool of workers.
+
+    `common` is what all the trainings share: its architecture is not looked at, and each gets a folder of its own in
+    its folder. What has its answer there is not trained again, and what was cut off goes on. `queue`, `deadline` and
+    `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
+
+    The evaluator raises BadArchitecture, and OSError where the folder cannot be written.
+    """
+
+    async def evaluate(architecture: Architecture) -> Measurement:
+        space.check(architecture)
+        job = replace(common, architecture=architecture, folder=common.folder / folder_name(architecture, common.seed))
+        return await workers.train(
+            job,
+            queue=queue,
+            deadline=deadline,
+            silence=silence,
+            on_epoch=lambda epoch: on_epoch(architecture, epoch),
+        )
+
+    return evaluate
+
+
+def folder_name(architecture: Architecture, seed: int) -> str:
+    """Name the folder of a training: the option numbers, set apart where one has two digits, and the seed."""
+    apart = "-" if max(architecture) > 9 else ""
+    return f"{apart.join(map(str, architecture))}-seed{seed}"

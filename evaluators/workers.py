@@ -1,0 +1,270 @@
+"""Who trains: a pool of worker processes on this machine, each pinned to its device. Does not load torch."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Protocol, Self
+
+from ..spaces.errors import GeniusError
+from ..tools.candidate import Failure, Measurement
+from ..training.job import Epoch, Files, Job
+from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong
+from .turns import Turns
+from .worker import REFUSED
+
+# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
+_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+_SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+
+
+def unheard(epoch: Epoch) -> None:
+    """Take no notice of an epoch."""
+
+
+class Workers(Protocol):
+    """Trains jobs, `capacity` at once; those who wait are served fairly. An async context manager."""
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
+
+        - `queue`: what this caller is one of, say its trial; the queues take turns.
+        - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
+        - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
+        - `on_epoch` is told of every epoch when it ends.
+
+        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
+        however it does, no process of the training is left.
+        Raises: OSError where the job's folder cannot be written, GeniusError where no job like it could be trained.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one worker trains: a device, `cpu` or `cuda:1`, and so many threads of the CPU."""
+
+    device: str = "cpu"
+    threads: int = 1
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that pin a process here: it sees this GPU alone, or none."""
+        threads = str(self.threads)
+        return {"CUDA_VISIBLE_DEVICES": self._visible(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+
+    def _visible(self) -> str:
+        if self.device == "cpu":
+            return ""
+        number = self.device.partition(":")[2] or "0"
+        # ours are numbered among those that we may see ourselves
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return seen.split(",")[int(number)].strip() if seen else number
+
+    def assign(self, job: Job) -> Job:
+        """Return the job as it is done here; a process that is pinned sees its GPU as the first."""
+        device = "cpu" if self.device == "cpu" else "cuda"
+        return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
+
+
+def places(workers: int, *, gpus: int = 0, threads: int | None = None) -> list[Place]:
+    """Spread workers round robin over the GPUs, or over the CPU where there is none.
+
+    Each gets `threads` threads of the CPU, or else its share of the cores, at least 1.
+    Raises: GeniusError for fewer than 1 worker or thread.
+    """
+    for name, number in (("workers", workers), ("threads", threads)):
+        if number is not None and number < 1:
+            raise GeniusError(f"the number of {name} must be at least 1, got {number}")
+    share = threads or max(1, cores() // workers)
+    return [Place(f"cuda:{number % gpus}" if gpus else "cpu", share) for number in range(workers)]
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def count_gpus() -> int:
+    """Ask torch how many GPUs it can use, in a process of its own: it takes seconds, unless there plainly is none."""
+    if not any(map(os.path.exists, _SIGNS_OF_A_GPU)):
+        return 0
+    code = "import torch; print(torch.cuda.device_count())"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        raise GeniusError(f"torch cannot be loaded to look for GPUs: {_last_line(asked.stderr)}")
+    return int(asked.stdout)
+
+
+class LocalWorkers:
+    """A pool on this machine: a process for each training, and one ahead for each place, which loads torch meanwhile.
+
+    A training whose process is killed from outside, by the kernel short of memory or by a person, goes on from its
+    last epoch, until it was tried `tries` times. Leaving the pool ends the processes that are ahead.
+
+    Raises: GeniusError without a place.
+    """
+
+    def __init__(self, places: Sequence[Place], *, tries: int = 2, ahead: bool = True) -> None:
+        if not places:
+            raise GeniusError("a pool of workers needs at least one place to train at")
+        self._seats = [_Seat(place, tries) for place in places]
+        self._turns = Turns(self._seats)
+        self._ahead = ahead
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        return len(self._seats)
+
+    async def __aenter__(self) -> Self:
+        if self._ahead:
+            for seat in self._seats:
+                seat.prepare()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(seat.close() for seat in self._seats))
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, as every pool does."""
+        async with self._turns.take(queue) as seat:
+            measurement = await asyncio.to_thread(read_answer, job.files.answer)
+            if measurement is None:
+                measurement = await seat.train(job, Limits(deadline, silence), on_epoch)
+                if self._ahead:
+                    seat.prepare()
+            return measurement
+
+
+class _Seat:
+    """A place, and the process that is ahead there."""
+
+    def __init__(self, place: Place, tries: int) -> None:
+        self._place, self._tries = place, tries
+        self._next: Process | None = None
+
+    def prepare(self) -> None:
+        """Start the next process, unless one waits already."""
+        if self._next is None or self._next.code is not None:
+            self._next = Process(self._place.environment)
+
+    async def close(self) -> None:
+        if self._next is not None:
+            process, self._next = self._next, None
+            await process.stop()
+
+    async def train(self, job: Job, limits: Limits, on_epoch: OnEpoch) -> Measurement:
+        started = time.monotonic()
+        heartbeat = Heartbeat(job.files.epochs, on_epoch)
+        path = await asyncio.to_thread(_prepare, self._place.assign(job))
+        for _ in range(self._tries):
+            end = await self._try(path, limits, heartbeat)
+            # whatever became of the process: what has been answered is paid for
+            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+                return answer
+            if not end.by_others:
+                break
+        words = end.words + f", in each of {self._tries} tries" * (end.by_others and self._tries > 1)
+        seconds = time.monotonic() - started
+        return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
+
+    async def _try(self, path: Path, limits: Limits, heartbeat: Heartbeat) -> "_End":
+        """Have a process do the job; nothing of the process is left, come what may."""
+        self.prepare()
+        assert self._next is not None
+        process, self._next = self._next, None
+        try:
+            code = await process.do(path, limits, heartbeat)
+        except TookTooLong as error:
+            return _End("timed out", str(error))
+        finally:
+            early_complaint = await process.stop()
+        complaint = await asyncio.to_thread(_read_log, path.parent) or early_complaint
+        if code == REFUSED:
+            raise GeniusError(_last_line(complaint))
+        words = f"training failed: {_reason(code, complaint)}"
+        return _End("crashed", words, by_others=code in _FROM_OUTSIDE)
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a try without an answer ended, and whether a signal from outside ended it."""
+
+    failure: Failure
+    words: str
+    by_others: bool = False
+
+
+def _prepare(job: Job) -> Path:
+    path = job.save()
+    job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
+    job.files.log.write_bytes(b"")
+    return path
+
+
+def read_answer(path: Path) -> Measurement | None:
+    """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
+    try:
+        measurement = Measurement(**json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return measurement if _makes_sense(measurement) else None
+
+
+def _makes_sense(measurement: Measurement) -> bool:
+    """Tell whether there is either an error or an accuracy, and of the right types: the file may hold anything."""
+    accuracy, error = measurement.accuracy, measurement.error
+    if isinstance(error, str):
+        return accuracy is None
+    return error is None and isinstance(accuracy, int | float) and isfinite(accuracy)
+
+
+def _read_log(folder: Path) -> str:
+    return Files(folder).log.read_text(encoding="utf-8", errors="replace")
+
+
+def _reason(code: int, complaint: str) -> str:
+    """Say why a worker ended: the signal, or the last line of what it complained about."""
+    if code < 0:
+        return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
+    return _last_line(complaint) or f"the worker ended with code {code} and no answer"
+
+
+def _last_line(text: str) -> str:
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return said[-1] if said else ""

@@ -1,0 +1,51 @@
+"""Who trains for a search, and what its trainings have in common."""
+
+from pathlib import Path
+
+from ..evaluators.ray_workers import RayWorkers
+from ..evaluators.workers import LocalWorkers, Workers, count_gpus, places
+from ..spaces.errors import GeniusError
+from ..training.data import find_data
+from ..training.job import Job
+from ..training.recipes import get_recipe, override, scaled, task_of
+from .settings import Settings
+
+
+def common_job(settings: Settings, downloads: Path) -> Job:
+    """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
+
+    Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
+    """
+    own = ("", "") if settings.train_on and settings.recipe else task_of(settings.space)
+    data, recipe = settings.train_on or own[0], settings.recipe or own[1]
+    find_data(data, downloads)
+    chosen = override(get_recipe(recipe), settings.recipe_changes)
+    if settings.batch is not None:
+        chosen, _ = scaled(chosen, settings.batch)
+    return Job(
+        space=settings.space,
+        architecture=(),
+        seed=settings.seed,
+        data=data,
+        recipe=chosen,
+        folder=Path(),
+        downloads=downloads.absolute(),
+        memory_limit=settings.memory_limit,
+    )
+
+
+def open_workers(settings: Settings) -> Workers:
+    """Return the pool that the settings name, not entered yet.
+
+    Raises: GeniusError.
+    """
+    gpus = 0 if settings.device == "cpu" else count_gpus()
+    if settings.device not in (None, "cpu", "cuda"):
+        raise GeniusError(f"device is cpu or cuda, got {settings.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
+    if settings.device == "cuda" and not gpus and settings.on in ("local", "ray"):
+        raise GeniusError("there is no GPU that PyTorch can use on this machine, and --device is cuda")
+    if settings.on == "local":
+        return LocalWorkers(places(settings.workers, gpus=gpus, threads=settings.threads))
+    address = settings.on.partition(":")[2] or None
+    each = 1.0 if settings.device != "cpu" and (gpus or settings.device == "cuda") else 0.0
+    return RayWorkers(address, capacity=settings.workers, cpus=settings.threads or 1, gpus=each)

@@ -1,0 +1,44 @@
+"""A trial's evaluations in flight, which go on while the graph proposes and between its invocations."""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+
+class Slots:
+    """Up to `count` evaluations at a time; closing them cancels what still runs."""
+
+    def __init__(self, count: int = 1) -> None:
+        self.count = count
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by iteration
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def holds(self, iteration: int) -> bool:
+        """Tell whether the evaluation of an iteration is in flight here: after a crash, none is."""
+        return iteration in self._tasks
+
+    def start(self, iteration: int, evaluation: Coroutine[Any, Any, None]) -> None:
+        """Start the evaluation of an iteration."""
+        self._tasks[iteration] = asyncio.create_task(evaluation)
+
+    async def wait(self) -> None:
+        """Wait until one of the evaluations ends.
+
+        Raises: what it raised.
+        """
+        done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        self._tasks = {iteration: task for iteration, task in self._tasks.items() if task not in done}
+        for task in done:
+            task.result()

@@ -1,0 +1,84 @@
+"""`genius train` and `genius export`, as a user calls them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TRAIN = ("train", "digits", "000000000")
+
+
+@pytest.fixture
+def genius(tmp_path):
+    def run(*arguments, ok=True):
+        command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert (done.returncode == 0) == ok, done.stderr
+        return done
+
+    return run
+
+
+def test_an_architecture_is_trained_once_and_exported(genius, tmp_path):
+    done = genius(*TRAIN, "--set", "epochs=3", "--batch", 50, "--json")
+    found = json.loads(done.stdout)
+    assert "batches of 50 images instead of 25: lr 0.2 instead of 0.1" in done.stderr
+    assert [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("epoch")] == [
+        "epoch 1/3",
+        "epoch 2/3",
+        "epoch 3/3",
+    ]
+    folder = tmp_path / found["folder"]
+    assert {"answer.json", "curve.png", "epochs.jsonl", "job.json", "weights.safetensors"} <= set(os.listdir(folder))
+    again = genius(*TRAIN, "--set", "epochs=3", "--batch", 50, "--json")
+    assert json.loads(again.stdout) == found
+    assert "is finished: nothing was trained again" in again.stderr
+    genius("export", found["folder"], "--out", "bundle")
+    about = json.loads((tmp_path / "bundle" / "model.json").read_text())
+    assert about["provenance"]["accuracy"] == found["accuracy"]
+    assert "holds another training" in genius(*TRAIN, "--out", found["folder"], ok=False).stderr
+
+
+def test_a_training_that_is_killed_goes_on(genius, tmp_path):
+    options = ("--set", "epochs=30", "--out", "t", "--json")
+    command = [sys.executable, "-c", "from genius.cli import main; main()", *TRAIN, *options]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 5/30"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    resumed = genius(*TRAIN, *options)
+    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "t" / "epochs.jsonl").read_text().splitlines()]
+    assert len(epochs) - len(set(epochs)) <= 1
+    assert "epoch 1/30" not in resumed.stderr
+    whole = json.loads(genius(*TRAIN, "--set", "epochs=30", "--out", "u", "--json").stdout)
+    assert json.loads(resumed.stdout)["accuracy"] == whole["accuracy"]
+
+
+def test_two_processes_train_together(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1"]
+    started = time.monotonic()
+    arguments = ["-m", "genius", *TRAIN, "--set", "epochs=2", "--batch", "50", "--out", "t", "--json"]
+    done = subprocess.run(
+        [*torchrun, "--standalone", *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"] > 0
+    assert len((tmp_path / "t" / "epochs.jsonl").read_text().splitlines()) == 2
+    assert time.monotonic() - started < 150
+
+
+def test_what_bad_input_gets(genius, tmp_path):
+    assert "expected 9 numbers, got 2" in genius("train", "digits", "[0, 1]", ok=False).stderr
+    assert "name an architecture of digits" in genius("train", "digits", ok=False).stderr
+    assert "there is no recipe" in genius(*TRAIN, "--recipe", "quick", ok=False).stderr
+    assert "name the weights with --weights" in genius("export", "digits", "000000000", ok=False).stderr
+    assert "run `genius fetch cifar10`" in genius("train", "nas-bench-macro", "00000000", ok=False).stderr
+    assert not list(Path(tmp_path).iterdir())

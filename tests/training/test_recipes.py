@@ -1,0 +1,128 @@
+"""Recipes: what they are, how they are overridden, and the learning rates that they give."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from genius.spaces import SPACES
+from genius.spaces.errors import GeniusError
+from genius.training import recipes
+from genius.training.recipes import RECIPES, SOURCES, describe, get_recipe, learning_rate, override, scaled, task_of
+
+DIGITS = get_recipe("digits")
+
+
+def test_the_papers_recipes_are_the_papers():
+    search, retrain = get_recipe("search-imagenet"), get_recipe("retrain-imagenet")
+    assert (search.epochs, search.lr, search.batch, search.size, search.weight_decay) == (20, 0.5, 1024, 196, 1e-4)
+    assert (retrain.epochs, retrain.lr, retrain.batch, retrain.size, retrain.weight_decay) == (
+        500,
+        0.8,
+        2048,
+        224,
+        4e-5,
+    )
+    assert (retrain.warmup, retrain.dropout, retrain.rand_ops, retrain.rand_magnitude) == (5, 0.2, 2, 9)
+    assert RECIPES.keys() == SOURCES.keys()
+
+
+@pytest.mark.parametrize("space", [name for name in SPACES if name != "nas-bench-201-imagenet16-120"])
+def test_a_space_has_its_data_and_recipe(space):
+    data, recipe = task_of(space)
+    assert get_recipe(recipe).name == recipe
+    assert data in ("digits", "cifar10", "cifar100", "imagenet")
+
+
+def test_a_space_without_data_says_so():
+    with pytest.raises(GeniusError, match="'nas-bench-201-imagenet16-120' has no data set of its own"):
+        task_of("nas-bench-201-imagenet16-120")
+    with pytest.raises(GeniusError, match="there is no recipe 'quick'; the recipes are: digits, nas-bench-macro"):
+        get_recipe("quick")
+
+
+def test_fields_are_overridden_by_their_types():
+    changed = override(DIGITS, ["lr=2e-1", "epochs=5", "nesterov=false", "dropout=0.3", "amp=on", "compile=default"])
+    assert (changed.lr, changed.epochs, changed.nesterov, changed.dropout) == (0.2, 5, False, 0.3)
+    assert (changed.amp, changed.compile, changed.name) == ("on", "default", "digits")
+    assert override(changed, ["dropout=none"]).dropout is None
+    assert override(DIGITS, []) == DIGITS
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ("lr", "a field of the recipe is set as in lr=0.2, got 'lr'"),
+        ("rate=1", "a recipe has no field 'rate'; its fields are: epochs, batch, lr"),
+        ("name=mine", "a recipe has no field 'name'"),
+        ("lr=fast", "lr must be a number, got 'fast'"),
+        ("epochs=1.5", "epochs must be a whole number, got '1.5'"),
+        ("nesterov=1", "nesterov must be true or false, got '1'"),
+        ("dropout=some", "dropout must be a number or none, got 'some'"),
+        ("lr=0", "lr must be above 0 and finite, got 0.0"),
+        ("lr=nan", "lr must be above 0 and finite, got nan"),
+        ("lr=inf", "lr must be above 0 and finite, got inf"),
+        ("batch=0", "batch must be at least 1 and finite, got 0"),
+        ("momentum=1", "momentum must be at least 0 and below 1, got 1.0"),
+        ("rand_magnitude=31", "rand_magnitude must be at least 0 and at most 30, got 31"),
+        ("amp=bf16", "amp must be one of auto, on, off, got 'bf16'"),
+        ("augment=mixup", "augment must be one of none, crop-flip, resized-crop-flip, distortion, got 'mixup'"),
+        ("warmup=40", "warmup must be shorter than the 40 epochs, got 40"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(setting, error):
+    with pytest.raises(GeniusError) as caught:
+        override(DIGITS, [setting])
+    assert str(caught.value).startswith(error)
+
+
+def test_a_recipe_is_described_with_what_was_overridden():
+    lines = describe(override(DIGITS, ["lr=0.2"])).splitlines()
+    assert lines[0] == "digits: our own quick recipe"
+    assert "  lr              0.2 (was 0.1)" in lines
+    assert "  dropout         none" in lines
+    assert sum("was" in line for line in lines) == 1
+
+
+def test_a_smaller_batch_scales_the_learning_rate_and_says_so():
+    recipe, said = scaled(get_recipe("search-imagenet"), 256)
+    assert (recipe.batch, recipe.lr) == (256, 0.125)
+    assert said == "batches of 256 images instead of 1024: lr 0.125 instead of 0.5, in proportion"
+
+
+def test_one_cycle_is_pytorchs():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=320)
+    for step in range(320):
+        group = optimizer.param_groups[0]
+        assert math.isclose(learning_rate(DIGITS, step, 320), group["lr"], abs_tol=1e-12)
+        assert math.isclose(recipes.momentum(DIGITS, step, 320), group["momentum"])
+        optimizer.step()
+        if step < 319:
+            schedule.step()
+
+
+def test_cosine_warms_up_and_ends_at_nothing():
+    recipe = override(get_recipe("retrain-imagenet"), ["epochs=10", "warmup=5"])
+    rates = [learning_rate(recipe, step, 100) for step in range(100)]
+    assert rates[:50] == sorted(rates[:50])
+    assert rates[0] == pytest.approx(0.8 / 51)
+    assert max(rates) == rates[50] == 0.8
+    assert rates[75] == pytest.approx(0.4)
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+    assert learning_rate(override(recipe, ["schedule=constant"]), 99, 100) == 0.8
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+@pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "constant"])
+def test_a_very_short_training_has_a_schedule_too(steps, schedule):
+    recipe = override(DIGITS, [f"schedule={schedule}", "epochs=1"])
+    assert all(0 < learning_rate(recipe, step, steps) <= recipe.lr for step in range(steps))
+
+
+def test_recipes_jobs_and_data_sets_are_named_without_torch():
+    modules = "genius.training.recipes, genius.training.job, genius.training.data, genius.evaluators.worker"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

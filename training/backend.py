@@ -1,0 +1,59 @@
+"""The device that a job trains on, and how PyTorch is set while it does. Imports torch."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def backend(
+    name: str, *, threads: int = 1, deterministic: bool = False, memory_limit: int | None = None
+) -> Iterator[torch.device]:
+    """Give a device, set to be deterministic, as a CPU always is, or fast; all is put back. The limit is in bytes."""
+    device = torch.device(name)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    exact = device.type == "cpu" or deterministic
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    benchmark, matmul = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    if exact and device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before its first use
+    torch.use_deterministic_algorithms(exact)
+    # nothing here reads what it has not written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = not exact
+    torch.set_float32_matmul_precision("highest" if exact else "high")
+    if memory_limit and device.type == "cuda":
+        whole = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, memory_limit / whole), device)
+    try:
+        yield device
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+        torch.set_num_threads(before[1])
+        torch.backends.cudnn.benchmark = benchmark
+        torch.set_float32_matmul_precision(matmul)
+
+
+def default_device() -> str:
+    """Return a GPU where there is one that PyTorch can use, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_name(device: torch.device, threads: int) -> str:
+    """Return what a device is called: a GPU's name, or the CPU with its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({threads} thread{'s' * (threads > 1)})"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell an error of any allocator's: PyTorch has a type of its own for the GPU's alone."""
+    said = str(error)
+    typed = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+    return typed or "DefaultCPUAllocator" in said or "ALLOC_FAILED" in said

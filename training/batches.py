@@ -1,0 +1,111 @@
+"""Batches: which images each step trains on, and those that lie on the device and are augmented there.
+
+Everything random about an epoch is a function of the seed and the epoch, so that an epoch can be done again exactly.
+Imports torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..spaces.errors import GeniusError
+from .augment import change, draw_plan, pad
+from .images import Pixels
+from .recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Which of `world` processes this is, each with a device of its own; all take their share of every batch."""
+
+    number: int = 0
+    world: int = 1
+
+    def share(self, batch: int) -> slice:
+        """Return this one's share of a batch."""
+        each = batch // self.world
+        return slice(self.number * each, (self.number + 1) * each)
+
+
+ALONE = Rank()
+
+Batch = tuple[Tensor, Tensor]
+"""Images of shape (n, channels, height, width) and labels of shape (n,), on the device."""
+
+
+class Batches(Protocol):
+    """Where training gets its images from."""
+
+    steps: int
+    """Batches of an epoch."""
+    batch: int
+    """Images of a batch, over all processes."""
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield an epoch's batches, the same for the same number."""
+        ...
+
+
+def generator(seed: int, epoch: int) -> torch.Generator:
+    """Make the source of what is random about an epoch."""
+    (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+
+
+def steps_of(images: int, recipe: Recipe, rank: Rank) -> tuple[int, int]:
+    """Return the number of batches of an epoch, and the size of one: all there is where that is less than a batch.
+
+    Raises: GeniusError where a batch cannot be shared out evenly.
+    """
+    batch = min(recipe.batch, images - images % rank.world)
+    if batch % rank.world:
+        raise GeniusError(f"a batch of {batch} images cannot be shared evenly by {rank.world} processes")
+    return images // batch, batch
+
+
+class Resident:
+    """Batches of images that lie on the device, augmented there."""
+
+    def __init__(self, images: Pixels, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE) -> None:
+        self.steps, self.batch = steps_of(len(images.labels), recipe, rank)
+        self._recipe, self._seed, self._rank, self._device = recipe, seed, rank, device
+        self._shape = tuple(images.images.shape)
+        self._padded = pad(images.images, recipe.augment).to(device)
+        self._labels = images.labels.to(device)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield an epoch's batches."""
+        rng = generator(self._seed, number)
+        order = torch.randperm(self._shape[0], generator=rng).to(self._device)
+        plan = draw_plan(self._recipe.augment, self._shape, rng)
+        plan = plan and plan.to(self._device)
+        for step in range(self.steps):
+            taken = order[step * self.batch : (step + 1) * self.batch][self._rank.share(self.batch)]
+            if plan is None:
+                images = self._padded[taken]
+            else:
+                images = change(self._padded, taken, plan.of(taken), *self._shape[2:])
+            yield prepare(images, self._recipe), self._labels[taken]
+
+
+def prepare(images: Tensor, recipe: Recipe) -> Tensor:
+    """Turn bytes into floats of about mean 0 and SD 1, and bring images to the recipe's size; floats stay."""
+    if not images.dtype.is_floating_point:
+        mean, scale = _statistics(images.device)
+        images = images.to(torch.float32, memory_format=torch.channels_last).sub_(mean).mul_(scale)
+    if recipe.size and images.shape[-1] != recipe.size:
+        images = functional.interpolate(images, (recipe.size, recipe.size), mode="bilinear")
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and 1 / SD of the bytes of each colour, those of ImageNet's images, once for each device."""
+    mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]) * 255
+    return mean[:, None, None].to(device), (1 / deviation)[:, None, None].to(device)

@@ -1,0 +1,112 @@
+"""Data sets: which there are, where they lie, and how those come that are downloaded. Does not load torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..spaces.errors import GeniusError
+
+Kind = Literal["digits", "cifar", "folder"]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set: what a network must know of it, and where it lies.
+
+    - `size`: images are `size` × `size` pixels; 0 where they differ.
+    - `held_out`: the share of each class's training images that steers the search; the rest is trained on.
+    """
+
+    name: str
+    kind: Kind
+    classes: int
+    channels: int
+    size: int
+    held_out: float
+    root: Path | None = None
+
+
+_CIFAR = {"cifar10": 10, "cifar100": 100}
+NAMES = ("digits", *_CIFAR, "imagenet", "imagenet:PATH", "folder:PATH")
+"""What a data set can be called."""
+
+DOWNLOADED = tuple(_CIFAR)
+"""The data sets that `download` knows."""
+
+_HELD_OUT_OF_CIFAR = 0.1
+_HELD_OUT_OF_IMAGENET = 0.01  # the paper's (Zheng et al. 2023, section 4.3)
+_HELD_OUT_OF_FOLDER = 0.1
+_IMAGENET_CLASSES = 1000
+
+
+def find_data(name: str, downloads: Path) -> DataSet:
+    """Return a data set by its name; `downloads` is where downloaded ones lie, and `imagenet` without a path.
+
+    Raises: GeniusError for an unknown name, and for one that is not there: it says what to do.
+    """
+    if name == "digits":
+        return DataSet(name, "digits", classes=10, channels=1, size=8, held_out=0.5)
+    if name in _CIFAR:
+        return _find_cifar(name, downloads / name)
+    kind, colon, path = name.partition(":")
+    if kind == "imagenet":
+        return _find_imagenet(name, Path(path).expanduser() if colon else downloads / "imagenet")
+    if kind == "folder" and path:
+        return _find_folder(name, Path(path).expanduser(), _HELD_OUT_OF_FOLDER)
+    raise GeniusError(f"there is no data set {name!r}; the data sets are: {', '.join(NAMES)}")
+
+
+def _find_cifar(name: str, root: Path) -> DataSet:
+    if not root.is_dir():
+        raise GeniusError(f"the data set {name} is not in {root}: run `genius fetch {name}`")
+    return DataSet(name, "cifar", _CIFAR[name], channels=3, size=32, held_out=_HELD_OUT_OF_CIFAR, root=root)
+
+
+def _find_imagenet(name: str, root: Path) -> DataSet:
+    if not root.is_dir():
+        raise GeniusError(
+            f"ImageNet is not in {root}: it cannot be downloaded without an account; "
+            "name the folder that holds its train/ and val/ as imagenet:PATH"
+        )
+    found = _find_folder(name, root, _HELD_OUT_OF_IMAGENET)
+    if found.classes != _IMAGENET_CLASSES:
+        raise GeniusError(
+            f"{root} has {found.classes} classes where ImageNet has {_IMAGENET_CLASSES}: call it folder:{root}"
+        )
+    return found
+
+
+def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
+    images = training_folder(root)
+    if not images.is_dir():
+        raise GeniusError(f"there is no folder {images}")
+    classes = sum(1 for entry in images.iterdir() if entry.is_dir())
+    if classes < 2:
+        raise GeniusError(f"{images} must hold a folder of images for each of at least 2 classes, got {classes}")
+    return DataSet(name, "folder", classes, channels=3, size=0, held_out=held_out, root=root)
+
+
+def training_folder(root: Path) -> Path:
+    """Return where an image folder's training images lie: in `train/`, or at once where there is no such folder."""
+    return root / "train" if (root / "train").is_dir() else root
+
+
+def download(name: str, downloads: Path) -> Path:
+    """Download a data set, checked against its authors' MD5 sums, unless it is there already; return its folder.
+
+    Raises: GeniusError for one that cannot be downloaded, or when the download fails.
+    """
+    if name not in DOWNLOADED:
+        raise GeniusError(f"there is no data set {name!r} to download, only: {', '.join(DOWNLOADED)}")
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    root = downloads / name
+    root.mkdir(parents=True, exist_ok=True)
+    try:
+        {"cifar10": CIFAR10, "cifar100": CIFAR100}[name](root, download=True)
+    except (OSError, RuntimeError) as error:
+        raise GeniusError(
+            f"could not download {name}: {error}; run `genius fetch {name}` again, "
+            f"or unpack {CIFAR10.url if name == 'cifar10' else CIFAR100.url} into {root}"
+        ) from error
+    return root

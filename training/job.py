@@ -1,0 +1,138 @@
+"""What a worker is told of one training, and the files that it leaves. Does not load torch."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from ..spaces.errors import GeniusError
+from ..spaces.space import Architecture
+from .recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, in plain JSON types: what to train, on what, how, where, and into which folder.
+
+    - `space`: the name of a space, or `module:NAME` of one's own.
+    - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
+    - `folder`: belongs to this training alone; the same job in the same folder goes on where it was cut off.
+    - `device`: `cpu`, `cuda`, `cuda:1`; `threads`: of the CPU; `loaders`: processes that read images, None for as many
+      as suit the device.
+    - `memory_limit`: bytes of the device that the training may use; None for what is free.
+    - `keep_weights`: leave the trained weights in the folder.
+    """
+
+    space: str
+    architecture: Architecture
+    seed: int
+    data: str
+    recipe: Recipe
+    folder: Path
+    downloads: Path
+    device: str = "cpu"
+    threads: int = 1
+    loaders: int | None = None
+    memory_limit: int | None = None
+    keep_weights: bool = False
+
+    @property
+    def files(self) -> "Files":
+        """The files of this training."""
+        return Files(self.folder)
+
+    @property
+    def identity(self) -> str:
+        """What the outcome depends on: a saved training of another identity is another training."""
+        recipe = asdict(self.recipe)
+        return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
+
+    def save(self) -> Path:
+        """Write `job.json` into the job's folder, whole or not at all, and return its path."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.files.job, json.dumps(asdict(self), default=os.fspath))
+        return self.files.job
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises: GeniusError where it is not a job.
+        """
+        try:
+            told = json.loads(path.read_bytes())
+            told["recipe"] = Recipe(**told["recipe"])
+            told["architecture"] = tuple(told["architecture"])
+            told["folder"], told["downloads"] = Path(told["folder"]), Path(told["downloads"])
+            return cls(**told)
+        except (ValueError, TypeError, KeyError) as error:
+            raise GeniusError(f"{path} does not hold a training job: {error}") from error
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one training."""
+
+    folder: Path
+
+    @property
+    def job(self) -> Path:
+        """What is trained."""
+        return self.folder / "job.json"
+
+    @property
+    def answer(self) -> Path:
+        """The Measurement as JSON, written once and whole at the end."""
+        return self.folder / "answer.json"
+
+    @property
+    def epochs(self) -> Path:
+        """One JSON line an epoch, appended and flushed: the heartbeat."""
+        return self.folder / "epochs.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights, optimiser and moving average after the last epoch that was saved; gone once there is an answer."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights, where the job keeps them."""
+        return self.folder / "weights.safetensors"
+
+    @property
+    def log(self) -> Path:
+        """What the worker wrote to standard error."""
+        return self.folder / "log.txt"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training: counted from 1, of `epochs`; mean training loss; top-1 in percent where it was measured.
+
+    `seconds` are those for which the device has been held so far, all tries together.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float | None
+    images_per_second: float
+    seconds: float
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, even after a power cut.
+
+    Raises: OSError, and leaves no partial file.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

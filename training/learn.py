@@ -1,0 +1,208 @@
+"""One training job from its description to its measurement. Imports torch."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..spaces import get_space
+from ..spaces.space import SearchSpace
+from ..tools.candidate import Failure, Measurement
+from .backend import backend, device_name, is_out_of_memory
+from .batches import ALONE, Rank, steps_of
+from .feeding import measuring_batches, training_batches
+from .fit import Diverged, fit, learner, top1, uses_amp
+from .images import Images, Task, load_task
+from .job import Epoch, Files, Job, write_atomically
+from .memory import Estimate, available, estimate
+from .reading import loaders_for
+from .saving import Checkpoint, Saved
+from .subject import image_shape, initial
+
+OnEpoch = Callable[[Epoch], None]
+"""Is told of every epoch as it ends."""
+
+
+class TooLarge(Exception):
+    """The network would not fit into the device's memory."""
+
+
+def answer(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+    """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`."""
+    measurement = learn(job, on_epoch, rank)
+    if rank.number == 0:
+        write_atomically(job.files.answer, json.dumps(asdict(measurement)))
+        job.files.checkpoint.unlink(missing_ok=True)
+    return measurement
+
+
+def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+    """Train an architecture and measure it, in percent: on the images that steer the search, and on the test images.
+
+    It saves itself in the job's folder and goes on from there. A loss that is no longer finite and memory that does not
+    suffice are measurements that say so. On a CPU the same job gives the same accuracies, bit for bit.
+
+    Raises: BadArchitecture; GeniusError for a data set that is not there, or that the network is not made for.
+    """
+    space = get_space(job.space)
+    space.check(job.architecture)
+    exact, limit = job.recipe.deterministic, job.memory_limit
+    with backend(job.device, threads=job.threads, deterministic=exact, memory_limit=limit) as device:
+        run = _open(job, space, device, rank)
+        try:
+            run.check_memory()
+            accuracy, test_accuracy = run.train(on_epoch)
+        except Diverged as error:
+            return run.failed("diverged", str(error))
+        except TooLarge as error:
+            return run.failed("too large", str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
+                raise
+            return run.failed("out of memory", f"out of memory: {run.size()}")
+        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name)
+
+
+def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
+    """Read what is saved, load the images and build the network."""
+    started = time.perf_counter()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = Checkpoint(job.files.checkpoint, job.identity)
+    saved = checkpoint.load()
+    task = load_task(job.data, job.downloads)
+    run = _Run(job, space, task, initial(job, space, task), device, rank, checkpoint, saved, started)
+    if rank.number == 0:
+        _mend(job.files)
+    return run
+
+
+@dataclass
+class _Run:
+    """A job that is being done; times are of `perf_counter`."""
+
+    job: Job
+    space: SearchSpace
+    task: Task
+    network: nn.Module
+    device: torch.device
+    rank: Rank
+    checkpoint: Checkpoint
+    saved: Saved | None
+    started: float
+    estimate: Estimate | None = None
+
+    @property
+    def seconds(self) -> float:
+        """For how long the device has been held, all tries together."""
+        return time.perf_counter() - self.started + (self.saved.seconds if self.saved else 0.0)
+
+    @property
+    def device_name(self) -> str:
+        """What the device is called."""
+        return device_name(self.device, self.job.threads)
+
+    @property
+    def loaders(self) -> int:
+        """How many processes read images."""
+        return loaders_for(self.device) if self.job.loaders is None else self.job.loaders
+
+    def check_memory(self) -> None:
+        """Estimate the memory that is needed.
+
+        Raises: TooLarge where there is less.
+        """
+        recipe, shape = self.job.recipe, image_shape(self.job, self.task)
+        _, batch = steps_of(len(self.task.train.labels), recipe, self.rank)
+        self.estimate = estimate(
+            self.network,
+            shape,
+            batch=batch // self.rank.world,
+            average=recipe.ema > 0,
+            device=self.device,
+            amp=uses_amp(recipe, self.device),
+        )
+        free = available(self.device)
+        limit = min(free, self.job.memory_limit or free)
+        if self.estimate.total > limit:
+            raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
+
+    def size(self) -> str:
+        """Say how large the network is, for a language model to choose a smaller one."""
+        params = sum(p.numel() for p in self.network.parameters())
+        flops = f" and {self.space.cost(self.job.architecture).flops / 1e6:,.1f} M FLOPs" if self.space.parts else ""
+        words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
+        if self.estimate is not None:
+            words += f"; training it on {self.estimate.batch} images at once takes about {_gb(self.estimate.total)}"
+        return words
+
+    def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
+        """Train what is left to train, saving and telling of each epoch; return both accuracies."""
+        job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
+        batches = training_batches(self.task.train, recipe, job.seed, self.device, self.rank, self.loaders)
+        learns = learner(self.network, recipe, self.device, self.rank)
+        if self.saved is not None:
+            learns.restore(self.saved.learner)
+        accuracy = None
+        trained = fit(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        for epoch, (loss, speed) in enumerate(trained, start=done + 1):
+            look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
+            accuracy = self.top1(learns.measured, self.task.validation) if look else None
+            if self.rank.number == 0:
+                self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
+            self.tell(Epoch(epoch, recipe.epochs, loss, accuracy, speed, self.seconds), on_epoch)
+        if accuracy is None:  # the training was cut off after its last epoch
+            accuracy = self.top1(learns.measured, self.task.validation)
+        if job.keep_weights and self.rank.number == 0:
+            keep(learns.measured, job.files)
+        return accuracy, self.top1(learns.measured, self.task.test)
+
+    def top1(self, network: nn.Module, images: Images) -> float:
+        """Measure the network on images, in percent."""
+        batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
+        return top1(network, batches, self.job.recipe, self.device, self.rank)
+
+    def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
+        """Write an epoch down, and tell who asked."""
+        if self.rank.number == 0:
+            with self.job.files.epochs.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(epoch)) + "\n")
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+    def failed(self, failure: Failure, error: str) -> Measurement:
+        """Return the measurement of a training that failed."""
+        return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+
+
+def _mend(files: Files) -> None:
+    """Cut off the line that a killed training wrote half. An epoch that is done again gets a line again."""
+    if not files.epochs.exists():
+        return
+    whole, newline, torn = files.epochs.read_text(encoding="utf-8").rpartition("\n")
+    if torn:
+        write_atomically(files.epochs, whole + newline)
+
+
+def keep(network: nn.Module, files: Files) -> None:
+    """Leave the weights of a network in the job's folder."""
+    from safetensors.torch import save_model
+
+    partial = files.weights.with_suffix(".partial")
+    save_model(network, str(partial))
+    partial.replace(files.weights)
+
+
+def warm_up() -> None:
+    """Load what trainings need, so that none waits for it: the digits, what torch loads when first asked, the GPU."""
+    load_task("digits", Path())
+    torch.optim.SGD([nn.Parameter(torch.zeros(1))])
+    if torch.cuda.is_available():
+        torch.zeros(1, device="cuda")

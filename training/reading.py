@@ -1,0 +1,223 @@
+"""Images that processes read, crop and mirror ahead of the training. Imports torch."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+
+from ..spaces.errors import GeniusError
+from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
+from .images import ImageFiles, Images, Pixels
+from .memory import available
+from .recipes import Recipe
+
+_KEPT = 0.875  # side of the central square that is measured, as usual on ImageNet
+_AHEAD = 2  # batches that each process reads ahead
+_MOST_LOADERS = 16
+_SHARED = Path("/dev/shm")
+
+Ready = Callable[[Tensor], Tensor]
+"""Makes an image of shape (3, height, width) one of the size that the network sees."""
+
+
+def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
+    """Cut a box (top, left, height, width) out of an image of bytes and bring it to size × size pixels."""
+    top, left, height, width = box
+    part = image[None, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
+    return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
+
+
+def central(image: Tensor, size: int, kept: float = _KEPT) -> Tensor:
+    """Cut out the central square, `kept` of the shorter side."""
+    height, width = image.shape[1:]
+    side = max(1, round(kept * min(width, height)))
+    return cut(image, ((height - side) // 2, (width - side) // 2, side, side), size)
+
+
+def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
+    """Cut out 8 to 100 % of an image, mirror it or not (Szegedy et al. 2015), and RandAugment it if the recipe says so.
+
+    Draws from torch's global generator, for torchvision takes no other.
+    """
+    image = cut(image, transforms.RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]), size)
+    if torch.rand(()) < 0.5:
+        image = image.flip(2)
+    if recipe.rand_ops:
+        change = transforms.RandAugment(recipe.rand_ops, recipe.rand_magnitude)
+        image = pil_to_tensor(change(to_pil_image(image)))
+    return image
+
+
+def read_image(path: str) -> Tensor:
+    """Read an image file as bytes of shape (3, height, width).
+
+    Raises: GeniusError where it is none.
+    """
+    try:
+        content = Path(path).read_bytes()
+        try:
+            return cast(
+                Tensor, decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)
+            )
+        except RuntimeError:  # a format that only Pillow reads, or no image at all
+            return cast(Tensor, pil_to_tensor(Image.open(io.BytesIO(content)).convert("RGB")))
+    except (OSError, ValueError) as error:
+        raise GeniusError(f"{path} cannot be read: {error}") from error
+
+
+Key = tuple[int, int]
+"""The number of an image, and the random number that it is augmented by."""
+
+
+class _Reader(Dataset[tuple[Tensor, int]]):
+    """Reads an image, makes it ready and returns its bytes, of shape (size, size, 3), and its label."""
+
+    def __init__(self, images: Images, ready: Ready) -> None:
+        self._images, self._ready = images, ready
+        self._labels = images.labels.tolist()
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
+        number, seed = key
+        with _seeded(seed):
+            image = self._ready(self._read(number))
+        return image.permute(1, 2, 0).contiguous(), self._labels[number]
+
+    def _read(self, number: int) -> Tensor:
+        if isinstance(self._images, Pixels):
+            return self._images.images[number]
+        return read_image(self._images.paths[number])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generator, and put it back."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+class _Ahead:
+    """A reader's batches, of the keys that it was last given, on a device."""
+
+    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int) -> None:
+        self._device = device
+        self._keys: list[list[Key]] = []
+        self._loader = DataLoader(
+            _Reader(images, ready),
+            batch_sampler=self._keys,
+            num_workers=loaders,
+            persistent_workers=loaders > 0,
+            prefetch_factor=_AHEAD if loaders else None,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # else it draws from the global one
+        )
+
+    def read(self, keys: list[list[Key]]) -> Iterator[Batch]:
+        """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels."""
+        self._keys[:] = keys
+        for images, labels in self._loader:
+            moved = images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+            yield moved, labels.to(self._device, non_blocking=True)
+
+
+class Streamed:
+    """Batches that are read and augmented by processes, `loaders` of them, or by this one where that is 0."""
+
+    def __init__(
+        self, images: Images, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE, loaders: int = 0
+    ) -> None:
+        self._count = len(images.labels)
+        self.steps, self.batch = steps_of(self._count, recipe, rank)
+        self._recipe, self._seed, self._rank = recipe, seed, rank
+        size = pixels_of(images, recipe)
+        ready = partial(random_cut, size=size, recipe=recipe)
+        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size))
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield an epoch's batches."""
+        rng = generator(self._seed, number)
+        order = torch.randperm(self._count, generator=rng)
+        seeds = torch.randint(2**62, (self._count,), generator=rng)
+        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
+        batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
+        for images, labels in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
+            yield prepare(images, self._recipe), labels
+
+
+def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
+    """Yield images as they are measured: their central square, in batches of the recipe's size."""
+    for batch, labels in _read_plain(images, recipe, device, loaders, kept=_KEPT if _streams(recipe) else 1.0):
+        yield prepare(batch, recipe), labels
+
+
+def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
+    """Read all images into memory, at the recipe's size.
+
+    Raises: GeniusError where they do not fit.
+    """
+    needed, free = len(images.labels) * 3 * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
+    if needed > free / 2:
+        raise GeniusError(
+            f"{len(images.labels):,} images of {recipe.size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
+            f"({free / 1e9:.1f} GB free): set augment=resized-crop-flip, which reads them when they are needed"
+        )
+    parts = [part for part, _ in _read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0)]
+    return Pixels(torch.cat(parts), images.labels)
+
+
+def _streams(recipe: Recipe) -> bool:
+    return recipe.augment == "resized-crop-flip"
+
+
+def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
+    size = pixels_of(images, recipe)
+    ahead = _Ahead(images, partial(central, size=size, kept=kept), device, _held(loaders, recipe.batch, size))
+    keys = [(number, 0) for number in range(len(images.labels))]
+    yield from ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)])
+
+
+def pixels_of(images: Images, recipe: Recipe) -> int:
+    """Return the width and height that images are brought to.
+
+    Raises: GeniusError where nothing says so, or where images have no colours.
+    """
+    if isinstance(images, Pixels) and images.images.dtype != torch.uint8:
+        raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
+    if recipe.size:
+        return recipe.size
+    if isinstance(images, Pixels):
+        return int(images.images.shape[-1])
+    raise GeniusError("image files come in all sizes: set size in the recipe, as in size=224")
+
+
+def loaders_for(device: torch.device) -> int:
+    """Return how many processes should read images for a device: none for a CPU, which has no time to spare."""
+    return min(_MOST_LOADERS, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
+
+
+def _held(loaders: int, batch: int, size: int) -> int:
+    """Return how many loaders have room for their batches in shared memory; says so where that is fewer."""
+    if not loaders or not _SHARED.is_dir():
+        return loaders
+    room = int(shutil.disk_usage(_SHARED).free / 2 / (_AHEAD * batch * 3 * size**2))
+    if room < loaders:
+        fewer = f"{_SHARED} has room for the batches of {room} processes that read images, not of {loaders}"
+        print(f"{fewer}: enlarge it (docker run --shm-size) for speed", file=sys.stderr, flush=True)
+    return min(loaders, room)

@@ -1,0 +1,267 @@
+"""Recipes: how a network is trained, as named values that can be printed and overridden. Does not load torch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args, get_type_hints
+
+from ..spaces.errors import GeniusError
+
+Schedule = Literal["cosine", "one-cycle", "constant"]
+Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]
+Amp = Literal["auto", "on", "off"]
+Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: SGD on cross entropy, all in plain JSON types.
+
+    - `epochs`, `batch`: `batch` images a step, over all devices together; an epoch's last images that do not fill a
+      batch are left out of it.
+    - `lr`, `schedule`, `warmup`: peak learning rate; `cosine` goes from it to 0 after `warmup` epochs of linear growth,
+      `one-cycle` is PyTorch's (Smith and Topin 2019) with its momentum, `constant` stays.
+    - `momentum`, `nesterov`, `weight_decay` (of all weights), `label_smoothing`.
+    - `clip`: the largest norm of all gradients together; 0 does not clip.
+    - `size`: images are brought to so many pixels; 0 leaves the data set's own size.
+    - `augment`: `crop-flip` pads by 4 and crops, `resized-crop-flip` is Inception's, `distortion` is that of `digits`.
+    - `rand_ops`, `rand_magnitude`: RandAugment's n and m (Cubuk et al. 2020); 0 operations switch it off.
+    - `dropout`: of every dropout layer that the network has; none leaves them as they are built.
+    - `ema`: decay of the moving average of the weights, which is what is measured then; 0 keeps none.
+    - `amp`: bfloat16 where it is safe; `auto` uses it on GPUs that have it. `compile`: a mode of torch.compile.
+    - `deterministic`: the same number each time on a GPU too, more slowly; on a CPU it always is.
+    - `sync_bn`: batch norm over all GPUs together, which PyTorch does not do on CPUs.
+    - `measure_every`: epochs between two looks at the accuracy; 0 takes the one look after the last epoch alone.
+
+    Raises: GeniusError for a value that is out of range.
+    """
+
+    name: str
+    epochs: int
+    batch: int
+    lr: float
+    augment: Augment
+    schedule: Schedule = "cosine"
+    warmup: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    clip: float = 0.0
+    size: int = 0
+    rand_ops: int = 0
+    rand_magnitude: int = 9
+    dropout: float | None = None
+    ema: float = 0.0
+    amp: Amp = "auto"
+    compile: Compile = "off"
+    deterministic: bool = False
+    sync_bn: bool = False
+    measure_every: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise GeniusError(f"{name} must be {_words(low, high)}, got {value}")
+        for name, kind in _kinds().items():
+            if (choices := get_args(kind)) and isinstance(choices[0], str) and getattr(self, name) not in choices:
+                raise GeniusError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        if self.warmup >= self.epochs:
+            raise GeniusError(f"warmup must be shorter than the {self.epochs} epochs, got {self.warmup}")
+
+
+_TINY = math.ulp(0.0)  # the least number above 0
+_BELOW_1 = math.nextafter(1.0, 0.0)
+_RANGES = {
+    "epochs": (1, math.inf),
+    "batch": (1, math.inf),
+    "lr": (_TINY, math.nextafter(math.inf, 0)),
+    "warmup": (0, math.inf),
+    "momentum": (0, _BELOW_1),
+    "weight_decay": (0, math.nextafter(math.inf, 0)),
+    "label_smoothing": (0, _BELOW_1),
+    "clip": (0, math.inf),
+    "size": (0, math.inf),
+    "rand_ops": (0, math.inf),
+    "rand_magnitude": (0, 30),
+    "dropout": (0, _BELOW_1),
+    "ema": (0, _BELOW_1),
+    "measure_every": (0, math.inf),
+}
+
+
+def _words(low: float, high: float) -> str:
+    least = "above 0" if low == _TINY else f"at least {low:g}"
+    most = "finite" if high > 1e300 else "below 1" if high == _BELOW_1 else f"at most {high:g}"
+    return f"{least} and {most}"
+
+
+def _kinds() -> dict[str, object]:
+    return get_type_hints(Recipe)
+
+
+_ALL = (
+    Recipe("digits", 40, 25, 0.1, "distortion", schedule="one-cycle", nesterov=True, weight_decay=5e-4),
+    Recipe("nas-bench-macro", 50, 256, 0.1, "crop-flip", weight_decay=5e-4),
+    Recipe("nas-bench-201", 200, 256, 0.1, "crop-flip", nesterov=True, weight_decay=5e-4),
+    Recipe("search-imagenet", 20, 1024, 0.5, "resized-crop-flip", size=196, weight_decay=1e-4),
+    Recipe(
+        "retrain-imagenet",
+        epochs=500,
+        batch=2048,
+        lr=0.8,
+        augment="resized-crop-flip",
+        size=224,
+        warmup=5,
+        weight_decay=4e-5,
+        dropout=0.2,
+        rand_ops=2,
+        rand_magnitude=9,
+        ema=0.9999,
+    ),
+)
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+"""The recipes by name."""
+
+SOURCES = {
+    "digits": "our own quick recipe",
+    "nas-bench-macro": "that of the table's authors (Su et al. 2021); the cosine schedule is our choice",
+    "nas-bench-201": "Dong and Yang 2020, Table 1",
+    "search-imagenet": "Zheng et al. 2023, section 4.3; the cosine schedule without warm-up is our choice",
+    "retrain-imagenet": "Zheng et al. 2023, section 4.3; the decay of the moving average is our choice",
+}
+"""Where the recipes are from, and what is our choice in them."""
+
+_OF_SPACES = {
+    "digits": ("digits", "digits"),
+    "nas-bench-macro": ("cifar10", "nas-bench-macro"),
+    "channel-bench-resnet": ("cifar10", "nas-bench-macro"),
+    "channel-bench-mobilenet": ("cifar10", "nas-bench-macro"),
+    "nas-bench-201-cifar10": ("cifar10", "nas-bench-201"),
+    "nas-bench-201-cifar100": ("cifar100", "nas-bench-201"),
+    "mobile-imagenet": ("imagenet", "search-imagenet"),
+}
+
+
+_FINAL = {"search-imagenet": "retrain-imagenet"}
+
+
+def task_of(space: str) -> tuple[str, str]:
+    """Return the names of the data set and of the recipe that a space is trained with unless told otherwise.
+
+    Raises: GeniusError for a space that has none.
+    """
+    if space not in _OF_SPACES:
+        raise GeniusError(f"the space {space!r} has no data set of its own to train on: name a data set and a recipe")
+    return _OF_SPACES[space]
+
+
+def final_task_of(space: str) -> tuple[str, str]:
+    """Return the names of the data set and of the recipe that a network which was found is trained with to the end.
+
+    Raises: GeniusError for a space that has none.
+    """
+    data, recipe = task_of(space)
+    return data, _FINAL.get(recipe, recipe)
+
+
+def get_recipe(name: str) -> Recipe:
+    """Return a recipe by its name.
+
+    Raises: GeniusError for an unknown one.
+    """
+    if name not in RECIPES:
+        raise GeniusError(f"there is no recipe {name!r}; the recipes are: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Return the recipe with fields set as in `lr=0.2`; the name stays.
+
+    Raises: GeniusError for an unknown field, and for a value of the wrong type or out of range.
+    """
+    kinds = {name: kind for name, kind in _kinds().items() if name != "name"}
+    values: dict[str, object] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise GeniusError(f"a field of the recipe is set as in lr=0.2, got {setting!r}")
+        if name not in kinds:
+            raise GeniusError(f"a recipe has no field {name!r}; its fields are: {', '.join(kinds)}")
+        values[name] = _read(name, text, kinds[name])
+    return replace(recipe, **values)  # type: ignore[arg-type]
+
+
+def _read(name: str, text: str, kind: object) -> object:
+    """Read a value of a field's type; words are left to the recipe itself to check."""
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+        if kind == float | None:
+            return None if text.lower() == "none" else float(text)
+    except (KeyError, ValueError) as error:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}
+        words = next((said for of, said in wanted.items() if kind is of), "a number or none")
+        raise GeniusError(f"{name} must be {words}, got {text!r}") from error
+    return text
+
+
+def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
+    """Return the recipe for another batch, its learning rate in proportion, and the sentence that says so.
+
+    The linear scaling rule of Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1.
+    """
+    lr = recipe.lr * batch / recipe.batch
+    said = f"batches of {batch} images instead of {recipe.batch}: lr {lr:g} instead of {recipe.lr:g}, in proportion"
+    return replace(recipe, batch=batch, lr=lr), said
+
+
+def describe(recipe: Recipe) -> str:
+    """Return a recipe in words: a line a field, and what it was where it has been overridden."""
+    plain = RECIPES.get(recipe.name)
+    lines = [f"{recipe.name}: {SOURCES.get(recipe.name, 'a recipe of your own')}"]
+    for field in fields(recipe)[1:]:
+        value = getattr(recipe, field.name)
+        changed = plain is not None and getattr(plain, field.name) != value
+        lines.append(f"  {field.name:<15} {_shown(value)}{f' (was {_shown(getattr(plain, field.name))})' * changed}")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the learning rate of a step, counted from 0, of `steps` in the whole training."""
+    if recipe.schedule == "one-cycle":
+        return _one_cycle(step, steps, recipe.lr / 25, recipe.lr, recipe.lr / 25e4)
+    warmup = steps * recipe.warmup // recipe.epochs
+    if step < warmup:
+        return recipe.lr * (step + 1) / (warmup + 1)
+    if recipe.schedule == "constant":
+        return recipe.lr
+    return _cosine(recipe.lr, 0.0, (step - warmup) / (steps - warmup))
+
+
+def momentum(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the momentum of a step: the recipe's, except that one cycle lowers it while the learning rate is high."""
+    if recipe.schedule == "one-cycle":
+        return _one_cycle(step, steps, 0.95, 0.85, 0.95)
+    return recipe.momentum
+
+
+def _one_cycle(step: int, steps: int, first: float, peak: float, last: float) -> float:
+    """Go from `first` to `peak` in the first 30 % of the steps and on to `last` in the others, by half cosines."""
+    top = 0.3 * steps - 1
+    if step <= top:
+        return _cosine(first, peak, step / top)
+    return _cosine(peak, last, (step - top) / max(1.0, steps - 1 - top))
+
+
+def _cosine(start: float, end: float, part: float) -> float:
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * part))

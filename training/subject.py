@@ -1,0 +1,41 @@
+"""What a job trains: its space, and the network that is built for its data set. Imports torch."""
+
+import torch
+from torch import nn
+
+from ..spaces.errors import GeniusError
+from ..spaces.space import SearchSpace
+from .images import Pixels, Task
+from .job import Job
+from .reading import pixels_of
+
+
+def image_shape(job: Job, task: Task) -> tuple[int, int, int]:
+    """Return (channels, height, width) of the images that the network sees."""
+    images, size = task.train, job.recipe.size
+    if isinstance(images, Pixels) and not size:
+        _, channels, height, width = images.images.shape
+        return channels, height, width
+    size = pixels_of(images, job.recipe)
+    return task.data.channels, size, size
+
+
+def initial(job: Job, space: SearchSpace, task: Task) -> nn.Module:
+    """Build the network of a job with the weights that its seed gives it, made for the data set.
+
+    Raises: GeniusError where it is not.
+    """
+    shape, classes = image_shape(job, task), task.data.classes
+    if space.input_shape[0] != shape[0]:
+        raise GeniusError(f"{space.name} takes images of {space.input_shape[0]} channels, {job.data}'s have {shape[0]}")
+    # layers draw their weights from the global generator and take no other: it is seeded and then put back
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(job.seed)
+        network = space.build_for(job.architecture, classes, shape[-1])
+        found = tuple(network.eval()(torch.zeros(2, *shape)).shape)
+    if found != (2, classes):
+        raise GeniusError(
+            f"{job.data} has {classes} classes, and the networks of {space.name} give scores of shape {found} for 2 "
+            "images: let the space's build take num_classes"
+        )
+    return network.train()
