@@ -34,18 +34,20 @@ def common_job(settings: Settings, downloads: Path) -> Job:
     )
 
 
-def open_workers(settings: Settings) -> Workers:
-    """Return the pool that the settings name, not entered yet.
+def open_workers(settings: Settings, data: str) -> Workers:
+    """Return the pool that the settings name, not entered yet, to train on a data set.
 
     Raises: GeniusError.
     """
+    # with images of 8×8 pixels threads wait for each other longer than they work
+    threads = settings.threads or (1 if data == "digits" else None)
     gpus = 0 if settings.device == "cpu" else count_gpus()
     if settings.device not in (None, "cpu", "cuda"):
         raise GeniusError(f"device is cpu or cuda, got {settings.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
     if settings.device == "cuda" and not gpus and settings.on in ("local", "ray"):
         raise GeniusError("there is no GPU that PyTorch can use on this machine, and --device is cuda")
     if settings.on == "local":
-        return LocalWorkers(places(settings.workers, gpus=gpus, threads=settings.threads))
+        return LocalWorkers(places(settings.workers, gpus=gpus, threads=threads))
     address = settings.on.partition(":")[2] or None
     each = 1.0 if settings.device != "cpu" and (gpus or settings.device == "cuda") else 0.0
-    return RayWorkers(address, capacity=settings.workers, cpus=settings.threads or 1, gpus=each)
+    return RayWorkers(address, capacity=settings.workers, cpus=threads or 1, gpus=each)

@@ -167,7 +167,7 @@ async def _open_evaluators(
         )
     elif settings.trains or space.name == DIGITS.name:
         common = await asyncio.to_thread(common_job, settings, data)
-        async with await asyncio.to_thread(open_workers, settings) as workers:
+        async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
             yield _trainers(settings, space, common, workers)
     elif space.name in SOURCES:
         look_up = table_evaluator(await asyncio.to_thread(load_table, space, data))
