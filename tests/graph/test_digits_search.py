@@ -1,0 +1,24 @@
+"""The whole loop on `digits`: ten iterations with the embedded model, every network trained for real, if shortly."""
+
+import json
+
+import genius
+import pytest
+from genius.training.job import Files
+
+
+@pytest.mark.timeout(900)  # two minutes where the machine is free: the model answers on one thread
+async def test_ten_iterations_with_the_embedded_model(tmp_path):
+    result = await genius.search("digits", llm="local", recipe_changes=("epochs=1",), run=tmp_path / "run")
+    candidates = result.trials[0].candidates
+    assert result.finished
+    assert len({candidate.architecture for candidate in candidates}) == 10
+    assert all(0 < candidate.accuracy <= 100 for candidate in candidates)
+    assert result.best.accuracy == max(candidate.accuracy for candidate in candidates)
+    assert result.to_json()["usage"]["llm_calls"] == 10
+    # each network was trained in a folder of its own, and what it cost is known
+    folders = list((tmp_path / "run" / "evaluations" / "trial-1").iterdir())
+    assert len(folders) == 10
+    assert all(json.loads(Files(folder).answer.read_text())["accuracy"] for folder in folders)
+    assert sum(result.device_seconds().values()) > 0
+    assert (tmp_path / "run" / "search.png").is_file()
