@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from ..spaces.inside import largest_inside, listed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message, best, measured
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured
+from ..tools.guide import GUIDE, Guide, suggest
 from .proposer import Proposer
 
 _TRIES = 1_000  # draws before the untried architectures are listed instead
@@ -146,9 +148,35 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
     return (*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]) if others else architecture
 
 
+def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
+    """Propose what a surrogate that learns from every measurement expects the most of."""
+
+    def proposal(history: Sequence[Candidate]) -> str:
+        found = suggest(space, limits, history, _rng(seed, history), guide)
+        return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        return await asyncio.to_thread(proposal, history)
+
+    return propose
+
+
+def _expected(suggestion: Suggestion) -> str:
+    if suggestion.accuracy is None:
+        return "Nothing was measured yet."
+    return f"Expected to measure {suggestion.accuracy:.2f}% ± {suggestion.sd:.2f}."
+
+
+def guided_without_prior(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+    """Propose as `guided` does, but take nothing for granted: the first architecture is drawn at random."""
+    return guided(space, seed, limits, replace(GUIDE, prior=0.0))
+
+
 BASELINES = {
     "random": random_search,
     "largest": largest_first,
     "local-search": local_search,
     "evolution": evolution,
+    "guided": guided,
+    "guided-without-prior": guided_without_prior,
 }

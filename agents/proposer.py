@@ -9,6 +9,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
 from ..tools.grammar import architecture_grammar
 from ..tools.reply import UnreadableReply, read_reply
+from .advice import shortlist_of
 from .embedded import constrained, keep_beginning
 from .provider import provider_errors
 
@@ -81,7 +82,8 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
             return NOTHING_LEFT
         with provider_errors():
             await keep_beginning(model, prompt[0]["content"], space.description)
-        bound = constrained(model, architecture_grammar(space, tried, reason_words=8), from_beginning=True)
+        grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
+        bound = constrained(model, grammar, from_beginning=True)
         return read_answer(await ask(bound, prompt, EMBEDDED), EMBEDDED)
 
     return propose

@@ -8,6 +8,7 @@ from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
 from ..tools.prices import look_up_table
+from .advice import Advice, advice_in_words
 from .memory import Experiment, Memory, Rest, best_first, kept
 
 Order = Literal["best", "time"]
@@ -54,10 +55,11 @@ def write_prompt(
     order: Order = "best",
     limits: Limits = NO_LIMITS,
     running: Sequence[Architecture] = (),
+    advice: Advice | None = None,
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    `running` are architectures in training, which have no result yet.
+    `running` are architectures in training, which have no result yet; `advice` is what a surrogate makes of it all.
     """
     parts = [space.description]
     if limits.limited:
@@ -65,6 +67,7 @@ def write_prompt(
     if memory["latest"]:
         parts.append(_experiments(memory, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
+    parts += [advice_in_words(space, advice)] if advice else []
     parts += [_NEXT if memory["measured"] else _FIRST]
     parts += [_QUESTIONS] if limits.limited else []
     parts += [_answer_form(space)]

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from ..spaces.errors import GeniusError, RunFailed
-from . import looking, searching, training
+from . import benching, looking, searching, training
 
 app = typer.Typer(
     help="Neural architecture search led by a language model.",
@@ -21,6 +21,7 @@ for command in (
     searching.fork,
     training.train,
     training.export,
+    benching.bench,
     looking.show,
     looking.spaces,
     looking.cost,

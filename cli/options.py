@@ -13,7 +13,10 @@ Llm = Annotated[
     str | None, typer.Option(help=_LLM + "an embedded 135M model that shows that the loop works, not search quality.")
 ]
 ProposerName = Annotated[
-    str | None, typer.Option(help="Search without a model: random, largest, local-search or evolution.")
+    str | None,
+    typer.Option(
+        help="Search without a model: random, largest, local-search, evolution, guided or guided-without-prior."
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")

@@ -69,6 +69,13 @@ def search(
         str, typer.Option(help="stop or ask: what follows when the model says nothing better is left.")
     ] = "stop",
     order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
+    advice: Annotated[
+        bool, typer.Option("--advice", help="Tell the model what a surrogate expects, and a shortlist to choose from.")
+    ] = False,
+    disguise: Annotated[
+        bool,
+        typer.Option("--disguise", help="Show the model neutral names and shuffled options: does it just remember?"),
+    ] = False,
     deadline: Annotated[float | None, typer.Option(help="Seconds one training may take; default: no limit.")] = None,
     silence: Annotated[float, typer.Option(help="Seconds without an epoch after which a training hangs.")] = 1800.0,
     trace: Annotated[bool, typer.Option(help="Write trace.jsonl into the run folder.")] = True,

@@ -55,11 +55,12 @@ class Limits:
 
 
 class Heartbeat:
-    """The epochs that a training tells of from now on, one JSON line each; also when each was heard."""
+    """The epochs that a training tells of from now on, one JSON line each; `heard` counts them."""
 
     def __init__(self, path: Path, on_epoch: OnEpoch) -> None:
         self._path, self._on_epoch = path, on_epoch
         self._read = self._size()
+        self.heard = 0
         self.last = "no epoch ended"
 
     def _size(self) -> int:
@@ -79,6 +80,7 @@ class Heartbeat:
             self._read += len(line)
             if epoch := _read_epoch(line):
                 self.last = f"the last epoch to end was {epoch.epoch} of {epoch.epochs}"
+                self.heard += 1
                 self._on_epoch(epoch)
         return bool(lines)
 

@@ -147,7 +147,9 @@ class RayWorkers:
         from ray.exceptions import RayActorError, RayTaskError
 
         started = time.monotonic()
-        for _ in range(self._tries):
+        left = self._tries
+        while left:
+            heard = heartbeat.heard
             try:
                 return await self._try(job, limits, heartbeat)
             except RayTaskError as error:
@@ -156,7 +158,9 @@ class RayWorkers:
                 lost = error
             if lost.actor_init_failed:
                 raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}")
-        words = f"training was lost with its Ray actor, in each of {self._tries} tries: {_one_line(lost)}"
+            left = self._tries if heartbeat.heard > heard else left - 1
+        times = f"{self._tries} times without an epoch in between"
+        words = f"training was lost with its Ray actor, {times}: {_one_line(lost)}"
         return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
 
     async def _try(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:

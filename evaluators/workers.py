@@ -126,12 +126,13 @@ class LocalWorkers:
     """A pool on this machine: a process for each training, and one ahead for each place, which loads torch meanwhile.
 
     A training whose process is killed from outside, by the kernel short of memory or by a person, goes on from its
-    last epoch, until it was tried `tries` times. Leaving the pool ends the processes that are ahead.
+    last epoch, until it was killed `tries` times in a row without an epoch in between. Leaving the pool ends the
+    processes that are ahead.
 
     Raises: GeniusError without a place.
     """
 
-    def __init__(self, places: Sequence[Place], *, tries: int = 2, ahead: bool = True) -> None:
+    def __init__(self, places: Sequence[Place], *, tries: int = 4, ahead: bool = True) -> None:
         if not places:
             raise GeniusError("a pool of workers needs at least one place to train at")
         self._seats = [_Seat(place, tries) for place in places]
@@ -192,14 +193,18 @@ class _Seat:
         started = time.monotonic()
         heartbeat = Heartbeat(job.files.epochs, on_epoch)
         path = await asyncio.to_thread(_prepare, self._place.assign(job))
-        for _ in range(self._tries):
+        left = self._tries
+        while left:
+            heard = heartbeat.heard
             end = await self._try(path, limits, heartbeat)
             # whatever became of the process: what has been answered is paid for
             if answer := await asyncio.to_thread(read_answer, job.files.answer):
                 return answer
             if not end.by_others:
                 break
-        words = end.words + f", in each of {self._tries} tries" * (end.by_others and self._tries > 1)
+            await heartbeat.listen()
+            left = self._tries if heartbeat.heard > heard else left - 1
+        words = end.words + f", {self._tries} times without an epoch in between" * (end.by_others and self._tries > 1)
         seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
 

@@ -14,14 +14,15 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
+from ..agents.advice import advise
 from ..agents.memory import Memory, remember
 from ..agents.proposer import Reply
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..agents.trainer import train
 from ..agents.validator import SAYS_NOTHING_LEFT, validate
-from ..tools.candidate import Candidate, Message
-from .state import Asking, Context, InFlight, Remembering, SearchState
+from ..tools.candidate import Candidate
+from .state import Asking, Context, InFlight, Remembering, SearchState, read_shortlist, shortlisted
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -66,7 +67,7 @@ async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal[
     context = runtime.context
     if not _may_propose(state, context, len(state["running"])):
         return Command(goto="trainer")
-    candidate = _in_flight(state)
+    candidate = replace(_in_flight(state), shortlist=read_shortlist(state["shortlist"]))
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
     reply = context.journal.reply(call) or await _ask(context, state, candidate)
     return Command(goto="validator", update={"candidate": replace(candidate, reply=reply.text).to_json()})
@@ -173,7 +174,7 @@ async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Li
     """
     context, memory, running = runtime.context, state["memory"], _running(state)
     if state["candidate"] is None:
-        return Command(goto="proposer", update={"prompt": _prompt(context, memory, running)})
+        return Command(goto="proposer", update=await _next_prompt(context, state["trial"], memory, running))
     finished = _in_flight(state)
     context.tell("finished", finished)
     memory = remember(memory, finished)
@@ -183,13 +184,20 @@ async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Li
         "running": [other.to_json() for other in others],
         "done": state["done"] + 1,
         "memory": memory,
-        "prompt": _prompt(context, memory, others),
     }
+    update |= await _next_prompt(context, state["trial"], memory, others)
     if finished.error == SAYS_NOTHING_LEFT:
         update["stopped"] = SAYS_NOTHING_LEFT
     return Command(goto="__end__", update=update)
 
 
-def _prompt(context: Context, memory: Memory, running: Sequence[Candidate]) -> list[Message]:
+async def _next_prompt(context: Context, trial: int, memory: Memory, running: Sequence[Candidate]) -> dict[str, object]:
+    """Write the next prompt; advice takes tens of milliseconds of arithmetic, so it runs in a thread."""
+    advice = None
+    if context.advice:
+        done = memory["measured"] + memory["failed"]
+        history = [*context.journal.history(trial, done), *running]
+        advice = await asyncio.to_thread(advise, context.space, context.limits, history, context.seed)
     architectures = [candidate.architecture for candidate in running if candidate.architecture]
-    return write_prompt(context.space, memory, context.order, context.limits, architectures)
+    prompt = write_prompt(context.space, memory, context.order, context.limits, architectures, advice)
+    return {"prompt": prompt, "shortlist": shortlisted(advice)}

@@ -150,7 +150,9 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
     accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
     test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    loss.set_title(f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}", fontsize=10)
+    loss.set_title(
+        f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}", fontsize=10
+    )
     path = job.folder / CURVE_FILE
     figure.savefig(path, dpi=120)
     return path

@@ -1,12 +1,15 @@
 """What a search found, read from its journal: for people as tables, for programs as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
+from typing import Any
 
 from ..agents.validator import SAYS_NOTHING_LEFT
 from ..spaces.cost import Convention
+from ..spaces.disguise import reveal
+from ..spaces.space import Architecture
 from ..tools.candidate import Candidate, best
 from .journal import Journal
 from .settings import Settings
@@ -115,10 +118,29 @@ def read(run: Path | str) -> SearchResult:
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
     """Gather the result of a run, finished or not, from its journal."""
     trials = [
-        TrialResult(trial, sorted(journal.history(trial), key=_by_iteration), _usage(journal, trial))
+        TrialResult(trial, sorted(_real(journal.history(trial), settings), key=_by_iteration), _usage(journal, trial))
         for trial in range(1, settings.trials + 1)
     ]
     return SearchResult(run, settings, trials)
+
+
+def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidate]:
+    """Put the real architectures in place of those that a search in disguise showed."""
+    if not settings.disguise:
+        return history
+
+    def real(architecture: Architecture | None) -> Any:
+        return architecture and reveal(architecture, settings.meanings)
+
+    return [
+        replace(
+            candidate,
+            architecture=real(candidate.architecture),
+            shortlist=tuple(replace(s, architecture=real(s.architecture)) for s in candidate.shortlist),
+            repair=candidate.repair and replace(candidate.repair, proposed=real(candidate.repair.proposed)),
+        )
+        for candidate in history
+    ]
 
 
 def _by_iteration(candidate: Candidate) -> int:
@@ -149,6 +171,8 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
+        "advised": [list(s.architecture) for s in candidate.shortlist],
+        "taken": candidate.taken,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
         "failure": measurement.failure if measurement else None,

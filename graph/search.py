@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
+from ..spaces import get_space
+from ..spaces.disguise import shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
@@ -53,6 +55,8 @@ async def search(
     """
     names, given = choose_parts(space, llm, proposer, evaluator)
     settings = Settings(**names, **options).check()  # type: ignore[arg-type]
+    if settings.disguise:
+        settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         return await carry_on(new_run(settings, _path(run)), settings, setup, progress)
 
@@ -76,6 +80,7 @@ async def resume(
     folder = Path(run)
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
+    _check_disguise(old, changes)
     settings = replace(old, **names, **_named(changes)).check()
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
         if not (folder / PICTURE_FILE).is_file():
@@ -106,6 +111,7 @@ async def fork(
     source = Path(run)
     old = Settings.load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
+    _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
     settings = replace(old, **names, **_named(changes), **identity).check()  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
@@ -115,6 +121,11 @@ async def fork(
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
+
+
+def _check_disguise(old: Settings, changes: Options) -> None:
+    if changes.get("disguise") not in (None, old.disguise):
+        raise GeniusError("a run is in disguise from its beginning or not at all")
 
 
 def _named(changes: Options) -> dict[str, Any]:

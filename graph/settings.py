@@ -61,6 +61,8 @@ class Options(TypedDict, total=False):
       in trouble.
     - `when_done`: stop, or ask again, when the model says that nothing better is left.
     - `order`: prompts list the best experiments first, or all in order of time.
+    - `advice`: whether prompts tell what a surrogate makes of the measurements, with a shortlist of what to try.
+    - `disguise`: whether the model sees neutral names and shuffled options in place of the real ones.
     - `trace`: whether the run folder gets a `trace.jsonl`.
     """
 
@@ -89,6 +91,8 @@ class Options(TypedDict, total=False):
     tries: int
     when_done: WhenDone
     order: Order
+    advice: bool
+    disguise: bool
     deadline: float | None
     silence: float | None
     trace: bool
@@ -101,7 +105,8 @@ _CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": (
 class Settings:
     """A search as its user asked for it: `Options` and the names of its parts.
 
-    `custom` lists the parts that were objects passed from Python.
+    `custom` lists the parts that were objects passed from Python. `meanings` are the real options behind the shown
+    ones of a search in disguise.
     """
 
     space: str
@@ -132,6 +137,9 @@ class Settings:
     tries: int = 6
     when_done: WhenDone = "stop"
     order: Order = "best"
+    advice: bool = False
+    disguise: bool = False
+    meanings: Sequence[Sequence[int]] = ()
     deadline: float | None = None
     silence: float | None = 1800.0
     custom: list[str] = field(default_factory=list)

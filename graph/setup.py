@@ -18,10 +18,12 @@ from ..evaluators.trained import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
+from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.errors import GeniusError
 from ..spaces.inside import check_not_empty
 from ..spaces.nearest import check_nearest
-from ..spaces.space import SearchSpace
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import Measurement
 from ..tools.tables import SOURCES, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
@@ -119,12 +121,29 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space = given.space or get_space(settings.space)
+    shown = disguise(space, settings.meanings) if settings.disguise else space
     await asyncio.to_thread(_check_limits, space, settings)
     async with (
         _open_evaluators(settings, given, space, data) as evaluator,
-        _open_proposers(settings, given, space, data) as of_trial,
+        _open_proposers(settings, given, shown, data) as of_trial,
     ):
-        yield Setup(space, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
+        if settings.disguise:
+            evaluator = _of_shown(evaluator, settings.meanings)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
+
+
+def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
+    """Have what a shown architecture stands for evaluated."""
+
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
+
+        async def evaluate_shown(architecture: Architecture) -> Measurement:
+            return await evaluate(reveal(architecture, meanings))
+
+        return evaluate_shown
+
+    return of_trial
 
 
 def _check_limits(space: SearchSpace, settings: Settings) -> None:

@@ -1,10 +1,11 @@
 """What the graph carries: the state that is checkpointed, and the context that travels with a run."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
+from ..agents.advice import Advice
 from ..agents.memory import Memory, empty_memory
 from ..agents.proposer import Proposer
 from ..agents.reflector import Order, write_prompt
@@ -12,7 +13,7 @@ from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Candidate, Message
+from ..tools.candidate import Candidate, Message, Suggestion
 from ..training.job import Epoch
 from .journal import Journal
 from .slots import Slots
@@ -34,9 +35,10 @@ class InFlight(TypedDict):
 
 
 class Asking(InFlight):
-    """What the proposer reads: `prompt` is what it is asked next."""
+    """What the proposer reads: `prompt` is what it is asked next, `shortlist` what it is advised there to try."""
 
     prompt: list[Message]
+    shortlist: list[dict[str, object]]
 
 
 class Remembering(InFlight):
@@ -75,8 +77,8 @@ def _ignore(progress: Progress) -> None: ...
 class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
-    `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `slots` are its
-    evaluations in flight.
+    `advice` is whether prompts tell what a surrogate makes of the history, with the trial's `seed`. `iterations` is how
+    many a trial makes in all, None for as many as the graph is invoked for; `slots` are its evaluations in flight.
     """
 
     space: SearchSpace
@@ -88,6 +90,8 @@ class Context:
     max_replies: int = 10
     when_done: WhenDone = "stop"
     order: Order = "best"
+    advice: bool = False
+    seed: Sequence[int] = (0,)
     iterations: int | None = None
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = _ignore
@@ -98,7 +102,13 @@ class Context:
         self.progress(Progress(stage, candidate, tokens, note, self.journal.folder))
 
 
-def first_state(space: SearchSpace, trial: int = 1, order: Order = "best", limits: Limits = NO_LIMITS) -> SearchState:
+def first_state(
+    space: SearchSpace,
+    trial: int = 1,
+    order: Order = "best",
+    limits: Limits = NO_LIMITS,
+    advice: Advice | None = None,
+) -> SearchState:
     """Return the state of a trial that has not begun."""
     return SearchState(
         trial=trial,
@@ -106,6 +116,17 @@ def first_state(space: SearchSpace, trial: int = 1, order: Order = "best", limit
         candidate=None,
         running=[],
         memory=empty_memory(),
-        prompt=write_prompt(space, empty_memory(), order, limits),
+        prompt=write_prompt(space, empty_memory(), order, limits, advice=advice),
+        shortlist=shortlisted(advice),
         stopped=None,
     )
+
+
+def shortlisted(advice: Advice | None) -> list[dict[str, object]]:
+    """Return the shortlist of an advice as the state holds it."""
+    return [asdict(suggestion) for suggestion in advice.shortlist] if advice else []
+
+
+def read_shortlist(shortlist: Sequence[Mapping[str, Any]]) -> tuple[Suggestion, ...]:
+    """Read what `shortlisted` wrote."""
+    return tuple(Suggestion(tuple(s["architecture"]), s["accuracy"], s["sd"]) for s in shortlist)

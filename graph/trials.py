@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..agents.advice import advise
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
@@ -69,6 +70,8 @@ def _context(
         max_replies=settings.max_replies,
         when_done=settings.when_done,
         order=settings.order,
+        advice=settings.advice,
+        seed=(settings.seed, trial),
         iterations=settings.iterations,
         slots=Slots(ceil(settings.workers / settings.trials)),
         progress=progress,
@@ -90,10 +93,18 @@ async def _trial(graph: "Graph", context: Context, settings: Settings, trial: in
             start = {}
 
 
+async def begin(context: Context, trial: int = 1) -> SearchState:
+    """Return the state of a trial that has not begun, with advice where the context asks for it."""
+    advice = None
+    if context.advice:
+        advice = await asyncio.to_thread(advise, context.space, context.limits, [], context.seed)
+    return first_state(context.space, trial, context.order, context.limits, advice)
+
+
 async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
     if not snapshot.values:
-        return first_state(context.space, trial, settings.order, settings.limits)
+        return await begin(context, trial)
     known, needed = len(context.journal.history(trial)), snapshot.values["done"]
     if known < needed:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")

@@ -4,6 +4,9 @@ Reproducible Neural Architecture Search", ICLR)."""
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from .cost import Cost, Part, batch_norm, conv, conv_bn, linear, total
 from .space import Architecture, Decision, SearchSpace
 
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-_NONE, _SKIP = 0, 1
+PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
+"""The ways from the cell's input to its output, as edges."""
+_NONE, _SKIP, _WIDE = 0, 1, 3
 _KERNELS = {2: 1, 3: 3}  # option: kernel of the convolution
 _WIDTHS, _CELLS = (16, 32, 64), 5
 
@@ -62,6 +67,47 @@ def cell_function(architecture: Architecture) -> Hashable:
     return nodes[3]
 
 
+def cell_depth(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Count the convolutions on the longest connected path: from shape (n, 6) to (n,)."""
+    connected, convolutions, _ = _paths(cells)
+    longest: npt.NDArray[np.float64] = np.where(connected, convolutions, 0).max(axis=1).astype(float)
+    return longest
+
+
+def cell_features(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Describe cells as graphs: from shape (n, 6) to (n, 11).
+
+    Convolutions on the longest and on the shortest connected path, 3×3 convolutions on the longest, the number of
+    connected paths, whether there is one, whether one without parameters leads around a convolution, and how many edges
+    have each operation.
+    """
+    connected, convolutions, wide = _paths(cells)
+    longest = cell_depth(cells)
+    shortest = np.where(connected, convolutions, len(EDGES)).min(axis=1)
+    order = np.where(connected, convolutions * len(EDGES) + wide, -1)
+    wide_on_longest = np.take_along_axis(wide, order.argmax(axis=1)[:, None], axis=1)[:, 0]
+    around = (connected & (convolutions == 0)).any(axis=1) & (longest > 0)
+    columns = [
+        longest,
+        np.where(connected.any(axis=1), shortest, 0),
+        np.where(connected.any(axis=1), wide_on_longest, 0),
+        connected.sum(axis=1),
+        connected.any(axis=1),
+        around,
+        *((cells == operation).sum(axis=1) for operation in range(len(OPERATIONS))),
+    ]
+    return np.stack(columns, axis=1).astype(float)
+
+
+def _paths(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], ...]:
+    """Tell of each path whether it is connected, and how many convolutions and 3×3 convolutions it has: (n, paths)."""
+    ways = [cells[:, path] for path in PATHS]
+    connected = np.stack([(way != _NONE).all(axis=1) for way in ways], axis=1)
+    convolutions = np.stack([np.isin(way, list(_KERNELS)).sum(axis=1) for way in ways], axis=1)
+    wide = np.stack([(way == _WIDE).sum(axis=1) for way in ways], axis=1)
+    return connected, convolutions, wide
+
+
 def _edge_cost(size: int, option: int) -> Cost:
     if option not in _KERNELS:
         return Cost()
@@ -98,6 +144,8 @@ def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
         parts=(Part((), lambda: _skeleton_cost(size, classes)), *edges),
         identity=cell_function,
         key=cell_string,
+        features=cell_features,
+        depth=cell_depth,
     )
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import GeniusError
-from .inside import Chains, chains, listed, option_costs
-from .limits import Limits, counted
+from .inside import Chains, allowed, chains, listed, option_costs
+from .limits import Limits
 from .nearest import nearest
 from .space import ENUMERABLE, Architecture, SearchSpace
 
@@ -27,29 +27,34 @@ def sample_inside(space: SearchSpace, limits: Limits, rng: np.random.Generator) 
     """
     if not limits.limited:
         return space.sample(rng)
+    return _tuple(draw_inside(space, limits, rng, 1)[0])
+
+
+def draw_inside(space: SearchSpace, limits: Limits, rng: np.random.Generator, count: int) -> _Array:
+    """Draw uniformly as `sample_inside` does: shape (count, decisions), or fewer where the range is narrow.
+
+    Raises: GeniusError where none was found.
+    """
+    if not limits.limited:
+        return np.stack([rng.integers(d.numbers[0], d.numbers[-1] + 1, count) for d in space.decisions], axis=1)
     if space.size <= ENUMERABLE:
         architectures, _ = listed(space, limits)
-        return _tuple(architectures[rng.integers(len(architectures))])
-    drawn = np.empty((0, len(space.decisions)), dtype=np.int64)
+        return architectures[rng.integers(len(architectures), size=count)]
+    found = drawn = np.empty((0, len(space.decisions)), dtype=np.int64)
     for _ in range(_BATCHES):
         drawn = _close_draws(space, limits, rng)
-        inside = drawn[_allowed(space, limits, drawn)]
-        if len(inside):
-            return _tuple(inside[0])
-    if option_costs(space, limits.convention) is not None and (found := nearest(space, limits, _tuple(drawn[0]))):
+        found = np.concatenate([found, drawn[allowed(space, limits, drawn)]])
+        if len(found) >= count:
+            return found[:count]
+    if len(found):
         return found
+    if option_costs(space, limits.convention) is not None and (near := nearest(space, limits, _tuple(drawn[0]))):
+        return np.array([near])
     raise GeniusError(f"no architecture of {space.name} within {limits.words()} was found; allow a wider range")
 
 
 def _tuple(row: _Array) -> Architecture:
     return tuple(row.tolist())
-
-
-def _allowed(space: SearchSpace, limits: Limits, architectures: _Array) -> npt.NDArray[np.bool_]:
-    costs = counted(space.costs(architectures), limits.convention)
-    low, high = np.array([limits.flops, limits.params]).T
-    allowed: npt.NDArray[np.bool_] = ((low <= costs) & (costs <= high)).all(axis=1)
-    return allowed
 
 
 def _close_draws(space: SearchSpace, limits: Limits, rng: np.random.Generator) -> _Array:

@@ -8,7 +8,7 @@ from math import ceil, floor, gcd, inf
 import numpy as np
 import numpy.typing as npt
 
-from .cost import CONVENTIONS
+from .cost import CONVENTIONS, Convention
 from .errors import GeniusError
 from .limits import OPEN, Limits, counted, extremes, in_words, layers
 from .space import ENUMERABLE, Architecture, SearchSpace
@@ -23,9 +23,19 @@ def listed(space: SearchSpace, limits: Limits) -> tuple[_Array, _Array]:
     and (n, 2)."""
     architectures = np.array(list(space.architectures()))
     costs = counted(space.costs(architectures), limits.convention)
-    low, high = np.array([limits.flops, limits.params]).T
-    inside = ((low <= costs) & (costs <= high)).all(axis=1)
+    inside = _keep(limits, costs)
     return architectures[inside], costs[inside]
+
+
+def allowed(space: SearchSpace, limits: Limits, architectures: _Array) -> npt.NDArray[np.bool_]:
+    """Tell which architectures, of shape (n, decisions), keep the limits: shape (n,)."""
+    return _keep(limits, counted(space.costs(architectures), limits.convention))
+
+
+def _keep(limits: Limits, costs: _Array) -> npt.NDArray[np.bool_]:
+    low, high = np.array([limits.flops, limits.params]).T
+    kept: npt.NDArray[np.bool_] = ((low <= costs) & (costs <= high)).all(axis=1)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -90,8 +100,9 @@ def chains(space: SearchSpace, limits: Limits, centre: Architecture | None = Non
 
 
 @lru_cache(maxsize=8)
-def option_costs(space: SearchSpace, convention: str) -> list[_Array] | None:
-    return layers(space, convention)  # type: ignore[arg-type]
+def option_costs(space: SearchSpace, convention: Convention) -> list[_Array] | None:
+    """Return what `layers` does, computed once."""
+    return layers(space, convention)
 
 
 def largest_inside(space: SearchSpace, limits: Limits) -> Iterator[Architecture]:

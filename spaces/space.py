@@ -68,6 +68,9 @@ class SearchSpace:
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
     - `key`: the name of an architecture in the published table of this space.
     - `named`: architectures that are known by a name of their own.
+    - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
+      surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
+    - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
     """
 
     name: str
@@ -79,6 +82,8 @@ class SearchSpace:
     identity: Callable[[Architecture], Hashable] = _itself
     key: Callable[[Architecture], str] = _digits
     named: Mapping[str, Architecture] = field(default_factory=dict)
+    features: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] | None = None
+    depth: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]] | None = None
 
     @property
     def size(self) -> int:

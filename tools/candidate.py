@@ -27,9 +27,10 @@ infinite; the process ended by itself; it took too long or showed no life; the m
 class Measurement:
     """What an evaluator returns.
 
-    `accuracy` is top-1 in percent, and all that the search may see. `test_accuracy` and both ranks (1 is the best of
-    the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no accuracy, and
-    `failure` what kind of failure it was. `seconds` are those for which the `device` was held, all tries together.
+    `accuracy` is top-1 in percent, `sd` the standard deviation of its error where the evaluator knows it: that is all
+    that the search may see. `test_accuracy` and both ranks (1 is the best of the whole space) are for reports: no
+    prompt and no proposer sees them. `error` says why there is no accuracy, and `failure` what kind of failure it was.
+    `seconds` are those for which the `device` was held, all tries together.
     """
 
     accuracy: float | None = None
@@ -40,6 +41,7 @@ class Measurement:
     error: str | None = None
     failure: Failure | None = None
     device: str = ""
+    sd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,28 @@ class Repair:
 
 
 @dataclass(frozen=True)
+class Suggestion:
+    """An architecture that is worth trying, with the accuracy in percent that a measurement of it is expected to give
+    and the standard deviation of that; None where nothing was measured yet."""
+
+    architecture: Architecture
+    accuracy: float | None = None
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One iteration of a search: a proposal, filled from left to right; one line of the journal.
 
-    `reply` is the one that settled the iteration; replies that were sent back stand in `refusals`. `started` is Unix
-    time, `seconds` is how long the whole iteration took. `error` says why there is no accuracy.
+    `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration; replies that
+    were sent back stand in `refusals`. `started` is Unix time, `seconds` is how long the whole iteration took. `error`
+    says why there is no accuracy.
     """
 
     trial: int
     iteration: int
     started: float = 0.0
+    shortlist: tuple[Suggestion, ...] = ()
     reply: str = ""
     rationale: str = ""
     architecture: Architecture | None = None
@@ -83,6 +97,12 @@ class Candidate:
     def accuracy(self) -> float | None:
         """The accuracy that the search may see, in percent; None where nothing was measured."""
         return self.measurement.accuracy if self.measurement else None
+
+    @property
+    def taken(self) -> int | None:
+        """The place in the shortlist of what was proposed, from 1; None where it is of the proposer's own."""
+        proposed = self.repair.proposed if self.repair else self.architecture
+        return next((at for at, s in enumerate(self.shortlist, start=1) if s.architecture == proposed), None)
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
@@ -102,6 +122,11 @@ class Candidate:
             fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
         if repair := fields.get("repair"):
             fields["repair"] = Repair(tuple(repair["proposed"]), repair["reason"])  # type: ignore[index]
+        suggestions = fields.get("shortlist", ())
+        fields["shortlist"] = tuple(
+            Suggestion(**suggestion | {"architecture": tuple(suggestion["architecture"])})
+            for suggestion in suggestions  # type: ignore[attr-defined]
+        )
         fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
         return cls(**fields)  # type: ignore[arg-type]
 

@@ -9,14 +9,22 @@ _Trie: TypeAlias = "dict[int, _Trie]"
 
 # Letters only: the list is then the one thing in a reply that can be read as a list.
 _WORD = "[A-Za-z]{1,12}"
+_LISTED = "as the shortlist says"
 
 
-def architecture_grammar(space: SearchSpace, exclude: Collection[Architecture] = (), *, reason_words: int = 16) -> str:
+def architecture_grammar(
+    space: SearchSpace,
+    exclude: Collection[Architecture] = (),
+    *,
+    reason_words: int = 16,
+    shortlist: Sequence[Architecture] = (),
+) -> str:
     r"""Return a GBNF grammar whose replies are `Reason: <words>.\nArchitecture: [<numbers>]`.
 
     The numbers are an architecture of the space that is not in `exclude`. The reason has 1 to `reason_words` words of
     at most 13 characters, so a reply is capped: below 14 characters a word, plus 32, plus the numbers. The grammar
-    grows with len(exclude) × decisions.
+    grows with len(exclude) × decisions. Where there is a shortlist, a reply may also be `Reason: as the shortlist
+    says.` and one of its architectures.
 
     Raises: BadArchitecture where `exclude` holds one that is not in the space; ValueError where it holds all that are,
     or where `reason_words` is below 1.
@@ -28,7 +36,12 @@ def architecture_grammar(space: SearchSpace, exclude: Collection[Architecture] =
     if numbers is None:
         raise ValueError(f"all {space.size:,} architectures of {space.name} are excluded: there is none to propose")
     rules["word"] = _WORD
-    rules["root"] = rf'"Reason: " word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: [" {numbers}'
+    own = rf'word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: [" {numbers}'
+    listed = [f'"{", ".join(map(str, space.check(a)))}]"' for a in shortlist if a not in exclude]
+    if listed:
+        rules["own"] = own
+        rules["listed"] = rf'"{_LISTED}.\nArchitecture: [" ({" | ".join(listed)})'
+    rules["root"] = f'"Reason: " {"(listed | own)" if listed else own}'
     return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
 
 

@@ -109,13 +109,23 @@ class Table:
 
     def measure(self, architecture: Architecture) -> Measurement:
         """Look an architecture up. Ranks count the strictly better ones, so equals share the better rank."""
-        at = self._index[architecture]
+        if (at := self.place(architecture)) is None:
+            return Measurement(error="the table does not hold it")
         return Measurement(
             accuracy=float(self.accuracy[at]),
             test_accuracy=float(self.test_accuracy[at]),
             rank=int(self.ranks[at]),
             test_rank=int(self.test_ranks[at]),
         )
+
+    def place(self, architecture: Architecture) -> int | None:
+        """Return where an architecture stands in the table; None where it does not."""
+        return self._index.get(architecture)
+
+    def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
+        """Return the table of some of the architectures: ranks are among these."""
+        architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
+        return Table(architectures, self.accuracy[inside], self.test_accuracy[inside])
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
@@ -162,6 +172,29 @@ def load_table(space: SearchSpace, data: Path) -> Table:
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)
     return _table(space, source, json.loads(content))
+
+
+def read_table(space: SearchSpace, path: Path) -> Table:
+    """Read a table of one's own: JSON that gives for keys of the space (`SearchSpace.key`) an accuracy in percent, or
+    an object with `accuracy` and, where reports are to tell it, `test_accuracy`.
+
+    An architecture that it lacks cannot be measured. Raises: BadTable.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        found = {key: row if isinstance(row, dict) else {"accuracy": row} for key, row in rows.items()}
+        known = [(a, found[key]) for a in space.architectures() if (key := space.key(a)) in found]
+        accuracy = np.array([float(row["accuracy"]) for _, row in known])
+        test = np.array([float(row.get("test_accuracy") or row["accuracy"]) for _, row in known])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadTable(f"{path} is no table of {space.name}: {error}") from error
+    if not known:
+        raise BadTable(f"{path} holds no architecture of {space.name}: its keys should look like {_a_key(space)!r}")
+    return Table([architecture for architecture, _ in known], accuracy, test)
+
+
+def _a_key(space: SearchSpace) -> str:
+    return space.key(next(space.architectures()))
 
 
 def check_sha256(path: Path, found: str, source: Source) -> None:

@@ -128,8 +128,8 @@ SOURCES = {
     "digits": "our own quick recipe",
     "nas-bench-macro": "that of the table's authors (Su et al. 2021); the cosine schedule is our choice",
     "nas-bench-201": "Dong and Yang 2020, Table 1",
-    "search-imagenet": "Zheng et al. 2023, section 4.3; the cosine schedule without warm-up is our choice",
-    "retrain-imagenet": "Zheng et al. 2023, section 4.3; the decay of the moving average is our choice",
+    "search-imagenet": "Zheng et al. 2023, its search on ImageNet; the cosine schedule without warm-up is our choice",
+    "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
 }
 """Where the recipes are from, and what is our choice in them."""
 

@@ -1,0 +1,116 @@
+"""A bench from Python: proposers on tables, many seeds, an honest report."""
+
+import asyncio
+import json
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..spaces import get_space
+from ..spaces.errors import GeniusError
+from ..spaces.space import SearchSpace
+from ..tools.fetch import data_folder
+from ..tools.tables import SOURCES
+from . import pictures, report
+from .run import Plan, Tell, make_trials
+from .score import Row, Scores, remarks, rows, score
+from .task import Task, capped, load
+
+PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
+ALL_TABLES = "all"
+
+
+def _silent(made: int, of: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a bench found: a row for each task, proposer and number of evaluations, and the files of its report."""
+
+    plan: Plan
+    rows: Sequence[Row]
+    scores: Sequence[Scores]
+    notes: Sequence[str]
+    folder: Path
+    command: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        return report.to_json(self.plan, self.rows, self.notes, self.command) | {"folder": str(self.folder)}
+
+    def to_markdown(self) -> str:
+        """Return the report."""
+        return report.to_markdown(self.plan, self.rows, self.notes, self.command)
+
+
+async def bench(
+    spaces: Sequence[str],
+    *,
+    proposers: Sequence[str] = PROPOSERS,
+    seeds: int = 100,
+    iterations: Sequence[int] = (10,),
+    flops_caps: Sequence[float] = (),
+    tables: Mapping[str, Path | str] | None = None,
+    data: Path | str | None = None,
+    out: Path | str | None = None,
+    processes: int = 0,
+    tell: Tell = _silent,
+) -> Bench:
+    """Have every proposer search every space with every seed, and report what they found.
+
+    - `spaces`: names of spaces with a table, `all` for all of them, or MODULE:NAME with a table of one's own.
+    - `proposers`: see `genius bench --help`; differences are to the first.
+    - `iterations`: after how many evaluations to report; as many as the most are made.
+    - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
+    - `tables`: files for spaces of one's own, see `tools.tables.read_table`.
+    - `out`: a folder for the report; one that holds trials already is gone on with.
+
+    Raises: GeniusError; RunFailed where it had to stop.
+    """
+    downloads = data_folder(None if data is None else Path(data))
+    if not iterations or not proposers:
+        raise GeniusError("name at least one proposer and one number of iterations")
+    tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {})
+    plan = Plan(tasks, list(dict.fromkeys(proposers)), seeds, max(iterations)).check()
+    if min(iterations) < 1:
+        raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
+    for task in tasks:
+        await asyncio.to_thread(load, task, downloads)  # what is missing is said before anything is made
+    folder = Path(out) if out is not None else Path("runs") / f"bench-{time.strftime('%Y%m%d-%H%M%S')}"
+    trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
+    scores = await asyncio.to_thread(score, plan, trials, downloads)
+    command = _command(spaces, plan, sorted(set(iterations)), flops_caps)
+    found = Bench(
+        plan, rows(scores, sorted(set(iterations))), scores, remarks(plan, scores, downloads), folder, command
+    )
+    await asyncio.to_thread(_write, found)
+    return found
+
+
+def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str]) -> list[Task]:
+    named = [name for given in spaces for name in (SOURCES if given == ALL_TABLES else [given])]
+    files = {name: Path(file) for name, file in tables.items()}
+    whole = [Task(_name(name), table=files.get(name)) for name in dict.fromkeys(named)]
+    return [task for each in whole for task in (each, *(capped(each, share) for share in caps))]
+
+
+def _name(given: str) -> str:
+    space: SearchSpace = get_space(given)
+    return space.name if space.name in SOURCES else given
+
+
+def _command(spaces: Sequence[str], plan: Plan, budgets: Sequence[int], caps: Sequence[float]) -> str:
+    words = ["genius", "bench", *spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
+    words += ["--iterations", ",".join(map(str, budgets))]
+    words += ["--flops-cap", ",".join(f"{share:.0%}" for share in caps)] if caps else []
+    return shlex.join(words)
+
+
+def _write(found: Bench) -> None:
+    """Write the report beside the trials."""
+    (found.folder / "bench.md").write_text(found.to_markdown(), encoding="utf-8")
+    (found.folder / "bench.csv").write_text(report.to_csv(found.rows), encoding="utf-8")
+    (found.folder / "bench.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    pictures.draw(found.scores, found.folder)

@@ -1,0 +1,62 @@
+"""The pictures of a bench: what was reached against evaluations, with 95% confidence bands."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..tools.statistics import Mean
+from .score import Floats, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PICTURES = {"regret.png": "regret (% accuracy)", "rank.png": "rank of the best (1 is the best)"}
+"""The files, and what their vertical axes are. `rank.png` is Figure 2 of the paper, with baselines."""
+
+_DPI, _COLUMNS = 130, 3
+
+
+def draw(scores: Sequence[Scores], folder: Path) -> list[Path]:
+    """Draw a panel for each task; returns the files."""
+    return [
+        _draw(scores, folder / "regret.png", lambda each: each.regret),
+        _draw(scores, folder / "rank.png", lambda each: each.rank),
+    ]
+
+
+def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Floats]) -> Path:
+    from matplotlib.figure import Figure
+
+    tasks = list(dict.fromkeys(each.task for each in scores))
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3.2 * rows + 0.5), dpi=_DPI, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for panel, task in zip(panels, tasks, strict=False):
+        for number, each in enumerate(each for each in scores if each.task == task):
+            _curve(panel, each, values(each), f"C{number}")
+        panel.set_title(task.name, fontsize=9)
+        panel.set_yscale("log")
+        panel.set_xlabel("evaluations", fontsize=8)
+        panel.grid(alpha=0.25)
+    for panel in list(panels):
+        panel.set_axis_off()
+    figure.supylabel(PICTURES[path.name], fontsize=9)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8, frameon=False)
+    figure.savefig(path)
+    return path
+
+
+def _curve(panel: "Axes", scores: Scores, values: Floats, color: str) -> None:
+    counts = range(1, values.shape[1] + 1)
+    means: list[Mean] = [scores.mean(values, count) for count in counts]
+    panel.plot(counts, [_above(mean.mean) for mean in means], color=color, label=scores.proposer, linewidth=1.5)
+    low = [_above(mean.mean if mean.low is None else mean.low) for mean in means]
+    high = [_above(mean.mean if mean.high is None else mean.high) for mean in means]
+    panel.fill_between(counts, low, high, color=color, alpha=0.18, linewidth=0)
+
+
+def _above(value: float) -> float:
+    """Keep a value on a logarithmic axis: a hundredth of a percent is nothing."""
+    return max(value, 0.01)

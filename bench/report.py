@@ -1,0 +1,112 @@
+"""A bench as Markdown, CSV and JSON."""
+
+import csv
+import io
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from ..graph.settings import installed_versions
+from ..tools.statistics import Mean, number
+from .run import Plan
+from .score import Row
+
+_FIELDS = ("mean", "low", "high", "std", "median")
+
+
+def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
+    """Write a report: for each budget the ranks of all tasks side by side, then everything, then what to know of it."""
+    lines = [f"# {command}", "", _how(plan), ""]
+    for budget in sorted({row.evaluations for row in found}):
+        lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
+    lines += ["## Everything", "", *_everything(found, plan.proposers[0]), "", *(f"- {note}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _how(plan: Plan) -> str:
+    versions = installed_versions()
+    made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
+    return (
+        f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
+        f"The best is chosen by what the search sees, and ranked in its pool by test accuracy. Made with {made} on "
+        f"{platform.machine()}."
+    )
+
+
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for cells in body:
+        yield f"| {' | '.join(cells)} |"
+
+
+def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str]:
+    ranks = {(row.task, row.proposer): row.rank for row in found if row.evaluations == budget}
+    body = [[name, *(str(ranks[task, name]) for task in plan.tasks)] for name in plan.proposers]
+    return _table(["proposer", *(task.name for task in plan.tasks)], body)
+
+
+def columns(first: str) -> list[str]:
+    """Name the columns of a report; differences are to the first proposer."""
+    return ["task", "proposer", "evaluations", "trials", "rank", "median", "accuracy", "regret", f"rank − {first}"]
+
+
+def cells(row: Row, first: str) -> list[str]:
+    """Write a row under these columns."""
+    return [
+        row.task.name,
+        row.proposer,
+        str(row.evaluations),
+        "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
+        str(row.rank),
+        number(row.rank.median),
+        _percent(row.accuracy),
+        _percent(row.regret),
+        "" if row.proposer == first else str(row.difference),
+    ]
+
+
+def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
+    return _table(columns(first), [cells(row, first) for row in found])
+
+
+def _percent(mean: Mean) -> str:
+    return f"{mean.mean:.2f}" if mean.low is None else f"{mean.mean:.2f} ± {mean.mean - mean.low:.2f}"
+
+
+def to_csv(found: Sequence[Row]) -> str:
+    """Write a line for each task, proposer and budget."""
+    text = io.StringIO()
+    quantities = ("rank", "accuracy", "regret", "difference")
+    head = [f"{quantity}_{field}" for quantity in quantities for field in _FIELDS]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["space", "pool", "proposer", "evaluations", "trials", "deterministic", *head])
+    for row in found:
+        means = [getattr(row, quantity) for quantity in quantities]
+        numbers = [getattr(mean, field) for mean in means for field in _FIELDS]
+        start = [row.task.space, row.task.pool, row.proposer, row.evaluations, row.trials, row.deterministic]
+        writer.writerow([*start, *("" if value is None else value for value in numbers)])
+    return text.getvalue()
+
+
+def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> dict[str, object]:
+    """Return plain JSON types."""
+    results = [
+        {
+            "space": row.task.space,
+            "pool": row.task.pool,
+            "proposer": row.proposer,
+            "evaluations": row.evaluations,
+            "trials": row.trials,
+            "deterministic": row.deterministic,
+            **{name: asdict(getattr(row, name)) for name in ("rank", "accuracy", "regret", "difference")},
+        }
+        for row in found
+    ]
+    return {
+        "command": command,
+        "seeds": plan.seeds,
+        "against": plan.proposers[0],
+        "results": results,
+        "notes": list(notes),
+    }

@@ -1,0 +1,173 @@
+"""All trials of a bench, on all cores; what is done is kept, so that a bench that was cut off goes on."""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..spaces.errors import GeniusError, RunFailed
+from .task import Task
+from .trial import LLM, Trial, check_proposer, run_trial
+
+TRIALS_FILE = "trials.jsonl"
+_TOGETHER = 5  # trials of a proposer that a process makes in one go; of a language model, each alone
+
+Tell = Callable[[int, int], None]
+"""Called with how many trials are made, and how many there are."""
+
+
+def _silent(made: int, of: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which proposers search which tasks, with how many seeds, counted from 0, and for how many iterations."""
+
+    tasks: Sequence[Task]
+    proposers: Sequence[str]
+    seeds: int = 100
+    iterations: int = 10
+
+    def check(self) -> "Plan":
+        """Return the plan if it can be carried out.
+
+        Raises: GeniusError.
+        """
+        for name, value in (("seeds", self.seeds), ("iterations", self.iterations)):
+            if value < 1:
+                raise GeniusError(f"{name} must be at least 1, got {value}")
+        for proposer in self.proposers:
+            check_proposer(proposer)
+        return self
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Trials of one proposer on one task that a process makes one after the other."""
+
+    task: Task
+    proposer: str
+    seeds: Sequence[int]
+    iterations: int
+    data: Path
+
+
+async def make_trials(
+    plan: Plan, data: Path, out: Path | None = None, *, processes: int = 0, tell: Tell = _silent
+) -> list[Trial]:
+    """Make all trials of a plan; those that the folder `out` holds already are not made again.
+
+    `processes` is how many run at once, by default one a core. Raises: GeniusError; RunFailed where a process ended.
+    """
+    plan.check()
+    if out:
+        await asyncio.to_thread(_mend, out / TRIALS_FILE)
+    done = {_key(trial): trial for trial in (read_trials(out) if out else [])}
+    wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
+    found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
+    tell(len(found), len(wanted))
+    async for trials in _made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1):
+        found |= {_key(trial): trial for trial in trials}
+        if out:
+            await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
+        tell(len(found), len(wanted))
+    return [found[_wanted_key(*each)] for each in wanted]
+
+
+def read_trials(out: Path) -> list[Trial]:
+    """Read the trials that a folder holds, but for a last line that a kill cut short.
+
+    Raises: GeniusError where a line is no trial.
+    """
+    path = out / TRIALS_FILE
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        return [Trial.from_json(json.loads(line)) for line in text[: text.rfind("\n") + 1].splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise GeniusError(f"{path} holds a line that is no trial: {error}; name another folder with --out") from error
+
+
+_Key = tuple[str, str, str, int]
+
+
+def _key(trial: Trial) -> _Key:
+    return trial.space, trial.pool, trial.proposer, trial.seed
+
+
+def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
+    return task.space, task.pool, proposer, seed
+
+
+def _suffices(trial: Trial | None, plan: Plan) -> bool:
+    return trial is not None and trial.iterations >= plan.iterations
+
+
+def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]:
+    for task in plan.tasks:
+        for proposer in plan.proposers:
+            seeds = [seed for seed in range(plan.seeds) if _wanted_key(task, proposer, seed) not in found]
+            together = 1 if proposer.startswith(LLM) else _TOGETHER
+            for first in range(0, len(seeds), together):
+                yield _Chunk(task, proposer, seeds[first : first + together], plan.iterations, data)
+
+
+async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncIterator[list[Trial]]:
+    """Go through the chunks' trials as they are made."""
+    if not chunks:
+        return
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
+    loop = asyncio.get_running_loop()
+    try:
+        for made in asyncio.as_completed([loop.run_in_executor(pool, _make, chunk) for chunk in chunks]):
+            yield await made
+    except BrokenProcessPool as error:
+        raise RunFailed("a process of the bench was ended; what was done is kept: run the same again") from error
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _prepare() -> None:
+    """Make a process of the bench: one thread of arithmetic, and an end with the bench however that ends."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_the_bench, daemon=True).start()
+
+
+def _end_with_the_bench() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    os._exit(1)
+
+
+def _make(chunk: _Chunk) -> list[Trial]:
+    async def make() -> list[Trial]:
+        return [await run_trial(chunk.task, chunk.proposer, seed, chunk.iterations, chunk.data) for seed in chunk.seeds]
+
+    return asyncio.run(make())
+
+
+def _mend(path: Path) -> None:
+    """Make the folder, and cut off what a kill left of a last line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+
+
+def _append(path: Path, trials: Sequence[Trial]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(json.dumps(trial.to_json()) + "\n" for trial in trials))
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,142 @@
+"""One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..agents.backends import LLMOptions, open_llm
+from ..agents.baselines import BASELINES
+from ..agents.proposer import Proposer
+from ..evaluators.table import table_evaluator
+from ..graph.build import build_graph
+from ..graph.state import Context
+from ..graph.trials import begin
+from ..spaces.disguise import disguise, reveal, shuffle
+from ..spaces.errors import GeniusError
+from ..spaces.limits import Limits
+from ..spaces.named import import_object
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import Candidate, Measurement
+from .task import Task, load
+
+if TYPE_CHECKING:
+    from ..graph.build import Graph
+
+LLM = "llm:"
+_ADVICE, _DISGUISE = "+advice", "+disguise"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one proposer did with one seed on one task.
+
+    `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
+    the proposer stopped by itself. Accuracies stand in the table.
+    """
+
+    space: str
+    pool: str
+    proposer: str
+    seed: int
+    iterations: int
+    architectures: tuple[Architecture | None, ...]
+    taken: int = 0
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> "Trial":
+        """Read what `to_json` wrote.
+
+        Raises: TypeError where the fields are not a trial's.
+        """
+        architectures = tuple(a and tuple(a) for a in line["architectures"])
+        return cls(**{**line, "architectures": architectures})
+
+
+def check_proposer(name: str) -> None:
+    """Make sure that there is a proposer of this name.
+
+    Raises: GeniusError.
+    """
+    spec = name.replace(_ADVICE, "").replace(_DISGUISE, "")
+    if spec.startswith(LLM) or name in BASELINES:
+        return
+    if spec != name:
+        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM}{name}")
+    if ":" not in name:
+        raise GeniusError(
+            f"there is no proposer {name!r}; the proposers are: {', '.join(BASELINES)}, language models as {LLM}SPEC, "
+            f"with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
+        )
+    import_object(name, "proposer")
+
+
+async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> Trial:
+    """Let a proposer search a task.
+
+    Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
+    """
+    space, table = load(task, data)
+    meanings = shuffle(space, seed) if _DISGUISE in name else None
+    shown = disguise(space, meanings) if meanings else space
+    look_up = table_evaluator(table)
+
+    async def evaluate(architecture: Architecture) -> Measurement:
+        return await look_up(reveal(architecture, meanings) if meanings else architecture)
+
+    started = perf_counter()
+    async with _open(name, shown, task.limits, seed, data) as proposer:
+        context = Context(
+            shown, proposer, evaluate, limits=task.limits, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations
+        )
+        candidates = await _search(context, iterations)
+    found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
+    replies = [reply for _, reply in context.journal.calls.values() if reply.model]
+    return Trial(
+        task.space,
+        task.pool,
+        name,
+        seed,
+        iterations,
+        tuple(found),
+        taken=sum(candidate.taken is not None for candidate in candidates),
+        llm_calls=len(replies),
+        input_tokens=sum(reply.input_tokens for reply in replies),
+        output_tokens=sum(reply.output_tokens for reply in replies),
+        seconds=perf_counter() - started,
+    )
+
+
+@cache
+def _graph() -> "Graph":
+    return build_graph()
+
+
+async def _search(context: Context, iterations: int) -> list[Candidate]:
+    state = await begin(context)
+    async with context.slots:
+        while state["done"] < iterations and not state["stopped"]:
+            state = await _graph().ainvoke(state, context=context)  # type: ignore[assignment]
+    return context.journal.history(1)
+
+
+@asynccontextmanager
+async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
+    if name.startswith(LLM):
+        spec = name.removeprefix(LLM).replace(_ADVICE, "").replace(_DISGUISE, "")
+        async with open_llm(spec, space, LLMOptions(seed=seed), data) as of_trial:
+            yield of_trial(1)
+        return
+    make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")
+    yield make(space, (seed, 1), limits)

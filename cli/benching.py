@@ -1,0 +1,128 @@
+"""The command that compares proposers: `bench`."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..spaces.errors import GeniusError
+from .options import AsJson, Data, console
+
+if TYPE_CHECKING:
+    from ..bench.bench import Bench
+
+_PROPOSERS = (
+    "With commas between: random, largest, local-search, evolution, guided, guided-without-prior, llm:SPEC as in "
+    "llm:openai:gpt-4o, with +advice or +disguise behind it, and your own as MODULE:NAME; differences are to the first."
+)
+
+
+def bench(
+    spaces: Annotated[list[str], typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.")],
+    proposers: Annotated[str, typer.Option(help=_PROPOSERS)] = "guided,random,largest,local-search,evolution",
+    seeds: Annotated[int, typer.Option(help="Trials of each proposer on each task.")] = 100,
+    iterations: Annotated[str, typer.Option(help="After how many evaluations to report, as in 10,20,50,100.")] = "10",
+    flops_cap: Annotated[
+        str, typer.Option(help="Pools of the architectures up to a share of the largest FLOPs, as in 50%,30%.")
+    ] = "",
+    table: Annotated[list[str] | None, typer.Option(help="SPACE=FILE: the table of a space of your own, JSON.")] = None,
+    processes: Annotated[int, typer.Option(help="Processes at once; default: one a core.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the report; with trials in it already, the bench goes on.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare proposers on published tables, over many seeds, with confidence intervals."""
+    from ..bench import bench as benches
+
+    with _Bar() as tell:
+        found = asyncio.run(
+            benches.bench(
+                spaces,
+                proposers=[name.strip() for name in proposers.split(",") if name.strip()],
+                seeds=seeds,
+                iterations=[_whole(word) for word in iterations.split(",")],
+                flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
+                tables=dict(_pair(given) for given in table or ()),
+                data=data,
+                out=out,
+                processes=processes,
+                tell=tell,
+            )
+        )
+    print(json.dumps(found.to_json())) if as_json else _print(found)
+
+
+def _whole(word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise GeniusError(f"iterations are whole numbers with commas between, as in 10,20,50, got {word!r}") from None
+
+
+def _share(word: str) -> float:
+    try:
+        return float(word.strip().removesuffix("%")) / 100
+    except ValueError:
+        raise GeniusError(f"a FLOPs cap is a percentage, as in 50%, got {word!r}") from None
+
+
+def _pair(given: str) -> tuple[str, str]:
+    space, equals, file = given.rpartition("=")
+    if not equals:
+        raise GeniusError(f"a table is named as SPACE=FILE, got {given!r}")
+    return space, file
+
+
+class _Bar:
+    """Shows how many trials are made: a bar on a terminal, a line for each tenth elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = console()
+        self._bars = Progress(
+            TextColumn("trials"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), console=self._console
+        )
+        self._bar = self._bars.add_task("", total=None)
+        self._told = -1
+
+    def __enter__(self) -> "_Bar":
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def __call__(self, made: int, of: int) -> None:
+        if self._console.is_terminal:
+            self._bars.update(self._bar, completed=made, total=of)
+        elif (tenth := 10 * made // of) > self._told:
+            self._told = tenth
+            print(f"{made:,}/{of:,} trials", file=sys.stderr, flush=True)
+
+
+def _print(found: "Bench") -> None:
+    """Print a table for each task and what to know of it, then where the report is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..bench.report import cells, columns
+
+    out = console(stderr=False)
+    for task in found.plan.tasks:
+        table = Table(box=None, pad_edge=False, header_style="bold", title=task.name, title_justify="left")
+        for name in columns(found.plan.proposers[0])[1:]:
+            table.add_column(name, justify="left" if name == "proposer" else "right", overflow="fold")
+        for row in found.rows:
+            if row.task == task:
+                table.add_row(*map(Text, cells(row, found.plan.proposers[0])[1:]))
+        out.print(table, "", sep="\n")
+    out.print("\n".join(found.notes), highlight=False, markup=False)
+    out.print(f"report: {found.folder / 'bench.md'}", soft_wrap=True, highlight=False, markup=False)

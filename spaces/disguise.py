@@ -1,0 +1,94 @@
+"""A space without its names: what a model makes of it then comes from the measurements, not from memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from string import ascii_uppercase
+
+import numpy as np
+import numpy.typing as npt
+
+from .cost import Cost, Part
+from .space import Architecture, Decision, SearchSpace
+
+Meanings = Sequence[Sequence[int]]
+"""For each decision the real option number of each shown one, counted from 0."""
+
+_DESCRIPTION = """\
+Task: image classification. The aim is the highest top-1 accuracy after training from scratch.
+
+The network has {count} places, and for each one option is to be chosen. What the options are is not told, and their
+numbers are in no order; where two places list the same options, they mean the same. The options of the places:
+{places}
+
+An architecture is a list of {count} numbers, the options of the places in this order."""
+
+
+def shuffle(space: SearchSpace, seed: int) -> Meanings:
+    """Draw what the shown options stand for; decisions with the same options are shuffled alike."""
+    rng = np.random.default_rng(seed)
+    orders: dict[tuple[str, ...], list[int]] = {}
+    found = []
+    for decision in space.decisions:
+        if decision.options not in orders:
+            orders[decision.options] = rng.permutation(len(decision.options)).tolist()
+        found.append([decision.numbers[place] for place in orders[decision.options]])
+    return found
+
+
+def reveal(architecture: Architecture, meanings: Meanings) -> Architecture:
+    """Return the real architecture that a shown one stands for."""
+    return tuple(options[shown] for options, shown in zip(meanings, architecture, strict=True))
+
+
+def conceal(architecture: Architecture, meanings: Meanings) -> Architecture:
+    """Return the shown architecture that stands for a real one."""
+    return tuple(options.index(real) for options, real in zip(meanings, architecture, strict=True))
+
+
+def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
+    """Return the space with neutral names and with its options in the drawn order; everything else is as it was."""
+    table = [np.array(options) for options in meanings]
+
+    def reveal_all(shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return np.stack([options[shown[:, at]] for at, options in enumerate(table)], axis=1)
+
+    decisions = _neutral(space.decisions)
+    features, depth = space.features, space.depth
+    return replace(
+        space,
+        name="disguised",
+        decisions=decisions,
+        description=_describe(decisions),
+        build=lambda architecture: space.build(reveal(architecture, meanings)),
+        parts=tuple(_disguised(part, meanings) for part in space.parts),
+        identity=lambda architecture: space.identity(reveal(architecture, meanings)),
+        key=lambda architecture: space.key(reveal(architecture, meanings)),
+        named={},
+        features=features and (lambda shown: features(reveal_all(shown))),
+        depth=depth and (lambda shown: depth(reveal_all(shown))),
+    )
+
+
+def _disguised(part: Part, meanings: Meanings) -> Part:
+    def cost(*shown: int) -> Cost:
+        return part.cost(*(meanings[at][option] for at, option in zip(part.decisions, shown, strict=True)))
+
+    return Part(part.decisions, cost)
+
+
+def _neutral(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Name decisions by their place, options by letters; those of another set of options get other letters."""
+    letters = {options: number for number, options in enumerate(dict.fromkeys(d.options for d in decisions))}
+    return tuple(
+        Decision(f"place {at}", tuple(_letter(letters[d.options], option) for option in range(len(d.options))))
+        for at, d in enumerate(decisions, start=1)
+    )
+
+
+def _letter(kind: int, option: int) -> str:
+    return f"{ascii_uppercase[kind % len(ascii_uppercase)]}{option}"
+
+
+def _describe(decisions: Sequence[Decision]) -> str:
+    places = (f"- {d.name}: {', '.join(f'{n} = {o}' for n, o in enumerate(d.options))}" for d in decisions)
+    return _DESCRIPTION.format(count=len(decisions), places="\n".join(places))

@@ -1,0 +1,164 @@
+"""What a surrogate compares architectures by: their options, their size, and what their space adds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..spaces.draws import draw_inside
+from ..spaces.limits import NO_LIMITS
+from ..spaces.space import SearchSpace
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+WHOLE = 100_000
+"""Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
+
+_SAMPLE = 4_096  # architectures that stand for a larger space
+_COUNTED = 2  # networks built for each option where costs have to be counted on networks
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """n architectures in numbers.
+
+    - `options`: shape (n, decisions), from 0.
+    - `groups`: arrays of shape (n, k), which have a mean of 0 and a mean squared length of 1 over the space: what each
+      option is worth in FLOPs, the size of the network, and the features of the space itself.
+    - `promise`: shape (n,), how large and deep they are, in standard deviations of the space.
+    """
+
+    options: npt.NDArray[np.int16]
+    groups: tuple[npt.NDArray[np.float32], ...]
+    promise: Floats
+
+    def __len__(self) -> int:
+        return len(self.options)
+
+    def __getitem__(self, rows: npt.ArrayLike) -> "Encoded":
+        """Return some of the architectures."""
+        at = np.asarray(rows)
+        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promise[at])
+
+
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """Takes a mean away and divides by a scale; what does not vary becomes 0."""
+
+    mean: Floats
+    scale: Floats
+
+    @classmethod
+    def of_columns(cls, values: Floats) -> "_Scale":
+        deviation = values.std(axis=0)
+        return cls(values.mean(axis=0), np.where(deviation > 1e-12, deviation, np.inf))
+
+    @classmethod
+    def of_rows(cls, values: Floats) -> "_Scale":
+        mean = values.mean(axis=0)
+        length = np.sqrt(((values - mean) ** 2).sum(axis=1).mean())
+        return cls(mean, np.array(length if length > 1e-12 else np.inf))
+
+    def __call__(self, values: Floats) -> Floats:
+        return (values - self.mean) / self.scale
+
+
+class Encoder:
+    """Puts the architectures of a space into numbers; `reference` are those by which it scales, shape (n, decisions).
+
+    Making one for a space without parts builds some networks, to learn what its options cost.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self._first = np.array([decision.numbers[0] for decision in space.decisions])
+        self.counts = np.array([len(decision.options) for decision in space.decisions])
+        self.reference = _reference(space)
+        self._log_costs = _log_costs(space, self.reference)
+        logs = self._log_costs(self.reference)
+        self._capacities = [
+            _capacity(self.reference[:, at] - first, logs[:, 0], count)
+            for at, (first, count) in enumerate(zip(self._first, self.counts, strict=True))
+        ]
+        self._columns = _Scale.of_columns(logs)
+        self._feature_columns = _Scale.of_columns(self._own_features(self.reference))
+        self._depth = _Scale.of_columns(self._own_depth(self.reference))
+        groups = self._raw_groups(self.reference, logs)
+        scales = [_Scale.of_rows(group) for group in groups]
+        self._scales = [scale if np.isfinite(scale.scale) else None for scale in scales]
+        self._promise = _Scale.of_columns(self._raw_promise(self.reference, logs))
+
+    def encode(self, architectures: npt.ArrayLike) -> Encoded:
+        """Encode architectures given as option numbers of shape (n, decisions)."""
+        numbers = np.asarray(architectures, dtype=np.int64).reshape(-1, len(self._first))
+        logs = self._log_costs(numbers)
+        raw = zip(self._scales, self._raw_groups(numbers, logs), strict=True)
+        groups = tuple(scale(group).astype(np.float32) for scale, group in raw if scale)
+        promise = self._promise(self._raw_promise(numbers, logs))
+        return Encoded((numbers - self._first).astype(np.int16), groups, promise)
+
+    def _raw_groups(self, numbers: Integers, logs: Floats) -> list[Floats]:
+        options = numbers - self._first
+        worth = np.stack([capacity[options[:, at]] for at, capacity in enumerate(self._capacities)], axis=1)
+        flops, params = self._columns(logs).T
+        return [
+            np.concatenate([worth, worth.sum(axis=1, keepdims=True), -(worth**2)], axis=1),
+            np.stack([flops, params, flops**2, params**2, flops * params], axis=1),
+            self._feature_columns(self._own_features(numbers)),
+        ]
+
+    def _raw_promise(self, numbers: Integers, logs: Floats) -> Floats:
+        found: Floats = self._columns(logs).sum(axis=1) + self._depth(self._own_depth(numbers))
+        return found
+
+    def _own_features(self, numbers: Integers) -> Floats:
+        features = self.space.features
+        return np.zeros((len(numbers), 0)) if features is None else np.asarray(features(numbers), dtype=float)
+
+    def _own_depth(self, numbers: Integers) -> Floats:
+        depth = self.space.depth
+        return np.zeros(len(numbers)) if depth is None else np.asarray(depth(numbers), dtype=float)
+
+
+@lru_cache(maxsize=4)
+def encoder(space: SearchSpace) -> Encoder:
+    """Return the encoder of a space, which is made once."""
+    return Encoder(space)
+
+
+def _reference(space: SearchSpace) -> Integers:
+    if space.size <= WHOLE:
+        return np.array(list(space.architectures()))
+    return draw_inside(space, NO_LIMITS, np.random.default_rng(0), _SAMPLE)
+
+
+def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
+    """Return what each option is worth: the mean of the logarithm of FLOPs with it, from 0 to 1."""
+    held = np.maximum(np.bincount(options, minlength=count), 1)
+    means: Floats = np.bincount(options, weights=log_flops, minlength=count) / held
+    above = means - means.min()
+    worth: Floats = above / max(float(above.max()), 1e-9)
+    return worth
+
+
+def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], Floats]:
+    """Return what gives the logarithms of FLOPs and parameters: from shape (n, decisions) to (n, 2).
+
+    Costs of a space with parts are sums of look-ups. Without parts each network has to be built to be counted: some
+    are, and what each option adds to the logarithm is fitted to them.
+    """
+    if space.parts:
+        return lambda numbers: np.log1p(space.costs(numbers)[:, :2])
+    enough = _COUNTED * sum(len(decision.options) for decision in space.decisions)
+    rng = np.random.default_rng(0)
+    drawn = reference[rng.choice(len(reference), min(len(reference), enough), replace=False)]
+    fitted, *_ = np.linalg.lstsq(_one_hot(space, drawn), np.log1p(space.costs(drawn)[:, :2]), rcond=None)
+    return lambda numbers: _one_hot(space, numbers) @ fitted
+
+
+def _one_hot(space: SearchSpace, numbers: Integers) -> Floats:
+    columns = [numbers[:, at, None] == np.array(decision.numbers) for at, decision in enumerate(space.decisions)]
+    return np.concatenate([*columns, np.ones((len(numbers), 1))], axis=1).astype(float)

@@ -1,0 +1,208 @@
+"""A small model of accuracy that learns from every measurement: additive Gaussian processes, averaged.
+
+The accuracy is a constant, plus a sum of effects of single options, of pairs of options, of what the options are worth
+in FLOPs, of the network's size, and of the features of the space; perhaps plus a prior that larger and deeper is
+better. How strong each of these is, is drawn some times, and the draws are weighted by the probability that they give
+to the measurements (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections 2.2, 2.7 and 5.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .features import Encoded, Floats
+
+Kernels = list[npt.NDArray[np.float32]]
+_CONSTANT = 10.0  # variance of the constant, in that of the measurements
+_WEIGHTLESS = 0.01  # draws with a smaller weight are left out of uncertainties
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
+
+    `effect` is the scale of each group of effects, `noise` that of what they do not explain, `prior` how much an
+    architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
+    more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
+    little about the good ones.
+    """
+
+    effect: tuple[float, float] = (0.1, 2.0)
+    noise: tuple[float, float] = (0.5, 1.0)
+    prior: tuple[float, float] = (0.3, 2.0)
+    tail: float = 2.0
+    draws: int = 8
+
+
+RANGES = Ranges()
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Accuracies of n architectures in percent: means and standard deviations of shape (n,).
+
+    `noise` is the standard deviation of a measurement around them.
+    """
+
+    mean: Floats
+    sd: Floats
+    noise: float
+
+    def measured_sd(self) -> Floats:
+        """Return the standard deviations of what would be measured."""
+        found: Floats = np.sqrt(self.sd**2 + self.noise**2)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements."""
+
+    weights: Floats  # variance of each group of effects
+    noise: float
+    prior: float
+    lower: Floats  # Cholesky factor of the covariance of the measurements
+    solved: Floats  # that covariance's inverse times what the prior leaves
+    evidence: float  # logarithm of the probability of the measurements, up to a constant
+
+
+def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernels:
+    """Compare architectures, a matrix of shape (left, right) for each group of effects; 1 is an architecture's mean
+    similarity to itself, 0 that of two drawn from the space.
+
+    `counts` are how many options each decision has. Sums over options and over pairs of options that two architectures
+    have in common depend on nothing but how many options these are.
+    """
+    same = np.zeros((len(left), len(right)), dtype=np.float32)
+    for mine, other in zip(left.options.T, right.options.T, strict=True):
+        same += mine[:, None] == other
+    chance = 1.0 / np.asarray(counts, dtype=float)
+    decisions = len(chance)
+    singles, pairs = chance.sum(), (chance.sum() ** 2 - (chance**2).sum()) / 2
+    found = [(same, singles, decisions), (same * (same - 1) / 2, pairs, decisions * (decisions - 1) / 2)]
+    kernels = [(matrix - mean) / (most - mean) for matrix, mean, most in found if most - mean > 1e-9]
+    products = [mine @ other.T for mine, other in zip(left.groups, right.groups, strict=True)]
+    return [kernel.astype(np.float32) for kernel in (*kernels, *products)]
+
+
+class Surrogate:
+    """What is known of a space's accuracies after some measurements.
+
+    `accuracy`, in percent, has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where
+    they are known, 0 elsewhere. `prior` is 1 where larger networks are taken to be better until measurements say
+    otherwise, 0 for none, -1 for the opposite. `counts` are how many options each decision has.
+    """
+
+    def __init__(
+        self,
+        tried: Encoded,
+        accuracy: npt.ArrayLike,
+        counts: Sequence[int],
+        rng: np.random.Generator,
+        *,
+        sd: npt.ArrayLike = 0.0,
+        prior: float = 1.0,
+        ranges: Ranges = RANGES,
+    ) -> None:
+        self._tried, self._counts, self._sign = tried, counts, prior
+        values = lift_tail(np.asarray(accuracy, dtype=float), ranges.tail)
+        self._centre, spread = float(values.mean()), float(values.std())
+        self._unit = spread if spread > 1e-9 else 1.0
+        known = (np.broadcast_to(np.asarray(sd, dtype=float), values.shape) / self._unit) ** 2
+        own = similarities(tried, tried, counts)
+        targets = (values - self._centre) / self._unit
+        draws = [
+            self._draw(own, targets, known, with_prior=at % 2 == 0, rng=rng, ranges=ranges)
+            for at in range(ranges.draws)
+        ]
+        evidence = np.array([draw.evidence for draw in draws])
+        shares = np.exp(evidence - evidence.max())
+        self._draws = list(zip(shares / shares.sum(), draws, strict=True))
+
+    def _draw(
+        self,
+        own: Kernels,
+        targets: Floats,
+        known: Floats,
+        *,
+        with_prior: bool,
+        rng: np.random.Generator,
+        ranges: Ranges,
+    ) -> _Draw:
+        weights = _log_uniform(rng, ranges.effect, len(own)) ** 2
+        noise, prior = (float(_log_uniform(rng, ends, 1)[0]) for ends in (ranges.noise, ranges.prior))
+        prior *= self._sign * with_prior
+        covariance = _CONSTANT + sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
+        lower = np.linalg.cholesky(covariance + np.diag(noise**2 + known))
+        left = targets - prior * self._tried.promise
+        half = np.linalg.solve(lower, left)
+        evidence = -half @ half / 2 - np.log(np.diag(lower)).sum()
+        return _Draw(weights, noise, prior, lower, np.linalg.solve(lower.T, half), float(evidence))
+
+    def predict(self, architectures: Encoded) -> Prediction:
+        """Predict the accuracies of architectures."""
+        kernels = similarities(architectures, self._tried, self._counts)
+        own = _self_similarities(architectures, len(kernels))
+        means = np.stack([self._mean(draw, kernels, architectures.promise) for _, draw in self._draws])
+        shares = np.array([share for share, _ in self._draws])
+        mean = shares @ means
+        variance = shares @ (means - mean) ** 2
+        for share, draw in self._draws:
+            if share > _WEIGHTLESS:
+                variance += share * self._variance(draw, kernels, own)
+        noise = np.sqrt(sum(share * draw.noise**2 for share, draw in self._draws))
+        return Prediction(self._centre + self._unit * mean, self._unit * np.sqrt(variance), float(self._unit * noise))
+
+    def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
+        """Predict the accuracies of architectures together: means of shape (n,), covariances of shape (n, n)."""
+        kernels = similarities(architectures, self._tried, self._counts)
+        own = similarities(architectures, architectures, self._counts)
+        mean, second = np.zeros(len(architectures)), np.zeros((len(architectures), len(architectures)))
+        for share, draw in self._draws:
+            across = self._covariance(draw, kernels)
+            half = np.linalg.solve(draw.lower, across.T)
+            this = draw.prior * architectures.promise + across @ draw.solved
+            mean += share * this
+            second += share * (self._covariance(draw, own) - half.T @ half + np.outer(this, this))
+        return self._centre + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
+
+    def _mean(self, draw: _Draw, kernels: Kernels, promise: Floats) -> Floats:
+        found: Floats = draw.prior * promise + _CONSTANT * draw.solved.sum()
+        for weight, kernel in zip(draw.weights, kernels, strict=True):
+            found += kernel @ (weight * draw.solved).astype(np.float32)
+        return found
+
+    def _variance(self, draw: _Draw, kernels: Kernels, own: Floats) -> Floats:
+        half = self._covariance(draw, kernels) @ np.linalg.inv(draw.lower).T.astype(np.float32)
+        explained = np.einsum("ij,ij->i", half, half)
+        left: Floats = np.maximum(_CONSTANT + own @ draw.weights - explained, 0.0)
+        return left
+
+    def _covariance(self, draw: _Draw, kernels: Kernels) -> npt.NDArray[np.float32]:
+        total = np.full(kernels[0].shape, _CONSTANT, dtype=np.float32)
+        for weight, kernel in zip(draw.weights, kernels, strict=True):
+            total += np.float32(weight) * kernel
+        return total
+
+
+def _self_similarities(architectures: Encoded, groups: int) -> Floats:
+    """Return how similar each architecture is to itself in each group: shape (n, groups)."""
+    lengths = [(group.astype(float) ** 2).sum(axis=1) for group in architectures.groups]
+    ones = [np.ones(len(architectures))] * (groups - len(lengths))
+    return np.stack([*ones, *lengths], axis=1)
+
+
+def _log_uniform(rng: np.random.Generator, ends: tuple[float, float], count: int) -> Floats:
+    low, high = np.log(ends).tolist()
+    return np.exp(rng.uniform(low, high, count))
+
+
+def lift_tail(accuracy: Floats, tail: float) -> Floats:
+    """Move accuracies far below the median up, to `tail` robust standard deviations below it."""
+    if len(accuracy) < 3:
+        return accuracy
+    median = np.median(accuracy)
+    deviation = 1.4826 * np.median(np.abs(accuracy - median))
+    return np.maximum(accuracy, median - tail * max(float(deviation), 1e-6))
