@@ -22,8 +22,8 @@ Accuracies are in percent, ± is one standard deviation."""
 _FIRST = "Nothing is measured yet, so it goes by the size of the networks alone."
 
 _SHORTLIST = """\
-Untried architectures that it would try, the most promising first. Take one, or propose your own and say why it \
-should be better:"""
+Untried architectures that it would try, the most promising first. Begin your answer with `I take S1.`, say, and give \
+its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
 
 _ITEM = re.compile(r"^S\d+: \[([\d, ]+)\]", re.MULTILINE)
 

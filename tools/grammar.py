@@ -9,7 +9,6 @@ _Trie: TypeAlias = "dict[int, _Trie]"
 
 # Letters only: the list is then the one thing in a reply that can be read as a list.
 _WORD = "[A-Za-z]{1,12}"
-_LISTED = "as the shortlist says"
 
 
 def architecture_grammar(
@@ -23,8 +22,8 @@ def architecture_grammar(
 
     The numbers are an architecture of the space that is not in `exclude`. The reason has 1 to `reason_words` words of
     at most 13 characters, so a reply is capped: below 14 characters a word, plus 32, plus the numbers. The grammar
-    grows with len(exclude) × decisions. Where there is a shortlist, a reply may also be `Reason: as the shortlist
-    says.` and one of its architectures.
+    grows with len(exclude) × decisions. Where there is a shortlist, a reply begins with `I take S2.`, as one of its
+    architectures is named there and follows, or with `I take none of these.`
 
     Raises: BadArchitecture where `exclude` holds one that is not in the space; ValueError where it holds all that are,
     or where `reason_words` is below 1.
@@ -37,11 +36,12 @@ def architecture_grammar(
         raise ValueError(f"all {space.size:,} architectures of {space.name} are excluded: there is none to propose")
     rules["word"] = _WORD
     own = rf'word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: [" {numbers}'
-    listed = [f'"{", ".join(map(str, space.check(a)))}]"' for a in shortlist if a not in exclude]
+    rules["root"] = f'"Reason: " {own}'
+    listed = [(at, space.check(a)) for at, a in enumerate(shortlist, start=1) if a not in exclude]
     if listed:
-        rules["own"] = own
-        rules["listed"] = rf'"{_LISTED}.\nArchitecture: [" ({" | ".join(listed)})'
-    rules["root"] = f'"Reason: " {"(listed | own)" if listed else own}'
+        rules["own"] = rf'"none of these.\n" {rules["root"]}'
+        rules["listed"] = " | ".join(rf'"S{at}.\nArchitecture: {list(a)}"' for at, a in listed)
+        rules["root"] = '"I take " (listed | own)'
     return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
 
 

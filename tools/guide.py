@@ -26,12 +26,15 @@ class Guide:
     predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
 
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
-    the opposite of it, which shows what a wrong one costs.
+    the opposite of it, which shows what a wrong one costs. After `doubt` measurements one architecture is chosen as if
+    there were no prior: a wrong one keeps a search among networks that all look alike to it, where nothing speaks
+    against it.
     """
 
     prior: float = 1.0
-    curiosity: float = 0.7
+    curiosity: float = 0.5
     fading: float = 0.9
+    doubt: int = 3
 
 
 GUIDE = Guide()
@@ -82,7 +85,8 @@ def suggest(
     None of them computes what an earlier one does.
     """
     observed = observe(history)
-    surrogate = fit(space, observed, rng, guide.prior) if len(observed) else None
+    prior = 0.0 if len(observed) == guide.doubt else guide.prior
+    surrogate = fit(space, observed, rng, prior) if len(observed) else None
     score = partial(_score, surrogate, guide, len(observed))
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from .features import Encoded, Floats
 
 Kernels = list[npt.NDArray[np.float32]]
-_CONSTANT = 10.0  # variance of the constant, in that of the measurements
+_AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted, before there are any
+_OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
 _WEIGHTLESS = 0.01  # draws with a smaller weight are left out of uncertainties
 
 
@@ -23,7 +24,7 @@ _WEIGHTLESS = 0.01  # draws with a smaller weight are left out of uncertainties
 class Ranges:
     """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
 
-    `effect` is the scale of each group of effects, `noise` that of what they do not explain, `prior` how much an
+    `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
     architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
     more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
     little about the good ones.
@@ -31,8 +32,8 @@ class Ranges:
 
     effect: tuple[float, float] = (0.1, 2.0)
     noise: tuple[float, float] = (0.5, 1.0)
-    prior: tuple[float, float] = (0.3, 2.0)
-    tail: float = 2.0
+    prior: float = 1.0
+    tail: float = 1.0
     draws: int = 8
 
 
@@ -43,29 +44,35 @@ RANGES = Ranges()
 class Prediction:
     """Accuracies of n architectures in percent: means and standard deviations of shape (n,).
 
-    `noise` is the standard deviation of a measurement around them.
+    `noise` is the standard deviation of a measurement around them, `calibration` by how much more than both say the
+    measurements lay apart from what the others made of them.
     """
 
     mean: Floats
     sd: Floats
     noise: float
+    calibration: float = 1.0
 
     def measured_sd(self) -> Floats:
         """Return the standard deviations of what would be measured."""
-        found: Floats = np.sqrt(self.sd**2 + self.noise**2)
+        found: Floats = self.calibration * np.sqrt(self.sd**2 + self.noise**2)
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Draw:
-    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements."""
+    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements; its constant is whatever
+    fits best, with a flat prior (universal kriging)."""
 
     weights: Floats  # variance of each group of effects
     noise: float
     prior: float
-    lower: Floats  # Cholesky factor of the covariance of the measurements
-    solved: Floats  # that covariance's inverse times what the prior leaves
+    constant: float
+    inverse: Floats  # of the covariance's Cholesky factor
+    ones: Floats  # a column of ones, times that
+    solved: Floats  # the covariance's inverse times what constant and prior leave
     evidence: float  # logarithm of the probability of the measurements, up to a constant
+    surprise: float  # how far four of five lie at most from what the others predict, over how far they should
 
 
 def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernels:
@@ -113,8 +120,9 @@ class Surrogate:
         known = (np.broadcast_to(np.asarray(sd, dtype=float), values.shape) / self._unit) ** 2
         own = similarities(tried, tried, counts)
         targets = (values - self._centre) / self._unit
+        lifted = (values - np.asarray(accuracy, dtype=float)) / self._unit
         draws = [
-            self._draw(own, targets, known, with_prior=at % 2 == 0, rng=rng, ranges=ranges)
+            self._draw(own, targets, lifted, known, with_prior=at % 2 == 0, rng=rng, ranges=ranges)
             for at in range(ranges.draws)
         ]
         evidence = np.array([draw.evidence for draw in draws])
@@ -125,6 +133,7 @@ class Surrogate:
         self,
         own: Kernels,
         targets: Floats,
+        lifted: Floats,
         known: Floats,
         *,
         with_prior: bool,
@@ -132,20 +141,35 @@ class Surrogate:
         ranges: Ranges,
     ) -> _Draw:
         weights = _log_uniform(rng, ranges.effect, len(own)) ** 2
-        noise, prior = (float(_log_uniform(rng, ends, 1)[0]) for ends in (ranges.noise, ranges.prior))
-        prior *= self._sign * with_prior
-        covariance = _CONSTANT + sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
+        noise = float(_log_uniform(rng, ranges.noise, 1)[0])
+        prior = ranges.prior * self._sign * with_prior
+        covariance = sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
         lower = np.linalg.cholesky(covariance + np.diag(noise**2 + known))
-        left = targets - prior * self._tried.promise
-        half = np.linalg.solve(lower, left)
-        evidence = -half @ half / 2 - np.log(np.diag(lower)).sum()
-        return _Draw(weights, noise, prior, lower, np.linalg.solve(lower.T, half), float(evidence))
+        inverse = np.linalg.inv(lower)
+        ones, left = inverse.sum(axis=1), inverse @ (targets - prior * self._tried.promise)
+        constant = float(ones @ left / (ones @ ones))
+        left = left - constant * ones
+        evidence = -(left @ left + np.log(ones @ ones)) / 2 - np.log(np.diag(lower)).sum()
+        solved = inverse.T @ left
+        return _Draw(
+            weights,
+            noise,
+            prior,
+            constant,
+            inverse,
+            ones,
+            solved,
+            float(evidence),
+            _surprise(inverse, ones, solved, lifted),
+        )
 
     def predict(self, architectures: Encoded) -> Prediction:
         """Predict the accuracies of architectures."""
         kernels = similarities(architectures, self._tried, self._counts)
         own = _self_similarities(architectures, len(kernels))
         means = np.stack([self._mean(draw, kernels, architectures.promise) for _, draw in self._draws])
+        # accuracies are percentages: a prior that promises more, or less, promises nothing by it
+        means = np.clip(means, -self._centre / self._unit, (100.0 - self._centre) / self._unit)
         shares = np.array([share for share, _ in self._draws])
         mean = shares @ means
         variance = shares @ (means - mean) ** 2
@@ -153,7 +177,18 @@ class Surrogate:
             if share > _WEIGHTLESS:
                 variance += share * self._variance(draw, kernels, own)
         noise = np.sqrt(sum(share * draw.noise**2 for share, draw in self._draws))
-        return Prediction(self._centre + self._unit * mean, self._unit * np.sqrt(variance), float(self._unit * noise))
+        return Prediction(
+            self._centre + self._unit * mean,
+            self._unit * np.sqrt(variance),
+            float(self._unit * noise),
+            self._calibration(),
+        )
+
+    def _calibration(self) -> float:
+        """Compare the measurements with what the others make of each; a few that are as expected are taken as given."""
+        surprise = sum(share * draw.surprise for share, draw in self._draws)
+        count = len(self._tried)
+        return float((_AS_EXPECTED + count * surprise) / (_AS_EXPECTED + count))
 
     def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict the accuracies of architectures together: means of shape (n,), covariances of shape (n, n)."""
@@ -162,29 +197,44 @@ class Surrogate:
         mean, second = np.zeros(len(architectures)), np.zeros((len(architectures), len(architectures)))
         for share, draw in self._draws:
             across = self._covariance(draw, kernels)
-            half = np.linalg.solve(draw.lower, across.T)
-            this = draw.prior * architectures.promise + across @ draw.solved
+            half = across @ draw.inverse.T
+            unknown = 1.0 - half @ draw.ones
+            this = draw.prior * architectures.promise + draw.constant + across @ draw.solved
+            covariance = (
+                self._covariance(draw, own) - half @ half.T + np.outer(unknown, unknown) / (draw.ones @ draw.ones)
+            )
             mean += share * this
-            second += share * (self._covariance(draw, own) - half.T @ half + np.outer(this, this))
+            second += share * (covariance + np.outer(this, this))
         return self._centre + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
 
     def _mean(self, draw: _Draw, kernels: Kernels, promise: Floats) -> Floats:
-        found: Floats = draw.prior * promise + _CONSTANT * draw.solved.sum()
+        found: Floats = draw.prior * promise + draw.constant
         for weight, kernel in zip(draw.weights, kernels, strict=True):
             found += kernel @ (weight * draw.solved).astype(np.float32)
         return found
 
     def _variance(self, draw: _Draw, kernels: Kernels, own: Floats) -> Floats:
-        half = self._covariance(draw, kernels) @ np.linalg.inv(draw.lower).T.astype(np.float32)
+        half = self._covariance(draw, kernels) @ draw.inverse.T.astype(np.float32)
         explained = np.einsum("ij,ij->i", half, half)
-        left: Floats = np.maximum(_CONSTANT + own @ draw.weights - explained, 0.0)
+        unknown = (1.0 - half @ draw.ones.astype(np.float32)) ** 2 / (draw.ones @ draw.ones)
+        left: Floats = np.maximum(own @ draw.weights - explained + unknown, 0.0)
         return left
 
     def _covariance(self, draw: _Draw, kernels: Kernels) -> npt.NDArray[np.float32]:
-        total = np.full(kernels[0].shape, _CONSTANT, dtype=np.float32)
+        total = np.zeros(kernels[0].shape, dtype=np.float32)
         for weight, kernel in zip(draw.weights, kernels, strict=True):
             total += np.float32(weight) * kernel
         return total
+
+
+def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:
+    """Predict each measurement by the others (Rasmussen and Williams 2006, section 5.4.2, with a constant), and compare
+    with what was measured before its tail was lifted."""
+    if len(solved) < 2:
+        return 1.0
+    precision = (inverse**2).sum(axis=0) - (inverse.T @ ones) ** 2 / (ones @ ones)
+    apart = np.abs(solved / precision - lifted) * np.sqrt(precision)
+    return float(np.quantile(apart, 0.8) / _OF_FIVE)
 
 
 def _self_similarities(architectures: Encoded, groups: int) -> Floats:

@@ -1,0 +1,51 @@
+"""Proposers of one's own for `genius bench`, as MODULE:NAME: Optuna's TPE, and the guided one with a wrong prior.
+
+pip install optuna
+genius bench all --proposers guided,examples.peers:tpe,examples.peers:reversed_prior
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import genius
+import numpy as np
+from genius.agents.baselines import guided
+from genius.spaces.limits import NO_LIMITS, Limits
+from genius.tools.guide import GUIDE
+
+Propose = Callable[[Sequence[object], Sequence[genius.Candidate]], object]
+
+
+def reversed_prior(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
+    """Take the smallest networks to be the best until measurements say otherwise."""
+    return guided(space, seed, limits, replace(GUIDE, prior=-GUIDE.prior))
+
+
+def tpe(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
+    """Propose as Optuna's tree-structured Parzen estimator does, with its own defaults and categorical options."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    choices = {d.name: optuna.distributions.CategoricalDistribution(tuple(d.numbers)) for d in space.decisions}
+
+    def ask(history: Sequence[genius.Candidate]) -> str:
+        first = int(np.random.default_rng([*seed, len(history)]).integers(2**31))
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=first))
+        known = {c.architecture: c.accuracy for c in history if c.architecture and c.accuracy is not None}
+        for architecture, accuracy in known.items():
+            params = dict(zip(choices, architecture, strict=True))
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=choices, value=accuracy))
+        tried = {space.identity(c.architecture) for c in history if c.architecture}
+        for _ in range(1_000):
+            trial = study.ask(choices)
+            found = tuple(trial.params[name] for name in choices)
+            if space.identity(found) not in tried and limits.allow(space.cost(found)):
+                return f"By TPE.\nArchitecture: {list(found)}"
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a repeat, or off the limits: asked again
+        return "-"
+
+    async def propose(prompt: Sequence[object], history: Sequence[genius.Candidate]) -> str:
+        return await asyncio.to_thread(ask, history)
+
+    return propose
