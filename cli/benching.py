@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from ..spaces.errors import GeniusError
 from .options import AsJson, Data, console
+from .progress import TrialsBar
 
 if TYPE_CHECKING:
     from ..bench.bench import Bench
@@ -39,7 +39,7 @@ def bench(
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
     from ..bench import bench as benches
 
-    with _Bar() as tell:
+    with TrialsBar() as tell:
         found = asyncio.run(
             benches.bench(
                 spaces,
@@ -76,36 +76,6 @@ def _pair(given: str) -> tuple[str, str]:
     if not equals:
         raise GeniusError(f"a table is named as SPACE=FILE, got {given!r}")
     return space, file
-
-
-class _Bar:
-    """Shows how many trials are made: a bar on a terminal, a line for each tenth elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console = console()
-        self._bars = Progress(
-            TextColumn("trials"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), console=self._console
-        )
-        self._bar = self._bars.add_task("", total=None)
-        self._told = -1
-
-    def __enter__(self) -> "_Bar":
-        if self._console.is_terminal:
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bars.stop()
-
-    def __call__(self, made: int, of: int) -> None:
-        if self._console.is_terminal:
-            self._bars.update(self._bar, completed=made, total=of)
-        elif (tenth := 10 * made // of) > self._told:
-            self._told = tenth
-            print(f"{made:,}/{of:,} trials", file=sys.stderr, flush=True)
 
 
 def _print(found: "Bench") -> None:

@@ -9,14 +9,48 @@ import typer
 from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
 
 if TYPE_CHECKING:
+    from ..bench.worth import Worth
     from ..graph.result import SearchResult
 
 
-def show(run: RunFolder, as_json: AsJson = False) -> None:
-    """Show what a run has found so far, finished or not."""
+def show(run: RunFolder, data: Data = None, as_json: AsJson = False) -> None:
+    """Show what a run has found so far, finished or not, and whether its language model was worth it."""
+    from ..bench.worth import worth
     from ..graph.result import read
+    from ..tools.fetch import data_folder
+    from .progress import TrialsBar
 
-    print_result(read(run), as_json=as_json)
+    result = read(run)
+    with TrialsBar("peers without a model", terminal_only=True) as tell:
+        found = asyncio.run(worth(result, data_folder(data), tell))
+    if as_json:
+        print(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
+        return
+    print_result(result, as_json=False)
+    if found:
+        _print_worth(found, result)
+
+
+def _print_worth(found: "Worth", result: "SearchResult") -> None:
+    """Print where a run stands, then what its model took."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from ..graph.show import usage
+    from ..tools.statistics import number
+
+    out = console(stderr=False)
+    out.print("\nwas the model worth it?", style="bold")
+    out.print("\n".join(found.words), highlight=False, markup=False)
+    if found.standings:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("proposer without a model", "trials", "mean rank", "trials that the run beats"):
+            table.add_column(name, justify="left" if name.startswith("prop") else "right", overflow="fold")
+        for each in found.standings:
+            cells = (each.proposer, str(each.trials), number(each.rank), f"{each.beaten:.0%}")
+            table.add_row(*map(Text, cells))
+        out.print(table)
+    out.print(f"it took {usage(result)}", highlight=False, markup=False)
 
 
 def spaces(

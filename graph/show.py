@@ -103,7 +103,8 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
     sentences += [_limits(result)] if result.settings.limits.limited else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
-    sentences.append(_usage(result))
+    convention = result.settings.flops_convention
+    sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
     if result.settings.llm == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if not result.finished:
@@ -141,15 +142,14 @@ def _search_cost(device: str, seconds: float) -> str:
     return f"search cost: {seconds / 3600:.3g} {unit}-hours ({seconds / 86400:.2g} {unit}-days) of {device}"
 
 
-def _usage(result: SearchResult) -> str:
+def usage(result: SearchResult) -> str:
+    """Say how many calls and tokens a run took, and how long."""
     calls = sum(trial.usage.llm_calls for trial in result.trials)
     tokens_in = sum(trial.usage.input_tokens for trial in result.trials)
     tokens_out = sum(trial.usage.output_tokens for trial in result.trials)
     seconds = sum(trial.seconds for trial in result.trials)
     model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, " if calls else ""
-    summed = " summed over the trials" if len(result.trials) > 1 else ""
-    convention = result.settings.flops_convention
-    return f"{model}{seconds:.1f} s{summed}; FLOPs are {CONVENTIONS[convention]} ({convention})"
+    return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 
 
 def _summary(summary: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("spaces", "tools", "training", "evaluators", "agents", "graph", "cli")
+LAYERS = ("spaces", "tools", "training", "evaluators", "agents", "graph", "bench", "cli")
 
 
 def modules(folder):

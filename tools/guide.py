@@ -15,6 +15,7 @@ from .features import Encoded, Floats, encoder
 from .surrogate import Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
+_OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
 _GOOD = 5  # measured architectures around which a large space is searched
 _SAMPLE = 512  # architectures over which effects are averaged
 _FEW, _CHECKED = 2, 10  # measurements before the first forecast; the latest that are forecast
@@ -26,9 +27,9 @@ class Guide:
     predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
 
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
-    the opposite of it, which shows what a wrong one costs. After `doubt` measurements one architecture is chosen as if
-    there were no prior: a wrong one keeps a search among networks that all look alike to it, where nothing speaks
-    against it.
+    the opposite of it, which shows what a wrong one costs. After `doubt` measurements the next architecture is
+    chosen without the prior, among those of another size than the ones tried: a wrong prior keeps a search among
+    networks that are all the same to it, where nothing speaks against it.
     """
 
     prior: float = 1.0
@@ -85,8 +86,8 @@ def suggest(
     None of them computes what an earlier one does.
     """
     observed = observe(history)
-    prior = 0.0 if len(observed) == guide.doubt else guide.prior
-    surrogate = fit(space, observed, rng, prior) if len(observed) else None
+    doubting = guide.prior != 0.0 and len(observed) == guide.doubt
+    surrogate = fit(space, observed, rng, 0.0 if doubting else guide.prior) if len(observed) else None
     score = partial(_score, surrogate, guide, len(observed))
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):
@@ -94,9 +95,15 @@ def suggest(
     scores = score(choices.encoded)
     if surrogate is None and not guide.prior:
         scores = rng.random(len(choices))
+    if doubting:
+        scores = scores - _FAR * (np.abs(choices.encoded.promise - _promise(space, observed)) < _OTHER_SIZE)
     scores = scores + _JITTER * max(float(scores.std()), 1e-9) * rng.standard_normal(len(choices))
     tried = {space.identity(c.architecture) for c in history if c.architecture}
     return _suggestions(choices, choose(space, choices, scores, tried, count), surrogate)
+
+
+def _promise(space: SearchSpace, observed: Observed) -> float:
+    return float(encoder(space).encode(observed.architectures).promise.mean())
 
 
 def _score(surrogate: Surrogate | None, guide: Guide, observations: int, architectures: Encoded) -> Floats:

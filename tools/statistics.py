@@ -1,6 +1,5 @@
 """Means with confidence intervals, and differences between pairs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +42,7 @@ def mean_of(values: npt.ArrayLike) -> Mean:
     return Mean(mean, std, median, len(given), float(mean - half), float(mean + half))
 
 
-def share_worse(value: float, others: Sequence[float]) -> float:
+def share_worse(value: float, others: npt.ArrayLike) -> float:
     """Return the share of others that a lower value beats; equals count half."""
     given = np.asarray(others, dtype=float)
     return float(((given > value) + 0.5 * (given == value)).mean())

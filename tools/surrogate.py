@@ -90,7 +90,8 @@ def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernel
     singles, pairs = chance.sum(), (chance.sum() ** 2 - (chance**2).sum()) / 2
     found = [(same, singles, decisions), (same * (same - 1) / 2, pairs, decisions * (decisions - 1) / 2)]
     kernels = [(matrix - mean) / (most - mean) for matrix, mean, most in found if most - mean > 1e-9]
-    products = [mine @ other.T for mine, other in zip(left.groups, right.groups, strict=True)]
+    with np.errstate(invalid="ignore"):  # what BLAS computes beyond the edges of a matrix may be no number
+        products = [mine @ other.T for mine, other in zip(left.groups, right.groups, strict=True)]
     return [kernel.astype(np.float32) for kernel in (*kernels, *products)]
 
 

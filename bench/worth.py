@@ -1,0 +1,153 @@
+"""Was the model worth it? Where a language model's run stands among proposers that use none, at an equal budget."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..graph.result import SearchResult, TrialResult
+from ..spaces import SPACES, get_space
+from ..spaces.draws import draw_inside
+from ..spaces.errors import GeniusError
+from ..spaces.space import SearchSpace
+from ..tools.candidate import Candidate, measured
+from ..tools.features import Floats, encoder
+from ..tools.guide import fit, observe
+from ..tools.statistics import share_worse
+from ..tools.tables import SOURCES, BadTable, Table
+from .run import Plan, Tell, make_trials
+from .score import Scores, score
+from .task import Task, load
+
+PEERS = ("random", "largest", "local-search", "evolution", "guided")
+SEEDS = 50
+PEERS_FOLDER = "peers"
+
+_FEWEST = 3  # measurements from which a journal says anything of networks that were not measured
+_SIMULATED, _POOL = 2_000, 512  # random searches that are simulated, and the architectures that they draw from
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the run compares with a proposer without a model.
+
+    `rank` is the mean rank of the proposer's best after as many evaluations; `beaten` the share of its trials, from 0
+    to 1, whose best is worse than the run's, equals counted half. A deterministic proposer has one trial.
+    """
+
+    proposer: str
+    trials: int
+    rank: float
+    beaten: float
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What can be said: from the space's table, with `standings`; or `words` alone, that say from what."""
+
+    words: Sequence[str]
+    rank: float | None = None
+    standings: Sequence[Standing] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+
+def _silent(made: int, of: int) -> None: ...
+
+
+async def worth(result: SearchResult, data: Path, tell: Tell = _silent) -> Worth | None:
+    """Compare a run of a language model with proposers without one; None for other runs, or with nothing measured.
+
+    The first time it takes some seconds; the peers' trials are kept in the run folder. Raises: GeniusError, RunFailed.
+    """
+    settings = result.settings
+    if settings.llm is None or result.best is None:
+        return None
+    if settings.train_on or settings.custom or settings.space not in SOURCES:
+        return Worth(_from_the_journal(result))
+    task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
+    try:
+        _, table = load(task, data)
+    except BadTable as error:
+        return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
+    budget = max(len(trial.candidates) for trial in result.trials)
+    plan = Plan([task], PEERS, SEEDS, budget)
+    trials = await make_trials(plan, data, result.run / PEERS_FOLDER, tell=tell)
+    return _among(result, table, score(plan, trials, data))
+
+
+def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth:
+    own = [(len(trial.candidates), _rank(trial, table)) for trial in result.trials if trial.best]
+    rank = float(np.mean([rank for _, rank in own]))
+    standings = [_standing(own, scores) for scores in peers]
+    best = "the best of the run" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
+    among = (
+        f"among all {len(table):,}" if not result.settings.limits.limited else f"of {len(table):,} within the limits"
+    )
+    return Worth([f"{best} has rank {rank:,.0f} {among}"], rank, standings)
+
+
+def _rank(trial: TrialResult, table: Table) -> float:
+    """Return the rank of a trial's best in the table, by test accuracy where it tells it apart."""
+    assert trial.best is not None
+    place = table.place(trial.best.architecture or ())
+    return float(table.test_ranks[place]) if place is not None else float(len(table))
+
+
+def _standing(own: Sequence[tuple[int, float]], peer: Scores) -> Standing:
+    ranks = peer.rank[:1] if peer.deterministic else peer.rank
+    at_budget = [ranks[:, budget - 1] for budget, _ in own]
+    beaten = [share_worse(rank, values) for (_, rank), values in zip(own, at_budget, strict=True)]
+    return Standing(peer.proposer, len(ranks), float(np.mean(at_budget)), float(np.mean(beaten)))
+
+
+def _from_the_journal(result: SearchResult) -> list[str]:
+    """Say what the run's own measurements allow: what random sampling would have found, by a surrogate."""
+    start = "there is no table of every architecture to compare with"
+    space = _space(result)
+    known = measured([candidate for trial in result.trials for candidate in trial.candidates])
+    if space is None or len(known) < _FEWEST:
+        why = "the space was passed from Python" if space is None else f"{len(known)} measurements say too little"
+        return [f"{start}, and {why}"]
+    assert result.best is not None
+    assert result.best.accuracy is not None
+    budget = max(len(trial.candidates) for trial in result.trials)
+    random, largest = _simulated(space, result, known, budget)
+    beaten = float((random < result.best.accuracy).mean())
+    return [
+        f"{start}: this is an estimate, by a surrogate that was fitted to the run's {len(known)} measurements",
+        f"random sampling: the best of {budget} would measure {random.mean():.2f} ± {random.std():.2f}%, and be below "
+        f"the run's best, {result.best.accuracy:.2f}%, in {beaten:.0%} of trials",
+        largest,
+        "what evolution, local search or guided would have found cannot be told without measuring: search with them",
+    ]
+
+
+def _space(result: SearchResult) -> SearchSpace | None:
+    if "space" in result.settings.custom:
+        return None
+    try:
+        return SPACES.get(result.settings.space) or get_space(result.settings.space)
+    except GeniusError:
+        return None
+
+
+def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
+    """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
+    rng = np.random.default_rng(0)
+    surrogate = fit(space, observe(known), rng, prior=0.0)
+    drawn = draw_inside(space, result.settings.limits, rng, _POOL)
+    encoded = encoder(space).encode(drawn)
+    mean, covariance = surrogate.joint(encoded)
+    predicted = surrogate.predict(encoded)
+    worlds = rng.multivariate_normal(mean, covariance, _SIMULATED, method="eigh")
+    worlds += predicted.calibration * predicted.noise * rng.standard_normal(worlds.shape)
+    picked = np.stack([rng.choice(len(drawn), budget) for _ in range(_SIMULATED)])
+    best = np.clip(np.take_along_axis(worlds, picked, axis=1), 0, 100).max(axis=1)
+    measured_best = max(known, key=lambda candidate: candidate.cost.flops if candidate.cost else 0)
+    return best, (
+        f"largest: of the networks that the run measured, the one with the most FLOPs has {measured_best.accuracy:.2f}%"
+    )

@@ -1,0 +1,35 @@
+"""How many trials of a bench are made: a bar on a terminal, a line for each tenth elsewhere."""
+
+import sys
+
+from .options import console
+
+
+class TrialsBar:
+    """Shows progress on standard error; call it with how many trials are made, and how many there are."""
+
+    def __init__(self, what: str = "trials", *, terminal_only: bool = False) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._what = what
+        self._console = console()
+        self._quiet = terminal_only
+        columns = (TextColumn(what), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self._console, transient=terminal_only)
+        self._bar = self._bars.add_task("", total=None)
+        self._told = -1
+
+    def __enter__(self) -> "TrialsBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, made: int, of: int) -> None:
+        """Show that so many are made."""
+        if self._console.is_terminal:
+            self._bars.start()
+            self._bars.update(self._bar, completed=made, total=of)
+        elif not self._quiet and (tenth := 10 * made // of) > self._told:
+            self._told = tenth
+            print(f"{made:,}/{of:,} {self._what}", file=sys.stderr, flush=True)
