@@ -143,7 +143,7 @@ def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candida
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
     predicted = surrogate.predict(encoded)
-    worlds = rng.multivariate_normal(mean, covariance, _SIMULATED, method="eigh")
+    worlds = rng.multivariate_normal(mean, covariance, _SIMULATED, check_valid="ignore", method="eigh")  # rounded
     worlds += predicted.calibration * predicted.noise * rng.standard_normal(worlds.shape)
     picked = np.stack([rng.choice(len(drawn), budget) for _ in range(_SIMULATED)])
     best = np.clip(np.take_along_axis(worlds, picked, axis=1), 0, 100).max(axis=1)

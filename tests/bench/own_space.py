@@ -1,0 +1,33 @@
+"""A space with a table of its own, and proposers of one's own, as a user would name them: MODULE:NAME."""
+
+from genius import Decision, SearchSpace
+from genius.spaces.cost import Cost, Part
+
+SPACE = SearchSpace(
+    "toy",
+    (Decision("a", ("x", "y", "z")), Decision("b", ("x", "y", "z"))),
+    "A toy. An architecture is a list of 2 numbers.",
+    lambda architecture: None,
+    (1, 1, 1),
+    parts=(Part((0,), lambda option: Cost(10 * option + 10, option)), Part((1,), lambda option: Cost(option, option))),
+)
+
+
+def in_order(space, seed, limits):
+    """Propose all in order, and then nothing."""
+
+    async def propose(prompt, history):
+        everything = list(space.architectures())
+        return f"Architecture: {list(everything[len(history)])}" if len(history) < len(everything) else "-"
+
+    return propose
+
+
+def kills_its_process(space, seed, limits):
+    """End the process that it runs in, once it is asked."""
+    import os
+
+    async def propose(prompt, history):
+        os._exit(9)
+
+    return propose

@@ -1,0 +1,196 @@
+"""A bench: every pair is run, what is reported is what was found, and what was made is not made again."""
+
+import asyncio
+import csv
+import json
+from math import inf
+from pathlib import Path
+
+import genius
+import numpy as np
+import pytest
+from genius.bench.bench import bench
+from genius.bench.run import TRIALS_FILE, Plan, make_trials, read_trials
+from genius.bench.score import rows, score
+from genius.bench.task import Task, capped, load
+from genius.bench.trial import Trial, run_trial
+from genius.spaces.limits import Limits
+from genius.tools.tables import BadTable, read_table
+
+from .conftest import NAME
+
+BASELINES = ("random", "guided", "largest")
+EVERYTHING = [(a, b) for a in range(3) for b in range(3)]
+
+
+def toy_task(toy, **changes):
+    return Task(NAME, table=toy, **changes)
+
+
+async def run_toy(toy, out, proposers=BASELINES, seeds=3, **options):
+    return await bench(
+        [NAME], proposers=proposers, seeds=seeds, iterations=[2, 4], tables={NAME: toy}, out=out, **options
+    )
+
+
+async def test_it_reports_every_pair_and_writes_everything(toy, tmp_path):
+    told = []
+    found = await run_toy(toy, tmp_path / "b", flops_caps=[0.7], tell=lambda made, of: told.append((made, of)))
+    assert told[0] == (0, 18)
+    assert told[-1] == (18, 18)
+    assert len(found.rows) == 2 * 3 * 2
+    assert {row.task.pool for row in found.rows} == {"all", "≤70% FLOPs"}
+    names = {path.name for path in (tmp_path / "b").iterdir()}
+    assert names == {"trials.jsonl", "bench.md", "bench.csv", "bench.json", "regret.png", "rank.png"}
+    words = (tmp_path / "b" / "bench.md").read_text()
+    command = f"genius bench {NAME} --proposers random,guided,largest --seeds 3 --iterations 2,4 --flops-cap 70%"
+    assert words.startswith(f"# {command}\n")
+    assert "largest: every seed gave the same" in words
+    assert "the best by what the search sees has rank 3 by test accuracy" in words
+    lines = list(csv.DictReader((tmp_path / "b" / "bench.csv").open()))
+    assert [(line["proposer"], line["evaluations"]) for line in lines[:2]] == [("random", "2"), ("random", "4")]
+    assert json.loads((tmp_path / "b" / "bench.json").read_text())["command"] == command
+
+
+async def test_the_numbers_are_those_of_the_trials(toy, tmp_path):
+    found = await run_toy(toy, tmp_path / "b", proposers=["own_space:in_order", "random"])
+    first, after = found.rows[:2]
+    # in order of the numbers: [0, 0] and [0, 1] are seen first, then [0, 2] and [1, 0]; test accuracy falls with b
+    assert (first.rank.mean, first.accuracy.mean, first.regret.mean) == (8.0, 59.0, 21.0)
+    assert (after.rank.mean, after.accuracy.mean, after.regret.mean) == (4.0, 70.0, 10.0)
+    assert first.deterministic
+    assert first.rank.low is None
+    random = found.rows[2]
+    trials = [t for t in read_trials(tmp_path / "b") if t.proposer == "random"]
+    best = [max(t.architectures[:2], key=lambda a: 10 * a[0] + a[1]) for t in trials]
+    ranks = [1 + sum(10 * x - y > 10 * a - b for x, y in EVERYTHING) for a, b in best]
+    assert random.rank.mean == pytest.approx(np.mean(ranks))
+    assert random.difference.mean == pytest.approx(np.mean(ranks) - 8)
+
+
+async def test_what_is_there_is_not_made_again_and_a_torn_line_is(toy, tmp_path):
+    out = tmp_path / "b"
+    await run_toy(toy, out, seeds=2)
+    path = out / TRIALS_FILE
+    whole = path.read_text().splitlines()
+    path.write_text("\n".join([*whole[:-1], whole[-1][:20]]))
+    made = []
+    again = await run_toy(toy, out, seeds=3, tell=lambda done, of: made.append(done))
+    assert made[0] == 5  # of 6; the torn one and the third seed are to be made
+    assert len(path.read_text().splitlines()) == 9
+    assert path.read_text().splitlines()[:5] == whole[:-1]
+    fresh = await run_toy(toy, tmp_path / "fresh", seeds=3)
+    assert [row.rank for row in again.rows] == [row.rank for row in fresh.rows]
+
+
+async def test_longer_trials_serve_for_fewer_evaluations(toy, tmp_path):
+    plan = Plan([toy_task(toy)], ["random"], 2, 4)
+    await make_trials(plan, tmp_path, tmp_path / "b", processes=1)
+    made = []
+    shorter = Plan(plan.tasks, plan.proposers, 2, 3)
+    trials = await make_trials(shorter, tmp_path, tmp_path / "b", tell=lambda done, of: made.append(done))
+    assert made == [2]
+    assert score(shorter, trials, tmp_path)[0].rank.shape == (2, 3)
+
+
+async def test_a_process_that_ends_stops_the_bench_and_keeps_what_was_made(toy, tmp_path):
+    with pytest.raises(genius.RunFailed, match="what was done is kept"):
+        await run_toy(toy, tmp_path / "b", proposers=["random", "own_space:kills_its_process"], processes=1)
+    assert {trial.proposer for trial in read_trials(tmp_path / "b")} <= {"random"}
+
+
+async def test_in_a_pool_ranks_are_of_the_pool_and_nothing_else_is_proposed(tables):
+    task = capped(Task("nas-bench-macro"), 0.3)
+    space, table = load(task, tables)
+    largest = space.cost((2,) * 8).flops
+    assert all(space.cost(a).flops <= 0.3 * largest for a in table.architectures)
+    assert table.ranks.min() == 1
+    for proposer in ("guided", "largest", "evolution"):
+        trial = await run_trial(task, proposer, 0, 4, tables)
+        assert all(table.place(a) is not None for a in trial.architectures)
+
+
+async def test_a_trial_is_the_search_of_the_same_name(tables, tmp_path):
+    for proposer in ("guided", "local-search"):
+        result = await genius.search(
+            "nas-bench-macro", proposer=proposer, seed=3, iterations=5, data=tables, run=tmp_path / proposer
+        )
+        trial = await run_trial(Task("nas-bench-macro"), proposer, 3, 5, tables)
+        assert list(trial.architectures) == [c.architecture for c in result.trials[0].candidates]
+
+
+async def test_a_proposer_that_stops_keeps_its_best(toy, tmp_path):
+    found = await bench(
+        [NAME], proposers=["own_space:in_order"], seeds=1, iterations=[20], tables={NAME: toy}, out=tmp_path / "b"
+    )
+    assert found.rows[0].accuracy.mean == 78.0  # of [2, 2], the best by what the search sees
+    assert len(read_trials(tmp_path / "b")[0].architectures) == 10  # the last one says that nothing is left
+
+
+def test_scores_before_anything_was_measured_are_the_worst(toy):
+    task = toy_task(toy)
+    plan = Plan([task], ["p"], 1, 3)
+    trial = Trial(task.space, "all", "p", 0, 3, (None, (2, 0), (0, 0)))
+    found = score(plan, [trial], Path())[0]
+    assert found.rank.tolist() == [[7.0, 1.0, 1.0]]
+    assert rows([found], [1, 3])[1].regret.mean == 0.0
+
+
+def test_a_table_of_ones_own_is_read_or_refused(toy, tmp_path):
+    space = genius.get_space(NAME)
+    table = read_table(space, toy)
+    assert table.measure((2, 0)).test_rank == 1
+    toy.write_text(json.dumps({"00": 50, "01": {"accuracy": 60}}))
+    part = read_table(space, toy)
+    assert (len(part), part.measure((0, 1)).rank) == (2, 1)
+    assert part.measure((2, 2)).error == "the table does not hold it"
+    for content in ("[1]", "{", '{"00": {"loss": 1}}', '{"00": "high"}'):
+        toy.write_text(content)
+        with pytest.raises(BadTable, match=r"toy\.json is no table of toy"):
+            read_table(space, toy)
+    toy.write_text('{"conv": 5}')
+    with pytest.raises(BadTable, match="its keys should look like '00'"):
+        read_table(space, toy)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"proposers": ["nobody"]}, "there is no proposer 'nobody'; the proposers are: random, "),
+        ({"proposers": ["own_space:NOTHING"]}, "there is no proposer 'own_space:NOTHING': module 'own_space' has no"),
+        ({"proposers": ["random+advice"]}, r"write llm:random\+advice"),
+        ({"proposers": []}, "name at least one proposer"),
+        ({"seeds": 0}, "seeds must be at least 1, got 0"),
+        ({"iterations": [0, 5]}, "iterations must be at least 1, got 0"),
+        ({"flops_caps": [1.5]}, "between 0% and 100%, got 150%"),
+        ({"flops_caps": [0.01]}, "no architecture of toy keeps the limits"),
+        ({"tables": {}}, "toy has no table"),
+    ],
+)
+async def test_what_cannot_work_is_said_before_anything_is_made(toy, tmp_path, options, error):
+    asked = {"proposers": ["random"], "tables": {NAME: toy}, "out": tmp_path / "b"} | options
+    with pytest.raises(genius.GeniusError, match=error):
+        await bench([NAME], **asked)
+    assert not (tmp_path / "b").exists()
+
+
+async def test_cancelling_leaves_no_process(toy, tmp_path):
+    import multiprocessing
+
+    running = asyncio.create_task(run_toy(toy, tmp_path / "b", seeds=40))
+    for _ in range(1_000):
+        if read_trials(tmp_path / "b"):
+            break
+        await asyncio.sleep(0.05)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    for _ in range(100):
+        if not multiprocessing.active_children():
+            break
+        await asyncio.sleep(0.1)
+    assert not multiprocessing.active_children()
+
+
+def test_limits_of_a_pool_are_multiply_adds(toy):
+    assert capped(toy_task(toy), 0.7).limits == Limits(flops=(-inf, 22.0))

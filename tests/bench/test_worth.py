@@ -1,0 +1,96 @@
+"""Was the model worth it: where a run stands among proposers without a model."""
+
+import json
+
+import genius
+import pytest
+from genius.bench.run import read_trials
+from genius.bench.worth import PEERS, PEERS_FOLDER, SEEDS, worth
+from genius.graph.result import read
+
+BEST, WORST = [2, 2, 1, 2, 1, 2, 2, 2], [0] * 8
+
+
+def recorded(folder, architectures):
+    """Write the conversation of a model that proposes these architectures."""
+    messages = [{"role": "user", "content": "?"}]
+    for architecture in architectures:
+        messages += [{"role": "assistant", "content": str(architecture)}, {"role": "user", "content": "and?"}]
+    path = folder / "conversation.json"
+    path.write_text(json.dumps(messages))
+    return f"replay:{path}"
+
+
+async def run(tables, tmp_path, architectures, **options):
+    llm = recorded(tmp_path, architectures)
+    folder = tmp_path / "run"
+    return await genius.search(
+        "nas-bench-macro", llm=llm, iterations=len(architectures), data=tables, run=folder, **options
+    )
+
+
+async def test_a_run_stands_among_as_many_evaluations_of_each_peer(tables, tmp_path):
+    result = await run(tables, tmp_path, [WORST, BEST, [1] * 8])
+    told = []
+    found = await worth(result, tables, lambda made, of: told.append(made))
+    rank = result.best.measurement.rank
+    assert found.rank == rank
+    assert [s.proposer for s in found.standings] == list(PEERS)
+    by_name = {s.proposer: s for s in found.standings}
+    assert by_name["largest"].trials == 1
+    trials = [t for t in read_trials(result.run / PEERS_FOLDER) if t.proposer == "random"]
+    assert len(trials) == by_name["random"].trials == SEEDS
+    from genius.bench.task import Task, load
+
+    _, table = load(Task("nas-bench-macro"), tables)
+    ranks = [min(table.measure(a).rank for a in t.architectures[:3]) for t in trials]
+    assert by_name["random"].rank == pytest.approx(sum(ranks) / SEEDS)
+    beaten = sum((other > rank) + (other == rank) / 2 for other in ranks) / SEEDS
+    assert by_name["random"].beaten == pytest.approx(beaten)
+    told.clear()
+    again = await worth(read(result.run), tables, lambda made, of: told.append(made))
+    assert again == found
+    assert told == [SEEDS * len(PEERS)]  # nothing was made again
+
+
+async def test_the_worst_run_beats_nobody(tables, tmp_path):
+    found = await worth(await run(tables, tmp_path, [WORST]), tables)
+    assert all(standing.beaten <= 0.05 for standing in found.standings)
+
+
+async def test_within_limits_ranks_are_within_limits(tables, tmp_path):
+    result = await run(tables, tmp_path, [[0, 0, 1, 0, 1, 0, 1, 0]], flops=(None, "30M"))
+    found = await worth(result, tables)
+    assert "within the limits" in found.words[0]
+    assert found.rank < result.best.measurement.rank
+
+
+async def test_a_run_without_a_model_has_no_such_question(tables, tmp_path):
+    result = await genius.search("nas-bench-macro", proposer="random", iterations=1, data=tables, run=tmp_path / "r")
+    assert await worth(result, tables) is None
+
+
+async def test_without_a_table_it_says_what_the_journal_allows(tmp_path):
+    proposals = [[a, b, 1, 1, 1, 1, 1, 1, 1] for a in range(3) for b in range(2)]
+
+    async def evaluate(architecture):
+        return genius.Measurement(70.0 + 5 * architecture[0] + architecture[1])
+
+    llm = recorded(tmp_path, proposals)
+    result = await genius.search("digits", llm=llm, evaluator=evaluate, iterations=6, run=tmp_path / "run")
+    found = await worth(result, tmp_path)
+    assert found.standings == ()
+    words = "; ".join(found.words)
+    assert "there is no table of every architecture" in words
+    assert "fitted to the run's 6 measurements" in words
+    assert "the best of 6 would measure" in words
+    few = await genius.search("digits", llm=llm, evaluator=evaluate, iterations=2, run=tmp_path / "few")
+    assert (await worth(few, tmp_path)).words == [
+        "there is no table of every architecture to compare with, and 2 measurements say too little"
+    ]
+
+
+async def test_a_table_that_is_not_here_is_named(tables, tmp_path):
+    result = await run(tables, tmp_path, [WORST, BEST, [1] * 8])
+    found = await worth(result, tmp_path)
+    assert "get it with `genius fetch nas-bench-macro`" in found.words[-1]
