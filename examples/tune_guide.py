@@ -24,7 +24,7 @@ from genius.tools.features import encoder
 from genius.tools.fetch import data_folder
 from genius.tools.guide import Guide, suggest
 
-CURIOSITY, DOUBT = (0.3, 0.5, 0.7), (2, 3, 4)
+CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
 PRIORS = (1.0, 0.0, -1.0)
 EVALUATIONS, SIMULATED = 10, ("digits", "mobile-imagenet")
 FAMILIES = {
@@ -106,7 +106,7 @@ def score(guide: Guide, family: str, seeds: int, data: Path) -> float:
 
 def main(seeds: int = 8, data: Path | None = None) -> None:
     """Print the scores, and the settings that each family gets from the others."""
-    guides = [Guide(curiosity=c, doubt=d) for c, d in product(CURIOSITY, DOUBT)]
+    guides = [Guide(curiosity=c, trust=t) for c, t in product(CURIOSITY, TRUST)]
     work = [(guide, family, seeds, data or data_folder()) for guide in guides for family in FAMILIES]
     with ProcessPoolExecutor() as pool:
         scores = dict(zip([each[:2] for each in work], pool.map(score, *zip(*work, strict=True)), strict=True))
@@ -114,16 +114,16 @@ def main(seeds: int = 8, data: Path | None = None) -> None:
     def mean(guide: Guide, families: list[str]) -> float:
         return float(np.mean([scores[guide, family] for family in families]))
 
-    print(f"mean log10 rank, {seeds} seeds\ncuriosity doubt {'  '.join(f'{family:>13}' for family in FAMILIES)}")
+    print(f"mean log10 rank, {seeds} seeds\ncuriosity trust {'  '.join(f'{family:>13}' for family in FAMILIES)}")
     for guide in guides:
         row = "  ".join(f"{scores[guide, family]:13.2f}" for family in FAMILIES)
-        print(f"{guide.curiosity:9} {guide.doubt:5} {row}")
+        print(f"{guide.curiosity:9} {guide.trust:5} {row}")
     chosen = min(guides, key=lambda guide: mean(guide, list(FAMILIES)))
-    print(f"best on all: curiosity {chosen.curiosity}, doubt {chosen.doubt}")
+    print(f"best on all: curiosity {chosen.curiosity}, trust {chosen.trust}")
     for family in FAMILIES:
         by_others = min(guides, key=lambda guide: mean(guide, [other for other in FAMILIES if other != family]))
         gives, has = scores[by_others, family], scores[chosen, family]
-        print(f"{family}: the others choose {by_others.curiosity}, {by_others.doubt}: {gives:.2f}, against {has:.2f}")
+        print(f"{family}: the others choose {by_others.curiosity}, {by_others.trust}: {gives:.2f}, against {has:.2f}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from ..spaces.cost import Cost
 from ..spaces.space import Architecture
+from .statistics import weigh
 
 NOTHING_LEFT = "-"
 """The reply of a proposer that has nothing better to offer."""
@@ -137,5 +138,13 @@ def measured(history: Sequence[Candidate]) -> list[Candidate]:
 
 
 def best(history: Sequence[Candidate]) -> Candidate | None:
-    """Return the most accurate candidate; of equals the one measured first."""
-    return max(measured(history), key=lambda candidate: candidate.accuracy or 0.0, default=None)
+    """Return the most accurate candidate; of equals the one measured first.
+
+    Where evaluators tell the errors of their measurements, a lucky measurement with a large error counts for less.
+    """
+    found = measured(history)
+    if not found:
+        return None
+    errors = [(candidate.measurement and candidate.measurement.sd) or 0.0 for candidate in found]
+    worth = weigh([candidate.accuracy or 0.0 for candidate in found], errors)
+    return found[int(worth.argmax())]

@@ -27,7 +27,8 @@ class Guide:
     predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
 
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
-    the opposite of it, which shows what a wrong one costs. After `doubt` measurements the next architecture is
+    the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
+    measurement. After `doubt` measurements the next architecture is
     chosen without the prior, among those of another size than the ones tried: a wrong prior keeps a search among
     networks that are all the same to it, where nothing speaks against it.
     """
@@ -36,6 +37,7 @@ class Guide:
     curiosity: float = 0.5
     fading: float = 0.9
     doubt: int = 3
+    trust: float = 1.0
 
 
 GUIDE = Guide()
@@ -87,7 +89,8 @@ def suggest(
     """
     observed = observe(history)
     doubting = guide.prior != 0.0 and len(observed) == guide.doubt
-    surrogate = fit(space, observed, rng, 0.0 if doubting else guide.prior) if len(observed) else None
+    prior = 0.0 if doubting else guide.prior * guide.trust ** (len(observed) - 1)
+    surrogate = fit(space, observed, rng, prior) if len(observed) else None
     score = partial(_score, surrogate, guide, len(observed))
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):

@@ -1,6 +1,7 @@
 """Means with confidence intervals, and differences between pairs."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,27 @@ def mean_of(values: npt.ArrayLike) -> Mean:
 
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(given) - 1)) * std / np.sqrt(len(given))
     return Mean(mean, std, median, len(given), float(mean - half), float(mean + half))
+
+
+def sampling_sd(accuracy: float, images: int) -> float:
+    """Return the standard deviation of an accuracy, both in percent, that comes from so many images being a sample.
+
+    What another seed of the training would change comes on top of it. An image more of each kind keeps it above 0.
+    """
+    share = (accuracy / 100 * images + 1) / (images + 2)
+    return 100 * sqrt(share * (1 - share) / (images + 2))
+
+
+def weigh(accuracies: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return what measurements with known errors are worth: each is drawn to the mean by as much as its own error is of
+    the spread (the posterior means of normal variables, with the spread that the measurements show beyond the errors).
+
+    Without errors, 0, they are what was measured; with equal ones their order stays.
+    """
+    values, variances = np.asarray(accuracies, dtype=float), np.asarray(sds, dtype=float) ** 2
+    spread = max(float(values.var() - variances.mean()), 1e-6)
+    found: npt.NDArray[np.float64] = values.mean() + spread / (spread + variances) * (values - values.mean())
+    return found
 
 
 def share_worse(value: float, others: npt.ArrayLike) -> float:

@@ -12,6 +12,7 @@ from torch import nn
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Failure, Measurement
+from ..tools.statistics import sampling_sd
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
 from .feeding import measuring_batches, training_batches
@@ -64,7 +65,8 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name)
+        sd = sampling_sd(accuracy, len(run.task.validation.labels))
+        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
 
 
 def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
