@@ -60,8 +60,8 @@ def cells(row: Row, first: str) -> list[str]:
         "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
         str(row.rank),
         number(row.rank.median),
-        _percent(row.accuracy),
-        _percent(row.regret),
+        percent(row.accuracy),
+        percent(row.regret),
         "" if row.proposer == first else str(row.difference),
     ]
 
@@ -70,7 +70,8 @@ def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
     return _table(columns(first), [cells(row, first) for row in found])
 
 
-def _percent(mean: Mean) -> str:
+def percent(mean: Mean) -> str:
+    """Write a mean of accuracies with half of its interval."""
     return f"{mean.mean:.2f}" if mean.low is None else f"{mean.mean:.2f} ± {mean.mean - mean.low:.2f}"
 
 

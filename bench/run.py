@@ -134,7 +134,7 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncIterator[list[
     finally:
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(pool.shutdown, cancel_futures=True)
 
 
 def _prepare() -> None:

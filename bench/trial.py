@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..agents.backends import LLMOptions, open_llm
+from ..agents.backends import LLMOptions, check_llm, open_llm
 from ..agents.baselines import BASELINES
 from ..agents.proposer import Proposer
 from ..evaluators.table import table_evaluator
@@ -69,8 +69,11 @@ def check_proposer(name: str) -> None:
 
     Raises: GeniusError.
     """
-    spec = name.replace(_ADVICE, "").replace(_DISGUISE, "")
-    if spec.startswith(LLM) or name in BASELINES:
+    spec = _spec(name)
+    if spec.startswith(LLM):
+        check_llm(spec.removeprefix(LLM), LLMOptions())
+        return
+    if name in BASELINES:
         return
     if spec != name:
         raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM}{name}")
@@ -80,6 +83,10 @@ def check_proposer(name: str) -> None:
             f"with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
         )
     import_object(name, "proposer")
+
+
+def _spec(name: str) -> str:
+    return name.replace(_ADVICE, "").replace(_DISGUISE, "")
 
 
 async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> Trial:
@@ -134,8 +141,7 @@ async def _search(context: Context, iterations: int) -> list[Candidate]:
 @asynccontextmanager
 async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM):
-        spec = name.removeprefix(LLM).replace(_ADVICE, "").replace(_DISGUISE, "")
-        async with open_llm(spec, space, LLMOptions(seed=seed), data) as of_trial:
+        async with open_llm(_spec(name).removeprefix(LLM), space, LLMOptions(seed=seed), data) as of_trial:
             yield of_trial(1)
         return
     make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")

@@ -83,16 +83,20 @@ def _print(found: "Bench") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..bench.report import cells, columns
+    from ..bench.report import percent
 
-    out = console(stderr=False)
+    out, first = console(stderr=False), found.plan.proposers[0]
     for task in found.plan.tasks:
-        table = Table(box=None, pad_edge=False, header_style="bold", title=task.name, title_justify="left")
-        for name in columns(found.plan.proposers[0])[1:]:
-            table.add_column(name, justify="left" if name == "proposer" else "right", overflow="fold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("proposer", no_wrap=True)
+        for name in ("after", "rank", "accuracy", f"rank − {first}"):
+            table.add_column(name, justify="right", no_wrap=True)
         for row in found.rows:
             if row.task == task:
-                table.add_row(*map(Text, cells(row, found.plan.proposers[0])[1:]))
-        out.print(table, "", sep="\n")
+                apart = "" if row.proposer == first else str(row.difference)
+                cells = (row.proposer, str(row.evaluations), str(row.rank), percent(row.accuracy), apart)
+                table.add_row(*map(Text, cells))
+        out.print(Text(task.name, style="bold"), table, "", sep="\n")
+    out.print(f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean", highlight=False)
     out.print("\n".join(found.notes), highlight=False, markup=False)
     out.print(f"report: {found.folder / 'bench.md'}", soft_wrap=True, highlight=False, markup=False)

@@ -23,7 +23,8 @@ class TrialsBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def __call__(self, made: int, of: int) -> None:
         """Show that so many are made."""

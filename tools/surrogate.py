@@ -17,6 +17,7 @@ from .features import Encoded, Floats
 Kernels = list[npt.NDArray[np.float32]]
 _AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted, before there are any
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
+_BLOCK = 2_048  # architectures that are predicted at once
 _WEIGHTLESS = 0.01  # draws with a smaller weight are left out of uncertainties
 
 
@@ -165,18 +166,12 @@ class Surrogate:
         )
 
     def predict(self, architectures: Encoded) -> Prediction:
-        """Predict the accuracies of architectures."""
-        kernels = similarities(architectures, self._tried, self._counts)
-        own = _self_similarities(architectures, len(kernels))
-        means = np.stack([self._mean(draw, kernels, architectures.promise) for _, draw in self._draws])
-        # accuracies are percentages: a prior that promises more, or less, promises nothing by it
-        means = np.clip(means, -self._centre / self._unit, (100.0 - self._centre) / self._unit)
-        shares = np.array([share for share, _ in self._draws])
-        mean = shares @ means
-        variance = shares @ (means - mean) ** 2
-        for share, draw in self._draws:
-            if share > _WEIGHTLESS:
-                variance += share * self._variance(draw, kernels, own)
+        """Predict the accuracies of architectures, by blocks that a processor's cache holds."""
+        blocks = [
+            np.arange(first, min(first + _BLOCK, len(architectures))) for first in range(0, len(architectures), _BLOCK)
+        ]
+        found = [self._predict(architectures[rows]) for rows in blocks] or [(np.empty(0), np.empty(0))]
+        mean, variance = (np.concatenate(column) for column in zip(*found, strict=True))
         noise = np.sqrt(sum(share * draw.noise**2 for share, draw in self._draws))
         return Prediction(
             self._centre + self._unit * mean,
@@ -184,6 +179,21 @@ class Surrogate:
             float(self._unit * noise),
             self._calibration(),
         )
+
+    def _predict(self, architectures: Encoded) -> tuple[Floats, Floats]:
+        """Return means and variances, in units of the measurements."""
+        kernels = similarities(architectures, self._tried, self._counts)
+        own = _self_similarities(architectures, len(kernels))
+        means = self._means(kernels, architectures.promise)
+        # accuracies are percentages: a prior that promises more, or less, promises nothing by it
+        means = np.clip(means, -self._centre / self._unit, (100.0 - self._centre) / self._unit)
+        shares = np.array([share for share, _ in self._draws])
+        mean = means @ shares
+        variance = (means - mean[:, None]) ** 2 @ shares
+        for share, draw in self._draws:
+            if share > _WEIGHTLESS:
+                variance += share * self._variance(draw, kernels, own)
+        return mean, variance
 
     def _calibration(self) -> float:
         """Compare the measurements with what the others make of each; a few that are as expected are taken as given."""
@@ -208,10 +218,13 @@ class Surrogate:
             second += share * (covariance + np.outer(this, this))
         return self._centre + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
 
-    def _mean(self, draw: _Draw, kernels: Kernels, promise: Floats) -> Floats:
-        found: Floats = draw.prior * promise + draw.constant
-        for weight, kernel in zip(draw.weights, kernels, strict=True):
-            found += kernel @ (weight * draw.solved).astype(np.float32)
+    def _means(self, kernels: Kernels, promise: Floats) -> Floats:
+        """Return the means by each draw: shape (architectures, draws)."""
+        draws = [draw for _, draw in self._draws]
+        found = np.stack([draw.prior * promise + draw.constant for draw in draws], axis=1)
+        for group, kernel in enumerate(kernels):
+            weighted = np.stack([draw.weights[group] * draw.solved for draw in draws], axis=1)
+            found += kernel @ weighted.astype(np.float32)
         return found
 
     def _variance(self, draw: _Draw, kernels: Kernels, own: Floats) -> Floats:

@@ -1,0 +1,125 @@
+"""`genius bench`, and what `genius show` says of a model, as a user types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MAIN = "from genius.cli import main; main()"
+
+
+@pytest.fixture
+def genius(tmp_path):
+    """Return a function that runs the command in an empty folder."""
+
+    def run(*arguments, **environment):
+        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+        clean = os.environ | {"COLUMNS": "80"} | environment
+        return subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_a_bench_prints_tables_and_writes_a_report(genius, tables, tmp_path):
+    asked = ("bench", "nas-bench-macro", "--proposers", "guided,random", "--seeds", "2", "--iterations", "2,3")
+    done = genius(*asked, "--flops-cap", "50%", "--out", "b", "--data", tables)
+    assert done.returncode == 0, done.stderr
+    assert "nas-bench-macro ≤50% FLOPs" in done.stdout
+    assert "rank − guided" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stderr.splitlines()[-1] == "8/8 trials"
+    assert (tmp_path / "b" / "regret.png").read_bytes().startswith(b"\x89PNG")
+    again = genius(*asked, "--flops-cap", "50%", "--out", "b", "--data", tables, "--json")
+    found = json.loads(again.stdout)
+    assert len(found["results"]) == 2 * 2 * 2
+    assert again.stderr.splitlines()[0] == "8/8 trials"  # nothing was made again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("nowhere",), "there is no search space 'nowhere'"),
+        (("digits",), "digits has no table; the spaces with tables are: nas-bench-macro, "),
+        (("nas-bench-macro", "--proposers", "gpt"), "there is no proposer 'gpt'"),
+        (("nas-bench-macro", "--proposers", "llm:gpt"), "'gpt' names no language model"),
+        (("nas-bench-macro", "--iterations", "ten"), "whole numbers with commas between, as in 10,20,50, got 'ten'"),
+        (("nas-bench-macro", "--flops-cap", "half"), "a FLOPs cap is a percentage, as in 50%, got 'half'"),
+        (("nas-bench-macro", "--table", "file.json"), "a table is named as SPACE=FILE, got 'file.json'"),
+    ],
+)
+def test_wrong_arguments_get_one_line_and_make_nothing(genius, tables, tmp_path, arguments, error):
+    done = genius("bench", *arguments, "--seeds", "1", "--data", tables, "--out", "b")
+    assert done.returncode == 2
+    assert error in done.stderr.splitlines()[-1]
+    assert done.stdout == ""
+    assert not (tmp_path / "b" / "bench.md").exists()
+
+
+def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
+    done = genius("bench", "nas-bench-macro", "--data", tmp_path)
+    assert done.returncode == 2
+    assert "get it with `genius fetch nas-bench-macro`" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, tmp_path, number):
+    asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "10", "--out", "b"]
+    command = [sys.executable, "-c", MAIN, *asked, "--data", str(tables)]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True)
+    trials = tmp_path / "b" / "trials.jsonl"
+    deadline = time.monotonic() + 60
+    while not (trials.is_file() and trials.read_text().count("\n") >= 5) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(running.pid, number)
+    running.wait(timeout=30)
+    made = trials.read_text().count("\n")
+    deadline = time.monotonic() + 30
+    while _of_session(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _of_session(running.pid)
+    done = genius(*asked, "--data", tables)
+    assert done.returncode == 0, done.stderr
+    assert trials.read_text().count("\n") == 20
+    assert made >= 5
+
+
+def _of_session(session):
+    """Return the processes that are left of a session."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_show_says_where_a_models_run_stands(genius, tables, tmp_path):
+    reply = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "[2, 2, 2, 2, 2, 2, 2, 2]"}]
+    (tmp_path / "said.json").write_text(json.dumps(reply))
+    asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--iterations", "1", "--run", "r")
+    done = genius(*asked, "--data", tables)
+    assert done.returncode == 0, done.stderr
+    shown = genius("show", "r", "--data", tables)
+    assert shown.returncode == 0, shown.stderr
+    assert "was the model worth it?" in shown.stdout
+    assert "has rank 21 among all 6,561" in shown.stdout
+    found = json.loads(genius("show", "r", "--data", tables, "--json").stdout)
+    assert found["worth"]["rank"] == 21
+    assert {s["proposer"] for s in found["worth"]["standings"]} >= {"random", "guided"}
+
+
+def test_advice_and_disguise_are_options_of_a_search(genius, tables, tmp_path):
+    asked = ("search", "nas-bench-macro", "--proposer", "guided", "--advice", "--disguise", "--iterations", "2")
+    done = genius(*asked, "--run", "r", "--data", tables)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "r" / "search.json").read_text())
+    assert (settings["advice"], settings["disguise"], len(settings["meanings"])) == (True, True, 8)
+    assert "[2, 2, 2, 2, 2, 2, 2, 2]" in done.stdout  # the real one
