@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..graph.picture import log_axis
 from ..tools.statistics import Mean
 from .score import Floats, Scores
 
@@ -36,7 +37,7 @@ def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Float
         for number, each in enumerate(each for each in scores if each.task == task):
             _curve(panel, each, values(each), f"C{number}")
         panel.set_title(task.name, fontsize=9)
-        panel.set_yscale("log")
+        log_axis(panel)
         panel.set_xlabel("evaluations", fontsize=8)
         panel.grid(alpha=0.25)
     for panel in list(panels):

@@ -33,7 +33,8 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
     if ranked:
         _draw_panel(panels[1], result.trials, "rank", min)
         panels[1].set_ylabel("rank in the space (1 is the best)")
-        _log_axis(panels[1])
+        log_axis(panels[1])
+        panels[1].invert_yaxis()
     settings = result.settings
     figure.suptitle(f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}", fontsize=10)
     partial = folder / f".{PICTURE_FILE}"
@@ -66,14 +67,13 @@ def _draw_panel(
     panel.legend(fontsize=8, frameon=False)
 
 
-def _log_axis(panel: "Axes") -> None:
-    """Show ranks on a logarithmic axis, the best on top, with numbers in full: powers of ten are hard to read."""
+def log_axis(panel: "Axes") -> None:
+    """Make the vertical axis logarithmic, with numbers in full: powers of ten are hard to read."""
     from matplotlib.ticker import LogFormatter
 
     panel.set_yscale("log")
     panel.yaxis.set_major_formatter(LogFormatter())
     panel.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
-    panel.invert_yaxis()
 
 
 def _measured(trial: TrialResult, number: str) -> tuple[list[int], list[float]]:

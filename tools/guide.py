@@ -37,7 +37,7 @@ class Guide:
     curiosity: float = 0.5
     fading: float = 0.9
     doubt: int = 3
-    trust: float = 1.0
+    trust: float = 0.7
 
 
 GUIDE = Guide()
