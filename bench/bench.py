@@ -14,15 +14,12 @@ from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from ..tools.tables import SOURCES
 from . import pictures, report
-from .run import Plan, Tell, make_trials
+from .run import Plan, Tell, make_trials, silent, writing
 from .score import Row, Scores, remarks, rows, score
 from .task import Task, capped, load
 
 PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
-
-
-def _silent(made: int, of: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ async def bench(
     data: Path | str | None = None,
     out: Path | str | None = None,
     processes: int = 0,
-    tell: Tell = _silent,
+    tell: Tell = silent,
 ) -> Bench:
     """Have every proposer search every space with every seed, and report what they found.
 
@@ -85,7 +82,8 @@ async def bench(
     found = Bench(
         plan, rows(scores, sorted(set(iterations))), scores, remarks(plan, scores, downloads), folder, command
     )
-    await asyncio.to_thread(_write, found)
+    with writing(folder):
+        await asyncio.to_thread(_write, found)
     return found
 
 

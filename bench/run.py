@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,22 @@ Tell = Callable[[int, int], None]
 """Called with how many trials are made, and how many there are."""
 
 
-def _silent(made: int, of: int) -> None: ...
+def silent(made: int, of: int) -> None:
+    """Tell nobody."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say in a sentence where a folder cannot be written.
+
+    Raises: RunFailed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(
+            f"cannot write {folder}: {error.strerror or error}; what was made until then is kept"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ class _Chunk:
 
 
 async def make_trials(
-    plan: Plan, data: Path, out: Path | None = None, *, processes: int = 0, tell: Tell = _silent
+    plan: Plan, data: Path, out: Path | None = None, *, processes: int = 0, tell: Tell = silent
 ) -> list[Trial]:
     """Make all trials of a plan; those that the folder `out` holds already are not made again.
 
@@ -68,7 +84,8 @@ async def make_trials(
     """
     plan.check()
     if out:
-        await asyncio.to_thread(_mend, out / TRIALS_FILE)
+        with writing(out):
+            await asyncio.to_thread(_mend, out / TRIALS_FILE)
     done = {_key(trial): trial for trial in (read_trials(out) if out else [])}
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
@@ -76,7 +93,8 @@ async def make_trials(
     async for trials in _made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1):
         found |= {_key(trial): trial for trial in trials}
         if out:
-            await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
+            with writing(out):
+                await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
         tell(len(found), len(wanted))
     return [found[_wanted_key(*each)] for each in wanted]
 

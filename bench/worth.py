@@ -16,7 +16,7 @@ from ..tools.features import Floats, encoder
 from ..tools.guide import fit, observe
 from ..tools.statistics import share_worse
 from ..tools.tables import SOURCES, BadTable, Table
-from .run import Plan, Tell, make_trials
+from .run import Plan, Tell, make_trials, silent
 from .score import Scores, score
 from .task import Task, load
 
@@ -55,10 +55,7 @@ class Worth:
         return asdict(self)
 
 
-def _silent(made: int, of: int) -> None: ...
-
-
-async def worth(result: SearchResult, data: Path, tell: Tell = _silent) -> Worth | None:
+async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth | None:
     """Compare a run of a language model with proposers without one; None for other runs, or with nothing measured.
 
     The first time it takes some seconds; the peers' trials are kept in the run folder. Raises: GeniusError, RunFailed.

@@ -174,6 +174,21 @@ async def test_what_cannot_work_is_said_before_anything_is_made(toy, tmp_path, o
     assert not (tmp_path / "b").exists()
 
 
+async def test_a_folder_that_cannot_be_written_is_named(toy, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(genius.RunFailed, match=r"cannot write .*file/b: Not a directory; what was made"):
+        await run_toy(toy, tmp_path / "file" / "b", proposers=["random"])
+
+
+async def test_a_full_disk_ends_the_bench_in_a_sentence(toy, tmp_path, monkeypatch):
+    def full(path, trials):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("genius.bench.run._append", full)
+    with pytest.raises(genius.RunFailed, match="No space left on device; what was made until then is kept"):
+        await run_toy(toy, tmp_path / "b", proposers=["random"])
+
+
 async def test_cancelling_leaves_no_process(toy, tmp_path):
     import multiprocessing
 
