@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PICTURES = {"regret.png": "regret (% accuracy)", "rank.png": "rank of the best (1 is the best)"}
 """The files, and what their vertical axes are. `rank.png` is Figure 2 of the paper, with baselines."""
 
-_DPI, _COLUMNS = 130, 3
+_DPI, _COLUMNS = 100, 3
 
 
 def draw(scores: Sequence[Scores], folder: Path) -> list[Path]:

@@ -42,8 +42,8 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str]:
     ranks = {(row.task, row.proposer): row.rank for row in found if row.evaluations == budget}
-    body = [[name, *(str(ranks[task, name]) for task in plan.tasks)] for name in plan.proposers]
-    return _table(["proposer", *(task.name for task in plan.tasks)], body)
+    body = [[task.name, *(str(ranks[task, name]) for name in plan.proposers)] for task in plan.tasks]
+    return _table(["task", *plan.proposers], body)
 
 
 def columns(first: str) -> list[str]:

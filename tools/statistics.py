@@ -34,11 +34,11 @@ def mean_of(values: npt.ArrayLike) -> Mean:
     """Average values of independent repetitions; at least one."""
     given = np.asarray(values, dtype=float)
     mean, median = float(given.mean()), float(np.median(given))
-    std = float(given.std(ddof=1)) if len(given) > 1 else 0.0
-    if std == 0.0:
+    if float(np.ptp(given)) == 0.0:
         return Mean(mean, 0.0, median, len(given))
     from scipy import stats
 
+    std = float(given.std(ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(given) - 1)) * std / np.sqrt(len(given))
     return Mean(mean, std, median, len(given), float(mean - half), float(mean + half))
 
