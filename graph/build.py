@@ -164,7 +164,12 @@ async def _measure(candidate: Candidate, context: Context) -> None:
     if candidate.error is None:
         context.tell("training", candidate)
         candidate = await train(candidate, context.evaluator)
-    await context.journal.add(replace(candidate, seconds=time.time() - candidate.started))
+    line = asyncio.create_task(context.journal.add(replace(candidate, seconds=time.time() - candidate.started)))
+    try:
+        await asyncio.shield(line)
+    except asyncio.CancelledError:
+        await line  # what is measured is paid for: it is written down, whatever ends the search
+        raise
 
 
 async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Literal["proposer", "__end__"]]:

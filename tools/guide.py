@@ -29,8 +29,8 @@ class Guide:
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
     the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
     measurement. After `doubt` measurements the next architecture is
-    chosen without the prior, among those of another size than the ones tried: a wrong prior keeps a search among
-    networks that are all the same to it, where nothing speaks against it.
+    drawn at random from those of another size than the ones tried: a wrong prior keeps a search among networks that are
+    all the same to it, where nothing speaks against it.
     """
 
     prior: float = 1.0
@@ -88,19 +88,19 @@ def suggest(
     None of them computes what an earlier one does.
     """
     observed = observe(history)
-    doubting = guide.prior != 0.0 and len(observed) == guide.doubt
-    prior = 0.0 if doubting else guide.prior * guide.trust ** (len(observed) - 1)
+    prior = guide.prior * guide.trust ** (len(observed) - 1)
     surrogate = fit(space, observed, rng, prior) if len(observed) else None
     score = partial(_score, surrogate, guide, len(observed))
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):
         return []
-    scores = score(choices.encoded)
+    scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
-        scores = rng.random(len(choices))
-    if doubting:
-        scores = scores - _FAR * (np.abs(choices.encoded.promise - _promise(space, observed)) < _OTHER_SIZE)
-    scores = scores + _JITTER * max(float(scores.std()), 1e-9) * rng.standard_normal(len(choices))
+        scores = chance
+    elif guide.prior and len(observed) == guide.doubt:
+        scores = chance - _FAR * (np.abs(choices.encoded.promise - _promise(space, observed)) < _OTHER_SIZE)
+    else:
+        scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     tried = {space.identity(c.architecture) for c in history if c.architecture}
     return _suggestions(choices, choose(space, choices, scores, tried, count), surrogate)
 
