@@ -171,14 +171,20 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
-        "advised": [list(s.architecture) for s in candidate.shortlist],
-        "taken": candidate.taken,
+        **_advice_json(candidate),
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
         "failure": measurement.failure if measurement else None,
         "device": measurement.device if measurement else "",
         "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
+
+
+def _advice_json(candidate: Candidate) -> dict[str, object]:
+    """Say what was advised and which of it was taken, counted from 1; nothing where there was no advice."""
+    if not candidate.shortlist:
+        return {}
+    return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}
 
 
 def _best_json(candidate: Candidate | None) -> dict[str, object] | None:
