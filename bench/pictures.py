@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..graph.picture import log_axis
+from ..tools.features import Floats
 from ..tools.statistics import Mean
-from .score import Floats, Scores
+from .score import Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

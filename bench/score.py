@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ..tools.features import Floats
 from ..tools.statistics import Mean, mean_of
 from ..tools.tables import Table
 from .run import Plan
 from .task import Task, load
 from .trial import Trial
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,9 +42,9 @@ class RayWorkers:
     """A pool on Ray: on the cluster at `address`, or without one on a Ray of its own, which listens on loopback alone.
 
     Each training holds `cpus` cores and `gpus` GPUs (0.5 shares one). `capacity` trainings are submitted at once, and
-    Ray starts as many as the cluster has room for. One that is lost with its node or actor is tried `tries` times. A
-    Ray that this process has joined already is used and left as it is; a cluster that was joined here is left again,
-    and only a Ray that was started here is shut down.
+    Ray starts as many as the cluster has room for. One that is lost with its node or actor goes on elsewhere, until it
+    was lost `tries` times in a row without an epoch in between. A Ray that this process has joined already is used and
+    left as it is; a cluster that was joined here is left again, and only a Ray that was started here is shut down.
 
     Raises: GeniusError without Ray, or where the cluster cannot be joined.
     """
