@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
 
-test: $(VENV)/installed  ## set up, then run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each core
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/installed  ## check style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
