@@ -28,12 +28,13 @@ class Encoded:
     - `options`: shape (n, decisions), from 0.
     - `groups`: arrays of shape (n, k), which have a mean of 0 and a mean squared length of 1 over the space: what each
       option is worth in FLOPs, the size of the network, and the features of the space itself.
-    - `promise`: shape (n,), how large and deep they are, in standard deviations of the space.
+    - `promises`: shape (n, 2), how large and deep they are, in standard deviations of the space: large by FLOPs, and
+      large by parameters.
     """
 
     options: npt.NDArray[np.int16]
     groups: tuple[npt.NDArray[np.float32], ...]
-    promise: Floats
+    promises: Floats
 
     def __len__(self) -> int:
         return len(self.options)
@@ -41,7 +42,13 @@ class Encoded:
     def __getitem__(self, rows: npt.ArrayLike) -> "Encoded":
         """Return some of the architectures."""
         at = np.asarray(rows)
-        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promise[at])
+        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at])
+
+    @property
+    def promise(self) -> Floats:
+        """How large and deep they are, be it in FLOPs or in parameters: shape (n,)."""
+        found: Floats = self.promises.mean(axis=1)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +96,7 @@ class Encoder:
         groups = self._raw_groups(self.reference, logs)
         scales = [_Scale.of_rows(group) for group in groups]
         self._scales = [scale if np.isfinite(scale.scale) else None for scale in scales]
-        self._promise = _Scale.of_columns(self._raw_promise(self.reference, logs))
+        self._promises = _Scale.of_columns(self._raw_promises(self.reference, logs))
 
     def encode(self, architectures: npt.ArrayLike) -> Encoded:
         """Encode architectures given as option numbers of shape (n, decisions)."""
@@ -97,8 +104,8 @@ class Encoder:
         logs = self._log_costs(numbers)
         raw = zip(self._scales, self._raw_groups(numbers, logs), strict=True)
         groups = tuple(scale(group).astype(np.float32) for scale, group in raw if scale)
-        promise = self._promise(self._raw_promise(numbers, logs))
-        return Encoded((numbers - self._first).astype(np.int16), groups, promise)
+        promises = self._promises(self._raw_promises(numbers, logs))
+        return Encoded((numbers - self._first).astype(np.int16), groups, promises)
 
     def _raw_groups(self, numbers: Integers, logs: Floats) -> list[Floats]:
         options = numbers - self._first
@@ -110,8 +117,8 @@ class Encoder:
             self._feature_columns(self._own_features(numbers)),
         ]
 
-    def _raw_promise(self, numbers: Integers, logs: Floats) -> Floats:
-        found: Floats = self._columns(logs).sum(axis=1) + self._depth(self._own_depth(numbers))
+    def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
+        found: Floats = self._columns(logs) + self._depth(self._own_depth(numbers))[:, None]
         return found
 
     def _own_features(self, numbers: Integers) -> Floats:

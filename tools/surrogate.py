@@ -4,6 +4,7 @@ The accuracy is a constant, plus a sum of effects of single options, of pairs of
 in FLOPs, of the network's size, and of the features of the space; perhaps plus a prior that larger and deeper is
 better. How strong each of these is, is drawn some times, and the draws are weighted by the probability that they give
 to the measurements (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections 2.2, 2.7 and 5.2).
+The draws are a Latin hypercube (McKay, Beckman and Conover 1979, Technometrics 21:2): few of them cover every range.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ Kernels = list[npt.NDArray[np.float32]]
 _AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted, before there are any
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
 _BLOCK = 2_048  # architectures that are predicted at once
-_WEIGHTLESS = 0.01  # draws with a smaller weight are left out of uncertainties
+_LEANINGS = ((1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 0.0))  # what draws take for better: FLOPs, nothing, parameters
+_WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,17 @@ class Ranges:
     """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
 
     `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
-    architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
-    more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
-    little about the good ones.
+    architecture gains that is larger by one standard deviation of the space. Every other draw has no prior; of those
+    that have one, every other goes by FLOPs, the rest by parameters: which of them is right differs between spaces,
+    most where one of the two is limited. What lies more than `tail` robust standard deviations below the median is
+    moved up to there: how bad a bad network is says little about the good ones.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
     noise: tuple[float, float] = (0.5, 1.0)
     prior: float = 1.0
     tail: float = 1.0
-    draws: int = 8
+    draws: int = 16
 
 
 RANGES = Ranges()
@@ -67,7 +70,7 @@ class _Draw:
 
     weights: Floats  # variance of each group of effects
     noise: float
-    prior: float
+    prior: Floats  # of size by FLOPs and by parameters
     constant: float
     inverse: Floats  # of the covariance's Cholesky factor
     ones: Floats  # a column of ones, times that
@@ -123,9 +126,10 @@ class Surrogate:
         own = similarities(tried, tried, counts)
         targets = (values - self._centre) / self._unit
         lifted = (values - np.asarray(accuracy, dtype=float)) / self._unit
+        levels = _latin_hypercube(rng, ranges.draws, len(own) + 1)
         draws = [
-            self._draw(own, targets, lifted, known, with_prior=at % 2 == 0, rng=rng, ranges=ranges)
-            for at in range(ranges.draws)
+            self._draw(own, targets, lifted, known, _LEANINGS[at % len(_LEANINGS)], level, ranges)
+            for at, level in enumerate(levels)
         ]
         evidence = np.array([draw.evidence for draw in draws])
         shares = np.exp(evidence - evidence.max())
@@ -137,18 +141,17 @@ class Surrogate:
         targets: Floats,
         lifted: Floats,
         known: Floats,
-        *,
-        with_prior: bool,
-        rng: np.random.Generator,
+        leaning: tuple[float, float],
+        level: Floats,
         ranges: Ranges,
     ) -> _Draw:
-        weights = _log_uniform(rng, ranges.effect, len(own)) ** 2
-        noise = float(_log_uniform(rng, ranges.noise, 1)[0])
-        prior = ranges.prior * self._sign * with_prior
+        weights = _log_scale(ranges.effect, level[:-1]) ** 2
+        noise = float(_log_scale(ranges.noise, level[-1:])[0])
+        prior = ranges.prior * self._sign * np.array(leaning)
         covariance = sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
         lower = np.linalg.cholesky(covariance + np.diag(noise**2 + known))
         inverse = np.linalg.inv(lower)
-        ones, left = inverse.sum(axis=1), inverse @ (targets - prior * self._tried.promise)
+        ones, left = inverse.sum(axis=1), inverse @ (targets - self._tried.promises @ prior)
         constant = float(ones @ left / (ones @ ones))
         left = left - constant * ones
         evidence = -(left @ left + np.log(ones @ ones)) / 2 - np.log(np.diag(lower)).sum()
@@ -184,16 +187,15 @@ class Surrogate:
         """Return means and variances, in units of the measurements."""
         kernels = similarities(architectures, self._tried, self._counts)
         own = _self_similarities(architectures, len(kernels))
-        means = self._means(kernels, architectures.promise)
+        means = self._means(kernels, architectures.promises)
         # accuracies are percentages: a prior that promises more, or less, promises nothing by it
         means = np.clip(means, -self._centre / self._unit, (100.0 - self._centre) / self._unit)
         shares = np.array([share for share, _ in self._draws])
         mean = means @ shares
-        variance = (means - mean[:, None]) ** 2 @ shares
-        for share, draw in self._draws:
-            if share > _WEIGHTLESS:
-                variance += share * self._variance(draw, kernels, own)
-        return mean, variance
+        between = (means - mean[:, None]) ** 2 @ shares
+        heavy = [(share, draw) for share, draw in self._draws if share > _WEIGHTLESS]
+        within = sum(share * self._variance(draw, kernels, own) for share, draw in heavy)
+        return mean, between + within / sum(share for share, _ in heavy)
 
     def _calibration(self) -> float:
         """Compare the measurements with what the others make of each; a few that are as expected are taken as given."""
@@ -210,7 +212,7 @@ class Surrogate:
             across = self._covariance(draw, kernels)
             half = across @ draw.inverse.T
             unknown = 1.0 - half @ draw.ones
-            this = draw.prior * architectures.promise + draw.constant + across @ draw.solved
+            this = architectures.promises @ draw.prior + draw.constant + across @ draw.solved
             covariance = (
                 self._covariance(draw, own) - half @ half.T + np.outer(unknown, unknown) / (draw.ones @ draw.ones)
             )
@@ -218,10 +220,10 @@ class Surrogate:
             second += share * (covariance + np.outer(this, this))
         return self._centre + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
 
-    def _means(self, kernels: Kernels, promise: Floats) -> Floats:
+    def _means(self, kernels: Kernels, promises: Floats) -> Floats:
         """Return the means by each draw: shape (architectures, draws)."""
         draws = [draw for _, draw in self._draws]
-        found = np.stack([draw.prior * promise + draw.constant for draw in draws], axis=1)
+        found = np.stack([promises @ draw.prior + draw.constant for draw in draws], axis=1)
         for group, kernel in enumerate(kernels):
             weighted = np.stack([draw.weights[group] * draw.solved for draw in draws], axis=1)
             found += kernel @ weighted.astype(np.float32)
@@ -258,9 +260,18 @@ def _self_similarities(architectures: Encoded, groups: int) -> Floats:
     return np.stack([*ones, *lengths], axis=1)
 
 
-def _log_uniform(rng: np.random.Generator, ends: tuple[float, float], count: int) -> Floats:
-    low, high = np.log(ends).tolist()
-    return np.exp(rng.uniform(low, high, count))
+def _latin_hypercube(rng: np.random.Generator, count: int, columns: int) -> Floats:
+    """Draw points of the unit cube: shape (count, columns), in each column one point of every `count`-th part."""
+    parts = rng.permuted(np.tile(np.arange(count)[:, None], columns), axis=0)
+    found: Floats = (parts + rng.random(parts.shape)) / count
+    return found
+
+
+def _log_scale(ends: tuple[float, float], level: Floats) -> Floats:
+    """Go from one end, where the level is 0, to the other, where it is 1, by equal factors."""
+    low, high = ends
+    found: Floats = low * (high / low) ** level
+    return found
 
 
 def lift_tail(accuracy: Floats, tail: float) -> Floats:
