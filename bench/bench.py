@@ -42,6 +42,11 @@ class Bench:
         return report.to_markdown(self.plan, self.rows, self.notes, self.command)
 
 
+def new_folder() -> Path:
+    """Name a folder for a report, by the time."""
+    return Path("runs") / f"bench-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
 async def bench(
     spaces: Sequence[str],
     *,
@@ -75,7 +80,7 @@ async def bench(
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
         await asyncio.to_thread(load, task, downloads)  # what is missing is said before anything is made
-    folder = Path(out) if out is not None else Path("runs") / f"bench-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, downloads)
     command = _command(spaces, plan, sorted(set(iterations)), flops_caps)

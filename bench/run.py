@@ -144,8 +144,10 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncIterator[list[
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
     loop = asyncio.get_running_loop()
+    with _no_interrupts():
+        making = [loop.run_in_executor(pool, _make, chunk) for chunk in chunks]
     try:
-        for made in asyncio.as_completed([loop.run_in_executor(pool, _make, chunk) for chunk in chunks]):
+        for made in asyncio.as_completed(making):
             yield await made
     except BrokenProcessPool as error:
         raise RunFailed("a process of the bench was ended; what was done is kept: run the same again") from error
@@ -153,6 +155,18 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncIterator[list[
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        await asyncio.gather(*making, return_exceptions=True)  # asyncio would complain of what nobody asks for
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Block SIGINT, for good in the processes started meanwhile: a terminal sends Ctrl-C to them as well, and they are
+    the bench's to end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare() -> None:
@@ -160,7 +174,6 @@ def _prepare() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_the_bench, daemon=True).start()
 
 

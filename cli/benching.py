@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,21 +40,26 @@ def bench(
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
     from ..bench import bench as benches
 
+    folder = out or benches.new_folder()
     with TrialsBar() as tell:
-        found = asyncio.run(
-            benches.bench(
-                spaces,
-                proposers=[name.strip() for name in proposers.split(",") if name.strip()],
-                seeds=seeds,
-                iterations=[_whole(word) for word in iterations.split(",")],
-                flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
-                tables=dict(_pair(given) for given in table or ()),
-                data=data,
-                out=out,
-                processes=processes,
-                tell=tell,
-            )
+        making = benches.bench(
+            spaces,
+            proposers=[name.strip() for name in proposers.split(",") if name.strip()],
+            seeds=seeds,
+            iterations=[_whole(word) for word in iterations.split(",")],
+            flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
+            tables=dict(_pair(given) for given in table or ()),
+            data=data,
+            out=folder,
+            processes=processes,
+            tell=tell,
         )
+        try:
+            found = asyncio.run(making)
+        except KeyboardInterrupt:
+            if folder.is_dir():
+                print(f"stopped: go on with the same command and `--out {folder}`", file=sys.stderr)
+            raise
     print(json.dumps(found.to_json())) if as_json else _print(found)
 
 

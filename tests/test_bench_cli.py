@@ -70,13 +70,16 @@ def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
 def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, tmp_path, number):
     asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "10", "--out", "b"]
     command = [sys.executable, "-c", MAIN, *asked, "--data", str(tables)]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True)
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True, text=True)
     trials = tmp_path / "b" / "trials.jsonl"
     deadline = time.monotonic() + 60
     while not (trials.is_file() and trials.read_text().count("\n") >= 5) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(running.pid, number)
-    running.wait(timeout=30)
+    # as a terminal does, to every process; a kill hits one
+    (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
+    said = running.communicate(timeout=30)[1]
+    told = [line for line in said.splitlines() if not line.endswith(" trials")]
+    assert number == signal.SIGKILL or told == ["stopped: go on with the same command and `--out b`"]
     made = trials.read_text().count("\n")
     deadline = time.monotonic() + 30
     while _of_session(running.pid) and time.monotonic() < deadline:
