@@ -50,7 +50,9 @@ def advise(
     observed = observe(history)
     if not len(observed):
         return Advice(shortlist)
-    return Advice(shortlist, tuple(effects(space, limits, observed, rng)), tuple(forecasts(space, history, seed)))
+    return Advice(
+        shortlist, tuple(effects(space, limits, observed, rng)), tuple(forecasts(space, limits, history, seed))
+    )
 
 
 def advice_in_words(space: SearchSpace, advice: Advice) -> str:

@@ -23,6 +23,7 @@ from genius.tools.candidate import best
 from genius.tools.features import encoder
 from genius.tools.fetch import data_folder
 from genius.tools.guide import Guide, suggest
+from genius.tools.surrogate import SIZE
 
 CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
 PRIORS = (1.0, 0.0, -1.0)
@@ -62,7 +63,7 @@ def simulated(name: str, seed: int) -> Problem:
 
     def accuracies(architectures: np.ndarray) -> np.ndarray:
         options = architectures - first
-        size = encoder(space).encode(architectures).promise
+        size = encoder(space).encode(architectures).promise(SIZE)
         own = singles[at, options].sum(axis=1) + pairs[at[1:] - 1, options[:, :-1], options[:, 1:]].sum(axis=1)
         return np.clip(80 + 8 * np.tanh(size) + own / np.sqrt(count), 0, 100)
 

@@ -1,6 +1,6 @@
 """What a surrogate compares architectures by: their options, their size, and what their space adds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +13,9 @@ from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+Leaning = tuple[float, float, float]
+"""What a prior takes to be better: how much it makes of each of an architecture's promises."""
 
 WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
@@ -28,8 +31,8 @@ class Encoded:
     - `options`: shape (n, decisions), from 0.
     - `groups`: arrays of shape (n, k), which have a mean of 0 and a mean squared length of 1 over the space: what each
       option is worth in FLOPs, the size of the network, and the features of the space itself.
-    - `promises`: shape (n, 2), how large and deep they are, in standard deviations of the space: large by FLOPs, and
-      large by parameters.
+    - `promises`: shape (n, 3), how large and deep they are, in standard deviations of the space: by FLOPs and depth, by
+      parameters and depth, and by depth alone.
     """
 
     options: npt.NDArray[np.int16]
@@ -44,10 +47,9 @@ class Encoded:
         at = np.asarray(rows)
         return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at])
 
-    @property
-    def promise(self) -> Floats:
-        """How large and deep they are, be it in FLOPs or in parameters: shape (n,)."""
-        found: Floats = self.promises.mean(axis=1)
+    def promise(self, leanings: Sequence[Leaning]) -> Floats:
+        """Return the mean of what the leanings make of the promises: shape (n,)."""
+        found: Floats = self.promises @ np.mean(leanings, axis=0)
         return found
 
 
@@ -118,8 +120,8 @@ class Encoder:
         ]
 
     def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
-        found: Floats = self._columns(logs) + self._depth(self._own_depth(numbers))[:, None]
-        return found
+        depth = self._depth(self._own_depth(numbers))[:, None]
+        return np.concatenate([self._columns(logs) + depth, depth], axis=1)
 
     def _own_features(self, numbers: Integers) -> Floats:
         features = self.space.features

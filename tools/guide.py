@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 
 from ..spaces.draws import draw_inside
-from ..spaces.limits import Limits
+from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Suggestion, measured
 from .choices import Choices, choose, gather
-from .features import Encoded, Floats, encoder
-from .surrogate import Surrogate
+from .features import Encoded, Floats, Leaning, encoder
+from .surrogate import SIZE, SIZE_WITHIN, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -68,11 +68,23 @@ def observe(history: Sequence[Candidate]) -> Observed:
     return Observed([c.architecture for c in known if c.architecture], np.array(values), np.array(deviations))
 
 
-def fit(space: SearchSpace, observed: Observed, rng: np.random.Generator, prior: float = GUIDE.prior) -> Surrogate:
+def leanings(limits: Limits) -> Sequence[Leaning]:
+    """Return what the prior takes to be better."""
+    return SIZE_WITHIN if limits.limited else SIZE
+
+
+def fit(
+    space: SearchSpace,
+    observed: Observed,
+    rng: np.random.Generator,
+    prior: float = GUIDE.prior,
+    limits: Limits = NO_LIMITS,
+) -> Surrogate:
     """Fit a surrogate to at least one observation."""
     coder = encoder(space)
     tried = coder.encode(observed.architectures)
-    return Surrogate(tried, observed.accuracy, coder.counts.tolist(), rng, sd=observed.sd, prior=prior)
+    counts, lean = coder.counts.tolist(), leanings(limits)
+    return Surrogate(tried, observed.accuracy, counts, rng, sd=observed.sd, prior=prior, leanings=lean)
 
 
 def suggest(
@@ -89,8 +101,9 @@ def suggest(
     """
     observed = observe(history)
     prior = guide.prior * guide.trust ** (len(observed) - 1)
-    surrogate = fit(space, observed, rng, prior) if len(observed) else None
-    score = partial(_score, surrogate, guide, len(observed))
+    surrogate = fit(space, observed, rng, prior, limits) if len(observed) else None
+    lean = leanings(limits)
+    score = partial(_score, surrogate, guide, len(observed), lean)
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):
         return []
@@ -98,20 +111,19 @@ def suggest(
     if surrogate is None and not guide.prior:
         scores = chance
     elif guide.prior and len(observed) == guide.doubt:
-        scores = chance - _FAR * (np.abs(choices.encoded.promise - _promise(space, observed)) < _OTHER_SIZE)
+        promise = encoder(space).encode(observed.architectures).promise(lean).mean()
+        scores = chance - _FAR * (np.abs(choices.encoded.promise(lean) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     tried = {space.identity(c.architecture) for c in history if c.architecture}
     return _suggestions(choices, choose(space, choices, scores, tried, count), surrogate)
 
 
-def _promise(space: SearchSpace, observed: Observed) -> float:
-    return float(encoder(space).encode(observed.architectures).promise.mean())
-
-
-def _score(surrogate: Surrogate | None, guide: Guide, observations: int, architectures: Encoded) -> Floats:
+def _score(
+    surrogate: Surrogate | None, guide: Guide, observations: int, lean: Sequence[Leaning], architectures: Encoded
+) -> Floats:
     if surrogate is None:
-        return guide.prior * architectures.promise
+        return guide.prior * architectures.promise(lean)
     predicted = surrogate.predict(architectures)
     return predicted.mean + guide.curiosity * guide.fading ** (observations - 1) * predicted.sd
 
@@ -144,7 +156,7 @@ def effects(
 ) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
     sample = draw_inside(space, limits, rng, _SAMPLE)
-    mean, covariance = fit(space, observed, rng, prior).joint(encoder(space).encode(sample))
+    mean, covariance = fit(space, observed, rng, prior, limits).joint(encoder(space).encode(sample))
     found = []
     for at, decision in enumerate(space.decisions):
         for option in decision.numbers:
@@ -167,7 +179,11 @@ class Forecast:
 
 
 def forecasts(
-    space: SearchSpace, history: Sequence[Candidate], seed: Sequence[int], prior: float = GUIDE.prior
+    space: SearchSpace,
+    limits: Limits,
+    history: Sequence[Candidate],
+    seed: Sequence[int],
+    prior: float = GUIDE.prior,
 ) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
@@ -176,7 +192,7 @@ def forecasts(
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.accuracy is not None
-        surrogate = fit(space, observe(known[:at]), np.random.default_rng([*seed, at]), prior)
+        surrogate = fit(space, observe(known[:at]), np.random.default_rng([*seed, at]), prior, limits)
         predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
         expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .features import Encoded, Floats
+from .features import Encoded, Floats, Leaning
 
 Kernels = list[npt.NDArray[np.float32]]
 _AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted, before there are any
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
 _BLOCK = 2_048  # architectures that are predicted at once
-_LEANINGS = ((1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 0.0))  # what draws take for better: FLOPs, nothing, parameters
 _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 
 
@@ -28,10 +27,9 @@ class Ranges:
     """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
 
     `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
-    architecture gains that is larger by one standard deviation of the space. Every other draw has no prior; of those
-    that have one, every other goes by FLOPs, the rest by parameters: which of them is right differs between spaces,
-    most where one of the two is limited. What lies more than `tail` robust standard deviations below the median is
-    moved up to there: how bad a bad network is says little about the good ones.
+    architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
+    more than `tail` robust standard deviations below the median is moved up to there: how bad a
+    bad network is says little about the good ones.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
@@ -42,6 +40,12 @@ class Ranges:
 
 
 RANGES = Ranges()
+
+SIZE: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+"""The prior in a whole space: by FLOPs and depth, or by parameters and depth. Which is right differs between spaces."""
+
+SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+"""The prior within limits: by FLOPs and depth, or by depth alone. More parameters are had there for fewer FLOPs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,7 @@ class _Draw:
 
     weights: Floats  # variance of each group of effects
     noise: float
-    prior: Floats  # of size by FLOPs and by parameters
+    prior: Floats  # what each of an architecture's promises is worth
     constant: float
     inverse: Floats  # of the covariance's Cholesky factor
     ones: Floats  # a column of ones, times that
@@ -104,7 +108,8 @@ class Surrogate:
 
     `accuracy`, in percent, has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where
     they are known, 0 elsewhere. `prior` is 1 where larger networks are taken to be better until measurements say
-    otherwise, 0 for none, -1 for the opposite. `counts` are how many options each decision has.
+    otherwise, 0 for none, -1 for the opposite; draws that have one take the `leanings` in turn. `counts` are how many
+    options each decision has.
     """
 
     def __init__(
@@ -116,9 +121,10 @@ class Surrogate:
         *,
         sd: npt.ArrayLike = 0.0,
         prior: float = 1.0,
+        leanings: Sequence[Leaning] = SIZE,
         ranges: Ranges = RANGES,
     ) -> None:
-        self._tried, self._counts, self._sign = tried, counts, prior
+        self._tried, self._counts = tried, counts
         values = lift_tail(np.asarray(accuracy, dtype=float), ranges.tail)
         self._centre, spread = float(values.mean()), float(values.std())
         self._unit = spread if spread > 1e-9 else 1.0
@@ -128,7 +134,7 @@ class Surrogate:
         lifted = (values - np.asarray(accuracy, dtype=float)) / self._unit
         levels = _latin_hypercube(rng, ranges.draws, len(own) + 1)
         draws = [
-            self._draw(own, targets, lifted, known, _LEANINGS[at % len(_LEANINGS)], level, ranges)
+            self._draw(own, targets, lifted, known, _prior_of_draw(at, prior * ranges.prior, leanings), level, ranges)
             for at, level in enumerate(levels)
         ]
         evidence = np.array([draw.evidence for draw in draws])
@@ -141,13 +147,12 @@ class Surrogate:
         targets: Floats,
         lifted: Floats,
         known: Floats,
-        leaning: tuple[float, float],
+        prior: Floats,
         level: Floats,
         ranges: Ranges,
     ) -> _Draw:
         weights = _log_scale(ranges.effect, level[:-1]) ** 2
         noise = float(_log_scale(ranges.noise, level[-1:])[0])
-        prior = ranges.prior * self._sign * np.array(leaning)
         covariance = sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
         lower = np.linalg.cholesky(covariance + np.diag(noise**2 + known))
         inverse = np.linalg.inv(lower)
@@ -258,6 +263,11 @@ def _self_similarities(architectures: Encoded, groups: int) -> Floats:
     lengths = [(group.astype(float) ** 2).sum(axis=1) for group in architectures.groups]
     ones = [np.ones(len(architectures))] * (groups - len(lengths))
     return np.stack([*ones, *lengths], axis=1)
+
+
+def _prior_of_draw(at: int, gain: float, leanings: Sequence[Leaning]) -> Floats:
+    leaning = np.array(leanings[at // 2 % len(leanings)])
+    return leaning * (gain if at % 2 == 0 else 0.0)
 
 
 def _latin_hypercube(rng: np.random.Generator, count: int, columns: int) -> Floats:

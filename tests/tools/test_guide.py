@@ -42,6 +42,14 @@ def test_the_first_is_the_largest_and_without_a_prior_anything():
     assert len(drawn) == 5
 
 
+def test_within_limits_the_first_has_the_most_flops_and_no_more_parameters_than_it_needs():
+    limits = Limits(flops=(-inf, 5e7))
+    first = suggest(MACRO, limits, [], np.random.default_rng(0))[0].architecture
+    inside = [a for a in MACRO.architectures() if limits.allow(MACRO.cost(a))]
+    assert MACRO.cost(first).flops == max(MACRO.cost(a).flops for a in inside)
+    assert MACRO.cost(first).params < max(MACRO.cost(a).params for a in inside)
+
+
 def test_suggestions_are_new_functions_with_an_expectation():
     space = get_space("nas-bench-201-cifar10")
     history = [candidate((3, 3, 3, 3, 3, 3), 90.0), candidate((1, 0, 0, 0, 0, 1), 60.0)]
@@ -144,10 +152,10 @@ def test_effects_are_those_of_an_additive_function():
 
 def test_a_forecast_knows_nothing_of_what_it_is_held_against():
     history = search(MACRO, lambda a: 90.0 + sum(a) / 8, 8)
-    found = forecasts(MACRO, history, (0, 1))
+    found = forecasts(MACRO, NO_LIMITS, history, (0, 1))
     assert [f.iteration for f in found] == [3, 4, 5, 6, 7, 8]
     changed = [*history[:-1], candidate(history[-1].architecture, 20.0, 8)]
-    again = forecasts(MACRO, changed, (0, 1))
+    again = forecasts(MACRO, NO_LIMITS, changed, (0, 1))
     assert [f.expected for f in again] == [f.expected for f in found]
     assert again[-1].measured == 20.0
 

@@ -7,7 +7,7 @@ import pytest
 from genius.spaces import get_space
 from genius.spaces.space import Decision, SearchSpace
 from genius.tools.features import Encoder, encoder
-from genius.tools.surrogate import Ranges, Surrogate, lift_tail, similarities
+from genius.tools.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
 from genius.tools.tables import SOURCES, load_table
 
 MACRO = get_space("nas-bench-macro")
@@ -141,8 +141,23 @@ def test_the_prior_takes_the_larger_to_be_better_until_measurements_say_otherwis
         return fitted.predict(largest).mean[0] - fitted.predict(smallest).mean[0]
 
     assert gain([90.0], 1.0) > 0 > gain([90.0], -1.0)
-    small_is_good = -coder.encode(drawn(20)).promise
+    small_is_good = -coder.encode(drawn(20)).promise(SIZE)
     assert gain(90 + small_is_good, 1.0) < 0
+
+
+def test_every_other_draw_has_a_prior_and_these_take_the_leanings_in_turn():
+    # three draws in four say nothing here, the fourth that depth is good
+    tried, ranges = encoder(MACRO).encode(drawn(1)), Ranges(prior=0.5, draws=8)
+    leanings = ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0))
+    fitted = Surrogate(tried, [90.0], [3] * 8, np.random.default_rng(0), prior=-1.0, leanings=leanings, ranges=ranges)
+    assert [draw.prior.tolist() for _, draw in fitted._draws] == [[0, 0, -0.5], [0, 0, 0], [0, 0, 0], [0, 0, 0]] * 2
+
+
+def test_the_draws_cover_their_ranges():
+    tried, ranges = encoder(MACRO).encode(drawn(1)), Ranges(noise=(0.25, 4.0), draws=8)
+    fitted = Surrogate(tried, [90.0], [3] * 8, np.random.default_rng(0), ranges=ranges)
+    eighths = np.floor(8 * np.log([draw.noise / 0.25 for _, draw in fitted._draws]) / np.log(16))
+    assert sorted(eighths) == list(range(8))
 
 
 def test_bad_networks_count_as_bad_and_no_worse():
@@ -187,7 +202,7 @@ def test_a_space_without_parts_learns_what_its_options_cost_from_some_networks()
 
     decisions = (Decision("width", ("8", "16", "24")), Decision("depth", ("1", "2", "3")))
     space = SearchSpace("chain", decisions, "", build, input_shape=(1, 8, 8))
-    order = np.argsort(-Encoder(space).encode(list(space.architectures())).promise)
+    order = np.argsort(-Encoder(space).encode(list(space.architectures())).promise(SIZE))
     assert order[0] == 8  # the widest and deepest
     assert order[-1] == 0
 
@@ -199,4 +214,4 @@ def test_options_that_cost_nothing_leave_no_group_without_numbers():
     flat = SearchSpace(**{**space.__dict__, "parts": (Part((), lambda: Cost(5, 5)),)})
     encoded = Encoder(flat).encode(list(flat.architectures()))
     assert encoded.groups == ()
-    np.testing.assert_allclose(encoded.promise, 0)
+    np.testing.assert_allclose(encoded.promises, 0)
