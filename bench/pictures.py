@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..graph.picture import log_axis
 from ..tools.features import Floats
 from ..tools.statistics import Mean
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 PICTURES = {"regret.png": "regret (% accuracy)", "rank.png": "rank of the best (1 is the best)"}
 """The files, and what their vertical axes are. `rank.png` is Figure 2 of the paper, with baselines."""
 
+_FLOORS = {"regret.png": 0.01, "rank.png": 1.0}  # for a logarithmic axis: a hundredth of a percent is nothing
 _DPI, _COLUMNS = 100, 3
 
 
@@ -36,7 +39,7 @@ def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Float
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel, task in zip(panels, tasks, strict=False):
         for number, each in enumerate(each for each in scores if each.task == task):
-            _curve(panel, each, values(each), f"C{number}")
+            _curve(panel, each, values(each), f"C{number}", _FLOORS[path.name])
         panel.set_title(task.name, fontsize=9)
         log_axis(panel)
         panel.set_xlabel("evaluations", fontsize=8)
@@ -50,15 +53,11 @@ def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Float
     return path
 
 
-def _curve(panel: "Axes", scores: Scores, values: Floats, color: str) -> None:
+def _curve(panel: "Axes", scores: Scores, values: Floats, color: str, floor: float) -> None:
     counts = range(1, values.shape[1] + 1)
     means: list[Mean] = [scores.mean(values, count) for count in counts]
-    panel.plot(counts, [_above(mean.mean) for mean in means], color=color, label=scores.proposer, linewidth=1.5)
-    low = [_above(mean.mean if mean.low is None else mean.low) for mean in means]
-    high = [_above(mean.mean if mean.high is None else mean.high) for mean in means]
-    panel.fill_between(counts, low, high, color=color, alpha=0.18, linewidth=0)
-
-
-def _above(value: float) -> float:
-    """Keep a value on a logarithmic axis: a hundredth of a percent is nothing."""
-    return max(value, 0.01)
+    middle = [mean.mean for mean in means]
+    low = [mean.mean if mean.low is None else mean.low for mean in means]
+    high = [mean.mean if mean.high is None else mean.high for mean in means]
+    panel.plot(counts, np.maximum(middle, floor), color=color, label=scores.proposer, linewidth=1.5)
+    panel.fill_between(counts, np.maximum(low, floor), np.maximum(high, floor), color=color, alpha=0.18, linewidth=0)

@@ -71,9 +71,13 @@ def log_axis(panel: "Axes") -> None:
     """Make the vertical axis logarithmic, with numbers in full: powers of ten are hard to read."""
     from matplotlib.ticker import LogFormatter
 
+    class InFull(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:,.15g}" if super().__call__(x, pos) else ""
+
     panel.set_yscale("log")
-    panel.yaxis.set_major_formatter(LogFormatter())
-    panel.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
+    panel.yaxis.set_major_formatter(InFull())
+    panel.yaxis.set_minor_formatter(InFull(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
 
 
 def _measured(trial: TrialResult, number: str) -> tuple[list[int], list[float]]:
