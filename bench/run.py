@@ -6,10 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,12 +90,14 @@ async def make_trials(
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
-    async for trials in _made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1):
-        found |= {_key(trial): trial for trial in trials}
-        if out:
-            with writing(out):
-                await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
-        tell(len(found), len(wanted))
+    # closed at once however this ends: left to the event loop's own end it could not wait for its processes
+    async with aclosing(_made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1)) as made:
+        async for trials in made:
+            found |= {_key(trial): trial for trial in trials}
+            if out:
+                with writing(out):
+                    await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
+            tell(len(found), len(wanted))
     return [found[_wanted_key(*each)] for each in wanted]
 
 
@@ -136,7 +138,7 @@ def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]
                 yield _Chunk(task, proposer, seeds[first : first + together], plan.iterations, data)
 
 
-async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncIterator[list[Trial]]:
+async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list[Trial], None]:
     """Go through the chunks' trials as they are made."""
     if not chunks:
         return
