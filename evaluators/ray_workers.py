@@ -96,7 +96,8 @@ class RayWorkers:
         resources: Callable[[], dict[str, float]] = ray.cluster_resources
 
         # Ray's sockets lie in it, and a socket's path is short: the usual folder may have a long name
-        self._scratch = Path(tempfile.mkdtemp(prefix="genius-ray-", dir="/tmp" if os.path.isdir("/tmp") else None))
+        short = "/tmp" if os.path.isdir("/tmp") else None
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"genius-ray-{os.getpid()}-", dir=short))
         ray.init(
             address="local",
             num_cpus=max(1, self._capacity * self._cpus),
