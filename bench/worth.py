@@ -13,7 +13,7 @@ from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, measured
 from ..tools.features import Floats, encoder
-from ..tools.guide import fit, observe
+from ..tools.guide import Guide, fit, observe
 from ..tools.statistics import share_worse
 from ..tools.tables import SOURCES, BadTable, Table
 from .run import Plan, Tell, make_trials, silent
@@ -135,8 +135,9 @@ def _space(result: SearchResult) -> SearchSpace | None:
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    surrogate = fit(space, observe(known), rng, prior=0.0)
-    drawn = draw_inside(space, result.settings.limits, rng, _POOL)
+    limits = result.settings.limits
+    surrogate = fit(space, limits, observe(known), rng, Guide(prior=0.0))
+    drawn = draw_inside(space, limits, rng, _POOL)
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
     predicted = surrogate.predict(encoded)

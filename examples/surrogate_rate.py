@@ -26,7 +26,7 @@ def seconds(space: genius.SearchSpace, observations: int, seed: int) -> float:
     drawn = [space.sample(rng) for _ in range(observations)]
     observed = Observed(drawn, rng.normal(90, 2, observations), np.zeros(observations))
     started = time.perf_counter()
-    fit(space, observed, rng).predict(everything)
+    fit(space, NO_LIMITS, observed, rng).predict(everything)
     return time.perf_counter() - started
 
 

@@ -22,10 +22,11 @@ from genius.spaces.limits import NO_LIMITS, Limits
 from genius.tools.candidate import best
 from genius.tools.features import encoder
 from genius.tools.fetch import data_folder
-from genius.tools.guide import Guide, suggest
-from genius.tools.surrogate import SIZE
+from genius.tools.guide import GUIDE, Guide, suggest
+from genius.tools.surrogate import SIZE, SIZE_WITHIN
 
 CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
+WITHIN = {"FLOPs or parameters": SIZE, "FLOPs or depth": SIZE_WITHIN}
 PRIORS = (1.0, 0.0, -1.0)
 EVALUATIONS, SIMULATED = 10, ("digits", "mobile-imagenet")
 FAMILIES = {
@@ -107,7 +108,7 @@ def score(guide: Guide, family: str, seeds: int, data: Path) -> float:
 
 def main(seeds: int = 8, data: Path | None = None) -> None:
     """Print the scores, and the settings that each family gets from the others."""
-    guides = [Guide(curiosity=c, trust=t) for c, t in product(CURIOSITY, TRUST)]
+    guides = [Guide(curiosity=c, trust=t, within=w) for c, t, w in product(CURIOSITY, TRUST, WITHIN.values())]
     work = [(guide, family, seeds, data or data_folder()) for guide in guides for family in FAMILIES]
     with ProcessPoolExecutor() as pool:
         scores = dict(zip([each[:2] for each in work], pool.map(score, *zip(*work, strict=True)), strict=True))
@@ -115,16 +116,23 @@ def main(seeds: int = 8, data: Path | None = None) -> None:
     def mean(guide: Guide, families: list[str]) -> float:
         return float(np.mean([scores[guide, family] for family in families]))
 
-    print(f"mean log10 rank, {seeds} seeds\ncuriosity trust {'  '.join(f'{family:>13}' for family in FAMILIES)}")
+    print(f"mean log10 rank, {seeds} seeds\n{'setting':45} {'  '.join(f'{family:>13}' for family in FAMILIES)}")
     for guide in guides:
-        row = "  ".join(f"{scores[guide, family]:13.2f}" for family in FAMILIES)
-        print(f"{guide.curiosity:9} {guide.trust:5} {row}")
+        print(f"{words(guide):45} {'  '.join(f'{scores[guide, family]:13.2f}' for family in FAMILIES)}")
     chosen = min(guides, key=lambda guide: mean(guide, list(FAMILIES)))
-    print(f"best on all: curiosity {chosen.curiosity}, trust {chosen.trust}")
+    print(f"best on all: {words(chosen)}")
     for family in FAMILIES:
         by_others = min(guides, key=lambda guide: mean(guide, [other for other in FAMILIES if other != family]))
-        gives, has = scores[by_others, family], scores[chosen, family]
-        print(f"{family}: the others choose {by_others.curiosity}, {by_others.trust}: {gives:.2f}, against {has:.2f}")
+        print(
+            f"{family}: the others choose {words(by_others)}: {scores[by_others, family]:.2f}, "
+            f"against {scores[chosen, family]:.2f} and the default's {scores[GUIDE, family]:.2f}"
+        )
+
+
+def words(guide: Guide) -> str:
+    """Name a setting."""
+    within = next(name for name, leanings in WITHIN.items() if leanings == guide.within)
+    return f"curiosity {guide.curiosity}, trust {guide.trust}, {within}"
 
 
 if __name__ == "__main__":

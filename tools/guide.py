@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from ..spaces.draws import draw_inside
-from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Suggestion, measured
 from .choices import Choices, choose, gather
@@ -28,9 +28,9 @@ class Guide:
 
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
     the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
-    measurement. After `doubt` measurements the next architecture is
-    drawn at random from those of another size than the ones tried: a wrong prior keeps a search among networks that are
-    all the same to it, where nothing speaks against it.
+    measurement. What larger means, `whole` says for a space without limits, and `within` for one with limits. After
+    `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
     """
 
     prior: float = 1.0
@@ -38,6 +38,16 @@ class Guide:
     fading: float = 0.9
     doubt: int = 3
     trust: float = 0.7
+    whole: tuple[Leaning, ...] = SIZE
+    within: tuple[Leaning, ...] = SIZE_WITHIN
+
+    def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
+        """Return what the prior takes to be better."""
+        return self.within if limits.limited else self.whole
+
+    def prior_after(self, measurements: int) -> float:
+        """Return what the prior is worth."""
+        return self.prior * self.trust ** (measurements - 1)
 
 
 GUIDE = Guide()
@@ -68,23 +78,20 @@ def observe(history: Sequence[Candidate]) -> Observed:
     return Observed([c.architecture for c in known if c.architecture], np.array(values), np.array(deviations))
 
 
-def leanings(limits: Limits) -> Sequence[Leaning]:
-    """Return what the prior takes to be better."""
-    return SIZE_WITHIN if limits.limited else SIZE
-
-
 def fit(
     space: SearchSpace,
+    limits: Limits,
     observed: Observed,
     rng: np.random.Generator,
-    prior: float = GUIDE.prior,
-    limits: Limits = NO_LIMITS,
+    guide: Guide = GUIDE,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation."""
     coder = encoder(space)
     tried = coder.encode(observed.architectures)
-    counts, lean = coder.counts.tolist(), leanings(limits)
-    return Surrogate(tried, observed.accuracy, counts, rng, sd=observed.sd, prior=prior, leanings=lean)
+    prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
+    return Surrogate(
+        tried, observed.accuracy, coder.counts.tolist(), rng, sd=observed.sd, prior=prior, leanings=leanings
+    )
 
 
 def suggest(
@@ -100,10 +107,9 @@ def suggest(
     None of them computes what an earlier one does.
     """
     observed = observe(history)
-    prior = guide.prior * guide.trust ** (len(observed) - 1)
-    surrogate = fit(space, observed, rng, prior, limits) if len(observed) else None
-    lean = leanings(limits)
-    score = partial(_score, surrogate, guide, len(observed), lean)
+    surrogate = fit(space, limits, observed, rng, guide) if len(observed) else None
+    leanings = guide.leanings(limits)
+    score = partial(_score, surrogate, guide, len(observed), leanings)
     choices = gather(space, limits, _best(observed), score, rng)
     if not len(choices):
         return []
@@ -111,8 +117,8 @@ def suggest(
     if surrogate is None and not guide.prior:
         scores = chance
     elif guide.prior and len(observed) == guide.doubt:
-        promise = encoder(space).encode(observed.architectures).promise(lean).mean()
-        scores = chance - _FAR * (np.abs(choices.encoded.promise(lean) - promise) < _OTHER_SIZE)
+        promise = encoder(space).encode(observed.architectures).promise(leanings).mean()
+        scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     tried = {space.identity(c.architecture) for c in history if c.architecture}
@@ -120,10 +126,10 @@ def suggest(
 
 
 def _score(
-    surrogate: Surrogate | None, guide: Guide, observations: int, lean: Sequence[Leaning], architectures: Encoded
+    surrogate: Surrogate | None, guide: Guide, observations: int, leanings: Sequence[Leaning], architectures: Encoded
 ) -> Floats:
     if surrogate is None:
-        return guide.prior * architectures.promise(lean)
+        return guide.prior * architectures.promise(leanings)
     predicted = surrogate.predict(architectures)
     return predicted.mean + guide.curiosity * guide.fading ** (observations - 1) * predicted.sd
 
@@ -152,11 +158,11 @@ class Effect:
 
 
 def effects(
-    space: SearchSpace, limits: Limits, observed: Observed, rng: np.random.Generator, prior: float = GUIDE.prior
+    space: SearchSpace, limits: Limits, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE
 ) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
     sample = draw_inside(space, limits, rng, _SAMPLE)
-    mean, covariance = fit(space, observed, rng, prior, limits).joint(encoder(space).encode(sample))
+    mean, covariance = fit(space, limits, observed, rng, guide).joint(encoder(space).encode(sample))
     found = []
     for at, decision in enumerate(space.decisions):
         for option in decision.numbers:
@@ -183,7 +189,7 @@ def forecasts(
     limits: Limits,
     history: Sequence[Candidate],
     seed: Sequence[int],
-    prior: float = GUIDE.prior,
+    guide: Guide = GUIDE,
 ) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
@@ -192,7 +198,7 @@ def forecasts(
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.accuracy is not None
-        surrogate = fit(space, observe(known[:at]), np.random.default_rng([*seed, at]), prior, limits)
+        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]), guide)
         predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
         expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))

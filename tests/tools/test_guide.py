@@ -142,7 +142,7 @@ def test_effects_are_those_of_an_additive_function():
     rng = np.random.default_rng(0)
     drawn = [tuple(rng.integers(3, size=8).tolist()) for _ in range(60)]
     history = [candidate(a, 90 + float(worth[np.arange(8), list(a)].sum())) for a in drawn]
-    found = effects(MACRO, NO_LIMITS, observe(history), rng, prior=0.0)
+    found = effects(MACRO, NO_LIMITS, observe(history), rng, Guide(prior=0.0))
     assert len(found) == 24
     first = {e.option: e for e in found if e.decision == 0}
     assert first[0].mean < -0.5 < 0.5 < first[2].mean
@@ -165,7 +165,7 @@ def test_a_surrogate_that_weighs_errors_trusts_a_lucky_measurement_less():
     rows = [candidate((0,) * 8, 80.0), candidate((1,) * 8, 82.0), candidate((2,) * 8, 84.0)]
     expected = []
     for sd in (None, 8.0):
-        surrogate = fit(MACRO, observe([*rows, candidate(lucky, 88.0, sd=sd)]), np.random.default_rng(0))
+        surrogate = fit(MACRO, NO_LIMITS, observe([*rows, candidate(lucky, 88.0, sd=sd)]), np.random.default_rng(0))
         from genius.tools.features import encoder
 
         expected.append(surrogate.predict(encoder(MACRO).encode([lucky])).mean[0])
