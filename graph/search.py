@@ -19,7 +19,7 @@ from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
 from .settings import Options, Settings, fresh_id
-from .setup import choose_parts, open_setup
+from .setup import LLM, choose_parts, open_setup
 from .state import Progress
 from .trials import carry_on
 
@@ -55,6 +55,8 @@ async def search(
     """
     names, given = choose_parts(space, llm, proposer, evaluator)
     settings = Settings(**names, **options).check()  # type: ignore[arg-type]
+    if isinstance(proposer, str) and proposer != LLM and settings.advice:
+        raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
     async with open_setup(settings, given, data_folder(_path(data))) as setup:

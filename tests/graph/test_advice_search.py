@@ -131,3 +131,9 @@ async def test_the_guide_finds_the_same_with_and_without_names(tables, tmp_path)
     plain = await genius.search("nas-bench-macro", run=tmp_path / "plain", **asked)
     shown = await genius.search("nas-bench-macro", run=tmp_path / "shown", disguise=True, **asked)
     assert plain.best.accuracy == pytest.approx(shown.best.accuracy, abs=1.0)
+
+
+async def test_a_proposer_that_reads_no_prompt_gets_no_advice(tables, tmp_path):
+    with pytest.raises(genius.GeniusError, match="guided reads no prompt: only a language model can be given advice"):
+        await genius.search("nas-bench-macro", proposer="guided", advice=True, data=tables, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
