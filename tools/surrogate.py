@@ -28,8 +28,8 @@ class Ranges:
 
     `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
     architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
-    more than `tail` robust standard deviations below the median is moved up to there: how bad a
-    bad network is says little about the good ones.
+    more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
+    little about the good ones.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
