@@ -83,10 +83,9 @@ async def bench(
     folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, downloads)
-    command = _command(spaces, plan, sorted(set(iterations)), flops_caps)
-    found = Bench(
-        plan, rows(scores, sorted(set(iterations))), scores, remarks(plan, scores, downloads), folder, command
-    )
+    budgets = sorted(set(iterations))
+    command = _command(spaces, plan, budgets, flops_caps)
+    found = Bench(plan, rows(scores, budgets), scores, remarks(plan, scores, downloads), folder, command)
     with writing(folder):
         await asyncio.to_thread(_write, found)
     return found

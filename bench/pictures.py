@@ -1,6 +1,7 @@
 """The pictures of a bench: what was reached against evaluations, with 95% confidence bands."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,22 +15,31 @@ from .score import Scores
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PICTURES = {"regret.png": "regret (% accuracy)", "rank.png": "rank of the best (1 is the best)"}
-"""The files, and what their vertical axes are. `rank.png` is Figure 2 of the paper, with baselines."""
-
-_FLOORS = {"regret.png": 0.01, "rank.png": 1.0}  # for a logarithmic axis: a hundredth of a percent is nothing
 _DPI, _COLUMNS = 100, 3
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn against evaluations, on a logarithmic axis that ends at `floor`."""
+
+    file: str
+    label: str
+    values: Callable[[Scores], Floats]
+    floor: float
+
+
+PICTURES = (
+    Picture("regret.png", "regret (% accuracy)", lambda each: each.regret, 0.01),  # a hundredth of a percent is nothing
+    Picture("rank.png", "rank of the best (1 is the best)", lambda each: each.rank, 1.0),  # Figure 2 of the paper
+)
+
+
 def draw(scores: Sequence[Scores], folder: Path) -> list[Path]:
-    """Draw a panel for each task; returns the files."""
-    return [
-        _draw(scores, folder / "regret.png", lambda each: each.regret),
-        _draw(scores, folder / "rank.png", lambda each: each.rank),
-    ]
+    """Draw the pictures, each with a panel for each task; returns the files."""
+    return [_draw(scores, picture, folder / picture.file) for picture in PICTURES]
 
 
-def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Floats]) -> Path:
+def _draw(scores: Sequence[Scores], picture: Picture, path: Path) -> Path:
     from matplotlib.figure import Figure
 
     tasks = list(dict.fromkeys(each.task for each in scores))
@@ -39,14 +49,14 @@ def _draw(scores: Sequence[Scores], path: Path, values: Callable[[Scores], Float
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel, task in zip(panels, tasks, strict=False):
         for number, each in enumerate(each for each in scores if each.task == task):
-            _curve(panel, each, values(each), f"C{number}", _FLOORS[path.name])
+            _curve(panel, each, picture.values(each), f"C{number}", picture.floor)
         panel.set_title(task.name, fontsize=9)
         log_axis(panel)
         panel.set_xlabel("evaluations", fontsize=8)
         panel.grid(alpha=0.25)
     for panel in list(panels):
         panel.set_axis_off()
-    figure.supylabel(PICTURES[path.name], fontsize=9)
+    figure.supylabel(picture.label, fontsize=9)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8, frameon=False)
     figure.savefig(path)

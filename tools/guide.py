@@ -189,7 +189,6 @@ def forecasts(
     limits: Limits,
     history: Sequence[Candidate],
     seed: Sequence[int],
-    guide: Guide = GUIDE,
 ) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
@@ -198,7 +197,7 @@ def forecasts(
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.accuracy is not None
-        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]), guide)
+        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]))
         predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
         expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))
