@@ -94,9 +94,9 @@ def _print(found: "Bench") -> None:
     out, first = console(stderr=False), found.plan.proposers[0]
     for task in found.plan.tasks:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("proposer", no_wrap=True)
+        table.add_column("proposer", overflow="fold")
         for name in ("after", "rank", "accuracy", f"rank − {first}"):
-            table.add_column(name, justify="right", no_wrap=True)
+            table.add_column(name, justify="right", overflow="fold")
         for row in found.rows:
             if row.task == task:
                 apart = "" if row.proposer == first else str(row.difference)

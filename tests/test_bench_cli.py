@@ -40,6 +40,17 @@ def test_a_bench_prints_tables_and_writes_a_report(genius, tables, tmp_path):
     assert again.stderr.splitlines()[0] == "8/8 trials"  # nothing was made again
 
 
+def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
+    asked = ("bench", "nas-bench-macro", "--proposers", "guided,random", "--seeds", "3", "--data", tables)
+    done = genius(*asked, COLUMNS="50")
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.split("3 seeds;")[0]
+    assert "random" in table
+    assert "±" in table
+    assert "…" not in table
+    assert max(map(len, table.splitlines())) <= 50
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
