@@ -115,9 +115,9 @@ def _of_session(session):
     return found
 
 
-def _say(path, architecture):
-    reply = [{"role": "user", "content": "?"}, {"role": "assistant", "content": str(architecture)}]
-    path.write_text(json.dumps(reply))
+def _say(path, *architectures):
+    turns = [({"role": "user", "content": "?"}, {"role": "assistant", "content": str(a)}) for a in architectures]
+    path.write_text(json.dumps([message for turn in turns for message in turn]))
 
 
 def test_show_says_where_a_models_run_stands(genius, tables, tmp_path):
@@ -135,12 +135,12 @@ def test_show_says_where_a_models_run_stands(genius, tables, tmp_path):
 
 
 def test_advice_and_disguise_are_options_of_a_search(genius, tables, tmp_path):
-    _say(tmp_path / "said.json", [2] * 8)
-    asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--advice", "--disguise", "--iterations", "1")
+    _say(tmp_path / "said.json", [2] * 8, [1] * 8)
+    asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--advice", "--disguise", "--iterations", "2")
     done = genius(*asked, "--run", "r", "--data", tables)
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "r" / "search.json").read_text())
-    assert (settings["advice"], settings["disguise"]) == (True, True)
+    assert (settings["advice"], settings["disguise"], len(settings["meanings"])) == (True, True, 8)
     real = [options[2] for options in settings["meanings"]]
     assert real != [2] * 8
     assert str(real) in done.stdout

@@ -184,12 +184,7 @@ class Forecast:
     measured: float
 
 
-def forecasts(
-    space: SearchSpace,
-    limits: Limits,
-    history: Sequence[Candidate],
-    seed: Sequence[int],
-) -> list[Forecast]:
+def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
     found = []
