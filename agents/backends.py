@@ -1,45 +1,42 @@
-"""Language model backends by name: `openai:gpt-4o`, `anthropic:…`, `ollama:…`, `local`, `replay:FILE`, `human`."""
+"""Language models by name, such as `openai:gpt-4o`, `local`, `replay:FILE` and `human`, or as objects."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
+from ..tools.schema import proposal_schema
+from .chat import ChatModel, first_that_answers
+from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
-from .proposer import Proposer, chat_proposer, constrained_proposer
+from .options import OLLAMA_CONTEXT, LLMOptions
+from .pricing import look_up, priced_name
+from .proposer import Proposer
+from .provider import one_line
 from .replay import load_recording, replay
+from .secrets import is_secret_name, keep_secret
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from langchain_openai import ChatOpenAI
+    from langchain_core.runnables import Runnable
 
-LOCAL = "local"
+LOCAL, HUMAN, REPLAY = "local", "human", "replay"
 _DEFAULT = "openai:gpt-4o"
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 _EXTRAS = {"anthropic": "anthropic", "ollama": "ollama"}
+_URLS = {"openai": ("OPENAI_BASE_URL", "OPENAI_API_BASE"), "ollama": ("OLLAMA_HOST",)}
+_CONNECT = 20.0  # seconds to reach a server
 
 
 class BadBackend(GeniusError):
     """A language model that cannot be reached as it was named: provider, extra or key."""
-
-
-@dataclass(frozen=True)
-class LLMOptions:
-    """How a language model is asked. `timeout` in seconds; `max_tokens` bounds the length of one reply."""
-
-    base_url: str | None = None
-    temperature: float = 0.0
-    seed: int = 0
-    timeout: float = 120.0
-    max_tokens: int = 2048
-    model_file: Path | None = None
 
 
 def default_llm(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
@@ -57,98 +54,200 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
     Raises: BadBackend, BadRecording.
     """
     kind, _, rest = spec.partition(":")
-    if spec in (LOCAL, "human"):
+    if spec in (LOCAL, HUMAN):
         return
-    if kind == "replay":
+    if kind == REPLAY:
         load_recording(Path(rest))
         return
     if not rest:
         raise BadBackend(
             f"{spec!r} names no language model: write PROVIDER:MODEL (as in openai:gpt-4o), local, replay:FILE or human"
         )
-    _check_base_url(options.base_url)
-    if kind in _KEYS and not environment.get(_KEYS[kind]) and not options.base_url:
+    base_url = _at_url(spec)[1] or options.base_url
+    _check_base_url(base_url)
+    if kind in _KEYS and not environment.get(_KEYS[kind], "").strip() and not base_url:
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
+    if options.num_ctx is not None and kind != "ollama":
+        raise BadBackend(f"--num-ctx is an option of Ollama's models; {spec} is none")
     chat_model(spec, options)
+
+
+def check_price(llm: object, options: LLMOptions) -> None:
+    """Refuse a language model, named or an object, whose replies cannot be priced where their cost is limited.
+
+    Raises: BadBackend.
+    """
+    name = llm if isinstance(llm, str) else priced_name(_told(llm))
+    if options.price is None and look_up(name) is None:
+        raise BadBackend(f"the price of {name} is not known: give it in dollars per million tokens with --price IN OUT")
+
+
+def _at_url(spec: str) -> tuple[str, str | None]:
+    """Split PROVIDER:MODEL@URL, which names a server of one's own; most have no URL."""
+    name, at, rest = spec.partition("@http")
+    return name, f"http{rest}" if at else None
 
 
 def _check_base_url(base_url: str | None) -> None:
     """Keep secrets out of the run folder, which holds the URL."""
     url = urlsplit(base_url or "")
-    secret_fields = [name for name, _ in parse_qsl(url.query) if "key" in name.lower() or "token" in name.lower()]
+    secret_fields = [name for name, _ in parse_qsl(url.query) if is_secret_name(name) or "sig" in name.lower()]
     if url.username or url.password or secret_fields:
         raise BadBackend("the base URL holds a secret: take it out and set it as OPENAI_API_KEY")
 
 
-def chat_model(spec: str, options: LLMOptions) -> "BaseChatModel":
+def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
     """Make the LangChain chat model that `PROVIDER:MODEL` names.
 
-    Raises: BadBackend where the provider is unknown or its package is not installed.
+    Raises: BadBackend where the provider is unknown, its package is not installed, or it takes the options for wrong.
     """
     from langchain.chat_models import init_chat_model
 
-    provider, _, model = spec.partition(":")
+    name, url = _at_url(spec)
+    provider, _, model = name.partition(":")
+    options = replace(options, base_url=url or options.base_url)
     try:
-        settings: Any = _settings(provider, options)
-        made: BaseChatModel = init_chat_model(model, model_provider=provider, **settings)
-        return made
+        made: Any = init_chat_model(model, model_provider=provider, name=spec, **_settings(provider, options))
+        return made  # type: ignore[no-any-return]
     except ImportError as error:
-        extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else str(error)
-        raise BadBackend(f"{spec} needs a package that is not installed: {extra}") from error
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
-        raise BadBackend(f"{spec} cannot be used: {reason}") from error
+        extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else one_line(error)
+        raise BadBackend(f"{spec} needs a package that is not installed: {extra}") from None
+    except Exception as error:  # each provider's client has errors of its own; none of them may quote a key
+        raise BadBackend(f"{spec} cannot be used: {one_line(error)}") from None
 
 
-def _settings(provider: str, options: LLMOptions) -> dict[str, object]:
-    """Name the options as each provider's LangChain package does. Retries are the graph's, the same for all."""
-    settings: dict[str, object] = {"temperature": options.temperature}
-    if options.base_url:
-        settings["base_url"] = options.base_url
+def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
+    """Name the options that are given as each provider's LangChain package does. Retries are the graph's, for all."""
+    settings: dict[str, Any] = {"base_url": options.base_url, "temperature": options.temperature}
+    settings |= {"seed": options.seed, **dict(options.extra)}
     if provider == "ollama":
-        timeout = {"timeout": options.timeout}
-        return settings | {"seed": options.seed, "num_predict": options.max_tokens, "client_kwargs": timeout}
-    settings |= {"timeout": options.timeout, "max_tokens": options.max_tokens, "max_retries": 0}
+        settings |= {"num_predict": options.max_tokens, "reasoning": options.reasoning_effort}
+        settings |= {"num_ctx": options.num_ctx or (None if "num_ctx" in options.left_out else OLLAMA_CONTEXT)}
+        return _given(settings) | {"client_kwargs": {"timeout": options.timeout}}
+    settings |= {"max_tokens": options.max_tokens, "reasoning_effort": options.reasoning_effort}
+    settings |= {"timeout": options.timeout, "max_retries": 0}
     if provider == "openai":
         from openai import Timeout
 
         # As a number it would get connections shared by the whole process, and those die with their event loop.
-        settings |= {"seed": options.seed, "timeout": Timeout(options.timeout)}
-        if options.base_url and not os.environ.get(_KEYS[provider]):
-            settings["api_key"] = "none"  # servers of one's own ask for none, the client insists on one
-    return settings
+        settings["timeout"] = Timeout(options.timeout, connect=min(_CONNECT, options.timeout))
+        key = os.environ.get(_KEYS[provider], "").strip()
+        if key or options.base_url:
+            settings["api_key"] = key or "none"  # servers of one's own ask for none, the client insists on one
+    return _given(settings)
 
 
-def _of_trial(options: LLMOptions, trial: int) -> LLMOptions:
-    """Give each trial a seed of its own, so that sampling at a temperature differs between trials."""
-    return replace(options, seed=options.seed + trial - 1)
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
-def _embedded_chat(server: EmbeddedModel, options: LLMOptions) -> "ChatOpenAI":
-    return server.chat_model(
-        temperature=options.temperature, seed=options.seed, max_tokens=options.max_tokens, timeout=options.timeout
-    )
+def _url_of(spec: str, options: LLMOptions) -> str | None:
+    """Return where a model's server is, as far as that is said here or in the environment."""
+    name, url = _at_url(spec)
+    provider = name.partition(":")[0]
+    told = (os.environ.get(variable) for variable in _URLS.get(provider, ()))
+    found = url or options.base_url or next(filter(None, told), None)
+    return found or ("http://127.0.0.1:11434" if provider == "ollama" else None)
 
 
 ProposerOfTrial = Callable[[int], Proposer]
 
 
-@asynccontextmanager
-async def open_llm(spec: str, space: SearchSpace, options: LLMOptions, data: Path) -> AsyncIterator[ProposerOfTrial]:
-    """Open a language model for the length of a search; gives the proposer of each trial, counted from 1.
+@dataclass(frozen=True)
+class Opened:
+    """Language models that can be asked: the proposer of each trial, counted from 1, and what is sent to each model."""
 
-    Raises: BadBackend, BadRecording.
+    proposer: ProposerOfTrial
+    sent: Callable[[], list[dict[str, object]]]
+
+
+@asynccontextmanager
+async def open_llms(
+    llms: Sequence[Any],
+    space: SearchSpace,
+    options: LLMOptions,
+    data: Path,
+    *,
+    may_stop: bool = False,
+    taught: Sequence[Mapping[str, Any]] = (),
+) -> AsyncIterator[Opened]:
+    """Open language models, named or given as objects, for the length of a search; a later one answers for an earlier.
+
+    `taught` is what an earlier part of the search has sent, and found out of their servers. The base URL is that of the
+    first. Raises: BadBackend, BadRecording.
     """
-    check_llm(spec, options)
-    kind, _, rest = spec.partition(":")
-    if kind == "replay":
-        yield lambda trial: replay(load_recording(Path(rest), trial))
-    elif spec == "human":
+    schema = proposal_schema(space, may_stop=may_stop)
+    proposers: dict[str, ProposerOfTrial] = {}
+    chats: list[ChatModel] = []
+    async with AsyncExitStack() as stack:
+        for at, llm in enumerate(llms):
+            name = llm if isinstance(llm, str) else _name_of(llm)
+            name = f"{name} ({at + 1})" if name in proposers else name
+            asked = options if at == 0 else replace(options, base_url=None)
+            if isinstance(llm, str):
+                check_llm(llm, asked)
+            if _is_chat(llm):
+                chats.append(_chat(llm, name, schema, asked, taught))
+                proposers[name] = chats[-1].proposer
+            else:
+                proposers[name] = await stack.enter_async_context(_open_special(llm, space, asked, data))
+
+        def of_trial(trial: int) -> Proposer:
+            return first_that_answers({name: make(trial) for name, make in proposers.items()})
+
+        yield Opened(of_trial, lambda: [chat.sent() for chat in chats])
+
+
+def _is_chat(llm: object) -> bool:
+    return not isinstance(llm, str) or (llm not in (LOCAL, HUMAN) and llm.partition(":")[0] != REPLAY)
+
+
+def _name_of(model: object) -> str:
+    return str(getattr(model, "name", None) or type(model).__name__)
+
+
+def _chat(
+    llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Mapping[str, Any]]
+) -> ChatModel:
+    """Make the chat model of a name or of an object; what its server was found to refuse is not sent again."""
+    known = next((one for one in taught if one.get("llm") == name), {})
+    if isinstance(llm, str):
+        make, url, told = partial(chat_model, llm), _url_of(llm, options), {}
+        options = options.without_all(known.get("left_out", ()))
+    else:
+        keep_secret(llm)
+        make, url, told = partial(_bound, llm), None, _told(llm)
+        options = LLMOptions(timeout=options.timeout, max_tokens=options.max_tokens, price=options.price)
+    options = replace(options, max_tokens=known.get("max_tokens") or options.max_tokens)
+    return ChatModel(name, make, schema, options, url, told, structured=known.get("structured", True))
+
+
+def _bound(model: Any, options: LLMOptions) -> Any:
+    """Give a model object its limit on tokens; all else is its own."""
+    return model if options.max_tokens is None else model.bind(max_tokens=options.max_tokens)
+
+
+def _told(model: object) -> dict[str, object]:
+    """Return what a model object says of itself: its provider, its name, its temperature and its limit on tokens."""
+    tell = getattr(model, "_get_ls_params", None)
+    told: Mapping[str, object] = tell() if callable(tell) else {}
+    names = {"ls_provider": "provider", "ls_model_name": "model", "ls_temperature": "temperature"}
+    names["ls_max_tokens"] = "max_tokens"
+    return {name: told[field] for field, name in names.items() if told.get(field) is not None}
+
+
+@asynccontextmanager
+async def _open_special(
+    spec: str, space: SearchSpace, options: LLMOptions, data: Path
+) -> AsyncIterator[ProposerOfTrial]:
+    """Open what is no chat model on a server: the embedded model, a recording, a person."""
+    if spec == HUMAN:
         person = human_proposer()
         yield lambda trial: person
     elif spec == LOCAL:
         file = await asyncio.to_thread(find_model, data, options.model_file)
         with await asyncio.to_thread(EmbeddedModel, file) as server:
-            yield lambda trial: constrained_proposer(_embedded_chat(server, _of_trial(options, trial)), space)
+            yield lambda trial: embedded_proposer(server, space, options, trial)
     else:
-        yield lambda trial: chat_proposer(chat_model(spec, _of_trial(options, trial)), spec)
+        recording = Path(spec.partition(":")[2])
+        yield lambda trial: replay(load_recording(recording, trial))

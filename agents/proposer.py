@@ -1,35 +1,49 @@
-"""What a proposer is, and the proposer that asks a chat model."""
+"""What a proposer is, and what it answers."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
-from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message
-from ..tools.grammar import architecture_grammar
-from ..tools.reply import UnreadableReply, read_reply
-from .advice import shortlist_of
-from .embedded import constrained, keep_beginning
-from .provider import provider_errors
+from ..spaces.errors import RunFailed
+from ..tools.candidate import Candidate, Message
+from .secrets import redact
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-    from langchain_core.runnables import Runnable
-    from langchain_openai import ChatOpenAI
-
-EMBEDDED = "embedded model"
+_HEAD, _TAIL = 2_000, 60_000
+"""Characters that are kept of the beginning and of the end of a longer reply."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A proposer's answer. `model` names the language model that wrote it; None where none did."""
+    """A proposer's answer.
+
+    - `model`: what the language model that wrote it is called by its server; None where no model did.
+    - `llm`: by what name it was asked. `passed`: who was asked before it without an answer, each with the reason.
+    - `finish`: why the reply ended, in the provider's own word; `refusal`: the words in which a model refused.
+    - `fault`: why the reply is not to be read at all, such as that it was cut off; None where it is.
+    - `cost`: in dollars, None where the price is not known.
+    - `notes`: what was left out of the call because the server refuses it.
+    """
 
     text: str
     model: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    llm: str | None = None
+    passed: tuple[str, ...] = ()
+    finish: str = ""
+    refusal: str = ""
+    fault: str | None = None
+    cost: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take lists for tuples, as a reply that was read from JSON has them."""
+        object.__setattr__(self, "passed", tuple(self.passed))
+        object.__setattr__(self, "notes", tuple(self.notes))
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of prompt and reply; of a server that counts none, a quarter of the reply's characters."""
+        return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"]]
@@ -40,59 +54,19 @@ that was cut off can go on where it was.
 """
 
 
-async def ask(model: "Runnable[Any, AIMessage]", prompt: Sequence[Message], run_name: str) -> "AIMessage":
-    """Call a chat model.
+def received(answer: object) -> Reply:
+    """Take a proposer's answer in: as a Reply, cleared of secrets and of what no file can hold, and not too long.
 
-    Raises: ProviderError where its server does not answer, or will not.
+    Raises: RunFailed where it is neither text nor a Reply.
     """
-    with provider_errors():
-        return await model.ainvoke([dict(message) for message in prompt], config={"run_name": run_name})
+    reply = Reply(answer) if isinstance(answer, str) else answer
+    if not isinstance(reply, Reply) or not isinstance(reply.text, str):
+        raise RunFailed(f"a proposer returns text or a genius.Reply, got {type(answer).__name__}")
+    text, refusal = (redact(part).encode(errors="replace").decode() for part in (reply.text, reply.refusal))
+    return replace(reply, text=shortened(text, _HEAD, _TAIL), refusal=shortened(refusal, _HEAD, _HEAD))
 
 
-def read_answer(answer: "AIMessage", run_name: str) -> Reply:
-    """Take the text and the usage from a chat model's message."""
-    usage = answer.usage_metadata
-    return Reply(
-        text=answer.text,
-        model=answer.response_metadata.get("model_name") or run_name,
-        input_tokens=usage["input_tokens"] if usage else 0,
-        output_tokens=usage["output_tokens"] if usage else 0,
-    )
-
-
-def chat_proposer(model: "BaseChatModel", name: str | None = None) -> Proposer:
-    """Make a proposer of a LangChain chat model; `name` is what traces call it."""
-    run_name = name or type(model).__name__
-
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
-        return read_answer(await ask(model, prompt, run_name), run_name)
-
-    return propose
-
-
-def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
-    """Make a proposer of the embedded model: a grammar lets it write nothing but an untried architecture.
-
-    A model of this size would repeat itself otherwise; what the grammar cannot know is which cells are equal functions.
-    """
-
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-        tried = {c.architecture for c in history if c.architecture} | set(_refused(prompt, space))
-        if len(tried) == space.size:
-            return NOTHING_LEFT
-        with provider_errors():
-            await keep_beginning(model, prompt[0]["content"], space.description)
-        grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
-        bound = constrained(model, grammar, from_beginning=True)
-        return read_answer(await ask(bound, prompt, EMBEDDED), EMBEDDED)
-
-    return propose
-
-
-def _refused(prompt: Sequence[Message], space: SearchSpace) -> Iterator[Architecture]:
-    """Go through the architectures of the replies that were sent back."""
-    for message in prompt:
-        if message["role"] == "assistant":
-            with suppress(UnreadableReply):
-                if architecture := read_reply(message["content"], space).architecture:
-                    yield architecture
+def shortened(text: str, head: int, tail: int) -> str:
+    """Leave out the middle of a text that is longer than its head and its tail together, in characters."""
+    left_out = len(text) - head - tail
+    return text if left_out <= 0 else f"{text[:head]}\n[… {left_out:,} characters left out …]\n{text[-tail:]}"

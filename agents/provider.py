@@ -1,68 +1,102 @@
 """Errors of language model providers, told apart by what a caller can do, and cleared of secrets."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import walk_tb
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-_SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-_SHORTEST_SECRET = 6  # shorter values are placeholders such as "none", and words of prose; numbers are no keys either
+from ..spaces.errors import GeniusError
+from .secrets import redact
+
 # Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
 _PASSING = {408, 409, 425, 429}
 _LONGEST_WAIT = 60.0  # seconds
 _NEVER_PASSING = {"insufficient_quota"}
+_OURS = (NameError, ImportError, NotImplementedError, AssertionError, MemoryError, RecursionError)
+"""What a client or a model object raises by a fault in its code: the next call would raise it again."""
+
+_LONGEST = 400  # characters of a message
 
 
 class ProviderError(Exception):
     """A language model's server did not answer, or would not.
 
-    `transient`: the same call may go through later. `wait`: seconds that the server asked to be left alone, if it did.
+    - `transient`: the same call may go through later. `wait`: seconds that the server asked to be left alone.
+    - `status`: that of the HTTP answer, None where there was none. `code`, `parameter`: the server's own words for what
+      is wrong and which parameter it is about, where it has such words.
     """
 
-    def __init__(self, message: str, *, transient: bool, wait: float = 0.0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        transient: bool,
+        wait: float = 0.0,
+        status: int | None = None,
+        code: str = "",
+        parameter: str = "",
+    ) -> None:
         super().__init__(message)
         self.transient = transient
         self.wait = wait
+        self.status = status
+        self.code = code
+        self.parameter = parameter
+
+    def names(self, words: Collection[str]) -> str | None:
+        """Return the first of the words that the error is about; None where it names none of them."""
+        said = str(self)
+        for word in words:
+            if word == self.parameter or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said):
+                return word
+        return None
 
 
-def provider_error(error: Exception) -> ProviderError | None:
-    """Read a client's exception as the provider's error; None where it is something else, such as a fault of ours."""
+def provider_error(error: Exception) -> ProviderError:
+    """Read the exception of a model's client, whatever library raised it."""
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
+        code, parameter = (str(getattr(error, name, None) or "") for name in ("code", "param"))
         passing = status in _PASSING or status >= 500
-        transient = passing and getattr(error, "code", None) not in _NEVER_PASSING
-        return ProviderError(_one_line(error), transient=transient, wait=_retry_after(error) if transient else 0.0)
+        transient = passing and code not in _NEVER_PASSING
+        wait = _retry_after(error) if transient else 0.0
+        return ProviderError(
+            one_line(error), transient=transient, wait=wait, status=status, code=code, parameter=parameter
+        )
     if _UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
-        return ProviderError(_one_line(error), transient=True)
+        return ProviderError(one_line(error), transient=True)
     if _is_unreadable(error):
-        return ProviderError(f"its answer is no chat completion: {_one_line(error)}", transient=True)
-    return None
+        return ProviderError(f"its answer is no chat completion: {one_line(error)}", transient=True)
+    return ProviderError(one_line(error), transient=not isinstance(error, (*_OURS, TypeError, LookupError, ValueError)))
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Tell whether an answer was not JSON, or of a form that the provider's LangChain package itself refused."""
-    if isinstance(error, json.JSONDecodeError):
+    """Tell whether an answer was not JSON, or of a form that the client's own code could not take apart."""
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return True
-    raised_in = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)][-1:]
-    package = "".join(raised_in).partition(".")[0]
-    return (
-        isinstance(error, ValueError | TypeError) and package.startswith("langchain_") and package != "langchain_core"
-    )
+    raised_in = [Path(frame.f_code.co_filename).parts for frame, _ in walk_tb(error.__traceback__)][-1:]
+    of_a_library = any({"site-packages", "dist-packages"} & set(parts) for parts in raised_in)
+    return of_a_library and not isinstance(error, _OURS)
 
 
 @contextmanager
-def provider_errors() -> Iterator[None]:
-    """Raise a client's exceptions as what they are for a caller.
+def provider_errors(url: str | None = None) -> Iterator[None]:
+    """Raise whatever a model's client raises as what it is for a caller; `url` is that of the server, if known.
 
-    Raises: ProviderError where a server does not answer, or will not; everything else as it is.
+    Raises: ProviderError; GeniusError as it is.
     """
     try:
         yield
+    except (ProviderError, GeniusError):
+        raise
     except Exception as error:
-        if (known := provider_error(error)) is None:
-            raise
+        known = provider_error(error)
+        known.args = (f"{known}{_proxy(url)}",)
         raise known from None  # the client's own exception may quote a key
 
 
@@ -71,18 +105,17 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, ProviderError) and error.transient
 
 
-def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Replace every secret of the environment that stands in a text by the name of its variable."""
-    for name, value in environment.items():
-        if _is_secret(name, value):
-            text = text.replace(value, f"<{name}>")
-    return text
-
-
-def _is_secret(name: str, value: str) -> bool:
-    if len(value) < _SHORTEST_SECRET or value.isdigit():
-        return False
-    return any(word in name.upper().split("_") for word in _SECRET_NAMES)
+def _proxy(url: str | None) -> str:
+    """Name the proxy that stands between this machine and a server on it."""
+    parts = urlsplit(url or "")
+    if parts.hostname not in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname):
+        return ""
+    proxies = getproxies()
+    for name in (parts.scheme, "all"):
+        if name in proxies:
+            words = f"{name.upper()}_PROXY sends calls to this machine through a proxy"
+            return f"; {words}: set NO_PROXY={parts.hostname}"
+    return ""
 
 
 def _retry_after(error: Exception) -> float:
@@ -95,6 +128,7 @@ def _retry_after(error: Exception) -> float:
     return min(wait, _LONGEST_WAIT) if wait > 0 else 0.0
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Say in one line what was raised, cleared of secrets and shortened."""
     text = " ".join(str(error).split()).rstrip(".")
-    return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:400]
+    return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_LONGEST]

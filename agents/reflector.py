@@ -41,8 +41,12 @@ Before you answer, think it through step by step:
 4. What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."""
 
 _ANSWER = """\
-Give your reason in a few sentences. Then end with one line of this form, with {length} numbers:
+Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
+one line of this form:
 Architecture: [{example}]"""
+
+_NO_TEXT = "[no answer]"
+"""What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
 
 _STOP = f"""\
 If you are sure that no untried architecture of this space is better than the best one above, answer with \
@@ -56,10 +60,12 @@ def write_prompt(
     limits: Limits = NO_LIMITS,
     running: Sequence[Architecture] = (),
     advice: Advice | None = None,
+    may_stop: bool = False,
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    `running` are architectures in training, which have no result yet; `advice` is what a surrogate makes of it all.
+    `running` are architectures in training, which have no result yet; `advice` is what a surrogate makes of it all;
+    `may_stop` offers to end the search.
     """
     parts = [space.description]
     if limits.limited:
@@ -71,7 +77,7 @@ def write_prompt(
     parts += [_NEXT if memory["measured"] else _FIRST]
     parts += [_QUESTIONS] if limits.limited else []
     parts += [_answer_form(space)]
-    parts += [_STOP] if memory["measured"] else []
+    parts += [_STOP] if memory["measured"] and may_stop else []
     return [Message(role="system", content=_ROLE), Message(role="user", content="\n\n".join(parts))]
 
 
@@ -79,7 +85,7 @@ def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
     """Return the prompt with the replies that were sent back and why: what the proposer is to answer now."""
     messages = list(prompt)
     for refusal in candidate.refusals:
-        messages.append(Message(role="assistant", content=refusal.reply))
+        messages.append(Message(role="assistant", content=refusal.reply.strip() or _NO_TEXT))
         messages.append(Message(role="user", content=f"This cannot be used: {refusal.reason}. Please answer again."))
     return messages
 

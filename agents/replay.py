@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Candidate, Message, measured
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message, measured
 from ..tools.recording import BadRecording, read_measurements, read_messages
 from .proposer import Proposer, Reply
 
@@ -96,8 +97,10 @@ def replay(recording: Sequence[Reply]) -> Proposer:
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
         used = replies_used(prompt, history)
+        if used >= len(recording) and recording[-1].text.strip() == NOTHING_LEFT:
+            return Reply(NOTHING_LEFT)  # the recorded search stopped here
         if used >= len(recording):
             raise RunFailed(f"the recording holds {len(recording)} replies, and the search asked for one more")
-        return recording[used]
+        return replace(recording[used], cost=0.0, notes=())
 
     return propose

@@ -1,6 +1,5 @@
 """A trace without a viewer: the runs that LangSmith would show, collected as plain JSON to be written down."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,11 @@ from langsmith.run_trees import get_cached_client
 from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
-from .provider import redact
+from .proposer import shortened
+from .secrets import redact
+
+_HEAD, _TAIL = 20_000, 80_000
+"""Characters that a trace keeps of the beginning and of the end of a longer text."""
 
 
 def keep_secrets_out() -> None:
@@ -67,14 +70,22 @@ def _line(run: Run) -> dict[str, object]:
 
 
 def _cleared(fields: Mapping[str, object]) -> dict[str, object]:
-    plain: dict[str, object] = json.loads(redact(json.dumps(fields, default=_plain)))
-    return plain
+    """Return plain JSON without secrets, and without texts that are too long or that no file can hold."""
+    return {name: _clear(value) for name, value in fields.items()}
 
 
-def _plain(value: object) -> object:
+def _clear(value: Any) -> Any:
+    if isinstance(value, str):
+        return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)
+    if isinstance(value, Mapping):
+        return {_clear(str(key)): _clear(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_clear(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+        return _clear(value.model_dump(mode="python"))
+    return _clear(value.isoformat() if isinstance(value, datetime) else str(value))
 
 
 def _usage(outputs: Mapping[str, Any] | None) -> object:

@@ -12,12 +12,18 @@ from ..tools.candidate import Candidate, Refusal
 from ..tools.candidate import Repair as Repaired
 from ..tools.prices import changes, in_millions, off_limits
 from ..tools.reply import UnreadableReply, read_reply
+from .proposer import shortened
 
 WhenDone = Literal["stop", "ask"]
-"""What follows a reply that says that nothing better is left: the search stops, or the model is asked again."""
+"""What follows where a language model says that nothing better is left: the search stops, or the model is asked again.
+
+A proposer without a model, and a person, know what they say: then the search stops."""
 
 Repair = Literal["ask", "nearest"]
 """What follows an architecture off the limits: the model is asked again, or the nearest one within them is taken."""
+
+_HEAD, _TAIL = 500, 1_500
+"""Characters of a refused reply that are kept and sent back: of its beginning, and of its end."""
 
 SAYS_NOTHING_LEFT = "the proposer says that nothing better is left"
 
@@ -37,12 +43,14 @@ def validate(
     Returns the candidate with its architecture and cost; or with one refusal more and no reply, to be asked again; or
     with an error where the last of `max_replies` was refused or nothing better is left: then the iteration is over.
     """
+    if candidate.fault:
+        return _refuse(replace(candidate, reply=""), candidate.fault, max_replies)
     try:
         reading = read_reply(candidate.reply, space)
     except UnreadableReply as broken:
         return _refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
-        if when_done == "stop":
+        if when_done == "stop" or candidate.llm is None:
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     if repeat := _repeat(reading.architecture, space, history):
@@ -80,11 +88,11 @@ def _nearest(
 
 
 def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
-    refusals = (*candidate.refusals, Refusal(candidate.reply, reason))
+    refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
-    return replace(candidate, reply="", refusals=refusals, error=error)
+    return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
 
 
 def _repeat(architecture: Architecture, space: SearchSpace, history: Sequence[Candidate]) -> str | None:

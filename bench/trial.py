@@ -8,8 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..agents.backends import LLMOptions, check_llm, open_llm
+from ..agents.backends import LOCAL, check_llm, open_llms
 from ..agents.baselines import BASELINES
+from ..agents.options import LLMOptions
 from ..agents.proposer import Proposer
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
@@ -141,8 +142,9 @@ async def _search(context: Context, iterations: int) -> list[Candidate]:
 @asynccontextmanager
 async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM):
-        async with open_llm(_spec(name).removeprefix(LLM), space, LLMOptions(seed=seed), data) as of_trial:
-            yield of_trial(1)
+        llm = _spec(name).removeprefix(LLM)
+        async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+            yield opened.proposer(1)
         return
     make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")
     yield make(space, (seed, 1), limits)

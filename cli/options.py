@@ -10,8 +10,27 @@ if TYPE_CHECKING:
 
 _LLM = "openai:gpt-4o, anthropic:MODEL, ollama:MODEL, any PROVIDER:MODEL of LangChain, replay:FILE, human, or local: "
 Llm = Annotated[
-    str | None, typer.Option(help=_LLM + "an embedded 135M model that shows that the loop works, not search quality.")
+    list[str] | None,
+    typer.Option(
+        help=_LLM + "an embedded 135M model that shows that the loop works, not search quality. Given several "
+        "times, the next one answers where one is down or refuses; PROVIDER:MODEL@URL names a server of its own."
+    ),
 ]
+Temperature = Annotated[float | None, typer.Option(help="Sampling temperature; default: the provider's own.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Longest reply, in tokens; default: the provider's own.")]
+Effort = Annotated[str | None, typer.Option(help="How much a reasoning model thinks, as in low, medium, high.")]
+NumCtx = Annotated[int | None, typer.Option(help="Tokens of context, for --llm ollama:MODEL; default: 16384.")]
+LlmOptions = Annotated[
+    list[str] | None, typer.Option("--llm-option", help="Another option of the provider's, as in top_p=0.9.")
+]
+Price = Annotated[
+    tuple[float, float] | None,
+    typer.Option(metavar="IN OUT", help="Dollars per million tokens of prompt and of reply; default: looked up."),
+]
+MaxCost = Annotated[float | None, typer.Option(help="Dollars that the models' replies may take; then the search ends.")]
+MaxLlmTokens = Annotated[int | None, typer.Option(help="Tokens that prompts and replies may take in all.")]
+MaxHours = Annotated[float | None, typer.Option(help="Device-hours that trainings may take in all.")]
+BaseUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible server, with --llm openai:MODEL.")]
 ProposerName = Annotated[
     str | None,
     typer.Option(
@@ -37,6 +56,15 @@ RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's nam
 Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
 Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]
 Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds to wait for a whole reply.")]
+MaxReplies = Annotated[int | None, typer.Option(help="Replies an iteration may take until one is valid.")]
+Tries = Annotated[int | None, typer.Option(help="Calls for one reply while the model's server is in trouble.")]
+WhenDone = Annotated[
+    str | None, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
+]
+Deadline = Annotated[float | None, typer.Option(help="Seconds one training may take; default: no limit.")]
+Silence = Annotated[float | None, typer.Option(help="Seconds without an epoch after which a training hangs.")]
+Memory = Annotated[str | None, typer.Option(help="Memory of its device, for each worker, as in 20G; default: all.")]
 
 OPEN = ("-", "-")
 

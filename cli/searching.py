@@ -12,18 +12,35 @@ from .looking import print_result
 from .options import (
     OPEN,
     AsJson,
+    BaseUrl,
     Batch,
     Changes,
     Data,
+    Deadline,
+    Effort,
     Ends,
     FlopsConvention,
     Iterations,
     Llm,
+    LlmOptions,
+    MaxCost,
+    MaxHours,
+    MaxLlmTokens,
+    MaxReplies,
+    MaxTokens,
+    Memory,
+    NumCtx,
+    Price,
     ProposerName,
     RecipeName,
     Repair,
     RunFolder,
+    Silence,
+    Temperature,
+    Timeout,
     TrainOn,
+    Tries,
+    WhenDone,
     console,
 )
 
@@ -42,7 +59,9 @@ def search(
     proposer: ProposerName = None,
     iterations: Annotated[int, typer.Option(help="Architectures to evaluate in each trial.")] = 10,
     trials: Annotated[int, typer.Option(help="Repetitions of the whole search.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random, the model's sampling too; default: 0, and none sent.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at once, of all trials together.")] = 1,
     on: Annotated[str, typer.Option(help="Where trainings run: local, ray, or ray:ADDRESS of a cluster.")] = "local",
     train_on: TrainOn = None,
@@ -58,16 +77,23 @@ def search(
     params: Ends = OPEN,
     flops_convention: FlopsConvention = "macs",
     repair: Repair = "ask",
-    temperature: Annotated[float, typer.Option(help="Sampling temperature of the model.")] = 0.0,
-    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, with --llm openai:MODEL.")] = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    reasoning_effort: Effort = None,
+    num_ctx: NumCtx = None,
+    llm_options: LlmOptions = None,
+    price: Price = None,
+    max_cost: MaxCost = None,
+    max_llm_tokens: MaxLlmTokens = None,
+    max_hours: MaxHours = None,
+    base_url: BaseUrl = None,
     model_file: Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for one reply.")] = 120.0,
-    max_tokens: Annotated[int, typer.Option(help="Longest reply, in tokens.")] = 2048,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for a whole reply.")] = 600.0,
     max_replies: Annotated[int, typer.Option(help="Replies an iteration may take until one is valid.")] = 10,
     tries: Annotated[int, typer.Option(help="Calls for one reply while the model's server is in trouble.")] = 6,
     when_done: Annotated[
-        str, typer.Option(help="stop or ask: what follows when the model says nothing better is left.")
-    ] = "stop",
+        str, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
+    ] = "ask",
     order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
     advice: Annotated[
         bool, typer.Option("--advice", help="Tell the model what a surrogate expects, and a shortlist to choose from.")
@@ -89,15 +115,16 @@ def search(
     if llm is None and proposer is None:
         from ..agents.backends import default_llm
 
-        llm, why = default_llm()
-        print(f"language model: {llm} ({why}); choose one with --llm, or a --proposer without any", file=sys.stderr)
+        chosen, why = default_llm()
+        llm = [chosen]
+        print(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any", file=sys.stderr)
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
             space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, **_options(context)
         )
 
-    _show_search(start, iterations, as_json=as_json, live=llm != "human")
+    _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()))
 
 
 def resume(
@@ -108,6 +135,23 @@ def resume(
     on: Annotated[str | None, typer.Option(help="Another place to train: local, ray or ray:ADDRESS.")] = None,
     llm: Llm = None,
     proposer: ProposerName = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    reasoning_effort: Effort = None,
+    num_ctx: NumCtx = None,
+    llm_options: LlmOptions = None,
+    price: Price = None,
+    max_cost: MaxCost = None,
+    max_llm_tokens: MaxLlmTokens = None,
+    max_hours: MaxHours = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    max_replies: MaxReplies = None,
+    tries: Tries = None,
+    when_done: WhenDone = None,
+    deadline: Deadline = None,
+    silence: Silence = None,
+    memory: Memory = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -120,7 +164,8 @@ def resume(
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.resume(run, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context))
 
-    _show_search(start, iterations or settings.iterations, as_json=as_json, live=(llm or settings.llm) != "human")
+    live = "human" not in (llm or [settings.llm or "", *settings.fallbacks])
+    _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
 def fork(
@@ -132,9 +177,27 @@ def fork(
     ] = None,
     iterations: Iterations = None,
     seed: Annotated[int | None, typer.Option(help="Another seed.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Another sampling temperature.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Another number of evaluations at once.")] = None,
+    on: Annotated[str | None, typer.Option(help="Another place to train: local, ray or ray:ADDRESS.")] = None,
     llm: Llm = None,
     proposer: ProposerName = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    reasoning_effort: Effort = None,
+    num_ctx: NumCtx = None,
+    llm_options: LlmOptions = None,
+    price: Price = None,
+    max_cost: MaxCost = None,
+    max_llm_tokens: MaxLlmTokens = None,
+    max_hours: MaxHours = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    max_replies: MaxReplies = None,
+    tries: Tries = None,
+    when_done: WhenDone = None,
+    deadline: Deadline = None,
+    silence: Silence = None,
+    memory: Memory = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -149,7 +212,8 @@ def fork(
             run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context)
         )
 
-    _show_search(start, iterations or settings.iterations, as_json=as_json, live=(llm or settings.llm) != "human")
+    live = "human" not in (llm or [settings.llm or "", *settings.fallbacks])
+    _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
 def _options(context: typer.Context) -> "Options":
@@ -157,7 +221,9 @@ def _options(context: typer.Context) -> "Options":
     from ..graph.settings import Options
 
     return {  # type: ignore[return-value]  # typer holds the types, and the settings are checked
-        name: value for name, value in context.params.items() if name in Options.__annotations__ and value is not None
+        name: value
+        for name, value in context.params.items()
+        if name in Options.__annotations__ and value not in (None, [], ())
     }
 
 
@@ -173,3 +239,5 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
             print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
         raise
     print_result(result, as_json=as_json)
+    if result.best is None:
+        raise typer.Exit(1)

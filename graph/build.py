@@ -16,7 +16,7 @@ from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
 from ..agents.memory import Memory, remember
-from ..agents.proposer import Reply
+from ..agents.proposer import Reply, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..agents.trainer import train
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Update = dict[str, Any]
 TRIES = 6
+_LATE = 0.75  # of a trial's iterations, after which a model may be offered to stop
 
 
 def build_graph(
@@ -56,21 +57,22 @@ def build_graph(
 
 def _may_propose(state: InFlight, context: Context, running: int) -> bool:
     left = context.iterations is None or state["done"] + running < context.iterations
-    return left and not state["stopped"] and running < context.slots.count
+    return left and not state["stopped"] and running < context.slots.count and not context.is_spent
 
 
-async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer", "__end__"]]:
     """Ask for an architecture; a reply that was logged by an earlier try of this iteration is not asked for again.
 
-    Where all is proposed, nobody is asked: what is in flight is waited for.
+    Where nothing more may be proposed, pending evaluations are waited for. Without any the invocation ends.
     """
     context = runtime.context
     if not _may_propose(state, context, len(state["running"])):
-        return Command(goto="trainer")
+        return Command(goto="trainer" if state["running"] else "__end__", update={"candidate": None})
     candidate = replace(_in_flight(state), shortlist=read_shortlist(state["shortlist"]))
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
     reply = context.journal.reply(call) or await _ask(context, state, candidate)
-    return Command(goto="validator", update={"candidate": replace(candidate, reply=reply.text).to_json()})
+    candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
+    return Command(goto="validator", update={"candidate": candidate.to_json()})
 
 
 async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
@@ -82,9 +84,11 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
-    reply = Reply(answer) if isinstance(answer, str) else answer
+    reply = received(answer)
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
     await context.journal.log_reply(call, messages, reply)
+    for note in (*reply.passed, *reply.notes):
+        context.tell("note", candidate, note)
     return reply
 
 
@@ -135,14 +139,14 @@ async def trainer(state: InFlight, runtime: Runtime[Context]) -> Update:
     graph was at something else, or just before a crash.
     """
     context, running = runtime.context, _running(state)
-    if state["candidate"] is not None:
+    if state["candidate"] is not None and not (context.is_spent_on_training and _in_flight(state).error is None):
         running.append(_in_flight(state))
     for candidate in running:
         if not context.slots.holds(candidate.iteration) and not _is_finished(candidate, context):
             context.slots.start(candidate.iteration, _measure(candidate, context))
     finished = None
     if not _may_propose(state, context, len(running)):
-        while (finished := _next_finished(state, context)) is None:
+        while (finished := _next_finished(state, context)) is None and running:
             await context.slots.wait()
     # the finished one stays among the running until the reflector has taken it in
     return {
@@ -163,7 +167,9 @@ async def _measure(candidate: Candidate, context: Context) -> None:
     """Have a candidate measured, unless it came to nothing, and write it into the journal."""
     if candidate.error is None:
         context.tell("training", candidate)
+        started = time.monotonic()
         candidate = await train(candidate, context.evaluator)
+        candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     line = asyncio.create_task(context.journal.add(replace(candidate, seconds=time.time() - candidate.started)))
     try:
         await asyncio.shield(line)
@@ -204,5 +210,13 @@ async def _next_prompt(context: Context, trial: int, memory: Memory, running: Se
         history = [*context.journal.history(trial, done), *running]
         advice = await asyncio.to_thread(advise, context.space, context.limits, history, context.seed)
     architectures = [candidate.architecture for candidate in running if candidate.architecture]
-    prompt = write_prompt(context.space, memory, context.order, context.limits, architectures, advice)
+    prompt = write_prompt(
+        context.space, memory, context.order, context.limits, architectures, advice, _may_stop(context, memory)
+    )
     return {"prompt": prompt, "shortlist": shortlisted(advice)}
+
+
+def _may_stop(context: Context, memory: Memory) -> bool:
+    """Tell whether the proposer is offered to end the search: where it may, and only late in its budget."""
+    done = memory["measured"] + memory["failed"]
+    return context.when_done == "stop" and context.iterations is not None and done >= _LATE * context.iterations

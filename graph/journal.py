@@ -19,6 +19,7 @@ from ..agents.proposer import Reply
 from ..agents.replay import CALLS_FILE
 from ..spaces.errors import GeniusError
 from ..tools.candidate import Candidate, Message
+from .budget import NOTHING_SPENT, Spent, hours_of
 
 CANDIDATES_FILE = "candidates.jsonl"
 TRACE_FILE = "trace.jsonl"
@@ -42,6 +43,7 @@ class Journal:
         self._candidates: dict[tuple[int, int], Candidate] = {}
         self._calls: dict[_Call, tuple[list[Message], Reply]] = {}
         self._tokens: Counter[int] = Counter()
+        self._spent = NOTHING_SPENT
         self._writing = asyncio.Lock()
 
     @classmethod
@@ -52,7 +54,7 @@ class Journal:
         """
         journal = cls(folder)
         for line in _read_lines(folder / CANDIDATES_FILE, Candidate.from_json):
-            journal._candidates[line.trial, line.iteration] = line
+            journal._settle(line)
         for call, (prompt, reply) in _read_lines(folder / CALLS_FILE, _read_call):
             journal._keep(call, prompt, reply)
         return journal
@@ -69,6 +71,11 @@ class Journal:
     def tokens(self, trial: int) -> int:
         """Return how many tokens a trial's replies took, prompts included."""
         return self._tokens[trial]
+
+    @property
+    def spent(self) -> Spent:
+        """What the run has spent, all its trials together."""
+        return self._spent
 
     def find(self, trial: int, iteration: int) -> Candidate | None:
         """Return a finished candidate, if that iteration is finished."""
@@ -87,13 +94,19 @@ class Journal:
 
     def _keep(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         self._calls[call] = (list(prompt), reply)
-        self._tokens[call[0]] += reply.input_tokens + reply.output_tokens
+        self._tokens[call[0]] += reply.tokens
+        unpriced = reply.model is not None and reply.cost is None
+        self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
 
     async def add(self, candidate: Candidate) -> None:
         """Write a finished candidate down, unless its iteration is there already."""
         if self.find(candidate.trial, candidate.iteration) is None:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
-            self._candidates[candidate.trial, candidate.iteration] = candidate
+            self._settle(candidate)
+
+    def _settle(self, candidate: Candidate) -> None:
+        self._candidates[candidate.trial, candidate.iteration] = candidate
+        self._spent += Spent(hours=hours_of(candidate))
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Write finished runs of the trace down."""

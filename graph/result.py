@@ -11,6 +11,7 @@ from ..spaces.cost import Convention
 from ..spaces.disguise import reveal
 from ..spaces.space import Architecture
 from ..tools.candidate import Candidate, best
+from .budget import NOTHING_SPENT, Spent
 from .journal import Journal
 from .settings import Settings
 
@@ -54,6 +55,7 @@ class SearchResult:
     run: Path
     settings: Settings
     trials: Sequence[TrialResult]
+    spent: Spent = NOTHING_SPENT
 
     @property
     def best(self) -> Candidate | None:
@@ -64,6 +66,18 @@ class SearchResult:
     def finished(self) -> bool:
         """Whether every trial made all its iterations, or stopped of itself."""
         return all(_is_finished(trial, self.settings) for trial in self.trials)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the search ended with evaluations left, and how many; None where it did not."""
+        left = sum(self.settings.iterations - len(trial.candidates) for trial in self.trials)
+        if left <= 0:
+            return None
+        reason = self.settings.budget.reached(self.spent)
+        if reason is None and self.finished:
+            reason = SAYS_NOTHING_LEFT
+        total = self.settings.iterations * len(self.trials)
+        return reason and f"{reason}; {left:,} of {total:,} evaluations were not made"
 
     def to_json(self) -> dict[str, object]:
         """Return the documented JSON: one object, or for several trials a list of them and a summary."""
@@ -102,6 +116,8 @@ class SearchResult:
             ],
             "best": _best_json(trial.best),
             "usage": asdict(trial.usage),
+            "spent": asdict(self.spent),
+            "stopped": self.stopped,
             "seconds": round(trial.seconds, 3),
         }
 
@@ -121,7 +137,7 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
         TrialResult(trial, sorted(_real(journal.history(trial), settings), key=_by_iteration), _usage(journal, trial))
         for trial in range(1, settings.trials + 1)
     ]
-    return SearchResult(run, settings, trials)
+    return SearchResult(run, settings, trials, journal.spent)
 
 
 def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidate]:

@@ -1,7 +1,7 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -19,12 +19,14 @@ from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
 from .settings import Options, Settings, fresh_id
-from .setup import LLM, choose_parts, open_setup
+from .setup import LLM, Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from .setup import Llm
+
+_OF_NAMED_MODELS = ("temperature", "reasoning_effort", "num_ctx", "llm_options", "base_url")
 
 Show = Callable[[Progress], None]
 
@@ -35,7 +37,7 @@ def _show_nothing(progress: Progress) -> None: ...
 async def search(
     space: str | SearchSpace,
     *,
-    llm: "str | BaseChatModel | None" = None,
+    llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     run: Path | str | None = None,
@@ -45,8 +47,9 @@ async def search(
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
 
-    - `space`, `llm`, `proposer`: names, or objects of your own. Without an llm or a proposer the default is
-      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+    - `space`, `llm`, `proposer`: names, or objects of your own; of several llms the next one answers where one is down
+      or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
+      embedded model.
     - `evaluator`: needed for a space of your own.
     - `run`, `data`: the run folder, and the folder of the published tables.
     - `options`: see `Options`.
@@ -54,7 +57,9 @@ async def search(
     Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
     """
     names, given = choose_parts(space, llm, proposer, evaluator)
-    settings = Settings(**names, **options).check()  # type: ignore[arg-type]
+    _check_object(given, options)
+    settings = Settings(**names, **options, llm_seed=options.get("seed")).check()  # type: ignore[arg-type]
+    settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
     if isinstance(proposer, str) and proposer != LLM and settings.advice:
         raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
@@ -67,7 +72,7 @@ async def resume(
     run: Path | str,
     *,
     space: SearchSpace | None = None,
-    llm: "str | BaseChatModel | None" = None,
+    llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
@@ -83,7 +88,7 @@ async def resume(
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
-    settings = replace(old, **names, **_named(changes)).check()
+    settings = _changed(old, names, given, changes)
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
         if not (folder / PICTURE_FILE).is_file():
             await asyncio.to_thread(draw, result, folder)
@@ -98,7 +103,7 @@ async def fork(
     *,
     to: Path | str | None = None,
     space: SearchSpace | None = None,
-    llm: "str | BaseChatModel | None" = None,
+    llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
@@ -115,7 +120,7 @@ async def fork(
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
-    settings = replace(old, **names, **_named(changes), **identity).check()  # type: ignore[arg-type]
+    settings = replace(_changed(old, names, given, changes), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     states = await states_after(source, old, at)
@@ -123,6 +128,37 @@ async def fork(
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
+
+
+def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Options) -> Settings:
+    """Return the settings of a run that goes on with some changes.
+
+    Raises: GeniusError where they do not fit the run.
+    """
+    _check_object(given, changes)
+    named = _named(changes)
+    seed = {"llm_seed": named["seed"]} if "seed" in named else {}
+    settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
+    check_fits(old, settings, given)
+    return settings
+
+
+def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is known of the servers, but for the parameters that are changed: these are tried anew."""
+    extra = {option.partition("=")[0] for option in changes.get("llm_options", ())}
+    tried = set(changes) | extra
+    return [
+        {name: value for name, value in one.items() if name not in tried}
+        | {"left_out": [name for name in one.get("left_out", ()) if name not in tried]}  # type: ignore[attr-defined]
+        for one in old.sent
+    ]
+
+
+def _check_object(given: Given, options: Options) -> None:
+    """Refuse options of a model's replies for models that are objects, which have their own."""
+    asked = [name for name in _OF_NAMED_MODELS if options.get(name) not in (None, ())]
+    if asked and given.llm is not None and not any(isinstance(llm, str) for llm in given.llm):
+        raise GeniusError(f"a model object has its own {asked[0]}: set it there, not in the search")
 
 
 def _check_disguise(old: Settings, changes: Options) -> None:

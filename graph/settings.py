@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TypedDict
 from uuid import uuid4
 
-from ..agents.backends import LLMOptions
+from ..agents.options import LLMOptions, read_extra
 from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..spaces.cost import Convention, check_convention
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits, parse_range
 from ..training.job import write_atomically
+from .budget import Budget
 from .journal import BrokenRun
 
 SETTINGS_FILE = "search.json"
@@ -47,7 +48,11 @@ class Options(TypedDict, total=False):
     """What a search can be asked for besides its parts; what is not named keeps its default.
 
     - `iterations`: architectures to evaluate in each trial. `trials`: repetitions of the whole search.
-    - `seed`: of everything random. `temperature`, `max_tokens`: of the model's replies.
+    - `seed`: of everything random; it is sent to the model too where it is given.
+    - `temperature`, `max_tokens`, `reasoning_effort`, `num_ctx`, `llm_options`: of the model's replies, the last as in
+      ("top_p=0.9",). What is not given is not sent.
+    - `price`: dollars for a million tokens of prompt and of reply, where they are not to be looked up.
+    - `max_cost`, `max_llm_tokens`, `max_hours`: what the run may spend: dollars, tokens, device-hours of training.
     - `flops`, `params`: the range that an architecture must keep, FLOPs counted by `flops_convention`, macs or thop.
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
@@ -59,7 +64,7 @@ class Options(TypedDict, total=False):
       end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
       in trouble.
-    - `when_done`: stop, or ask again, when the model says that nothing better is left.
+    - `when_done`: ask again, or stop, when the model says that nothing better is left.
     - `order`: prompts list the best experiments first, or all in order of time.
     - `advice`: whether prompts tell what a surrogate makes of the measurements, with a shortlist of what to try.
     - `disguise`: whether the model sees neutral names and shuffled options in place of the real ones.
@@ -82,11 +87,18 @@ class Options(TypedDict, total=False):
     params: Ends
     flops_convention: Convention
     repair: Repair
-    temperature: float
+    temperature: float | None
+    max_tokens: int | None
+    reasoning_effort: str | None
+    num_ctx: int | None
+    llm_options: Sequence[str]
+    price: tuple[float, float] | None
+    max_cost: float | None
+    max_llm_tokens: int | None
+    max_hours: float | None
     base_url: str | None
     model_file: Path | str | None
     timeout: float
-    max_tokens: int
     max_replies: int
     tries: int
     when_done: WhenDone
@@ -98,6 +110,7 @@ class Options(TypedDict, total=False):
     trace: bool
 
 
+_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx")
 _CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": ("ask", "nearest")}
 
 
@@ -105,13 +118,17 @@ _CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": (
 class Settings:
     """A search as its user asked for it: `Options` and the names of its parts.
 
-    `custom` lists the parts that were objects passed from Python. `meanings` are the real options behind the shown
-    ones of a search in disguise.
+    `fallbacks` are asked where the `llm` gives no answer. `llm_seed` is the seed that models are sent, None for none;
+    `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
+    passed from Python. `fingerprint` tells the space from another of the same name. `meanings` are the real options
+    behind the shown ones of a search in disguise.
     """
 
     space: str
     proposer: str
     llm: str | None = None
+    fallbacks: Sequence[str] = ()
+    fingerprint: str = ""
     iterations: int = 10
     trials: int = 1
     workers: int = 1
@@ -128,14 +145,23 @@ class Settings:
     params: tuple[str, str] = ("-", "-")
     flops_convention: Convention = "macs"
     repair: Repair = "ask"
-    temperature: float = 0.0
+    temperature: float | None = None
+    max_tokens: int | None = None
+    reasoning_effort: str | None = None
+    num_ctx: int | None = None
+    llm_options: Sequence[str] = ()
+    llm_seed: int | None = None
+    price: tuple[float, float] | None = None
+    max_cost: float | None = None
+    max_llm_tokens: int | None = None
+    max_hours: float | None = None
     base_url: str | None = None
     model_file: str | None = None
-    timeout: float = 120.0
-    max_tokens: int = 2048
+    timeout: float = 600.0
+    sent: Sequence[Mapping[str, object]] = ()
     max_replies: int = 10
     tries: int = 6
-    when_done: WhenDone = "stop"
+    when_done: WhenDone = "ask"
     order: Order = "best"
     advice: bool = False
     disguise: bool = False
@@ -162,22 +188,27 @@ class Settings:
 
         Raises: GeniusError, with the first rule broken.
         """
-        for name in ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise GeniusError(f"{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
+        for name in _COUNTS:
+            if (count := getattr(self, name)) is not None and count < 1:
+                raise GeniusError(f"{name.replace('_', '-')} must be at least 1, got {count}")
         for name in ("timeout", "deadline", "silence"):
             if (seconds := getattr(self, name)) is not None and not seconds > 0:
-                raise GeniusError(f"{name} must be more than 0 seconds, got {getattr(self, name)}")
+                raise GeniusError(f"{name} must be more than 0 seconds, got {seconds}")
+        for name in ("max_cost", "max_llm_tokens", "max_hours"):
+            if (most := getattr(self, name)) is not None and not most > 0:
+                raise GeniusError(f"{name.replace('_', '-')} must be more than 0, got {most}")
+        if self.price is not None and not (len(self.price) == 2 and min(self.price) >= 0):
+            raise GeniusError(f"price takes two numbers from 0, dollars per million tokens, got {self.price}")
         if self.seed < 0:
             raise GeniusError(f"seed must be 0 or more, got {self.seed}")
-        if not 0 <= self.temperature <= 2:
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise GeniusError(f"temperature must lie between 0 and 2, got {self.temperature}")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
-        _ = self.limits, self.memory_limit
+        _ = self.limits, self.memory_limit, self.asking
         return self
 
     @property
@@ -206,10 +237,28 @@ class Settings:
         return f"{self.space}-{self.id}" + (f"-trial-{trial}" if self.trials > 1 else "")
 
     @property
-    def llm_options(self) -> LLMOptions:
-        """How the language model is asked."""
-        model_file = Path(self.model_file) if self.model_file else None
-        return LLMOptions(self.base_url, self.temperature, self.seed, self.timeout, self.max_tokens, model_file)
+    def asking(self) -> LLMOptions:
+        """How the language model is asked.
+
+        Raises: GeniusError for an option that cannot be read, or that is a secret.
+        """
+        return LLMOptions(
+            base_url=self.base_url,
+            temperature=self.temperature,
+            seed=self.llm_seed,
+            timeout=self.timeout,
+            max_tokens=self.max_tokens,
+            reasoning_effort=self.reasoning_effort,
+            num_ctx=self.num_ctx,
+            extra=read_extra(self.llm_options),
+            price=None if self.price is None else (self.price[0], self.price[1]),
+            model_file=Path(self.model_file) if self.model_file else None,
+        )
+
+    @property
+    def budget(self) -> Budget:
+        """What the run may spend."""
+        return Budget(self.max_cost, self.max_llm_tokens, self.max_hours)
 
     def save(self, folder: Path) -> None:
         """Write `search.json`, whole or not at all."""

@@ -1,15 +1,18 @@
 """What a search works with: its space, its proposer and its evaluator, found by name or passed from Python."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import hashlib
+import json
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..agents.backends import ProposerOfTrial, default_llm, open_llm
+from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import BASELINES
-from ..agents.proposer import Proposer, chat_proposer
+from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.recorded import recorded_evaluator
@@ -19,7 +22,7 @@ from ..evaluators.workers import Workers
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.errors import GeniusError
+from ..spaces.errors import GeniusError, GeniusWarning
 from ..spaces.inside import check_not_empty
 from ..spaces.nearest import check_nearest
 from ..spaces.space import Architecture, SearchSpace
@@ -30,7 +33,11 @@ from .pool import common_job, open_workers
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+    Model = Runnable[Any, AIMessage]
+    Llm = str | Model | Sequence[str | Model]
 
 LLM = "llm"
 
@@ -40,7 +47,7 @@ class Given:
     """Objects passed from Python in place of names. A run that used some needs them again to go on."""
 
     space: SearchSpace | None = None
-    llm: "BaseChatModel | None" = None
+    llm: "Sequence[str | Model] | None" = None
     proposer: Proposer | None = None
     evaluator: Evaluator | None = None
 
@@ -61,11 +68,12 @@ class Setup:
     space: SearchSpace
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
+    sent: Callable[[], Sequence[Mapping[str, object]]]  # to each language model, so far
 
 
 def choose_parts(
     space: str | SearchSpace | None,
-    llm: "str | BaseChatModel | None",
+    llm: "Llm | None",
     proposer: str | Proposer | None,
     evaluator: Evaluator | None,
     old: Settings | None = None,
@@ -82,22 +90,51 @@ def choose_parts(
         raise GeniusError(f"there is no proposer {proposer!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
     if llm is None and (proposer == LLM or (proposer is None and old is None)):
         llm = default_llm()[0]
-    if llm is not None:
-        names = {"proposer": LLM, "llm": llm if isinstance(llm, str) else type(llm).__name__}
+    llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
+    if llms:
+        first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
+        names = {"proposer": LLM, "llm": first, "fallbacks": others}
     elif proposer is not None:
-        names = {"proposer": proposer if isinstance(proposer, str) else _name_of(proposer), "llm": None}
+        name = proposer if isinstance(proposer, str) else _name_of(proposer)
+        names = {"proposer": name, "llm": None, "fallbacks": []}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
         names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
     given = Given(
         space=own_space,
-        llm=None if isinstance(llm, str) else llm,
+        llm=None if all(isinstance(each, str) for each in llms) else llms,
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=evaluator,
     )
     replaced = {"llm", "proposer"} if names.get("proposer") else set()
     names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
     return names, given
+
+
+def fingerprint(space: SearchSpace) -> str:
+    """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
+    decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
+    return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
+
+
+def check_fits(old: Settings, new: Settings, given: Given) -> None:
+    """Make sure that what a run goes on with is of the space that it began with; warn of another language model.
+
+    Raises: GeniusError.
+    """
+    if new.space != old.space:
+        raise GeniusError(f"this run searches {old.space}, and {new.space} is another space: start a new search")
+    space = given.space or (None if "space" in old.custom else get_space(old.space))
+    if space is not None and old.fingerprint and fingerprint(space) != old.fingerprint:
+        raise GeniusError(
+            f"the space {space.name} has other decisions or options than when this run began: its architectures would "
+            "mean something else; start a new search"
+        )
+    before, after = ([one.llm, *one.fallbacks] if one.llm else [one.proposer] for one in (old, new))
+    if before != after:
+        warnings.warn(
+            f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes", GeniusWarning, stacklevel=4
+        )
 
 
 def _name_of_space(name: str) -> str:
@@ -125,11 +162,11 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
     await asyncio.to_thread(_check_limits, space, settings)
     async with (
         _open_evaluators(settings, given, space, data) as evaluator,
-        _open_proposers(settings, given, shown, data) as of_trial,
+        _open_proposers(settings, given, shown, data) as (of_trial, sent),
     ):
         if settings.disguise:
             evaluator = _of_shown(evaluator, settings.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent)
 
 
 def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
@@ -157,19 +194,22 @@ def _check_limits(space: SearchSpace, settings: Settings) -> None:
 @asynccontextmanager
 async def _open_proposers(
     settings: Settings, given: Given, space: SearchSpace, data: Path
-) -> AsyncIterator[ProposerOfTrial]:
+) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Mapping[str, object]]]]]:
+    """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
         passed = given.proposer
-        yield lambda trial: passed
-    elif given.llm is not None:
-        model = chat_proposer(given.llm)
-        yield lambda trial: model
+        yield (lambda trial: passed), list
     elif settings.proposer != LLM:
         make = BASELINES[settings.proposer]
-        yield lambda trial: make(space, (settings.seed, trial), settings.limits)
+        yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
-        async with open_llm(settings.llm or "", space, settings.llm_options, data) as proposers:
-            yield proposers
+        llms = given.llm or [settings.llm or "", *settings.fallbacks]
+        if settings.max_cost is not None:
+            for llm in llms:
+                check_price(llm, settings.asking)
+        may_stop = settings.when_done == "stop"
+        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.sent) as opened:
+            yield opened.proposer, opened.sent
 
 
 @asynccontextmanager

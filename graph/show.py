@@ -107,6 +107,8 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
     if result.settings.llm == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
+    if result.stopped:
+        sentences.append(f"Stopped early: {result.stopped}.")
     if not result.finished:
         sentences.append(f"Not finished: go on with `genius resume {result.run}`.")
     return sentences
@@ -148,7 +150,8 @@ def usage(result: SearchResult) -> str:
     tokens_in = sum(trial.usage.input_tokens for trial in result.trials)
     tokens_out = sum(trial.usage.output_tokens for trial in result.trials)
     seconds = sum(trial.seconds for trial in result.trials)
-    model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, " if calls else ""
+    cost = f"${result.spent.cost:.4g}, " if result.spent.cost else ""
+    model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, {cost}" if calls else ""
     return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 
 

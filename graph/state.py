@@ -15,6 +15,7 @@ from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message, Suggestion
 from ..training.job import Epoch
+from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from .journal import Journal
 from .slots import Slots
 
@@ -51,20 +52,22 @@ class SearchState(Asking, Remembering):
     """One trial, in plain JSON types and of bounded size: what is checkpointed."""
 
 
-Stage = Literal["proposing", "waiting", "training", "epoch", "finished"]
+Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
 
 
 @dataclass(frozen=True)
 class Progress:
     """A step of a search, for whoever shows it.
 
-    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `note` says why it is waiting, `run`
-    is the run folder, `epoch` the one that a training has just ended.
+    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent,
+    `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that a training has
+    just ended.
     """
 
     stage: Stage
     candidate: Candidate
     tokens: int = 0
+    spent: Spent = NOTHING_SPENT
     note: str = ""
     run: Path | None = None
     epoch: Epoch | None = None
@@ -77,8 +80,9 @@ def _ignore(progress: Progress) -> None: ...
 class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
-    `advice` is whether prompts tell what a surrogate makes of the history, with the trial's `seed`. `iterations` is how
-    many a trial makes in all, None for as many as the graph is invoked for; `slots` are its evaluations in flight.
+    `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
+    trial's `seed`. `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `slots`
+    are its evaluations in flight.
     """
 
     space: SearchSpace
@@ -88,7 +92,8 @@ class Context:
     limits: Limits = NO_LIMITS
     repair: Repair = "ask"
     max_replies: int = 10
-    when_done: WhenDone = "stop"
+    when_done: WhenDone = "ask"
+    budget: Budget = NO_BUDGET
     order: Order = "best"
     advice: bool = False
     seed: Sequence[int] = (0,)
@@ -99,7 +104,17 @@ class Context:
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
-        self.progress(Progress(stage, candidate, tokens, note, self.journal.folder))
+        self.progress(Progress(stage, candidate, tokens, self.journal.spent, note, self.journal.folder))
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget leaves no room for a further proposal."""
+        return self.budget.reached(self.journal.spent) is not None
+
+    @property
+    def is_spent_on_training(self) -> bool:
+        """Whether the budget leaves no room for a further training; a proposal that was paid for is trained."""
+        return self.budget.reached(Spent(hours=self.journal.spent.hours)) is not None
 
 
 def first_state(

@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,16 +39,18 @@ async def carry_on(
     Raises: RunFailed where it has to stop; what was done until then is kept.
     """
     async with locked(folder), _saying_why(folder, settings):
+        settings = replace(settings, sent=setup.sent())
         settings.save(folder)
         drop_torn_lines(folder)
         journal = Journal.load(folder)
+        sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
             graph = build_graph(saver, tries=settings.tries)
             async with asyncio.TaskGroup() as trials:
                 for trial in range(1, settings.trials + 1):
                     context = _context(folder, settings, setup, journal, trial, progress)
-                    trials.create_task(_trial(graph, context, settings, trial))
+                    trials.create_task(_trial(graph, context, settings, trial, sent))
         result = read_result(folder, settings, journal)
         await asyncio.to_thread(draw, result, folder)
     return result
@@ -69,6 +72,7 @@ def _context(
         repair=settings.repair,
         max_replies=settings.max_replies,
         when_done=settings.when_done,
+        budget=settings.budget,
         order=settings.order,
         advice=settings.advice,
         seed=(settings.seed, trial),
@@ -78,19 +82,37 @@ def _context(
     )
 
 
-async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int) -> None:
+class _Sent:
+    """Keeps in `search.json` what is really sent to the language models, as their servers refuse some of it."""
+
+    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Mapping[str, object]]]) -> None:
+        self._folder, self._settings, self._sent = folder, settings, sent
+
+    def note(self) -> None:
+        """Write it down where it has changed."""
+        if (sent := self._sent()) != self._settings.sent:
+            self._settings = replace(self._settings, sent=sent)
+            self._settings.save(self._folder)
+
+
+async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int, sent: _Sent) -> None:
     state = await _latest(graph, context, settings, trial)
     tracer = TraceCollector() if settings.trace else None
     start: Any = dict(state)
     async with context.slots:
-        while state["running"] or (state["done"] < settings.iterations and not state["stopped"]):
+        while state["running"] or _goes_on(state, context, settings):
             config = invocation_config(settings, trial, state["done"] + 1, tracer)
             try:
                 start["candidate"] = None  # what was cut off begins anew, from what the journal knows of it
                 state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
             finally:
                 await context.journal.trace(tracer.take() if tracer else [])
+                sent.note()
             start = {}
+
+
+def _goes_on(state: SearchState, context: Context, settings: Settings) -> bool:
+    return state["done"] < settings.iterations and not state["stopped"] and not context.is_spent
 
 
 async def begin(context: Context, trial: int = 1) -> SearchState:

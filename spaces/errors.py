@@ -7,3 +7,7 @@ class GeniusError(Exception):
 
 class RunFailed(GeniusError):
     """A search that had to stop; everything up to there is kept and can be resumed."""
+
+
+class GeniusWarning(UserWarning):
+    """What a user may not expect, and what nothing ends by."""

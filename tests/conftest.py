@@ -19,19 +19,31 @@ os.environ["LANGSMITH_TRACING"] = "false"
 
 @dataclass(frozen=True)
 class Answer:
-    """How the server treats one call: `status` and `body` after `delay` seconds, or half of it and no more."""
+    """How the server treats one call: `status` and `body` after `delay` seconds, or half of it and no more.
 
-    body: str
+    With `drip` the body comes a byte at a time, each after so many seconds.
+    """
+
+    body: str | bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut_off: bool = False
+    drip: float = 0.0
 
 
-def says(text: str, *, finish: str = "stop", tokens: tuple[int, int] = (100, 20), delay: float = 0.0) -> Answer:
+def says(
+    text: str | None,
+    *,
+    finish: str = "stop",
+    tokens: tuple[int, int] = (100, 20),
+    delay: float = 0.0,
+    drip: float = 0.0,
+    **message: object,
+) -> Answer:
     """Answer as a chat model does; `tokens` are those of the prompt and of the reply."""
     usage = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)}
-    message = {"role": "assistant", "content": text}
+    message = {"role": "assistant", "content": text, **message}
     completion = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -40,19 +52,26 @@ def says(text: str, *, finish: str = "stop", tokens: tuple[int, int] = (100, 20)
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": usage,
     }
-    return Answer(json.dumps(completion), delay=delay)
+    return Answer(json.dumps(completion), delay=delay, drip=drip)
 
 
-def fails(status: int, message: str, *, code: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+def fails(
+    status: int,
+    message: str,
+    *,
+    code: str | None = None,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
     """Answer with an error in OpenAI's form."""
-    error = {"message": message, "type": "error", "param": None, "code": code}
+    error = {"message": message, "type": "error", "param": param, "code": code}
     return Answer(json.dumps({"error": error}), status, headers or {})
 
 
 class OpenAIServer:
     """An OpenAI-compatible server on loopback: first it goes through `script`, then `answer` answers.
 
-    `calls` holds the body of every request in the order they came, `headers` their headers.
+    `calls` holds the body of every request in the order they came, `headers` their headers, `paths` their paths.
     """
 
     says = staticmethod(says)
@@ -64,15 +83,17 @@ class OpenAIServer:
         self.answer: Callable[[dict[str, Any]], Answer] = lambda call: fails(400, "nothing is left to say")
         self.calls: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
-    def take(self, call: dict[str, Any], headers: dict[str, str]) -> Answer:
+    def take(self, path: str, call: dict[str, Any], headers: dict[str, str]) -> Answer:
         """Note a request and choose its answer."""
         with self._lock:
+            self.paths.append(path)
             self.calls.append(call)
             self.headers.append(headers)
             return self.script.pop(0) if self.script else self.answer(call)
@@ -91,7 +112,7 @@ class OpenAIServer:
 
             def do_POST(self) -> None:
                 call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                answer = server.take(call, {name.lower(): value for name, value in self.headers.items()})
+                answer = server.take(self.path, call, {name.lower(): value for name, value in self.headers.items()})
                 server.closing.wait(answer.delay)
                 try:
                     self._send(answer)
@@ -99,13 +120,19 @@ class OpenAIServer:
                     self.close_connection = True
 
             def _send(self, answer: Answer) -> None:
-                content = answer.body.encode()
+                content = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
                 self.send_response(answer.status)
                 for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: len(content) // 2] if answer.cut_off else content)
+                content = content[: len(content) // 2] if answer.cut_off else content
+                for at in range(len(content)) if answer.drip else ():
+                    self.wfile.write(content[at : at + 1])
+                    if server.closing.wait(answer.drip):
+                        break
+                else:
+                    self.wfile.write(b"" if answer.drip else content)
                 self.close_connection = self.close_connection or answer.cut_off
 
             def log_message(self, format: str, *args: object) -> None: ...

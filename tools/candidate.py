@@ -75,9 +75,11 @@ class Suggestion:
 class Candidate:
     """One iteration of a search: a proposal, filled from left to right; one line of the journal.
 
-    `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration; replies that
-    were sent back stand in `refusals`. `started` is Unix time, `seconds` is how long the whole iteration took. `error`
-    says why there is no accuracy.
+    `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration, `llm` the
+    language model that wrote it, if one did, `fault` why it is not to be read. Replies that were sent back stand in
+    `refusals`.
+    `started` is Unix time, `seconds` is how long the whole iteration took, `evaluation_seconds` its evaluation alone.
+    `error` says why there is no accuracy.
     """
 
     trial: int
@@ -85,6 +87,8 @@ class Candidate:
     started: float = 0.0
     shortlist: tuple[Suggestion, ...] = ()
     reply: str = ""
+    llm: str | None = None
+    fault: str | None = None
     rationale: str = ""
     architecture: Architecture | None = None
     cost: Cost | None = None
@@ -93,6 +97,7 @@ class Candidate:
     repair: Repair | None = None
     error: str | None = None
     seconds: float = 0.0
+    evaluation_seconds: float = 0.0
 
     @property
     def accuracy(self) -> float | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import genius
 import pytest
-from genius.agents.backends import LLMOptions, check_llm, default_llm, open_llm
+from genius.agents.backends import check_llm, default_llm, open_llms
+from genius.agents.options import LLMOptions
 from genius.agents.replay import load_recording
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -20,7 +21,7 @@ from pydantic import Field
 
 SPACE = genius.get_space("nas-bench-macro")
 KEY = "sk-never-to-be-written-4711"
-TIMES = ("started", "seconds")
+TIMES = ("started", "seconds", "evaluation_seconds")
 REFUSED = "This cannot be used: "
 
 
@@ -72,8 +73,8 @@ async def ask_once(server, *, tries: int = 3, timeout: float = 5.0) -> list[geni
     """Run the graph alone, with short waits, for one iteration; returns its progress."""
     steps: list[genius.Progress] = []
     options = LLMOptions(base_url=server.url, timeout=timeout)
-    async with open_llm("openai:m", SPACE, options, Path()) as proposer_of_trial:
-        context = genius.Context(SPACE, proposer_of_trial(1), evaluate, progress=steps.append)
+    async with open_llms(["openai:m"], SPACE, options, Path()) as opened:
+        context = genius.Context(SPACE, opened.proposer(1), evaluate, progress=steps.append)
         graph = genius.build_graph(tries=tries, first_wait=0.01)
         await graph.ainvoke(genius.first_state(SPACE), context=context)
     return steps
@@ -217,7 +218,7 @@ async def test_a_search_goes_on_when_the_server_is_healthy_again(openai_server, 
 
 async def test_a_truncated_reply_goes_back_to_the_model(openai_server, search):
     truncated = "I weigh the stages.\nArchitecture: [0, 1, 2, 0"
-    openai_server.script = [openai_server.says(truncated, finish="length"), openai_server.says(reply(1))]
+    openai_server.script = [openai_server.says(truncated), openai_server.says(reply(1))]
     result = await search(iterations=1)
     (found,) = result.trials[0].candidates
     assert found.refusals[0].reply == truncated
@@ -408,7 +409,7 @@ async def test_a_replayed_run_finds_the_same(openai_server, search, tmp_path, tr
         return openai_server.says(texts[number])
 
     openai_server.answer = answer
-    recorded = await search(trials=trials)
+    recorded = await search(trials=trials, seed=0)
     openai_server.close()  # and no key is set
     run = tmp_path / "run"
     replayed = await search(llm=f"replay:{run}", base_url=None, trials=trials, run=tmp_path / "again")
@@ -460,7 +461,7 @@ async def test_a_file_that_is_no_recording_is_refused_before_anything_is_written
 
 async def test_a_model_that_has_nothing_better_stops_the_search(openai_server, search):
     openai_server.script = [openai_server.says(reply(1)), openai_server.says("-")]
-    result = await search()
+    result = await search(when_done="stop")
     assert result.finished
     assert [bool(c.accuracy) for c in result.trials[0].candidates] == [True, False]
     assert result.trials[0].candidates[-1].error == "the proposer says that nothing better is left"
@@ -469,7 +470,7 @@ async def test_a_model_that_has_nothing_better_stops_the_search(openai_server, s
 
 async def test_a_model_that_has_nothing_better_can_be_asked_again(openai_server, search):
     openai_server.script = [openai_server.says(text) for text in (reply(1), "-", reply(2))]
-    result = await search(when_done="ask", iterations=2)
+    result = await search(iterations=2)
     assert result.trials[0].candidates[1].architecture == (0, 0, 0, 0, 0, 0, 0, 2)
     assert result.trials[0].candidates[1].refusals[0].reply == "-"
     assert openai_server.calls[-1]["messages"][-1]["content"].startswith(REFUSED)
@@ -522,9 +523,11 @@ async def test_a_run_needs_its_own_model_again(search, tmp_path):
     assert len(result.trials[0].candidates) == 2
 
 
-async def test_a_fault_of_the_model_object_is_not_taken_for_the_servers(search, tmp_path):
-    with pytest.raises(IndexError):
-        await search(llm=ScriptedModel(texts=[]), base_url=None)
+async def test_a_fault_of_the_model_object_ends_the_search_in_one_sentence(search, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(genius.RunFailed, match=r"ScriptedModel gave no answer: IndexError: .*genius resume"):
+        await search(llm=ScriptedModel(texts=[]), base_url=None, tries=6)
+    assert time.monotonic() - started < 1  # it is not tried again: the next call would raise the same
 
 
 async def test_a_reply_of_blocks_is_read_as_text(search):

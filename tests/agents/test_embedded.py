@@ -14,9 +14,9 @@ from zipfile import ZipFile
 import openai
 import pytest
 from genius.agents import embedded
+from genius.agents.constrained import constrained_proposer
 from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
 from genius.agents.memory import empty_memory, remember
-from genius.agents.proposer import constrained_proposer
 from genius.agents.reflector import write_prompt
 from genius.spaces import NAS_BENCH_MACRO, SPACES
 from genius.tools.candidate import Candidate, Measurement

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.memory import BEST_KEPT, LATEST_KEPT, empty_memory, remember
-from genius.agents.provider import ProviderError, provider_error, redact
+from genius.agents.provider import ProviderError, provider_error
 from genius.agents.reflector import conversation, write_prompt
+from genius.agents.secrets import redact
 from genius.agents.trainer import train
 from genius.agents.validator import SAYS_NOTHING_LEFT, validate
 from genius.spaces import SPACES
@@ -47,7 +48,9 @@ def test_later_prompts_list_experiments_best_first_or_in_order():
     found = [line.split(":")[0] for line in text(memory, "time").splitlines() if line.startswith("- iteration")]
     assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
     assert "], 92.50%, " in text(memory)
-    assert "answer with - alone" in text(memory)
+    assert "answer with - alone" not in text(memory)
+    assert "answer with - alone" in write_prompt(SPACE, memory, may_stop=True)[-1]["content"]
+    assert "answer with - alone" not in write_prompt(SPACE, empty_memory(), may_stop=True)[-1]["content"]
 
 
 def test_no_prompt_tells_test_accuracy_or_rank():
@@ -123,9 +126,11 @@ def test_a_functional_repeat_is_refused_by_name():
 
 def test_nothing_left_stops_or_is_asked_again():
     assert validate(Candidate(1, 3, reply="-"), SPACE, [], **RULES).error == SAYS_NOTHING_LEFT
-    again = validate(Candidate(1, 3, reply="-"), SPACE, [], max_replies=3, when_done="ask")
+    again = validate(Candidate(1, 3, reply="-", llm="openai:m"), SPACE, [], max_replies=3, when_done="ask")
     assert again.error is None
     assert "the search goes on" in again.refusals[0].reason
+    # a proposer without a model knows that everything was tried
+    assert validate(Candidate(1, 3, reply="-"), SPACE, [], max_replies=3, when_done="ask").error == SAYS_NOTHING_LEFT
 
 
 async def test_the_trainer_records_failures_and_refuses_other_types():
@@ -156,7 +161,7 @@ def test_provider_errors_are_told_apart():
     assert not any(provider_error(Status(s)).transient for s in (400, 401, 404))
     assert not provider_error(Status(429, "insufficient_quota")).transient
     assert provider_error(ConnectionRefusedError("refused")).transient
-    assert provider_error(KeyError("ours")) is None
+    assert not provider_error(KeyError("of the caller's own code")).transient
     assert isinstance(provider_error(TimeoutError()), ProviderError)
 
 

@@ -41,7 +41,8 @@ import genius.graph.search
 import langchain_openai
 import langgraph.checkpoint.sqlite.aio
 import matplotlib.figure
-from genius.agents.backends import LLMOptions, chat_model
+from genius.agents.backends import chat_model
+from genius.agents.options import LLMOptions
 from genius.spaces.cost import Cost, Part
 
 chat_model("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here
@@ -127,7 +128,7 @@ if __name__ == "__main__":
     genius.graph.search.resume = lambda run, **options: plain["resume"](run, space=SPACE, **{**options, **given})
     genius.cli.main()
 '''
-TIMES = ("started", "seconds")
+TIMES = ("started", "seconds", "evaluation_seconds")
 REPLIES = 14  # that ten iterations take
 
 

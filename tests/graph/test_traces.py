@@ -99,13 +99,13 @@ def _search(folder: Path, script: list[Answer], **environment: str) -> Ended:
     return Ended(folder, printed, received)
 
 
-def _python(program: str, *arguments: str, **environment: str) -> str:
+def _python(program: str, *arguments: str, code: int = 0, **environment: str) -> str:
     """Run a program that finds nothing in its environment that concerns traces but what is given here."""
     traces = ("LANGSMITH_", "LANGCHAIN_", "OTEL_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(traces)}
     command = [sys.executable, "-c", program, *arguments]
     process = subprocess.run(command, env=inherited | environment, capture_output=True, text=True)
-    assert process.returncode == 0, process.stderr
+    assert process.returncode == code, process.stderr
     return process.stdout
 
 
@@ -230,7 +230,8 @@ def test_the_command_line_sends_everything_before_it_ends(tmp_path: Path, openai
     with langsmith_receiver(_FAR_AWAY) as received:
         account = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": received.url}
         model = ("--llm", "openai:test-model", "--base-url", openai_server.url)
-        _python(_COMMAND_LINE, "search", "digits", *model, "--run", str(tmp_path / "run"), **_KEYS, **account)
+        model += ("--when-done", "stop")
+        _python(_COMMAND_LINE, "search", "digits", *model, "--run", str(tmp_path / "run"), code=1, **_KEYS, **account)
     ended = Ended(tmp_path / "run", {}, received)
     nodes = ["digits iteration 1", "proposer", "openai:test-model", "validator", "after_validator"]
     nodes += ["trainer", "reflector"]

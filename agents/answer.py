@@ -1,0 +1,94 @@
+"""What a chat model's client hands over, as a reply: its text, its tokens, and why it ended."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from .proposer import Reply
+
+Ending = Literal["cut off", "filtered", "refused", "tool", "its end"]
+
+_ENDINGS: dict[str, Ending] = {
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length", "token_limit"), "cut off"),
+    **dict.fromkeys(("model_context_window_exceeded", "max_output_tokens_exceeded"), "cut off"),
+    **dict.fromkeys(("content_filter", "content_filtered", "safety", "recitation", "blocklist", "spii"), "filtered"),
+    **dict.fromkeys(("prohibited_content", "guardrail_intervened", "error_toxic", "sensitive"), "filtered"),
+    "refusal": "refused",
+    **dict.fromkeys(("tool_calls", "tool_use", "function_call", "malformed_function_call"), "tool"),
+}
+"""What providers' words for the end of a reply mean, in lower case: those of OpenAI, Anthropic, Google, Ollama, Amazon
+Bedrock, Cohere, Mistral and Zhipu."""
+
+_FINISH_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+
+
+def ending(reply: Reply) -> Ending:
+    """Say why a reply ended."""
+    if reply.refusal:
+        return "refused"
+    return _ENDINGS.get(reply.finish.lower().removeprefix("finishreason."), "its end")
+
+
+def is_cut_off(reply: Reply) -> bool:
+    """Tell whether a reply ended at a limit on its tokens."""
+    return ending(reply) == "cut off"
+
+
+def read_answer(answer: Any, llm: str) -> Reply:
+    """Read what a call of `llm` gave: an AIMessage, or the completion of openai's client.
+
+    A proposal that comes as the arguments of a tool call, as some providers give structured output, is read as JSON.
+    """
+    if not hasattr(answer, "response_metadata"):
+        reply = _of_completion(answer, llm)
+        return replace(reply, fault=_fault(reply, []))
+    reply, calls = _of_message(answer, llm), getattr(answer, "tool_calls", None) or []
+    proposals = [call["args"] for call in calls if "architecture" in (call.get("args") or {})]
+    if proposals:
+        reply = replace(reply, text=json.dumps(proposals[0], ensure_ascii=False))
+    return replace(reply, fault=_fault(reply, [str(call.get("name")) for call in calls]))
+
+
+def _of_message(message: Any, llm: str) -> Reply:
+    told, usage = message.response_metadata, message.usage_metadata or {}
+    incomplete = (told.get("incomplete_details") or {}).get("reason")
+    blocks = message.content if isinstance(message.content, list) else []
+    refused = [str(block["refusal"]) for block in blocks if isinstance(block, Mapping) and block.get("refusal")]
+    return Reply(
+        text=message.text,
+        model=told.get("model_name") or told.get("model") or llm,
+        input_tokens=usage.get("input_tokens", 0),
+        output_tokens=usage.get("output_tokens", 0),
+        finish=str(incomplete or next((told[name] for name in _FINISH_NAMES if told.get(name)), "")),
+        refusal=str(message.additional_kwargs.get("refusal") or "".join(refused)),
+    )
+
+
+def _of_completion(completion: Any, llm: str) -> Reply:
+    choice, usage = completion.choices[0], completion.usage
+    return Reply(
+        text=choice.message.content or "",
+        model=completion.model or llm,
+        input_tokens=usage.prompt_tokens if usage else 0,
+        output_tokens=usage.completion_tokens if usage else 0,
+        finish=choice.finish_reason or "",
+        refusal=choice.message.refusal or "",
+    )
+
+
+def _fault(reply: Reply, tools: list[str]) -> str | None:
+    """Say why a reply is not to be read; None where it is."""
+    how, is_empty = ending(reply), not reply.text.strip()
+    if how == "cut off":
+        at = f" of {reply.output_tokens:,} tokens" if reply.output_tokens else ""
+        return f"the reply was cut off at the limit{at}"
+    if how == "filtered":
+        return f"the provider's content filter withheld the reply ({reply.finish})"
+    if how == "refused":
+        return f"the model refuses to answer: {' '.join((reply.refusal or reply.text or reply.finish).split())[:200]}"
+    if is_empty and (tools or how == "tool"):
+        return f"the reply calls a tool ({', '.join(tools) or 'unnamed'}), and there is none: answer in text"
+    if is_empty:
+        return "the reply is empty" + (f", after {reply.output_tokens:,} tokens" if reply.output_tokens else "")
+    return None

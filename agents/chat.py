@@ -1,0 +1,221 @@
+"""The proposer that asks a chat model: what is sent, and what is learned of its server while it is asked."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..tools.candidate import Candidate, Message
+from .answer import ending, is_cut_off, read_answer
+from .options import LLMOptions
+from .pricing import cost_of, priced_name
+from .proposer import Proposer, Reply
+from .provider import ProviderError, provider_errors
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+    Model = Runnable[Any, AIMessage]
+
+_DOUBLINGS = 3  # of the limit on a reply's tokens, after replies that were cut off there
+_UNTOLD_LIMIT = 2_048  # tokens from which a limit is doubled that the server does not tell
+_REST = 60.0  # seconds for which a model that did not answer is left alone, where another one can be asked
+_NOT_THE_FORMAT = {"context_length_exceeded", "invalid_api_key", "model_not_found", "insufficient_quota"}
+_FORMAT = (
+    "response_format",
+    "json_schema",
+    "structured",
+    "schema",
+    "tool",
+    "tools",
+    "tool_choice",
+    "format",
+    "grammar",
+)
+"""Words by which servers refuse structured output."""
+
+
+@dataclass
+class ChatModel:
+    """A chat model, with what its server has taught since the search began.
+
+    - `name`: what it is called in messages and traces. `url`: where its server is, as far as that is known.
+    - `make`: makes the LangChain model for options. `schema`: the JSON schema of a proposal.
+    - `options`: without the parameters that the server refuses, and with the limit that its replies need.
+    - `told`: what a model object says of itself.
+    - `structured`: whether structured output is asked for; no more once it is refused.
+    """
+
+    name: str
+    make: "Callable[[LLMOptions], Model]"
+    schema: Mapping[str, Any]
+    options: LLMOptions
+    url: str | None = None
+    told: Mapping[str, object] = field(default_factory=dict)
+    structured: bool = True
+    _doublings: int = 0
+    _notes: list[str] = field(default_factory=list)
+    _made: "dict[int, tuple[LLMOptions, bool, Model]]" = field(default_factory=dict)
+
+    def proposer(self, trial: int = 1) -> Proposer:
+        """Return the proposer of a trial; each has a seed of its own, so that sampling differs between trials."""
+
+        async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+            return await self.ask(prompt, trial)
+
+        return propose
+
+    async def ask(self, prompt: Sequence[Message], trial: int = 1) -> Reply:
+        """Ask for a proposal. What the server refuses of a call is left out of this and all later ones.
+
+        Raises: ProviderError where it does not answer, or will not, or where its replies outgrow every limit.
+        """
+        while True:
+            self._check_length()
+            sent = self.options, self.structured
+            try:
+                reply = await self._call(prompt, trial)
+            except ProviderError as error:
+                if sent == (self.options, self.structured) and not self._adapt(error):
+                    raise
+                continue
+            if sent == (self.options, self.structured):
+                self._learn(reply)
+            notes, self._notes = self._notes, []
+            return replace(reply, notes=tuple(notes))
+
+    async def _call(self, prompt: Sequence[Message], trial: int) -> Reply:
+        messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
+        with provider_errors(self.url):
+            model = self._model(trial)
+            found: Any
+            try:
+                async with asyncio.timeout(self.options.timeout) as clock:
+                    found = await model.ainvoke(messages, config={"run_name": self.name})
+            except Exception as error:
+                if clock.expired():
+                    limit = f"{self.options.timeout:g} s (--timeout)"
+                    raise ProviderError(f"timed out: no whole answer within {limit}", transient=True) from None
+                # openai's client raises where a structured reply was cut off or withheld, and hands it over so
+                if (found := getattr(error, "completion", None)) is None:
+                    raise
+            reply = read_answer(found, self.name)
+        priced = priced_name(self.told) if self.told else self.name
+        return replace(reply, cost=cost_of(reply, priced, self.options.price))
+
+    def _model(self, trial: int) -> "Model":
+        """Return the model of a trial for the options as they are now."""
+        if trial not in self._made or self._made[trial][:2] != (self.options, self.structured):
+            seed = None if self.options.seed is None else self.options.seed + trial - 1
+            model: Any = self.make(replace(self.options, seed=seed))
+            if self.structured:
+                try:
+                    # the model with its schema, without the parser behind it: `read_answer` reads what comes
+                    model = model.with_structured_output(self.schema).first
+                except (NotImplementedError, AttributeError, ValueError, TypeError, ImportError):
+                    self._take_text()
+            self._made[trial] = self.options, self.structured, model
+        return self._made[trial][2]
+
+    def _learn(self, reply: Reply) -> None:
+        """Double the limit after a reply that was cut off there; take text of a model that is silent otherwise."""
+        if is_cut_off(reply):
+            self._doublings += 1
+            if self._doublings <= _DOUBLINGS:
+                limit = self.options.max_tokens or reply.output_tokens or _UNTOLD_LIMIT
+                self.options = replace(self.options, max_tokens=2 * limit)
+        elif self.structured and not reply.text.strip() and ending(reply) in ("its end", "tool"):
+            self._take_text()
+
+    def _adapt(self, error: ProviderError) -> bool:
+        """Leave out what the server refuses in a call; False where it refuses nothing of the kind."""
+        if error.status in (400, 422, None) and (name := error.names(self.options.wire_names())):
+            parameter = self.options.parameter(name)
+            if parameter == "max_tokens" and self._doublings:
+                self._doublings = _DOUBLINGS + 1
+                return True
+            self.options = self.options.without(parameter)
+            self._notes.append(f"{self.name} refuses {parameter}, which is left out from now on: {error}")
+            return True
+        if self.structured and _may_be_the_format(error):
+            self._take_text()
+            return True
+        return False
+
+    def _take_text(self) -> None:
+        self.structured = False
+        self._notes.append(f"{self.name} gives no structured output: its replies are read as text")
+
+    def _check_length(self) -> None:
+        """Raises ProviderError where replies were cut off at the highest limit too."""
+        if self._doublings > _DOUBLINGS:
+            limit = self.options.max_tokens or _UNTOLD_LIMIT
+            raise ProviderError(
+                f"its replies are cut off at {limit:,} tokens, though the limit was doubled: allow more with "
+                f"--max-tokens {2 * limit}, or less thinking with --reasoning-effort low",
+                transient=False,
+            )
+
+    def sent(self) -> dict[str, object]:
+        """Return what is sent with every call, and what the server refuses of it."""
+        return {"llm": self.name, **self.told, **self.options.to_json(), "structured": self.structured}
+
+
+def _may_be_the_format(error: ProviderError) -> bool:
+    """Tell whether it may be the request for structured output that a server refuses."""
+    if error.code in _NOT_THE_FORMAT or "context length" in str(error):
+        return False
+    if error.status in (400, 422):
+        return True
+    return error.status in (None, 404, 405, 415, 500, 501) and error.names(_FORMAT) is not None
+
+
+def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
+    """Make a proposer of several, by name: the next one is asked where one is down or refuses.
+
+    One that gave no answer is left alone for a minute; one that never will, for as long as the search runs.
+    """
+    resting: dict[str, float] = {}
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+        errors: dict[str, ProviderError] = {}
+        refused: list[Reply] = []
+        awake = [name for name in models if resting.get(name, 0.0) <= time.monotonic()] or list(models)
+        for name in awake:
+            try:
+                answer = await models[name](prompt, history)
+            except ProviderError as error:
+                errors[name] = error
+                resting[name] = time.monotonic() + (_REST if error.transient else float("inf"))
+                continue
+            reply = Reply(answer) if isinstance(answer, str) else answer
+            reply = replace(reply, llm=reply.llm or name)
+            if ending(reply) not in ("refused", "filtered") or name == awake[-1]:
+                return _in_the_end(reply, errors, refused)
+            refused.append(reply)
+        if refused:
+            return _in_the_end(refused.pop(), errors, refused)
+        if len(errors) == 1:
+            raise next(iter(errors.values()))
+        raise ProviderError(
+            "; ".join(f"{name}: {error}" for name, error in errors.items()),
+            transient=any(error.transient for error in errors.values()),
+            wait=max(error.wait for error in errors.values()),
+        )
+
+    return propose
+
+
+def _in_the_end(reply: Reply, errors: Mapping[str, ProviderError], refused: Sequence[Reply]) -> Reply:
+    """Return the reply that counts, with who was asked before it and what their refusals took."""
+    passed = [f"{name}: {error}" for name, error in errors.items()] + [f"{one.llm}: {one.fault}" for one in refused]
+    costs = [one.cost for one in (reply, *refused)]
+    return replace(
+        reply,
+        passed=tuple(passed),
+        input_tokens=sum(one.input_tokens for one in (reply, *refused)),
+        output_tokens=sum(one.output_tokens for one in (reply, *refused)),
+        cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+    )

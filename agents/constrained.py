@@ -1,0 +1,62 @@
+"""The proposer that asks the embedded model: a grammar lets it write nothing but an untried architecture."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..spaces.space import Architecture, SearchSpace
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message
+from ..tools.grammar import architecture_grammar
+from ..tools.reply import UnreadableReply, read_reply
+from .advice import shortlist_of
+from .answer import read_answer
+from .embedded import EmbeddedModel, constrained, keep_beginning
+from .options import LLMOptions
+from .proposer import Proposer, Reply
+from .provider import provider_errors
+
+if TYPE_CHECKING:
+    from langchain_openai import ChatOpenAI
+
+EMBEDDED = "embedded model"
+_MOST_TOKENS = 2_048
+
+
+def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOptions, trial: int = 1) -> Proposer:
+    """Make the proposer of a trial: with a seed of its own, and by default at temperature 0."""
+    model = server.chat_model(
+        temperature=options.temperature or 0.0,
+        seed=(options.seed or 0) + trial - 1,
+        max_tokens=options.max_tokens or _MOST_TOKENS,
+        timeout=options.timeout,
+    )
+    return constrained_proposer(model, space)
+
+
+def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
+    """Make a proposer of the embedded model.
+
+    A model of this size would repeat itself without a grammar. That cannot know which cells are equal functions.
+    """
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        tried = {c.architecture for c in history if c.architecture} | set(_refused(prompt, space))
+        if len(tried) == space.size:
+            return NOTHING_LEFT
+        grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
+        messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
+        with provider_errors():
+            await keep_beginning(model, prompt[0]["content"], space.description)
+            bound = constrained(model, grammar, from_beginning=True)
+            return read_answer(await bound.ainvoke(messages, config={"run_name": EMBEDDED}), EMBEDDED)
+
+    return propose
+
+
+def _refused(prompt: Sequence[Message], space: SearchSpace) -> Iterator[Architecture]:
+    """Go through the architectures of the replies that were sent back."""
+    for message in prompt:
+        if message["role"] == "assistant":
+            with suppress(UnreadableReply):
+                if architecture := read_reply(message["content"], space).architecture:
+                    yield architecture
