@@ -1,7 +1,8 @@
 """What a proposer is, and what it answers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ..spaces.errors import RunFailed
 from ..tools.candidate import Candidate, Message
@@ -62,8 +63,14 @@ def received(answer: object) -> Reply:
     reply = Reply(answer) if isinstance(answer, str) else answer
     if not isinstance(reply, Reply) or not isinstance(reply.text, str):
         raise RunFailed(f"a proposer returns text or a genius.Reply, got {type(answer).__name__}")
-    text, refusal = (redact(part).encode(errors="replace").decode() for part in (reply.text, reply.refusal))
-    return replace(reply, text=shortened(text, _HEAD, _TAIL), refusal=shortened(refusal, _HEAD, _HEAD))
+    return replace(reply, **{one.name: _clean(getattr(reply, one.name)) for one in fields(reply)})
+
+
+def _clean(value: Any) -> Any:
+    """Clear a text, or several, of secrets and of halves of surrogates, and shorten it."""
+    if isinstance(value, tuple):
+        return tuple(map(_clean, value))
+    return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL) if isinstance(value, str) else value
 
 
 def shortened(text: str, head: int, tail: int) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
-from langsmith.run_trees import get_cached_client
+from langsmith import Client, run_trees
+from langsmith.run_trees import configure
 from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
@@ -23,8 +24,26 @@ def keep_secrets_out() -> None:
 
     Does nothing where tracing is off, or where the program has made its own client before.
     """
-    if tracing_is_enabled():
-        get_cached_client(anonymizer=_cleared)
+    if tracing_is_enabled() and getattr(run_trees, "_CLIENT", None) is None:
+        configure(client=_Client(anonymizer=_cleared))
+
+
+class _Client(Client):
+    """LangSmith's client without the parts of a run that its anonymizer does not see.
+
+    The manifest holds the arguments that a model object was made with, such as its headers.
+    """
+
+    def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
+        super().create_run(name, inputs, run_type, **_without_manifest(fields))
+
+    def update_run(self, run_id: Any, **fields: Any) -> None:
+        super().update_run(run_id, **_without_manifest(fields))
+
+
+def _without_manifest(fields: Mapping[str, Any]) -> dict[str, Any]:
+    extra = {"extra": _clear(fields["extra"])} if fields.get("extra") else {}
+    return {name: value for name, value in fields.items() if name != "serialized"} | extra
 
 
 class TraceCollector(BaseTracer):

@@ -188,6 +188,7 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         **_advice_json(candidate),
+        "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
         "failure": measurement.failure if measurement else None,

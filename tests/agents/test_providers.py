@@ -426,3 +426,89 @@ async def test_a_budget_of_hours_counts_evaluations(search, run):
     assert "2 device-hours" in (result.stopped or "")
     result = await genius.resume(run, evaluator=slow, max_hours=4.0, workers=2)
     assert len(result.trials[0].candidates) == 4
+
+
+# --- other providers' protocols
+
+
+def claude(content: list[dict[str, Any]], stop_reason: str = "end_turn") -> Answer:
+    """Answer as Anthropic's API does."""
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": content}
+    usage = {"input_tokens": 100, "output_tokens": 20}
+    return Answer(json.dumps(message | {"stop_reason": stop_reason, "stop_sequence": None, "usage": usage}))
+
+
+def claude_fails(status: int, message: str) -> Answer:
+    error = {"type": "invalid_request_error", "message": message}
+    return Answer(json.dumps({"type": "error", "error": error}), status)
+
+
+@pytest.fixture
+def anthropic(openai_server, monkeypatch) -> dict[str, Any]:
+    """The options with which Anthropic's client asks the server."""
+    pytest.importorskip("langchain_anthropic")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    return {"llm": "anthropic:claude-opus-4-7", "base_url": openai_server.url.removesuffix("/v1")}
+
+
+PROPOSAL = {"rationale": "Because.", "architecture": [0, 1, 2, 0, 1, 2, 0, 1]}
+TOOL_CALL = {"type": "tool_use", "id": "toolu_1", "name": "proposal", "input": PROPOSAL}
+
+
+async def test_claude_proposes_by_a_tool_call(openai_server, search, run, anthropic):
+    openai_server.answer = lambda call: claude([{"type": "text", "text": "So:"}, TOOL_CALL], "tool_use")
+    result = await search(**anthropic, iterations=1)
+    assert list(result.best.architecture) == PROPOSAL["architecture"]
+    assert result.trials[0].candidates[0].rationale == "Because."
+    (call,) = openai_server.calls
+    assert not {"temperature", "seed", "top_p"} & set(call)
+    assert call["tools"][0]["name"] == "proposal"
+    assert calls(run)[0]["finish"] == "tool_use"
+
+
+async def test_claude_takes_no_temperature(openai_server, search, run, anthropic):
+    text = [{"type": "text", "text": reply(1)}]
+    error = claude_fails(400, "`temperature` is deprecated for this model.")
+    openai_server.answer = lambda call: error if "temperature" in call else claude(text)
+    assert (await search(**anthropic, temperature=0.0, reasoning_effort="low", iterations=1)).finished
+    assert openai_server.calls[-1]["output_config"]["effort"] == "low"
+    assert Settings.load(run).sent[0]["left_out"] == ["temperature"]
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "reason"),
+    [("max_tokens", "was cut off at the limit of 20 tokens"), ("refusal", "refuses to answer")],
+)
+async def test_claudes_reasons_to_stop_are_known(openai_server, search, anthropic, stop_reason, reason):
+    openai_server.script = [claude([], stop_reason)]
+    openai_server.answer = lambda call: claude([TOOL_CALL], "tool_use")
+    result = await search(**anthropic, iterations=1)
+    assert [reason in refusal.reason for refusal in result.trials[0].candidates[0].refusals] == [True]
+
+
+def llama(text: str, done_reason: str = "stop") -> Answer:
+    """Answer as Ollama does: a line of JSON."""
+    line = {"model": "llama3", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": text}}
+    line |= {"done": True, "done_reason": done_reason, "prompt_eval_count": 100, "eval_count": 20}
+    return Answer(json.dumps(line) + "\n", headers={"Content-Type": "application/x-ndjson"})
+
+
+async def test_ollama_is_asked_for_a_context_that_holds_our_prompts(openai_server, search, run):
+    pytest.importorskip("langchain_ollama")
+    openai_server.script = [llama("", "length")]
+    openai_server.answer = lambda call: llama(json.dumps(PROPOSAL))
+    server = {"llm": "ollama:llama3", "base_url": openai_server.url.removesuffix("/v1"), "iterations": 1}
+    result = await search(**server, temperature=0.5, seed=3, max_tokens=500)
+    assert list(result.best.architecture) == PROPOSAL["architecture"]
+    first, second = (call["options"] for call in openai_server.calls)
+    assert first == {"temperature": 0.5, "seed": 3, "num_predict": 500, "num_ctx": 16_384}
+    assert second["num_predict"] == 1000
+    assert "cut off" in result.trials[0].candidates[0].refusals[0].reason
+    await search(**server | {"run": run.with_name("other")}, num_ctx=32_768)
+    assert openai_server.calls[-1]["options"] == {"num_ctx": 32_768}
+
+
+async def test_a_context_is_an_option_of_ollamas_alone(search, run):
+    with pytest.raises(genius.GeniusError, match="num-ctx is an option of Ollama"):
+        await search(num_ctx=4096)
+    assert not run.exists()

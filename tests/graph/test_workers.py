@@ -103,8 +103,16 @@ async def test_the_last_ones_finish_after_the_model_has_nothing_left(tmp_path):
     replies = ("[2,2,2,2,2,2,2,2]", "[1,1,1,1,1,1,1,1]", "-")
     model = GenericFakeChatModel(messages=iter([AIMessage(reply) for reply in replies]))
     result = await genius.search(
-        SPACE, llm=model, evaluator=Bench(), iterations=9, workers=3, run=tmp_path / "run", trace=False
+        SPACE,
+        llm=model,
+        evaluator=Bench(),
+        iterations=9,
+        workers=3,
+        run=tmp_path / "run",
+        trace=False,
+        when_done="stop",
     )
+    assert result.stopped == "the proposer says that nothing better is left; 6 of 9 evaluations were not made"
     assert [c.accuracy for c in candidates(result)] == [66.0, 58.0, None]
     assert "nothing better is left" in candidates(result)[2].error
     assert result.finished
