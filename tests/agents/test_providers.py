@@ -117,17 +117,40 @@ async def test_a_parameter_that_a_server_refuses_is_left_out_once_and_for_all(
         assert parameter in openai_server.calls[-2]  # asked for anew, it is tried anew
 
 
-async def test_the_responses_api_knows_no_seed(openai_server, search, run):
-    def answer(call: dict[str, Any]) -> Answer:
-        text = {"type": "output_text", "text": reply(1), "annotations": []}
-        message = {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [text]}
-        usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
-        usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-        body = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-5-pro"}
-        body |= {"output": [message], "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
-        return Answer(json.dumps(body))
+def responds(block: dict[str, Any], incomplete: str | None = None) -> Answer:
+    """Answer as OpenAI's Responses API does."""
+    status = "incomplete" if incomplete else "completed"
+    message = {"type": "message", "id": "msg_1", "status": status, "role": "assistant", "content": [block]}
+    usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
+    usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    body = {"id": "resp_1", "object": "response", "created_at": 1, "status": status, "model": "gpt-5-pro"}
+    body |= {"output": [message], "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
+    return Answer(json.dumps(body | {"incomplete_details": incomplete and {"reason": incomplete}}))
 
-    openai_server.answer = answer
+
+def output_text(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": []}
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (responds(output_text("Archi"), "max_output_tokens"), "cut off at the limit"),
+        (responds(output_text(""), "content_filter"), "content filter"),
+        (responds({"type": "refusal", "refusal": "I cannot."}), "refuses to answer: I cannot."),
+    ],
+)
+async def test_the_responses_api_says_why_a_reply_ended(openai_server, search, broken, reason):
+    openai_server.script = [broken]
+    openai_server.answer = lambda call: responds(output_text(json.dumps(PROPOSAL)))
+    result = await search("openai:gpt-5-pro", iterations=1)
+    (found,) = result.trials[0].candidates
+    assert list(found.architecture) == PROPOSAL["architecture"]
+    assert [reason in refusal.reason for refusal in found.refusals] == [True]
+
+
+async def test_the_responses_api_knows_no_seed(openai_server, search, run):
+    openai_server.answer = lambda call: responds(output_text(reply(1)))
     result = await search("openai:gpt-5-pro", seed=5, iterations=1)
     assert result.best.architecture == (0, 0, 0, 0, 0, 0, 0, 1)
     assert openai_server.paths == ["/v1/responses"]
@@ -369,6 +392,35 @@ async def test_a_client_that_cannot_be_made_is_one_sentence(search, run, monkeyp
         await search(spec, base_url=None)
     assert "\n" not in str(failure.value)
     assert not run.exists()
+
+
+def events(*chunks: object) -> Answer:
+    """Answer with a stream of server-sent events."""
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    return Answer(body, headers={"Content-Type": "text/event-stream"})
+
+
+STREAMED = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+STREAMED |= {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Archi"}, "finish_reason": None}]}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        events(STREAMED, {"error": {"message": "upstream [/v1] down", "type": "server_error", "code": None}}),
+        Answer(f"{events(STREAMED).body}data: {{oops\n\n", headers={"Content-Type": "text/event-stream"}),
+        Answer(events(STREAMED, STREAMED).body, headers={"Content-Type": "text/event-stream"}, cut_off=True),
+        events(),
+    ],
+)
+async def test_an_error_in_the_middle_of_a_stream_is_one_sentence(openai_server, search, broken):
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="m", base_url=openai_server.url, api_key="none", streaming=True, max_retries=0)
+    openai_server.answer = lambda call: broken
+    with pytest.raises(genius.RunFailed, match="ChatOpenAI gave no answer") as failure:
+        await search(model, base_url=None)
+    assert "\n" not in str(failure.value)
 
 
 # --- the budget
