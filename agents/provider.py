@@ -28,7 +28,7 @@ class ProviderError(Exception):
 
     - `transient`: the same call may go through later. `wait`: seconds that the server asked to be left alone.
     - `status`: that of the HTTP answer, None where there was none. `code`, `parameter`: the server's own words for what
-      is wrong and which parameter it is about, where it has such words.
+      is wrong and which parameter it is about, where it has such words. `said`: its whole message.
     """
 
     def __init__(
@@ -47,32 +47,35 @@ class ProviderError(Exception):
         self.status = status
         self.code = code
         self.parameter = parameter
+        self.said = message
 
     def names(self, words: Collection[str]) -> str | None:
         """Return the first of the words that the error is about; None where it names none of them."""
-        said = str(self)
         for word in words:
-            if word == self.parameter or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said):
+            if word == self.parameter or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.said):
                 return word
         return None
 
 
 def provider_error(error: Exception) -> ProviderError:
     """Read the exception of a model's client, whatever library raised it."""
-    status = getattr(error, "status_code", None)
+    known = _told_apart(error)
+    known.said = redact(str(error))
+    return known
+
+
+def _told_apart(error: Exception) -> ProviderError:
+    line, status = one_line(error), getattr(error, "status_code", None)
     if isinstance(status, int):
         code, parameter = (str(getattr(error, name, None) or "") for name in ("code", "param"))
-        passing = status in _PASSING or status >= 500
-        transient = passing and code not in _NEVER_PASSING
+        transient = (status in _PASSING or status >= 500) and code not in _NEVER_PASSING
         wait = _retry_after(error) if transient else 0.0
-        return ProviderError(
-            one_line(error), transient=transient, wait=wait, status=status, code=code, parameter=parameter
-        )
+        return ProviderError(line, transient=transient, wait=wait, status=status, code=code, parameter=parameter)
     if _UNREACHABLE & {cls.__name__ for cls in type(error).__mro__}:
-        return ProviderError(one_line(error), transient=True)
+        return ProviderError(line, transient=True)
     if _is_unreadable(error):
-        return ProviderError(f"its answer is no chat completion: {one_line(error)}", transient=True)
-    return ProviderError(one_line(error), transient=not isinstance(error, (*_OURS, TypeError, LookupError, ValueError)))
+        return ProviderError(f"its answer is no chat completion: {line}", transient=True)
+    return ProviderError(line, transient=not isinstance(error, (*_OURS, TypeError, LookupError, ValueError)))
 
 
 def _is_unreadable(error: Exception) -> bool:

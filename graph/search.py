@@ -58,7 +58,7 @@ async def search(
     """
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
-    settings = Settings(**names, **options, llm_seed=options.get("seed")).check()  # type: ignore[arg-type]
+    settings = Settings(**names, **_named(options), llm_seed=options.get("seed")).check()
     settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
     if isinstance(proposer, str) and proposer != LLM and settings.advice:
         raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
