@@ -158,6 +158,33 @@ async def test_the_responses_api_knows_no_seed(openai_server, search, run):
     assert calls(run)[0]["finish"] in ("", "completed", "stop")
 
 
+async def test_what_a_model_object_sends_is_written_down(openai_server, search, run):
+    from langchain_openai import ChatOpenAI
+
+    options = {"temperature": 0.3, "max_tokens": 50, "max_retries": 0}
+    model = ChatOpenAI(model="mine", base_url=openai_server.url, api_key="none", **options)
+    await search(model, base_url=None)
+    (sent,) = Settings.load(run).sent
+    assert {"llm": "ChatOpenAI", "provider": "openai", "model": "mine", "temperature": 0.3}.items() <= sent.items()
+    assert sent["max_tokens"] == 50
+    with pytest.raises(genius.GeniusError, match="a model object has its own temperature"):
+        await search(model, base_url=None, temperature=0.5, run=run.with_name("other"))
+    with pytest.raises(genius.GeniusError, match="price of openai:mine is not known"):
+        await search(model, base_url=None, max_cost=1.0, run=run.with_name("other"))
+
+
+async def test_trials_share_what_is_learned_of_a_server(openai_server, search, run):
+    good = in_order()
+    openai_server.answer = lambda call: fails(400, "no temperature here") if "temperature" in call else good(call)
+    notes = []
+    tell = {"progress": lambda step: notes.append(step.note) if step.stage == "note" else None}
+    result = await search(temperature=0.0, seed=3, trials=3, iterations=2, **tell)
+    assert result.finished
+    assert len(notes) == 1
+    assert sum("temperature" in call for call in openai_server.calls) <= 3
+    assert {call["seed"] for call in openai_server.calls} == {3, 4, 5}
+
+
 async def test_resume_and_fork_change_how_a_model_is_asked(openai_server, search, run, tmp_path):
     await search()
     await genius.resume(run, iterations=3, evaluator=evaluate, max_tokens=777, llm_options=("top_p=0.1",))
