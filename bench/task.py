@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..spaces import get_space
+from ..spaces.emptiness import check_not_empty
 from ..spaces.errors import GeniusError
-from ..spaces.inside import allowed, check_not_empty
+from ..spaces.inside import allowed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.tables import Table, load_table, read_table

@@ -19,8 +19,8 @@ from ..evaluators.workers import Workers
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
+from ..spaces.emptiness import check_not_empty
 from ..spaces.errors import GeniusError
-from ..spaces.inside import check_not_empty
 from ..spaces.nearest import check_nearest
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement

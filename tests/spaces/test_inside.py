@@ -6,11 +6,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from genius.spaces import get_space, inside, nearest
+from genius.spaces import draws, emptiness, get_space, inside, nearest
 from genius.spaces.cost import Cost, Part
 from genius.spaces.draws import sample_inside
+from genius.spaces.emptiness import check_not_empty
 from genius.spaces.errors import GeniusError
-from genius.spaces.inside import check_not_empty, largest_inside
+from genius.spaces.inside import largest_inside
 from genius.spaces.limits import NO_LIMITS, OPEN, Limits, parse_range
 from genius.spaces.nearest import check_nearest
 from genius.spaces.space import Decision, SearchSpace
@@ -35,7 +36,7 @@ def chain(seed, layers=5, options=4):
 @pytest.fixture
 def by_layers(monkeypatch):
     """Treat every space as too large to list."""
-    for module in (inside, nearest, __import__("genius.spaces.draws", fromlist=["draws"])):
+    for module in (inside, nearest, draws, emptiness):
         monkeypatch.setattr(module, "ENUMERABLE", 0)
 
 
@@ -126,10 +127,10 @@ def test_draws_are_uniform_within_the_limits(listed, request):
     allowed = [a for a in space.architectures() if limits.allow(space.cost(a))]
     if not listed:
         request.getfixturevalue("by_layers")
-    draws = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
-    assert set(draws) == set(allowed)
+    drawn = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
+    assert set(drawn) == set(allowed)
     # chi-squared, with so many degrees of freedom nearly normal: 4 standard deviations
-    excess = sum((count - 100) ** 2 / 100 for count in draws.values()) - (len(allowed) - 1)
+    excess = sum((count - 100) ** 2 / 100 for count in drawn.values()) - (len(allowed) - 1)
     assert abs(excess) < 4 * np.sqrt(2 * len(allowed))
 
 
@@ -157,7 +158,7 @@ def test_the_nearest_of_very_many_is_found_fast():
 
 
 def test_what_cannot_be_done_is_said():
-    parts = (Part(tuple(range(30)), lambda *options: Cost(sum(options))),)
+    parts = tuple(Part((n, n + 1), lambda *options: Cost(sum(options))) for n in range(29))
     decisions = tuple(Decision(f"d{n}", ("a", "b")) for n in range(30))
     space = SearchSpace("tangled", decisions, "", lambda a: None, (1, 1, 1), parts=parts)
     with pytest.raises(GeniusError, match="do not add up decision by decision"):

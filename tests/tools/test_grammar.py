@@ -18,8 +18,8 @@ TOKEN = re.compile(r'"(?P<literal>[^"]*)"|(?P<other>\[[^]]*\]|\{\d+,\d+\}|[()?|]
 
 def make(*decisions):
     """Make a space of (first, number of options) decisions."""
-    named = tuple(Decision(f"d{at}", ("x",) * count, first) for at, (first, count) in enumerate(decisions))
-    return SearchSpace("tiny", named, "", lambda architecture: None, (1, 1, 1))
+    named = (Decision(f"d{at}", tuple("abcdefgh"[:count]), first) for at, (first, count) in enumerate(decisions))
+    return SearchSpace("tiny", tuple(named), "", lambda architecture: None, (1, 1, 1))
 
 
 def parse(grammar):
@@ -76,7 +76,7 @@ def test_its_lists_are_all_architectures_but_the_excluded_ones_each_once(case):
     space, excluded = case
     every = set(product(*(decision.numbers for decision in space.decisions)))
     if every == set(excluded):
-        with pytest.raises(ValueError, match=f"all {space.size} architectures of tiny are excluded"):
+        with pytest.raises(ValueError, match="all architectures of tiny are excluded"):
             architecture_grammar(space, excluded)
     else:
         assert lists(architecture_grammar(space, excluded)) == sorted(str(list(a)) for a in every - set(excluded))
@@ -127,4 +127,4 @@ def test_it_stays_small_where_many_are_excluded():
     assert time.process_time() - start < 1
     assert len(rules) <= 300 * 30 + 32
     assert max(map(len, rules.values())) < 300
-    assert len(parse(architecture_grammar(space, excluded[:30]))) < len(rules) / 9
+    assert len(parse(architecture_grammar(space, excluded[:30]))) < len(rules) / 8
