@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import sample_inside
-from ..spaces.inside import allowed, largest_inside, listed
+from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured
 from ..tools.choices import choose, gather
+from ..tools.features import WHOLE
 from ..tools.guide import GUIDE, Guide, suggest
 from ..tools.refused import not_built
 from .proposer import Proposer
@@ -48,7 +49,8 @@ def _untried(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, 
             return architecture
         architecture = sample_inside(space, limits, rng)
     if large:
-        return nearest(space, limits, architecture, done)
+        sums = option_costs(space, limits.convention) is not None
+        return nearest(space, limits, architecture, done) if sums else None
     left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
@@ -67,7 +69,7 @@ def _largest(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, 
         return found
     met = gather(space, limits, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
     best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else None
+    return met.at(best[0]) if best else _untried(space, done, rng, limits)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], Sequence[Candidate]], str]) -> Proposer:
@@ -167,9 +169,12 @@ def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, 
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        sent_back = not_built(space, prompt, history)
-        found = suggest(space, limits, history, _rng(seed, history), guide, refused=sent_back)
-        return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+        rng, sent_back = _rng(seed, history), not_built(space, prompt, history)
+        found = suggest(space, limits, history, rng, guide, refused=sent_back)
+        if found or space.size <= WHOLE:
+            return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+        left = _untried(space, _done(space, prompt, history), rng, limits)
+        return _answer(left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 

@@ -186,7 +186,7 @@ def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
         raise
     except Exception as error:
         raise GeniusError(
-            f"fvcore cannot count the FLOPs of {type(module).__name__}, which takes images well: {said_by(error)}; "
+            f"fvcore cannot count the FLOPs of {type(module).__name__}, which runs: {said_by(error)}; "
             "give the space its costs as `parts`"
         ) from error
     module.train(was_training)

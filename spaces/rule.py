@@ -16,8 +16,8 @@ Rule = Callable[[tuple[int, ...]], bool | str]
 ENUMERABLE = 1_000_000
 """Spaces up to this many architectures are listed whole where a whole list is asked for."""
 
-_BATCH, _BATCHES = 256, 800
-"""Combinations of many that are drawn together, and how often until a rule is taken to allow none."""
+_BATCH, _BATCHES, _LAST = 256, 800, 3_200
+"""Combinations of many that are drawn together; how often, for as many as are asked for, and how often for one."""
 
 _Array = npt.NDArray[np.int64]
 
@@ -117,14 +117,12 @@ class Allowed:
             drawn: _Array = places // self._strides % self._counts + self._first
             return drawn
         found = np.empty((0, len(self._options)), dtype=np.int64)
-        for _ in range(_BATCHES):
+        for made in range(1, _LAST + 1):
             batch = uniform(self._options, rng, _BATCH)
             found = np.concatenate([found, batch[self.among(batch)]])
-            if len(found) >= count:
+            if len(found) >= (count if made < _BATCHES else 1):
                 return found[:count]
-        if not len(found):
-            raise self._empty(f"each of {_BATCH * _BATCHES:,} architectures that were drawn from its {self._size:.3g}")
-        return found
+        raise self._empty(f"each of {_BATCH * _LAST:,} architectures that were drawn from its {self._size:.3g}")
 
     def _empty(self, what: str) -> GeniusError:
         return GeniusError(f"{_called(self._rule, self._space)} forbids {what}: loosen it")

@@ -172,7 +172,7 @@ class SearchSpace:
 
         Raises: GeniusError where the rule itself fails.
         """
-        if self.valid is None or (told := judge(self.valid, architecture, self.name)) is True:
+        if self.valid is None or (told := judge(self.valid, tuple(architecture), self.name)) is True:
             return None
         why = in_one_line(told).rstrip(".") if told else in_words(self.valid)
         return f"{list(architecture)} breaks the space's rule{f': {why}' * bool(why)}"

@@ -9,7 +9,7 @@ from ..spaces.space import Architecture, Decision, SearchSpace
 
 _Trie: TypeAlias = "dict[int, _Trie]"
 
-FORBIDDEN = 50_000
+FORBIDDEN = 20_000
 """What a rule forbids is written into a grammar up to this many architectures."""
 
 # Letters only: the list is then the one thing in a reply that can be read as a list.

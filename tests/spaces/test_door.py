@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from genius.spaces import GeniusError, get_space
 from genius.spaces.cost import Cost, Part
+from genius.spaces.limits import NO_LIMITS
+from genius.spaces.searchable import check_searchable
 from genius.spaces.space import Decision, SearchSpace
 
 from .rules import chain
@@ -36,8 +38,8 @@ def test_a_decision_that_is_none_is_refused(decision, error):
     ("changes", "error"),
     [
         ({"decisions": ()}, "digits has no decisions: there is nothing to search"),
-        ({"decisions": DIGITS.decisions[0]}, "the decisions of digits are a tuple of Decision, got"),
-        ({"decisions": ("w1", "w2")}, "the decisions of digits are a tuple of Decision, got"),
+        ({"decisions": DIGITS.decisions[0]}, "the decisions of digits are a tuple of Decision objects, got"),
+        ({"decisions": ("w1", "w2")}, "the decisions of digits are a tuple of Decision objects, got"),
         ({"decisions": DIGITS.decisions[:1] * 2}, "digits has two decisions named 'w1'"),
         ({"name": ""}, "a space is named by a text of at most 100 characters without slashes, got ''"),
         ({"name": "../up"}, "without slashes, got '../up'"),
@@ -107,3 +109,11 @@ def test_a_part_that_does_not_tell_its_cost_is_named(cost, error):
 
 def test_costs_of_numpy_are_whole_numbers_too():
     assert replace(chain(), parts=(Part((2,), lambda o: Cost(np.int64(o))),)).cost((0, 0, 2, 0)) == Cost(2)
+
+
+@pytest.mark.parametrize("identity", [lambda a: list(a), lambda a: a[99], lambda a: np.array(a)])
+def test_an_identity_that_is_none_is_told_before_the_first_call(identity):
+    with pytest.raises(
+        GeniusError, match=r"the identity of chain is to be a value that can be hashed; .*Error"
+    ):
+        check_searchable(replace(chain(), identity=identity), NO_LIMITS)

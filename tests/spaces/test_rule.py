@@ -13,11 +13,11 @@ import pytest
 from genius.spaces import GeniusError, get_space
 from genius.spaces.cost import Cost
 from genius.spaces.draws import draw_inside, sample_inside
-from genius.spaces.emptiness import check_not_empty
 from genius.spaces.inside import largest_inside, listed
 from genius.spaces.limits import NO_LIMITS, Limits, count_allowed, extremes
 from genius.spaces.listing import describe
 from genius.spaces.nearest import nearest
+from genius.spaces.searchable import check_searchable
 from genius.spaces.space import BadArchitecture
 
 from .rules import FEW_OF_MANY, MOBILE, chain, deep_needs_wide, few_of_many
@@ -85,7 +85,7 @@ def test_a_rule_that_fails_is_the_spaces_fault(valid, error):
 
 
 def check_everything(space):
-    return check_not_empty(space, NO_LIMITS)
+    return check_searchable(space, NO_LIMITS)
 
 
 def test_a_lack_of_memory_keeps_its_meaning():
@@ -176,7 +176,7 @@ def test_a_space_without_a_rule_draws_what_it_always_did():
 @pytest.mark.parametrize("limits", [NO_LIMITS, Limits(flops=(2.7e8, 3.3e8))], ids=["free", "limits"])
 def test_a_rule_that_keeps_one_in_a_thousand_of_very_many_still_draws(limits):
     rng = np.random.default_rng(0)
-    check_not_empty(FEW_OF_MANY, limits)
+    check_searchable(FEW_OF_MANY, limits)
     drawn = draw_inside(FEW_OF_MANY, limits, rng, 20).tolist()
     assert len(drawn) == 20
     for architecture in [sample_inside(FEW_OF_MANY, limits, rng), *map(tuple, drawn)]:
@@ -196,20 +196,20 @@ def test_a_rule_that_forbids_everything_is_told_in_a_sentence():
     for use in (check_everything, lambda s: s.sample(np.random.default_rng(0)), lambda s: list(s.architectures())):
         with pytest.raises(GeniusError, match=words):
             use(small)
-    with pytest.raises(GeniusError, match=r"forbids each of 204,800 architectures that were drawn from its 2\.25e\+25"):
-        check_not_empty(large, NO_LIMITS)
+    with pytest.raises(GeniusError, match=r"forbids each of 819,200 architectures that were drawn from its 2\.25e\+25"):
+        check_searchable(large, NO_LIMITS)
     with pytest.raises(GeniusError, match=r"that its rule allows within .* was found; allow a wider range or loosen"):
-        check_not_empty(large, Limits(flops=(2.7e8, 3.3e8)))
+        check_searchable(large, Limits(flops=(2.7e8, 3.3e8)))
 
 
 def test_limits_that_leave_nothing_of_what_the_rule_allows_are_told():
     space = chain(lambda a: sum(a) >= 6)
     with pytest.raises(GeniusError, match=r"keeps the limits and its rule: at most 300 FLOPs .* go from 646 to 846"):
-        check_not_empty(space, Limits(flops=(-np.inf, 300.0)))
+        check_searchable(space, Limits(flops=(-np.inf, 300.0)))
     with pytest.raises(GeniusError, match="no architecture of chain that its rule allows within at most 300 FLOPs"):
         sample_inside(space, Limits(flops=(-np.inf, 300.0)), np.random.default_rng(0))
     with pytest.raises(GeniusError, match=r"its FLOPs go from 20\.129536 M"):
-        check_not_empty(FEW_OF_MANY, Limits(flops=(1.0, 2.0)))
+        check_searchable(FEW_OF_MANY, Limits(flops=(1.0, 2.0)))
 
 
 def test_the_nearest_is_the_nearest_that_is_allowed():

@@ -1,4 +1,4 @@
-"""Whether any architecture keeps the limits and the space's rule, and what there is where none does."""
+"""Whether a space can be searched: its functions answer, and some architecture keeps its rule and the limits."""
 
 from math import inf
 
@@ -6,24 +6,55 @@ import numpy as np
 
 from .cost import CONVENTIONS
 from .draws import draw_inside
-from .errors import GeniusError
+from .errors import GeniusError, said_by
 from .inside import Chains, chains, largest_inside, listed, option_costs
 from .limits import NO_LIMITS, OPEN, Limits, counted, extremes, in_words
-from .space import ENUMERABLE, Architecture, SearchSpace
+from .space import ENUMERABLE, Architecture, CannotBuild, SearchSpace
+
+_BUILT = 100  # networks that are tried, where costs are counted on them, until one can be built
 
 
-def check_not_empty(space: SearchSpace, limits: Limits) -> None:
-    """Make sure that some architecture keeps the limits and the rule.
+def check_searchable(space: SearchSpace, limits: Limits) -> None:
+    """Make sure that some architecture keeps the limits and the rule, and that the space's functions answer.
 
     It is known of a space that can be listed, and of limits on costs that are sums. Of a large space with a rule one is
-    drawn instead. Raises: GeniusError with what the space's costs are.
+    drawn instead; of a space whose costs are counted on networks, one that can be built is looked for.
+    Raises: GeniusError with what the space's costs are, or what failed.
     """
+    _check_identity(space)
+    if not space.parts:
+        _check_networks(space)
     large = space.size > ENUMERABLE
     known = not large or option_costs(space, limits.convention) is not None
     if limits.limited and known:
         _check_limits(space.without_rule if large else space, limits)
     if space.valid is not None:
         draw_inside(space, limits if known else NO_LIMITS, np.random.default_rng(0), 1)
+
+
+def _check_identity(space: SearchSpace) -> None:
+    architecture = space.sample(np.random.default_rng(0))
+    try:
+        hash(space.identity(architecture))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise GeniusError(
+            f"the identity of {space.name} is to be a value that can be hashed; of {list(architecture)} it is not: "
+            f"{said_by(error)}"
+        ) from error
+
+
+def _check_networks(space: SearchSpace) -> None:
+    rng, why = np.random.default_rng(0), ""
+    drawn = space.architectures() if space.size <= _BUILT else (space.sample(rng) for _ in range(_BUILT))
+    for architecture in drawn:
+        try:
+            space.cost(architecture)
+            return
+        except CannotBuild as error:
+            why = str(error)
+    raise GeniusError(f"no network of {space.name} was found that can be built; the last that was tried: {why}")
 
 
 def _check_limits(space: SearchSpace, limits: Limits) -> None:
