@@ -1,22 +1,27 @@
-"""Proposers without a language model. They ignore the prompt and are functions of the history and their seed alone."""
+"""Proposers without a language model. They are functions of the history and their seed; of a prompt they read nothing
+but which of their proposals were sent back."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import sample_inside
-from ..spaces.inside import largest_inside, listed
+from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured
+from ..tools.choices import choose, gather
+from ..tools.features import WHOLE
 from ..tools.guide import GUIDE, Guide, suggest
+from ..tools.refused import not_built
 from .proposer import Proposer
 
-_TRIES = 1_000  # draws before the untried architectures are listed instead
+_TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
 
 
@@ -29,23 +34,24 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
     return np.random.default_rng([*seed, len(history)])
 
 
-def _tried(space: SearchSpace, history: Sequence[Candidate]) -> set[object]:
-    return {space.identity(c.architecture) for c in history if c.architecture}
+def _done(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Hashable]:
+    """Return the identities of what is not proposed again."""
+    tried = (c.architecture for c in history if c.architecture)
+    return {space.identity(a) for a in (*tried, *not_built(space, prompt, history))}
 
 
-def _untried(
-    space: SearchSpace, history: Sequence[Candidate], rng: np.random.Generator, limits: Limits
-) -> Architecture | None:
+def _untried(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
     """Draw uniformly from the architectures within the limits that are no repeat."""
-    tried = _tried(space, history)
+    large = space.size > ENUMERABLE
     architecture = sample_inside(space, limits, rng)
-    for _ in range(_TRIES):
-        if space.identity(architecture) not in tried:
+    for _ in range(_TRIES_BY_RULE if large and space.valid else _TRIES):
+        if space.identity(architecture) not in done:
             return architecture
         architecture = sample_inside(space, limits, rng)
-    if space.size > ENUMERABLE:
-        return nearest(space, limits, architecture, tried)
-    left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in tried]
+    if large:
+        sums = option_costs(space, limits.convention) is not None
+        return nearest(space, limits, architecture, done) if sums else None
+    left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -53,29 +59,46 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
     return tuple(row.tolist())
 
 
-def _largest(space: SearchSpace, history: Sequence[Candidate], limits: Limits) -> Architecture | None:
-    """Return the untried architecture within the limits with the most FLOPs."""
-    tried = _tried(space, history)
-    return next((a for a in largest_inside(space, limits) if space.identity(a) not in tried), None)
+def _largest(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+    """Return the untried architecture within the limits with the most FLOPs.
+
+    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
+    """
+    found = next((a for a in largest_inside(space, limits) if space.identity(a) not in done), None)
+    if found or not space.valid or space.size <= ENUMERABLE:
+        return found
+    met = gather(space, limits, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
+    best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
+    return met.at(best[0]) if best else _untried(space, done, rng, limits)
+
+
+def _in_thread(proposal: Callable[[Sequence[Message], Sequence[Candidate]], str]) -> Proposer:
+    """Make a proposer of a function that may take its time."""
+
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        return await asyncio.to_thread(proposal, prompt, history)
+
+    return propose
 
 
 def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        found = await asyncio.to_thread(_untried, space, history, _rng(seed, history), limits)
+    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        found = _untried(space, _done(space, prompt, history), _rng(seed, history), limits)
         return _answer(found, "Drawn at random.")
 
-    return propose
+    return _in_thread(proposal)
 
 
 def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return _answer(await asyncio.to_thread(_largest, space, history, limits), "The largest one left.")
+    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        found = _largest(space, _done(space, prompt, history), _rng(seed, history), limits)
+        return _answer(found, "The largest one left.")
 
-    return propose
+    return _in_thread(proposal)
 
 
 def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
@@ -92,27 +115,23 @@ def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LI
     Where the best has no untried neighbour within the limits, the next best is tried, and so on.
     """
 
-    def proposal(history: Sequence[Candidate]) -> str:
+    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
-            return _answer(_largest(space, history, limits), "The largest network, to start from.")
-        rng, tried = _rng(seed, history), _tried(space, history)
+            return _answer(_largest(space, done, rng, limits), "The largest network, to start from.")
         for centre in sorted(measured(history), key=lambda c: c.accuracy or 0.0, reverse=True):
-            near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in tried]
+            near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(space, limits, near)
             if near:
                 return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
-        return _answer(_untried(space, history, rng, limits), "No neighbour is left; drawn at random.")
+        return _answer(_untried(space, done, rng, limits), "No neighbour is left; drawn at random.")
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return await asyncio.to_thread(proposal, history)
-
-    return propose
+    return _in_thread(proposal)
 
 
 def _within(space: SearchSpace, limits: Limits, architectures: list[Architecture]) -> list[Architecture]:
-    if not limits.limited:
-        return architectures
-    return [a for a in architectures if limits.allow(space.cost(a))]
+    rows = np.array(architectures, dtype=np.int64).reshape(-1, len(space.decisions))
+    return list(compress(architectures, allowed(space, limits, rows)))
 
 
 def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
@@ -120,26 +139,24 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
     Architecture Search", AAAI).
 
     The population is the youngest few that were measured: the first are drawn at random, later ones are children of
-    the best of a random sample, with one decision changed. A child off the limits is not born.
+    the best of a random sample, with one decision changed. A child off the limits, or that breaks the space's rule, is
+    not born.
     """
 
-    def proposal(history: Sequence[Candidate]) -> str:
-        rng, tried = _rng(seed, history), _tried(space, history)
+    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        rng, done = _rng(seed, history), _done(space, prompt, history)
         population = measured(history)[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(_untried(space, history, rng, limits), "One of the first population, drawn at random.")
+            return _answer(_untried(space, done, rng, limits), "One of the first population, drawn at random.")
         parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
-            if space.identity(child) not in tried and _within(space, limits, [child]):
+            if space.identity(child) not in done and _within(space, limits, [child]):
                 return _answer(child, f"A child of {list(parent.architecture or ())}.")
-        return _answer(_untried(space, history, rng, limits), "No child is new; drawn at random.")
+        return _answer(_untried(space, done, rng, limits), "No child is new; drawn at random.")
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return await asyncio.to_thread(proposal, history)
-
-    return propose
+    return _in_thread(proposal)
 
 
 def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -151,14 +168,15 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
 def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
-    def proposal(history: Sequence[Candidate]) -> str:
-        found = suggest(space, limits, history, _rng(seed, history), guide)
-        return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+        rng, sent_back = _rng(seed, history), not_built(space, prompt, history)
+        found = suggest(space, limits, history, rng, guide, refused=sent_back)
+        if found or space.size <= WHOLE:
+            return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+        left = _untried(space, _done(space, prompt, history), rng, limits)
+        return _answer(left, "All that was met was tried; drawn at random.")
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return await asyncio.to_thread(proposal, history)
-
-    return propose
+    return _in_thread(proposal)
 
 
 def _expected(suggestion: Suggestion) -> str:

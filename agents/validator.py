@@ -1,13 +1,13 @@
-"""The agent that holds a reply against the rules: readable, in the space, not tried before."""
+"""The agent that holds a reply against the rules: readable, in the space, not tried before, within the limits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..spaces.cost import Cost
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import Architecture, CannotBuild, SearchSpace
 from ..tools.candidate import Candidate, Refusal
 from ..tools.candidate import Repair as Repaired
 from ..tools.prices import changes, in_millions, off_limits
@@ -20,7 +20,8 @@ WhenDone = Literal["stop", "ask"]
 A proposer without a model, and a person, know what they say: then the search stops."""
 
 Repair = Literal["ask", "nearest"]
-"""What follows an architecture off the limits: the model is asked again, or the nearest one within them is taken."""
+"""What follows an architecture that breaks the limits or the space's rule: the model is asked again, or the nearest one
+that keeps both is taken."""
 
 _HEAD, _TAIL = 500, 1_500
 """Characters of a refused reply that are kept and sent back: of its beginning, and of its end."""
@@ -46,45 +47,70 @@ def validate(
     if candidate.fault:
         return _refuse(replace(candidate, reply=""), candidate.fault, max_replies)
     try:
-        reading = read_reply(candidate.reply, space)
+        reading = read_reply(candidate.reply, space.without_rule)
     except UnreadableReply as broken:
         return _refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
         if when_done == "stop" or candidate.llm is None:
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
-    if repeat := _repeat(reading.architecture, space, history):
-        return _refuse(candidate, repeat, max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    cost = space.cost(reading.architecture)
-    if limits.accept(cost):
-        return replace(candidate, architecture=reading.architecture, cost=cost)
-    if repair == "nearest":
-        repaired = _nearest(candidate, reading.architecture, cost, space, history, limits)
+    found = _cost(reading.architecture, space, history, limits)
+    if isinstance(found, Cost):
+        return replace(candidate, architecture=reading.architecture, cost=found)
+    if repair == "nearest" and found.mendable:
+        repaired = _nearest(candidate, reading.architecture, found.mendable, space, history, limits)
         if repaired is not None:
             return repaired
-    return _refuse(candidate, off_limits(space, limits, reading.architecture, cost), max_replies)
+    return _refuse(candidate, found.reason, max_replies)
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for."""
+
+    reason: str
+    mendable: str = ""
+
+
+def _cost(
+    architecture: Architecture, space: SearchSpace, history: Sequence[Candidate], limits: Limits
+) -> Cost | _Broken:
+    """Return what an architecture costs, or which rule it breaks."""
+    if forbidden := space.forbids(architecture):
+        return _Broken(forbidden, mendable=forbidden)
+    if repeat := _repeat(architecture, space, history):
+        return _Broken(repeat)
+    try:
+        cost = space.cost(architecture)
+    except CannotBuild as error:
+        return _Broken(str(error))
+    if limits.accept(cost):
+        return cost
+    short = (
+        f"{list(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
+        "parameters, off the limits"
+    )
+    return _Broken(off_limits(space, limits, architecture, cost), mendable=short)
 
 
 def _nearest(
     candidate: Candidate,
     proposed: Architecture,
-    cost: Cost,
+    why: str,
     space: SearchSpace,
     history: Sequence[Candidate],
     limits: Limits,
 ) -> Candidate | None:
-    """Take the nearest untried architecture within the limits; None where every one of them was tried."""
+    """Take the nearest untried architecture that keeps limits and rule; None where there is none."""
     tried = {space.identity(earlier.architecture) for earlier in history if earlier.architecture}
     architecture = nearest(space, limits, proposed, tried)
     if architecture is None:
         return None
-    found = space.cost(architecture)
-    reason = (
-        f"{list(proposed)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
-        f"parameters, off the limits; changed {changes(space, proposed, architecture)}"
+    reason = f"{why}; changed {changes(space, proposed, architecture)}"
+    return replace(
+        candidate, architecture=architecture, cost=space.cost(architecture), repair=Repaired(proposed, reason)
     )
-    return replace(candidate, architecture=architecture, cost=found, repair=Repaired(proposed, reason))
 
 
 def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..spaces import get_space
 from ..spaces.errors import GeniusError
-from ..spaces.inside import allowed, check_not_empty
+from ..spaces.inside import allowed
 from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.searchable import check_searchable
 from ..spaces.space import SearchSpace
 from ..tools.tables import Table, load_table, read_table
 
@@ -45,7 +46,7 @@ def capped(task: Task, share: float) -> Task:
     space = get_space(task.space)
     largest = space.costs(list(space.architectures()))[:, 0].max()
     limits = Limits(flops=(-inf, float(int(share * largest))))
-    check_not_empty(space, limits)
+    check_searchable(space, limits)
     return Task(task.space, f"≤{share:.0%} FLOPs", limits, task.table)
 
 

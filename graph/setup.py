@@ -23,8 +23,8 @@ from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.errors import GeniusError, GeniusWarning
-from ..spaces.inside import check_not_empty
 from ..spaces.nearest import check_nearest
+from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
 from ..tools.tables import SOURCES, load_table
@@ -186,7 +186,7 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
 def _check_limits(space: SearchSpace, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
 
-    check_not_empty(space, settings.limits)
+    check_searchable(space, settings.limits)
     if settings.repair == "nearest":
         check_nearest(space, settings.limits)
 

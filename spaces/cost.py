@@ -6,6 +6,7 @@ paper's own integers on ImageNet count batch norm too: see `Cost.counted`.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError
+from .errors import GeniusError, in_one_line, said_by
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +35,7 @@ CONVENTIONS: dict[Convention, str] = {
 """The conventions in words."""
 
 _THOP_PER_NORM_OUTPUT = 4
+_TOO_LARGE = 2**53  # for the cost of a part, so that sums of parts and of conventions stay whole numbers of 64 bits
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,12 @@ class Part:
 class CostTable:
     """The costs of a network's parts for every option they depend on, computed once.
 
-    The cost of an architecture is then a sum of look-ups, for one architecture or for a whole array of them.
+    The cost of an architecture is then a sum of look-ups, for one architecture or for a whole array of them. `space`
+    is the name of the space. Whatever asks for costs raises GeniusError where a part does not tell them.
     """
 
-    def __init__(self, parts: Sequence[Part], options: Sequence[range]) -> None:
-        self._parts = parts
-        self._options = options
+    def __init__(self, parts: Sequence[Part], options: Sequence[range], space: str) -> None:
+        self._parts, self._options, self._space = parts, options, space
 
     @cached_property
     def _tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
@@ -122,9 +124,24 @@ class CostTable:
 
     def _table(self, part: Part) -> npt.NDArray[np.int64]:
         choices = [self._options[d] for d in part.decisions]
-        costs = [part.cost(*options) for options in product(*choices)]
-        shape = [len(options) for options in choices]
-        return np.array([[c.flops, c.params, c.norm_outputs] for c in costs], dtype=np.int64).reshape(*shape, 3)
+        rows = [self._row(part, options) for options in product(*choices)]
+        return np.array(rows, dtype=np.int64).reshape(*(len(options) for options in choices), 3)
+
+    def _row(self, part: Part, options: tuple[int, ...]) -> list[int]:
+        place = f"the part of {self._space} that depends on the decisions {list(part.decisions)}"
+        try:
+            told = part.cost(*options)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise GeniusError(f"{place} has no cost for the options {list(options)}: {said_by(error)}") from error
+        row = [told.flops, told.params, told.norm_outputs] if isinstance(told, Cost) else []
+        if row and all(isinstance(number, int | np.integer) and 0 <= number < _TOO_LARGE for number in row):
+            return row
+        raise GeniusError(
+            f"{place} costs {in_one_line(repr(told))} for the options {list(options)}: return a Cost of whole numbers "
+            "from 0 on"
+        )
 
     def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cost many architectures at once.
@@ -139,12 +156,47 @@ class CostTable:
         return found
 
 
+def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
+    """Return a network after it has taken one image, of shape (channels, height, width).
+
+    Raises: TypeError for what is no network; whatever the network raises.
+    """
+    import torch
+
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"build returned {in_one_line(repr(module))}, which is no torch.nn.Module")
+    was_training = module.training
+    with torch.no_grad():
+        module.eval()(torch.zeros(1, *input_shape))
+    return module.train(was_training)
+
+
 def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
     """Count a built network with fvcore.
 
     `input_shape` is (channels, height, width) of one image. fvcore also counts batch norm and pooling; what is added
     here are convolutions and matrix products alone, so that the number means what the published tables mean.
+
+    Raises: GeniusError where fvcore fails on it.
     """
+    was_training = module.training
+    try:
+        operators = _operators(module.eval(), input_shape)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise GeniusError(
+            f"fvcore cannot count the FLOPs of {type(module).__name__}, which runs: {said_by(error)}; "
+            "give the space its costs as `parts`"
+        ) from error
+    module.train(was_training)
+    params = sum(p.numel() for p in module.parameters())
+    counted = sum(operators[name] for name in _OPERATORS_COUNTED)
+    return Cost(int(counted), params, int(operators["batch_norm"]))
+
+
+def _operators(module: "nn.Module", input_shape: tuple[int, ...]) -> Counter[str]:
+    """Return what fvcore counts, by operator."""
     import torch
 
     with warnings.catch_warnings():
@@ -152,12 +204,8 @@ def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
         from fvcore.nn import FlopCountAnalysis
         from fvcore.nn.jit_handles import elementwise_flop_counter
 
-    was_training = module.training
-    analysis = FlopCountAnalysis(module.eval(), torch.zeros(1, *input_shape))
+    analysis = FlopCountAnalysis(module, torch.zeros(1, *input_shape))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.set_op_handle("aten::batch_norm", elementwise_flop_counter(0, 1))  # 1 for each element of its output
-    operators = analysis.by_operator()
-    module.train(was_training)
-    params = sum(p.numel() for p in module.parameters())
-    counted = sum(operators[name] for name in _OPERATORS_COUNTED)
-    return Cost(int(counted), params, int(operators["batch_norm"]))
+    found: Counter[str] = analysis.by_operator()
+    return found

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from string import ascii_uppercase
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from .cost import Cost, Part
-from .space import Architecture, Decision, SearchSpace
+from .space import Architecture, CannotBuild, Decision, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Meanings = Sequence[Sequence[int]]
 """For each decision the real option number of each shown one, counted from 0."""
@@ -46,11 +50,20 @@ def conceal(architecture: Architecture, meanings: Meanings) -> Architecture:
 
 
 def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
-    """Return the space with neutral names and with its options in the drawn order; everything else is as it was."""
+    """Return the space with neutral names and with its options in the drawn order; everything else is as it was.
+
+    The rule and networks that cannot be built refuse the same architectures, without a word on why.
+    """
     table = [np.array(options) for options in meanings]
 
     def reveal_all(shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return np.stack([options[shown[:, at]] for at, options in enumerate(table)], axis=1)
+
+    def build(shown: Architecture) -> "nn.Module":
+        try:
+            return space.network(reveal(shown, meanings))
+        except CannotBuild as error:
+            raise CannotBuild(f"{list(shown)} cannot be built") from error
 
     decisions = _neutral(space.decisions)
     features, depth = space.features, space.depth
@@ -59,13 +72,14 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
         name="disguised",
         decisions=decisions,
         description=_describe(decisions),
-        build=lambda architecture: space.build(reveal(architecture, meanings)),
+        build=build,
         parts=tuple(_disguised(part, meanings) for part in space.parts),
         identity=lambda architecture: space.identity(reveal(architecture, meanings)),
         key=lambda architecture: space.key(reveal(architecture, meanings)),
         named={},
         features=features and (lambda shown: features(reveal_all(shown))),
         depth=depth and (lambda shown: depth(reveal_all(shown))),
+        valid=space.valid and (lambda shown: space.forbids(reveal(shown, meanings)) is None),
     )
 
 
@@ -86,9 +100,10 @@ def _neutral(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def _letter(kind: int, option: int) -> str:
-    return f"{ascii_uppercase[kind % len(ascii_uppercase)]}{option}"
+    rounds, place = divmod(kind, len(ascii_uppercase))
+    return f"{ascii_uppercase[place] * (rounds + 1)}{option}"
 
 
 def _describe(decisions: Sequence[Decision]) -> str:
-    places = (f"- {d.name}: {', '.join(f'{n} = {o}' for n, o in enumerate(d.options))}" for d in decisions)
-    return _DESCRIPTION.format(count=len(decisions), places="\n".join(places))
+    places = "\n".join(f"- {decision.words}" for decision in decisions)
+    return _DESCRIPTION.format(count=len(decisions), places=places)

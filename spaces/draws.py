@@ -1,4 +1,4 @@
-"""Uniform draws from the architectures inside limits, however few of a space they are."""
+"""Uniform draws from the architectures inside limits that the rule allows, however few of a space they are."""
 
 from functools import lru_cache
 from math import inf
@@ -14,7 +14,7 @@ from .space import ENUMERABLE, Architecture, SearchSpace
 
 _BINS = 2**15  # of a large space's sums
 _BATCH = 256
-_BATCHES = 200  # until a range is too narrow for draws
+_BATCHES, _BATCHES_BY_RULE = 200, 800  # until a range is too narrow for draws, or a rule too strict
 
 _Array = npt.NDArray[np.int64]
 
@@ -36,21 +36,35 @@ def draw_inside(space: SearchSpace, limits: Limits, rng: np.random.Generator, co
     Raises: GeniusError where none was found.
     """
     if not limits.limited:
-        return np.stack([rng.integers(d.numbers[0], d.numbers[-1] + 1, count) for d in space.decisions], axis=1)
+        return space.draw(rng, count)
     if space.size <= ENUMERABLE:
-        architectures, _ = listed(space, limits)
-        return architectures[rng.integers(len(architectures), size=count)]
+        return _from_list(space, limits, rng, count)
     found = drawn = np.empty((0, len(space.decisions)), dtype=np.int64)
-    for _ in range(_BATCHES):
+    for _ in range(_BATCHES if space.valid is None else _BATCHES_BY_RULE):
         drawn = _close_draws(space, limits, rng)
         found = np.concatenate([found, drawn[allowed(space, limits, drawn)]])
         if len(found) >= count:
             return found[:count]
     if len(found):
         return found
-    if option_costs(space, limits.convention) is not None and (near := nearest(space, limits, _tuple(drawn[0]))):
+    sums = option_costs(space, limits.convention) is not None
+    if sums and len(drawn) and (near := nearest(space, limits, _tuple(drawn[0]))):
         return np.array([near])
-    raise GeniusError(f"no architecture of {space.name} within {limits.words()} was found; allow a wider range")
+    raise _none_found(space, limits)
+
+
+def _from_list(space: SearchSpace, limits: Limits, rng: np.random.Generator, count: int) -> _Array:
+    architectures, _ = listed(space, limits)
+    if not len(architectures):
+        raise _none_found(space, limits)
+    return architectures[rng.integers(len(architectures), size=count)]
+
+
+def _none_found(space: SearchSpace, limits: Limits) -> GeniusError:
+    rule, mend = (" that its rule allows", " or loosen the rule") if space.valid else ("", "")
+    return GeniusError(
+        f"no architecture of {space.name}{rule} within {limits.words()} was found; allow a wider range{mend}"
+    )
 
 
 def _tuple(row: _Array) -> Architecture:
@@ -61,7 +75,7 @@ def _close_draws(space: SearchSpace, limits: Limits, rng: np.random.Generator) -
     """Draw a batch uniformly from the architectures in or near the range, or from all where costs are no sums."""
     if option_costs(space, limits.convention) is None:
         batch = _BATCH if space.parts else 1  # a network is built for the costs of each
-        return np.array([space.sample(rng) for _ in range(batch)])
+        return space.draw(rng, batch) if space.valid else np.array([space.sample(rng) for _ in range(batch)])
     return _coarse(space, limits).draw(rng)
 
 

@@ -1,18 +1,21 @@
-"""The architectures inside limits: whether there are any, and the largest."""
+"""The architectures inside limits that the space's rule allows: all of a small space, and the largest of any."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from math import ceil, floor, gcd, inf
 
 import numpy as np
 import numpy.typing as npt
 
-from .cost import CONVENTIONS, Convention
+from .cost import Convention
 from .errors import GeniusError
-from .limits import OPEN, Limits, counted, extremes, in_words, layers
+from .limits import OPEN, Limits, counted, keeping, layers
 from .space import ENUMERABLE, Architecture, SearchSpace
 from .sums import Layers, Option
+
+_LOOKED_AT = 20_000  # architectures of a large space, in an order, of which a rule may forbid all
 
 _Array = npt.NDArray[np.int64]
 
@@ -23,19 +26,23 @@ def listed(space: SearchSpace, limits: Limits) -> tuple[_Array, _Array]:
     and (n, 2)."""
     architectures = np.array(list(space.architectures()))
     costs = counted(space.costs(architectures), limits.convention)
-    inside = _keep(limits, costs)
+    inside = keeping(limits, costs)
     return architectures[inside], costs[inside]
 
 
 def allowed(space: SearchSpace, limits: Limits, architectures: _Array) -> npt.NDArray[np.bool_]:
-    """Tell which architectures, of shape (n, decisions), keep the limits: shape (n,)."""
-    return _keep(limits, counted(space.costs(architectures), limits.convention))
-
-
-def _keep(limits: Limits, costs: _Array) -> npt.NDArray[np.bool_]:
-    low, high = np.array([limits.flops, limits.params]).T
-    kept: npt.NDArray[np.bool_] = ((low <= costs) & (costs <= high)).all(axis=1)
+    """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""
+    kept = space.allows(architectures)
+    if limits.limited:
+        kept[kept] = keeping(limits, counted(space.costs(architectures[kept]), limits.convention))
     return kept
+
+
+def by_the_rule(space: SearchSpace, ordered: Iterator[Architecture]) -> Iterator[Architecture]:
+    """Go through what the rule allows of a large space's combinations in an order, no further than the first 20,000."""
+    if space.valid is None:
+        return ordered
+    return (found for found in islice(ordered, _LOOKED_AT) if space.allows(found).all())
 
 
 @dataclass(frozen=True)
@@ -105,64 +112,20 @@ def option_costs(space: SearchSpace, convention: Convention) -> list[_Array] | N
     return layers(space, convention)
 
 
+@lru_cache(maxsize=8)
+def _largest_by_rule(space: SearchSpace, limits: Limits) -> Sequence[Architecture]:
+    return list(by_the_rule(space, chains(space, limits).within()))
+
+
 def largest_inside(space: SearchSpace, limits: Limits) -> Iterator[Architecture]:
     """Go through the architectures inside limits by FLOPs, the highest first; in a small space more parameters first.
 
+    Where a large space has a rule, it ends after the first 20,000 inside limits, of which the rule may allow none.
     Raises: GeniusError for a large space whose costs are no sums over its decisions.
     """
     if space.size > ENUMERABLE:
-        yield from chains(space, limits).within()
+        yield from chains(space, limits).within() if space.valid is None else _largest_by_rule(space, limits)
         return
     architectures, costs = listed(space, limits)
     for at in np.lexsort((-costs[:, 1], -costs[:, 0])):
         yield tuple(architectures[at].tolist())
-
-
-def check_not_empty(space: SearchSpace, limits: Limits) -> None:
-    """Make sure that some architecture keeps the limits; of a large space without sums it cannot be known.
-
-    Raises: GeniusError with what the space's costs are.
-    """
-    if not limits.limited or (space.size > ENUMERABLE and option_costs(space, limits.convention) is None):
-        return
-    if next(largest_inside(space, limits), None) is None:
-        raise GeniusError(
-            f"no architecture of {space.name} keeps the limits: {limits.words()}; {_what_there_is(space, limits)}"
-        )
-
-
-def _what_there_is(space: SearchSpace, limits: Limits) -> str:
-    found = extremes(space, limits.convention)
-    assert found is not None
-    flops, params = found
-    words = (
-        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[limits.convention]}), its "
-        f"parameters from {in_words(params[0])} to {in_words(params[1])}"
-    )
-    near = [in_words(cost) for cost in _beside(space, limits) if cost is not None]
-    quantity = "parameters" if limits.flops == OPEN else "FLOPs"
-    return f"{words}; the {quantity} nearest to the range are {' and '.join(near)}" if near else words
-
-
-def _beside(space: SearchSpace, limits: Limits) -> tuple[int | None, int | None]:
-    """Return the costs next below and next above the range, where one thing alone is limited."""
-    if limits.flops != OPEN and limits.params != OPEN:
-        return None, None
-    which = 1 if limits.flops == OPEN else 0
-    low, high = (limits.flops, limits.params)[which]
-    if space.size <= ENUMERABLE:
-        costs = listed(space, Limits(convention=limits.convention))[1][:, which]
-        below, above = costs[costs < low], costs[costs > high]
-        return (int(below.max()) if len(below) else None, int(above.min()) if len(above) else None)
-    chain = chains(space, limits)
-    below_way = next(chain.within(ends=(-inf, low - 1)), None) if low > -inf else None
-    mirrored = Chains(space, limits, [-value for value in chain.values])
-    above_way = next(mirrored.within(ends=(-inf, -high - 1)), None) if high < inf else None
-    ways = [_cost(space, limits, way, which) for way in (below_way, above_way)]
-    return ways[0], ways[1]
-
-
-def _cost(space: SearchSpace, limits: Limits, architecture: Architecture | None, which: int) -> int | None:
-    if architecture is None:
-        return None
-    return int(counted(space.costs([architecture]), limits.convention)[0, which])

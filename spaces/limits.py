@@ -122,10 +122,14 @@ NO_LIMITS = Limits()
 def extremes(space: SearchSpace, convention: Convention) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """Return the smallest and largest FLOPs and the smallest and largest parameters of a space.
 
-    None where the space is too large to list and its parts depend on several decisions each.
+    None where the space is too large to list and its parts depend on several decisions each, or where no network can
+    be built. What a rule forbids in a space that is too large to list is not left out.
     """
     if space.size <= ENUMERABLE:
         costs = counted(space.costs(list(space.architectures())), convention)
+        costs = costs[keeping(NO_LIMITS, costs)]
+        if not len(costs):
+            return None
         return tuple((int(column.min()), int(column.max())) for column in costs.T)  # type: ignore[return-value]
     if (found := layers(space, convention)) is None:
         return None
@@ -136,13 +140,14 @@ def extremes(space: SearchSpace, convention: Convention) -> tuple[tuple[int, int
 def count_allowed(space: SearchSpace, limits: Limits) -> int | None:
     """Count the architectures that keep the limits, exactly: by listing them, or by adding up layer after layer.
 
-    None where neither can be done: a large space whose parts depend on several decisions, or with both limits set, or
-    one of more than 2^122 architectures.
+    None where neither can be done: a large space whose parts depend on several decisions, that has a rule or both
+    limits set, or one of more than 2^122 architectures.
     """
     if space.size <= ENUMERABLE:
         costs = counted(space.costs(list(space.architectures())), limits.convention)
-        low, high = np.array(_both(limits)).T
-        return int(((low <= costs) & (costs <= high)).all(axis=1).sum())
+        return int(keeping(limits, costs).sum())
+    if space.valid is not None:
+        return None
     limited = [at for at, ends in enumerate(_both(limits)) if ends != OPEN]
     found = layers(space, limits.convention)
     if not limited:
@@ -160,6 +165,16 @@ def counted(costs: npt.NDArray[np.int64], convention: Convention) -> npt.NDArray
     """Turn rows of `Cost` fields into FLOPs by a convention, and parameters: shape (n, 2)."""
     per_norm = Cost(norm_outputs=1).counted(convention)
     return np.stack([costs[:, 0] + per_norm * costs[:, 2], costs[:, 1]], axis=1)
+
+
+def keeping(limits: Limits, costs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell which of the FLOPs and parameters, of shape (n, 2), keep the limits: shape (n,).
+
+    What is negative belongs to a network that cannot be built, and keeps none.
+    """
+    low, high = np.array(_both(limits)).T
+    kept: npt.NDArray[np.bool_] = ((low <= costs) & (costs <= high) & (costs >= 0)).all(axis=1)
+    return kept
 
 
 def layers(space: SearchSpace, convention: Convention) -> list[npt.NDArray[np.int64]] | None:

@@ -3,15 +3,14 @@
 from . import SPACES, get_space
 from .cost import CONVENTIONS
 from .limits import NO_LIMITS, OPEN, Limits, count_allowed, extremes
-from .space import ENUMERABLE, Decision, SearchSpace
+from .space import ENUMERABLE, SearchSpace
 
 
 def list_spaces() -> str:
     """Return a line for each space: name, decisions and size."""
     width = max(map(len, SPACES))
     return "\n".join(
-        f"{name:<{width}}  {len(space.decisions):2} decisions, {_size(space)} architectures"
-        for name, space in SPACES.items()
+        f"{name:<{width}}  {len(space.decisions):2} decisions, {_size(space)}" for name, space in SPACES.items()
     )
 
 
@@ -21,17 +20,19 @@ def describe(name: str, limits: Limits = NO_LIMITS) -> str:
     Raises: GeniusError for an unknown name.
     """
     space = get_space(name)
-    decisions = [f"{d.name}: {_options(d)}" for d in space.decisions]
-    head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)} architectures"
-    return "\n".join([head, *_costs(space, limits), "", space.description, "", "Decisions:", *decisions])
+    decisions = [decision.words for decision in space.decisions]
+    head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)}"
+    rule = [space.rule] if space.rule else []
+    return "\n".join([head, *rule, *_costs(space, limits), "", space.description, "", "Decisions:", *decisions])
 
 
 def _costs(space: SearchSpace, limits: Limits) -> list[str]:
     found = extremes(space, limits.convention)
-    lines = ["the range of its costs is not known"] if found is None else [_range(*found, limits)]
+    of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
+    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, limits)]
     if limits.flops != OPEN or limits.params != OPEN:
         inside = count_allowed(space, limits)
-        share = "" if inside is None else f" ({inside / space.size:.3g} of all)"
+        share = "" if inside is None else f" ({inside / (space.count or space.size):.3g} of all)"
         lines.append(f"within the limits: {'not counted' if inside is None else f'{inside:,}'}{share}")
     return lines
 
@@ -44,8 +45,8 @@ def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> s
 
 
 def _size(space: SearchSpace) -> str:
-    return f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
-
-
-def _options(decision: Decision) -> str:
-    return ", ".join(f"{n} = {option}" for n, option in zip(decision.numbers, decision.options, strict=True))
+    size = f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
+    if space.valid is None:
+        return f"{size} architectures"
+    allowed = "not counted" if space.count is None else f"{space.count:,}"
+    return f"{size} combinations of options, allowed: {allowed}"

@@ -1,11 +1,11 @@
-"""The architecture nearest to one that breaks the limits."""
+"""The architecture nearest to one that breaks the limits or the rule."""
 
 from collections.abc import Collection, Hashable, Iterator
 
 import numpy as np
 
 from .errors import GeniusError
-from .inside import chains, listed, option_costs
+from .inside import by_the_rule, chains, listed, option_costs
 from .limits import OPEN, Limits
 from .space import ENUMERABLE, Architecture, SearchSpace
 
@@ -25,10 +25,11 @@ def check_nearest(space: SearchSpace, limits: Limits) -> None:
 def nearest(
     space: SearchSpace, limits: Limits, architecture: Architecture, tried: Collection[Hashable] = ()
 ) -> Architecture | None:
-    """Return the architecture within the limits, and of none of the `tried` identities, with the fewest changes.
+    """Return the architecture with the fewest changes that keeps limits and rule, of none of the `tried` identities.
 
     Of equals it is the one with the highest FLOPs, or parameters where these alone are limited: the closest from below
-    to the upper end. None where there is no such architecture. Raises: see `check_nearest`.
+    to the upper end. None where there is no such architecture; where a large space has a rule, also where the rule
+    forbids the 20,000 nearest within the limits. Raises: see `check_nearest`.
     """
     check_nearest(space, limits)
     ordered = _from_list if space.size <= ENUMERABLE else _from_layers
@@ -45,5 +46,5 @@ def _from_list(space: SearchSpace, limits: Limits, architecture: Architecture) -
 
 def _from_layers(space: SearchSpace, limits: Limits, architecture: Architecture) -> Iterator[Architecture]:
     chain = chains(space, limits, architecture)
-    for changes in range(len(space.decisions) + 1):
-        yield from chain.within(changes)
+    ways = (found for changes in range(len(space.decisions) + 1) for found in chain.within(changes))
+    return by_the_rule(space, ways)

@@ -40,8 +40,7 @@ class Choices:
 def whole(space: SearchSpace, limits: Limits) -> Choices:
     """Return all architectures of a small space within limits."""
     everything = encoder(space).reference
-    if limits.limited:
-        everything = everything[allowed(space, limits, everything)]
+    everything = everything[allowed(space, limits, everything)]
     return Choices(everything, encoder(space).encode(everything))
 
 
@@ -60,7 +59,7 @@ def gather(
     reached = -np.inf
     for _ in range(_STEPS):
         near = np.unique(np.concatenate([_neighbours(space, climber) for climber in climbers]), axis=0)
-        near = near[allowed(space, limits, near)] if limits.limited else near
+        near = near[allowed(space, limits, near)]
         met = np.concatenate([met, near])
         found = _scores(space, near, score)
         if not len(near) or found.max() <= reached + 1e-9:
@@ -88,7 +87,8 @@ def _drawn(space: SearchSpace, limits: Limits, rng: np.random.Generator) -> Inte
     drawn = draw_inside(space, limits, rng, _DRAWN)
     if option_costs(space, limits.convention) is None:
         return drawn
-    return np.concatenate([drawn, np.array(list(islice(largest_inside(space, limits), _LARGEST)))])
+    largest = list(islice(largest_inside(space, limits), _LARGEST))
+    return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(space.decisions))])
 
 
 def _scores(space: SearchSpace, architectures: Integers, score: Score) -> Floats:

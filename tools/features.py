@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import draw_inside
+from ..spaces.errors import GeniusError, said_by
 from ..spaces.limits import NO_LIMITS
 from ..spaces.space import SearchSpace
 
@@ -125,17 +126,42 @@ class Encoder:
 
     def _own_features(self, numbers: Integers) -> Floats:
         features = self.space.features
-        return np.zeros((len(numbers), 0)) if features is None else np.asarray(features(numbers), dtype=float)
+        return np.zeros((len(numbers), 0)) if features is None else _told(self.space, "features", features, numbers, 2)
 
     def _own_depth(self, numbers: Integers) -> Floats:
         depth = self.space.depth
-        return np.zeros(len(numbers)) if depth is None else np.asarray(depth(numbers), dtype=float)
+        return np.zeros(len(numbers)) if depth is None else _told(self.space, "depth", depth, numbers, 1)
 
 
 @lru_cache(maxsize=4)
 def encoder(space: SearchSpace) -> Encoder:
     """Return the encoder of a space, which is made once."""
     return Encoder(space)
+
+
+def _told(
+    space: SearchSpace, name: str, function: Callable[[Integers], Floats], numbers: Integers, dimensions: int
+) -> Floats:
+    """Ask a space's own function for numbers of architectures: finite ones, a row for each architecture.
+
+    Raises: GeniusError.
+    """
+    try:
+        found = np.asarray(function(numbers), dtype=float)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise GeniusError(
+            f"{name} of {space.name} failed on {len(numbers):,} architectures: {said_by(error)}"
+        ) from error
+    if found.ndim != dimensions or len(found) != len(numbers):
+        expected = f"({len(numbers)}, k)" if dimensions == 2 else f"({len(numbers)},)"
+        raise GeniusError(f"{name} of {space.name} returned numbers of shape {found.shape}, expected {expected}")
+    finite = np.isfinite(found).reshape(len(numbers), -1).all(axis=1)
+    if not finite.all():
+        at = numbers[int(finite.argmin())].tolist()
+        raise GeniusError(f"{name} of {space.name} returned a number that is not finite for {at}")
+    return found
 
 
 def _reference(space: SearchSpace) -> Integers:
@@ -146,9 +172,9 @@ def _reference(space: SearchSpace) -> Integers:
 
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
     """Return what each option is worth: the mean of the logarithm of FLOPs with it, from 0 to 1."""
-    held = np.maximum(np.bincount(options, minlength=count), 1)
-    means: Floats = np.bincount(options, weights=log_flops, minlength=count) / held
-    above = means - means.min()
+    held = np.bincount(options, minlength=count)
+    means: Floats = np.bincount(options, weights=log_flops, minlength=count) / np.maximum(held, 1)
+    above = np.where(held > 0, means - means[held > 0].min(), 0.0)  # what a rule never allows is worth nothing
     worth: Floats = above / max(float(above.max()), 1e-9)
     return worth
 
@@ -157,14 +183,16 @@ def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], 
     """Return what gives the logarithms of FLOPs and parameters: from shape (n, decisions) to (n, 2).
 
     Costs of a space with parts are sums of look-ups. Without parts each network has to be built to be counted: some
-    are, and what each option adds to the logarithm is fitted to them.
+    are, and what each option adds to the logarithm is fitted to those that can be built.
     """
     if space.parts:
         return lambda numbers: np.log1p(space.costs(numbers)[:, :2])
     enough = _COUNTED * sum(len(decision.options) for decision in space.decisions)
     rng = np.random.default_rng(0)
     drawn = reference[rng.choice(len(reference), min(len(reference), enough), replace=False)]
-    fitted, *_ = np.linalg.lstsq(_one_hot(space, drawn), np.log1p(space.costs(drawn)[:, :2]), rcond=None)
+    costs = space.costs(drawn)[:, :2]
+    built = (costs >= 0).all(axis=1)
+    fitted, *_ = np.linalg.lstsq(_one_hot(space, drawn[built]), np.log1p(costs[built]), rcond=None)
     return lambda numbers: _one_hot(space, numbers) @ fitted
 
 

@@ -1,14 +1,23 @@
 """A grammar, in llama.cpp's GBNF, under which every reply fits the space."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain, compress
 from typing import TypeAlias
 
 from ..spaces.space import Architecture, Decision, SearchSpace
 
 _Trie: TypeAlias = "dict[int, _Trie]"
 
+FORBIDDEN = 20_000
+"""What a rule forbids is written into a grammar up to this many architectures."""
+
 # Letters only: the list is then the one thing in a reply that can be read as a list.
 _WORD = "[A-Za-z]{1,12}"
+
+
+class NothingLeft(ValueError):
+    """Every architecture is excluded."""
 
 
 def architecture_grammar(
@@ -20,20 +29,23 @@ def architecture_grammar(
 ) -> str:
     r"""Return a GBNF grammar whose replies are `Reason: <words>.\nArchitecture: [<numbers>]`.
 
-    The numbers are an architecture of the space that is not in `exclude`. The reason has 1 to `reason_words` words of
-    at most 13 characters, so a reply is capped: below 14 characters a word, plus 32, plus the numbers. The grammar
-    grows with len(exclude) × decisions. Where there is a shortlist, a reply begins with `I take S2.`, as one of its
-    architectures is named there and follows, or with `I take none of these.`
+    The numbers are an architecture of the space that is not in `exclude`, which may hold some that the space's rule
+    forbids. What the rule forbids is left out where it is at most `FORBIDDEN` architectures of a space that can be
+    listed; a grammar cannot know more of a rule. The reason has 1 to `reason_words` words of at most 13 characters, so
+    a reply is capped: below 14 characters a word, plus 32, plus the numbers. The grammar grows with len(exclude) ×
+    decisions. Where there is a shortlist, a reply begins with `I take S2.`, as one of its architectures is named there
+    and follows, or with `I take none of these.`
 
-    Raises: BadArchitecture where `exclude` holds one that is not in the space; ValueError where it holds all that are,
-    or where `reason_words` is below 1.
+    Raises: BadArchitecture where `exclude` holds what is no combination of the space's options; NothingLeft where it
+    holds all architectures; ValueError where `reason_words` is below 1.
     """
     if reason_words < 1:
         raise ValueError(f"a reason has at least 1 word, got {reason_words}")
-    rules = _free_rules(space.decisions)
-    numbers = _rest(space.decisions, 0, _trie(space.check(architecture) for architecture in exclude), rules)
+    left_out = chain(map(space.without_rule.check, exclude), _forbidden(space))
+    rules = _Rules(space.decisions)
+    numbers = _rest(space.decisions, 0, _trie(left_out), rules)
     if numbers is None:
-        raise ValueError(f"all {space.size:,} architectures of {space.name} are excluded: there is none to propose")
+        raise NothingLeft(f"all architectures of {space.name} are excluded: there is none to propose")
     rules["word"] = _WORD
     own = rf'word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: [" {numbers}'
     rules["root"] = f'"Reason: " {own}'
@@ -45,6 +57,15 @@ def architecture_grammar(
     return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
 
 
+@lru_cache(maxsize=4)
+def _forbidden(space: SearchSpace) -> Sequence[Architecture]:
+    """Return what the space's rule forbids, where it can be written down."""
+    if space.valid is None or space.count is None or space.size - space.count > FORBIDDEN:
+        return []
+    everything = list(space.without_rule.architectures())
+    return list(compress(everything, ~space.allows(everything)))
+
+
 def _trie(architectures: Iterable[Architecture]) -> _Trie:
     root: _Trie = {}
     for architecture in architectures:
@@ -54,34 +75,46 @@ def _trie(architectures: Iterable[Architecture]) -> _Trie:
     return root
 
 
-def _free_rules(decisions: Sequence[Decision]) -> dict[str, str]:
-    """Return the rules `free-d`: the list from decision d on, once its beginning is like no excluded one's."""
-    rules = {f"free-{depth}": _way(depth, decisions[depth].numbers) for depth in range(1, len(decisions))}
-    return {**rules, f"free-{len(decisions)}": '"]"'}
+class _Rules(dict[str, str]):
+    """The rules of a grammar by their names.
+
+    They begin with `free-d`, the list from decision d on, once its beginning is like no excluded one's.
+    """
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        free = {f"free-{depth}": _way(depth, decisions[depth].numbers) for depth in range(1, len(decisions))}
+        super().__init__({**free, f"free-{len(decisions)}": '"]"'})
+        self._names: dict[str, str] = {}
+
+    def named(self, body: str) -> str:
+        """Return the name of the rule with this body, which is added once: lists that go on alike share their rules."""
+        if body not in self._names:
+            self._names[body] = f"rest-{len(self)}"
+            self[self._names[body]] = body
+        return self._names[body]
 
 
-def _rest(decisions: Sequence[Decision], depth: int, excluded: _Trie, rules: dict[str, str]) -> str | None:
+def _rest(decisions: Sequence[Decision], depth: int, excluded: _Trie, rules: _Rules) -> str | None:
     """Add the rules of the list from decision `depth` on; return the first one's name, or None where nothing is left.
 
     `excluded` is how the excluded architectures go on that begin as the list does.
     """
     if depth == len(decisions):
         return None
-    ways = [_way(depth, [option for option in decisions[depth].numbers if option not in excluded])]
-    for option, further in excluded.items():
-        if rest := _rest(decisions, depth + 1, further, rules):
-            ways.append(_way(depth, [option], rest))
-    if not any(ways):
+    ways: dict[str, list[int]] = {}
+    for option in decisions[depth].numbers:
+        rest = _rest(decisions, depth + 1, excluded[option], rules) if option in excluded else f"free-{depth + 1}"
+        if rest is not None:
+            ways.setdefault(rest, []).append(option)
+    if not ways:
         return None
-    name = f"rest-{len(rules)}"
-    rules[name] = " | ".join(filter(None, ways))
-    return name
+    return rules.named(" | ".join(_way(depth, options, rest) for rest, options in ways.items()))
 
 
 def _way(depth: int, options: Sequence[int], rest: str | None = None) -> str:
-    """Write one of the options and then the rest, by default a free one; nothing where there is no option."""
+    """Write one of the options and then the rest, by default a free one."""
     separator = '", " ' if depth else ""
-    return f"{separator}{_either(options)} {rest or f'free-{depth + 1}'}" if options else ""
+    return f"{separator}{_either(options)} {rest or f'free-{depth + 1}'}"
 
 
 def _either(numbers: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
 """What to try next, by what was measured: a surrogate is fitted to a trial's history and asked for the best."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -101,10 +101,11 @@ def suggest(
     rng: np.random.Generator,
     guide: Guide = GUIDE,
     count: int = 1,
+    refused: Collection[Architecture] = (),
 ) -> list[Suggestion]:
     """Return the architectures within limits that are the most worth trying, at most `count`, the best first.
 
-    None of them computes what an earlier one does.
+    None of them computes what an earlier one does, or one that was `refused`.
     """
     observed = observe(history)
     surrogate = fit(space, limits, observed, rng, guide) if len(observed) else None
@@ -121,7 +122,7 @@ def suggest(
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    tried = {space.identity(c.architecture) for c in history if c.architecture}
+    tried = {space.identity(a) for a in (*(c.architecture for c in history if c.architecture), *refused)}
     return _suggestions(choices, choose(space, choices, scores, tried, count), surrogate)
 
 

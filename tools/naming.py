@@ -10,13 +10,13 @@ def read_architecture(text: str, space: SearchSpace) -> Architecture:
     Raises: BadArchitecture.
     """
     if text in space.named:
-        return space.named[text]
+        return space.check(space.named[text])
     if text.isascii() and text.isdigit():
         return space.check(tuple(map(int, text)))
     if space.size <= ENUMERABLE:
-        for architecture in space.architectures():
+        for architecture in space.without_rule.architectures():
             if space.key(architecture) == text:
-                return architecture
+                return space.check(architecture)
     try:
         found = read_reply(text, space).architecture
     except UnreadableReply as error:

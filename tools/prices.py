@@ -1,15 +1,18 @@
 """What the options of a space cost, in words for a model: the look-up table, and what to change in an architecture that
 breaks the limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import compress, groupby
+
+import numpy as np
 
 from ..spaces.cost import CONVENTIONS, Convention, Cost, total
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
 
 _SUGGESTED = 5
+_DRAWN = 1_000  # architectures of which one stands for the middle of a space
 _ROWS = 60  # of a look-up table, so that a prompt stays bounded whatever the space
 
 
@@ -52,8 +55,21 @@ def _by_stage(space: SearchSpace, convention: Convention, architecture: Architec
 def _changes(space: SearchSpace, limits: Limits, architecture: Architecture, cost: Cost) -> str:
     """Name single changes that keep the limits, those of the highest FLOPs first, at most one for each decision.
 
-    Where none does, name those that come closest.
+    Where none does, name those that come closest. What the space's rule forbids is no change.
     """
+    found = list(_single_changes(space, architecture))
+    if not found:
+        return "No single change is allowed."
+    inside = [change for change in found if limits.allow(change[2])]
+    if inside:
+        best = sorted(inside, key=lambda change: -change[2].counted(limits.convention))
+        return f"One of these changes is enough: {_list(space, limits, architecture, best)}."
+    closest = sorted(found, key=lambda change: _distance(limits, change[2]))
+    return f"No single change is enough; the largest steps are: {_list(space, limits, architecture, closest)}."
+
+
+def _single_changes(space: SearchSpace, architecture: Architecture) -> Iterator[tuple[int, int, Cost]]:
+    """Go through the decisions, options and costs of the architectures that differ in one decision."""
     options = [
         (at, option)
         for at, decision in enumerate(space.decisions)
@@ -61,15 +77,10 @@ def _changes(space: SearchSpace, limits: Limits, architecture: Architecture, cos
         if option != architecture[at]
     ]
     changed = [(*architecture[:at], option, *architecture[at + 1 :]) for at, option in options]
-    found = [
-        (at, option, Cost(*map(int, row))) for (at, option), row in zip(options, space.costs(changed), strict=True)
-    ]
-    inside = [change for change in found if limits.allow(change[2])]
-    if inside:
-        best = sorted(inside, key=lambda change: -change[2].counted(limits.convention))
-        return f"One of these changes is enough: {_list(space, limits, architecture, best)}."
-    closest = sorted(found, key=lambda change: _distance(limits, change[2]))
-    return f"No single change is enough; the largest steps are: {_list(space, limits, architecture, closest)}."
+    costs = space.costs(changed)
+    kept = space.allows(changed) & (costs >= 0).all(axis=1)
+    for (at, option), row in compress(zip(options, costs, strict=True), kept):
+        yield at, option, Cost(*map(int, row))
 
 
 def _distance(limits: Limits, cost: Cost) -> float:
@@ -106,15 +117,15 @@ def look_up_table(space: SearchSpace, convention: Convention) -> str:
     """Write what each option of each decision adds to the FLOPs, a line for decisions that cost alike.
 
     Where costs do not simply add up, the lines tell the whole network's FLOPs with one decision changed and the others
-    at their middle option.
+    at their middle option, or near it where the space's rule forbids that.
     """
     title = f"FLOPs in millions, {CONVENTIONS[convention]}"
     if space.parts and all(len(part.decisions) <= 1 for part in space.parts):
         fixed = total([part.cost() for part in space.parts if not part.decisions]).counted(convention)
         head = f"What each option adds to the network ({title}); what no decision changes adds {in_millions(fixed)}:"
-        rows = [_added(space, convention, at) for at in range(len(space.decisions))]
+        rows: list[tuple[int | None, ...]] = [_added(space, convention, at) for at in range(len(space.decisions))]
     else:
-        middle = tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions)
+        middle = _middle(space)
         head = f"What the whole network costs with one decision changed and the others at {list(middle)} ({title}):"
         rows = [_totals(space, convention, middle, at) for at in range(len(space.decisions))]
     lines = _lines(space, rows)
@@ -128,17 +139,32 @@ def _added(space: SearchSpace, convention: Convention, at: int) -> tuple[int, ..
     return tuple(total([part.cost(option) for part in parts]).counted(convention) for option in numbers)
 
 
-def _totals(space: SearchSpace, convention: Convention, middle: Architecture, at: int) -> tuple[int, ...]:
+def _middle(space: SearchSpace) -> Architecture:
+    """Return the architecture of the middle options; where the rule forbids it, the nearest of some draws."""
+    middle = tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions)
+    if space.forbids(middle) is None:
+        return middle
+    drawn = space.draw(np.random.default_rng(0), _DRAWN)
+    return tuple(drawn[(drawn != np.array(middle)).sum(axis=1).argmin()].tolist())
+
+
+def _totals(space: SearchSpace, convention: Convention, middle: Architecture, at: int) -> tuple[int | None, ...]:
+    """Return the FLOPs with each option of a decision; None where there is no network to count them on."""
     variants = [(*middle[:at], option, *middle[at + 1 :]) for option in space.decisions[at].numbers]
-    return tuple(Cost(*map(int, row)).counted(convention) for row in space.costs(variants))
+    costs = (Cost(*map(int, row)) for row in space.costs(variants))
+    return tuple(None if cost.flops < 0 else cost.counted(convention) for cost in costs)
 
 
-def _lines(space: SearchSpace, rows: Sequence[tuple[int, ...]]) -> list[str]:
+def _lines(space: SearchSpace, rows: Sequence[tuple[int | None, ...]]) -> list[str]:
     """Write the rows, neighbours that are equal in one line: their first decision to their last."""
     found = []
     for row, group in groupby(zip(rows, space.decisions, strict=True), key=lambda pair: pair[0]):
         alike = [decision for _, decision in group]
         names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
-        costs = ", ".join(f"{number}: {value / 1e6:.4g}" for number, value in zip(alike[0].numbers, row, strict=True))
-        found.append(f"- {names}: {costs}")
+        costs = (f"{number}: {_millions(value)}" for number, value in zip(alike[0].numbers, row, strict=True))
+        found.append(f"- {names}: {', '.join(costs)}")
     return found
+
+
+def _millions(flops: int | None) -> str:
+    return "not allowed" if flops is None else f"{flops / 1e6:.4g}"

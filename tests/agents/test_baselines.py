@@ -1,11 +1,15 @@
 """One contract for every baseline proposer, and what each is known for."""
 
+from dataclasses import replace
 from statistics import median
 
+import numpy as np
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.baselines import BASELINES
 from genius.spaces.cost import Cost, Part
+from genius.spaces.draws import draw_inside
+from genius.spaces.limits import NO_LIMITS, Limits
 from genius.spaces.space import Decision, SearchSpace
 from genius.tools.reply import read_reply
 from genius.tools.tables import load_table
@@ -111,3 +115,20 @@ async def test_local_search_beats_the_papers_median_trial_on_nas_bench_macro(tab
         history = await run(BASELINES["local-search"], SPACE, lambda a: table.measure(a).accuracy, 10, seed)
         ranks.append(min(table.measure(c.architecture).rank for c in history))
     assert median(ranks) <= 8
+
+
+@EVERY_BASELINE
+@pytest.mark.parametrize("limits", [NO_LIMITS, Limits(flops=(2.7e8, 3.3e8))], ids=["free", "limits"])
+async def test_of_very_many_it_proposes_what_the_rule_allows(make, limits):
+    """None of the very largest is allowed: what is large is then looked for from draws."""
+    mobile = get_space("mobile-imagenet")
+    space = replace(mobile, valid=lambda a: a.count(6) <= 2 or "at most two layers of 7×7 with expansion 6")
+    propose, history = make(space, (0, 1), limits), []
+    for iteration in range(1, 4):
+        architecture = read_reply(await propose([], history), space).architecture
+        assert limits.allow(space.cost(architecture))
+        history.append(Candidate(1, iteration, architecture=architecture, measurement=Measurement(50.0 + iteration)))
+    assert len({c.architecture for c in history}) == 3
+    if make is BASELINES["largest"]:
+        drawn = draw_inside(space, limits, np.random.default_rng(0), 1_000)
+        assert space.cost(history[0].architecture).flops > space.costs(drawn)[:, 0].max()

@@ -209,3 +209,16 @@ async def test_cancelling_leaves_no_process(toy, tmp_path):
 
 def test_limits_of_a_pool_are_multiply_adds(toy):
     assert capped(toy_task(toy), 0.7).limits == Limits(flops=(-inf, 22.0))
+
+
+async def test_what_a_rule_forbids_is_in_no_pool_and_has_no_rank(toy, tmp_path):
+    name = "own_space:RULED"
+    asked = {"proposers": BASELINES, "seeds": 2, "iterations": [9], "flops_caps": [0.8], "out": tmp_path / "b"}
+    found = await bench([name], tables={name: toy}, **asked)
+    trials = read_trials(tmp_path / "b")
+    whole = {a for trial in trials if trial.pool == "all" for a in trial.architectures if a}
+    assert whole == {(a, b) for a, b in EVERYTHING if a != 2}
+    assert {row.rank.mean for row in found.rows} == {3.0}  # all were tried: that of the best by what the search sees
+    space, table = load(Task(name, table=toy), tmp_path)
+    assert len(table) == space.count == 6
+    assert capped(Task(name, table=toy), 0.8).limits.flops[1] == 17.0  # of 22, the largest that is allowed

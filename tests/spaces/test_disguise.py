@@ -1,9 +1,12 @@
 """A space in disguise is the same problem without its names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from genius.spaces import SPACES, get_space
 from genius.spaces.disguise import conceal, disguise, reveal, shuffle
+from genius.spaces.space import Decision, SearchSpace
 
 NAMES = ("conv", "cifar", "imagenet", "digits", "resnet", "mobile", "nas-bench", "macro", "channel", "skip", "kernel")
 
@@ -52,3 +55,25 @@ def test_a_network_is_that_of_the_real_architecture():
     architecture = (0, 1, 2, 0, 1, 2, 0, 1)
     built, real = shown.build(architecture), space.build(reveal(architecture, meanings))
     assert [p.shape for p in built.parameters()] == [p.shape for p in real.parameters()]
+
+
+def kernels_grow(architecture):
+    """Kernels grow from stage 1 to stage 2 in digits"""
+    return architecture[1] <= architecture[4] or "the kernel of stage 2 is too small"
+
+
+def test_a_rule_holds_for_what_the_shown_stand_for_and_says_no_more():
+    space = replace(get_space("digits"), valid=kernels_grow)
+    shown = disguise(space, meanings := shuffle(space, 1))
+    assert sorted(reveal(a, meanings) for a in shown.architectures()) == sorted(space.architectures())
+    forbidden = conceal((0, 2, 0, 0, 1, 0, 0, 0, 0), meanings)
+    assert shown.forbids(forbidden) == f"{list(forbidden)} breaks the space's rule"
+    assert shown.rule == "Not every combination of options is allowed."
+    assert space.rule == "Not every combination of options is allowed: Kernels grow from stage 1 to stage 2 in digits."
+
+
+def test_places_with_other_options_have_other_letters_however_many_there_are():
+    decisions = tuple(Decision(f"d{n}", (f"a{n}", f"b{n}")) for n in range(60))
+    space = SearchSpace("many", decisions, "Many.", lambda a: None, (1, 8, 8))
+    shown = disguise(space, shuffle(space, 1))
+    assert len({option for decision in shown.decisions for option in decision.options}) == 120

@@ -6,13 +6,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from genius.spaces import get_space, inside, nearest
+from genius.spaces import draws, get_space, inside, nearest, searchable
 from genius.spaces.cost import Cost, Part
 from genius.spaces.draws import sample_inside
 from genius.spaces.errors import GeniusError
-from genius.spaces.inside import check_not_empty, largest_inside
+from genius.spaces.inside import largest_inside
 from genius.spaces.limits import NO_LIMITS, OPEN, Limits, parse_range
 from genius.spaces.nearest import check_nearest
+from genius.spaces.searchable import check_searchable
 from genius.spaces.space import Decision, SearchSpace
 
 MOBILE = get_space("mobile-imagenet")
@@ -35,7 +36,7 @@ def chain(seed, layers=5, options=4):
 @pytest.fixture
 def by_layers(monkeypatch):
     """Treat every space as too large to list."""
-    for module in (inside, nearest, __import__("genius.spaces.draws", fromlist=["draws"])):
+    for module in (inside, nearest, draws, searchable):
         monkeypatch.setattr(module, "ENUMERABLE", 0)
 
 
@@ -93,7 +94,7 @@ def test_the_nearest_of_a_published_space(name):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_largest_come_in_order_and_emptiness_is_known(seed, by_layers):
+def test_the_largest_come_in_order_and_searchable_is_known(seed, by_layers):
     space, rng = chain(seed), np.random.default_rng(seed)
     for limits in ranges(space, rng):
         allowed = [a for a in product(range(4), repeat=5) if limits.allow(space.cost(a))]
@@ -102,20 +103,20 @@ def test_the_largest_come_in_order_and_emptiness_is_known(seed, by_layers):
         main = [-order(space, limits, a, a)[1] for a in found]
         assert main == sorted(main, reverse=True)
         if allowed:
-            check_not_empty(space, limits)
+            check_searchable(space, limits)
         else:
             with pytest.raises(GeniusError, match="no architecture of chain"):
-                check_not_empty(space, limits)
+                check_searchable(space, limits)
 
 
 def test_an_empty_range_is_told_with_what_there_is():
     with pytest.raises(GeniusError) as raised:
-        check_not_empty(MOBILE, Limits(parse_range("300000001", "300000002")))
+        check_searchable(MOBILE, Limits(parse_range("300000001", "300000002")))
     assert "go from 20.129536 M to 831.876992 M (multiply-adds" in str(raised.value)
     assert "nearest to the range are 300 M and 300.000064 M" in str(raised.value)
     with pytest.raises(GeniusError, match=r"parameters nearest to the range are 11\.380728 M"):
-        check_not_empty(MOBILE, Limits(params=parse_range("12M", "-")))
-    check_not_empty(MOBILE, NO_LIMITS)
+        check_searchable(MOBILE, Limits(params=parse_range("12M", "-")))
+    check_searchable(MOBILE, NO_LIMITS)
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "by layers"])
@@ -126,10 +127,10 @@ def test_draws_are_uniform_within_the_limits(listed, request):
     allowed = [a for a in space.architectures() if limits.allow(space.cost(a))]
     if not listed:
         request.getfixturevalue("by_layers")
-    draws = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
-    assert set(draws) == set(allowed)
+    drawn = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
+    assert set(drawn) == set(allowed)
     # chi-squared, with so many degrees of freedom nearly normal: 4 standard deviations
-    excess = sum((count - 100) ** 2 / 100 for count in draws.values()) - (len(allowed) - 1)
+    excess = sum((count - 100) ** 2 / 100 for count in drawn.values()) - (len(allowed) - 1)
     assert abs(excess) < 4 * np.sqrt(2 * len(allowed))
 
 
@@ -157,7 +158,7 @@ def test_the_nearest_of_very_many_is_found_fast():
 
 
 def test_what_cannot_be_done_is_said():
-    parts = (Part(tuple(range(30)), lambda *options: Cost(sum(options))),)
+    parts = tuple(Part((n, n + 1), lambda *options: Cost(sum(options))) for n in range(29))
     decisions = tuple(Decision(f"d{n}", ("a", "b")) for n in range(30))
     space = SearchSpace("tangled", decisions, "", lambda a: None, (1, 1, 1), parts=parts)
     with pytest.raises(GeniusError, match="do not add up decision by decision"):

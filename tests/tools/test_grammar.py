@@ -1,14 +1,17 @@
 """The grammar, read by a small interpreter of GBNF: without recursion a grammar is a regular expression."""
 
+import hashlib
 import random
 import re
 import time
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from genius.spaces import SPACES
 from genius.spaces.space import BadArchitecture, Decision, SearchSpace
-from genius.tools.grammar import architecture_grammar
+from genius.tools import grammar
+from genius.tools.grammar import NothingLeft, architecture_grammar
 from genius.tools.reply import read_reply
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +21,8 @@ TOKEN = re.compile(r'"(?P<literal>[^"]*)"|(?P<other>\[[^]]*\]|\{\d+,\d+\}|[()?|]
 
 def make(*decisions):
     """Make a space of (first, number of options) decisions."""
-    named = tuple(Decision(f"d{at}", ("x",) * count, first) for at, (first, count) in enumerate(decisions))
-    return SearchSpace("tiny", named, "", lambda architecture: None, (1, 1, 1))
+    named = (Decision(f"d{at}", tuple("abcdefgh"[:count]), first) for at, (first, count) in enumerate(decisions))
+    return SearchSpace("tiny", tuple(named), "", lambda architecture: None, (1, 1, 1))
 
 
 def parse(grammar):
@@ -76,7 +79,7 @@ def test_its_lists_are_all_architectures_but_the_excluded_ones_each_once(case):
     space, excluded = case
     every = set(product(*(decision.numbers for decision in space.decisions)))
     if every == set(excluded):
-        with pytest.raises(ValueError, match=f"all {space.size} architectures of tiny are excluded"):
+        with pytest.raises(ValueError, match="all architectures of tiny are excluded"):
             architecture_grammar(space, excluded)
     else:
         assert lists(architecture_grammar(space, excluded)) == sorted(str(list(a)) for a in every - set(excluded))
@@ -127,4 +130,43 @@ def test_it_stays_small_where_many_are_excluded():
     assert time.process_time() - start < 1
     assert len(rules) <= 300 * 30 + 32
     assert max(map(len, rules.values())) < 300
-    assert len(parse(architecture_grammar(space, excluded[:30]))) < len(rules) / 9
+    assert len(parse(architecture_grammar(space, excluded[:30]))) < len(rules) / 8
+
+
+def ruled(valid, *decisions):
+    return replace(make(*decisions), valid=valid)
+
+
+def test_what_a_rule_forbids_is_left_out_with_what_is_excluded():
+    space = ruled(lambda a: a[0] != a[2], (0, 3), (1, 2), (0, 3))
+    allowed = [a for a in product(range(3), range(1, 3), range(3)) if a[0] != a[2]]
+    assert lists(architecture_grammar(space)) == sorted(str(list(a)) for a in allowed)
+    excluded = [allowed[0], allowed[5], (0, 1, 0)]  # the last is forbidden anyway
+    left = [a for a in allowed if a not in excluded]
+    assert lists(architecture_grammar(space, excluded)) == sorted(str(list(a)) for a in left)
+    with pytest.raises(NothingLeft, match="all architectures of tiny are excluded"):
+        architecture_grammar(space, allowed)
+
+
+def test_a_shortlist_is_of_what_is_allowed():
+    space = ruled(lambda a: a[0] != a[1], (0, 3), (0, 3))
+    with pytest.raises(BadArchitecture, match="breaks the space's rule"):
+        architecture_grammar(space, shortlist=[(1, 1)])
+
+
+def test_a_rule_that_forbids_more_than_can_be_written_down_is_left_to_the_refusals(monkeypatch):
+    space = ruled(lambda a: a[0] == a[1], (0, 3), (0, 3))
+    monkeypatch.setattr(grammar, "FORBIDDEN", 5)
+    assert len(lists(architecture_grammar(space, [(0, 1)]))) == 8
+    large = ruled(lambda a: False, *[(0, 7)] * 30)
+    assert "free-30" in architecture_grammar(large)
+
+
+def test_the_grammar_of_a_rule_is_small_where_the_rule_is_simple_and_bounded_where_it_is_not():
+    """Half of 19,683 architectures are forbidden: by a sum, and by a hash, which no grammar can say in short."""
+    by_sum = ruled(lambda a: sum(a) < 9, *[(0, 3)] * 9)
+    by_hash = ruled(lambda a: hashlib.sha256(bytes(a)).digest()[0] < 128, *[(0, 3)] * 9)
+    started = time.process_time()
+    assert len(architecture_grammar(by_sum)) < 5_000
+    assert len(architecture_grammar(by_hash)) < 120_000
+    assert time.process_time() - started < 10

@@ -174,3 +174,35 @@ def test_a_surrogate_that_weighs_errors_trusts_a_lucky_measurement_less():
 
 def test_the_limit_of_what_is_listed_whole_holds_every_table():
     assert MACRO.size < WHOLE < MOBILE.size
+
+
+@pytest.mark.parametrize("limits", [NO_LIMITS, Limits(flops=(3e7, 5e7))], ids=["free", "limits"])
+def test_a_rule_that_allows_everything_changes_no_suggestion(limits):
+    """And so a space without a rule is searched as one whose rule is not asked."""
+    ruled = replace(MACRO, valid=lambda a: True)
+    histories = [search(space, lambda a: 80.0 + sum(a) - a[2] ** 2, 6, limits=limits) for space in (MACRO, ruled)]
+    assert [c.architecture for c in histories[0]] == [c.architecture for c in histories[1]]
+
+
+def test_the_rule_is_asked_once_for_all_iterations():
+    asked = []
+    space = replace(MACRO, valid=lambda a: asked.append(a) or a[0] != a[7])
+    history = search(space, sum, 5)
+    assert all(c.architecture[0] != c.architecture[7] for c in history)
+    assert len(asked) == space.size
+
+
+def test_of_very_many_the_guide_goes_uphill_within_the_rule():
+    def valid(architecture):
+        return architecture.count(6) <= 3 or "too many large ones"
+
+    space = replace(MOBILE, valid=valid)
+    history = search(space, lambda a: 60.0 + sum(a) / 10, 4)
+    assert all(valid(c.architecture) is True for c in history)
+    drawn = draw_inside(space, NO_LIMITS, np.random.default_rng(0), 200)
+    assert sum(history[0].architecture) > drawn.sum(axis=1).max()
+
+
+def test_what_was_refused_is_not_suggested():
+    first = suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0))[0].architecture
+    assert suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0), refused={first})[0].architecture != first

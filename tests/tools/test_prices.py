@@ -1,6 +1,7 @@
 """What options cost, in words: the look-up table, and the feedback on an architecture off the limits."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from genius.spaces import SPACES, get_space
@@ -84,3 +85,27 @@ def test_the_table_of_a_chain_adds_up_to_its_cost(convention):
 
 def test_changes_are_named():
     assert changes(get_space("digits"), (0,) * 9, (0, 1, 0, 0, 0, 0, 0, 0, 2)) == "k1 from 0 to 1, d3 from 0 to 2"
+
+
+def deep_is_wide(architecture):
+    return architecture[0] >= architecture[1]
+
+
+def test_a_suggested_change_keeps_the_rule():
+    space = replace(get_space("nas-bench-macro"), valid=deep_is_wide)
+    limits = Limits(flops=(0.0, 9e7))
+    text = off_limits(space, limits, (2, 2, 2, 2, 2, 2, 2, 2), space.cost((2,) * 8))
+    found = re.findall(r"layer (\d) from 2 to (\d) gives", text)
+    assert found
+    assert not [1 for layer, _ in found if layer == "1"]  # from [1, 2, …] on the rule is broken
+    assert "layer 1 from 2" in off_limits(space.without_rule, limits, (2,) * 8, space.cost((2,) * 8))
+    alone = replace(space, valid=lambda a: a == (2,) * 8)
+    assert off_limits(alone, limits, (2,) * 8, space.cost((2,) * 8)).endswith("No single change is allowed.")
+
+
+def test_the_table_of_a_space_goes_by_an_architecture_that_the_rule_allows():
+    space = replace(get_space("digits"), valid=lambda a: a[0] == 2 and a[8] != 1)
+    middle = re.search(r"the others at \[(.+?)\]", look_up_table(space, "macs"))[1]
+    architecture = tuple(map(int, middle.split(", ")))
+    assert space.check(architecture) == architecture
+    assert sum(a != 1 for a in architecture) <= 4

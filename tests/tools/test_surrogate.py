@@ -1,10 +1,11 @@
 """The surrogate against closed forms, and against tables."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from genius.spaces import get_space
+from genius.spaces import GeniusError, get_space
 from genius.spaces.space import Decision, SearchSpace
 from genius.tools.features import Encoder, encoder
 from genius.tools.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
@@ -215,3 +216,37 @@ def test_options_that_cost_nothing_leave_no_group_without_numbers():
     encoded = Encoder(flat).encode(list(flat.architectures()))
     assert encoded.groups == ()
     np.testing.assert_allclose(encoded.promises, 0)
+
+
+def with_own(**functions):
+    return Encoder(replace(MACRO, **functions))
+
+
+def raising(numbers):
+    raise ZeroDivisionError("mine\nand more")
+
+
+@pytest.mark.parametrize(
+    ("functions", "error"),
+    [
+        ({"depth": lambda a: a}, r"depth of nas-bench-macro returned numbers of shape \(6561, 8\), expected \(6561,\)"),
+        ({"depth": lambda a: 3.0}, r"returned numbers of shape \(\), expected \(6561,\)"),
+        ({"features": lambda a: a[:, 0]}, r"features of nas-bench-macro .* \(6561,\), expected \(6561, k\)"),
+        ({"features": lambda a: a[:5]}, r"shape \(5, 8\), expected \(6561, k\)"),
+        ({"features": lambda a: 1 / (a - 2)}, r"a number that is not finite for \[0, 0, 0, 0, 0, 0, 0, 2\]"),
+        ({"depth": lambda a: a[:, 0] * np.nan}, r"depth of .* returned a number that is not finite for \[0,"),
+        ({"depth": lambda a: ["deep"] * len(a)}, "depth of nas-bench-macro failed on 6,561 architectures: ValueError"),
+        ({"features": raising}, r"failed on 6,561 architectures: ZeroDivisionError: and more"),
+    ],
+)
+def test_a_function_of_a_space_that_gives_no_numbers_is_named(functions, error):
+    with np.errstate(divide="ignore"), pytest.raises(GeniusError, match=error) as raised:
+        with_own(**functions)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_option_that_a_rule_never_allows_does_not_blur_what_the_others_are_worth():
+    space = replace(MACRO, valid=lambda a: a[0] != 1)
+    worth = Encoder(space)._capacities[0]
+    assert worth[0] == 0
+    assert worth[2] == 1
