@@ -17,6 +17,7 @@ from torch.nn import functional
 from ..spaces.errors import GeniusError
 from .augment import change, draw_plan, pad
 from .images import Pixels
+from .layout import CHANNELS_LAST
 from .recipes import Recipe
 
 
@@ -98,10 +99,10 @@ def prepare(images: Tensor, recipe: Recipe) -> Tensor:
     """Turn bytes into floats of about mean 0 and SD 1, and bring images to the recipe's size; floats stay."""
     if not images.dtype.is_floating_point:
         mean, scale = _statistics(images.device)
-        images = images.to(torch.float32, memory_format=torch.channels_last).sub_(mean).mul_(scale)
+        images = images.to(torch.float32, memory_format=CHANNELS_LAST).sub_(mean).mul_(scale)
     if recipe.size and images.shape[-1] != recipe.size:
         images = functional.interpolate(images, (recipe.size, recipe.size), mode="bilinear")
-    return images.contiguous(memory_format=torch.channels_last)
+    return images.contiguous(memory_format=CHANNELS_LAST)
 
 
 @cache

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .batches import ALONE, Batch, Batches, Rank
+from .layout import CHANNELS_LAST, backward, guarded
 from .recipes import Recipe, learning_rate, momentum
 
 _LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
@@ -60,7 +61,7 @@ def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank
             module.p = recipe.dropout
     if recipe.sync_bn and rank.world > 1:
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device, memory_format=CHANNELS_LAST)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         network.parameters(),
         recipe.lr,
@@ -139,10 +140,11 @@ def _epoch(
 def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe, device: torch.device) -> Tensor:
     """Take one step and return its loss, on the device; nothing waits for it."""
     images, labels = batch
-    with precision(recipe, device):
-        loss = functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
     learns.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    with guarded(device):
+        with precision(recipe, device):
+            loss = functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
+        backward(loss)
     if recipe.clip:
         nn.utils.clip_grad_norm_(learns.network.parameters(), recipe.clip)
     learns.optimizer.step()

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .layout import CHANNELS_LAST
+
 _FEW, _MORE = 2, 4  # images of the two small batches; batch norm takes no single one
 _MEMINFO = Path("/proc/meminfo")
 _CGROUPS = (
@@ -61,7 +63,7 @@ def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: 
             kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    batch = torch.zeros((images, *shape), device=device).contiguous(memory_format=torch.channels_last)
+    batch = torch.zeros((images, *shape), device=device).contiguous(memory_format=CHANNELS_LAST)
     labels = torch.zeros(images, dtype=torch.long, device=device)
     # of no consequence for anything random that follows
     with (
