@@ -1,13 +1,12 @@
 """The proposer that asks the embedded model: a grammar lets it write nothing but an untried architecture."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
-from ..tools.grammar import architecture_grammar
-from ..tools.reply import UnreadableReply, read_reply
+from ..tools.grammar import NothingLeft, architecture_grammar
+from ..tools.refused import refused
 from .advice import shortlist_of
 from .answer import read_answer
 from .embedded import EmbeddedModel, constrained, keep_beginning
@@ -40,10 +39,11 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
     """
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-        tried = {c.architecture for c in history if c.architecture} | set(_refused(prompt, space))
-        if len(tried) == space.size:
+        tried = {c.architecture for c in history if c.architecture} | refused(space, prompt, history)
+        try:
+            grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
+        except NothingLeft:
             return NOTHING_LEFT
-        grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
         messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
         with provider_errors():
             await keep_beginning(model, prompt[0]["content"], space.description)
@@ -51,12 +51,3 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
             return read_answer(await bound.ainvoke(messages, config={"run_name": EMBEDDED}), EMBEDDED)
 
     return propose
-
-
-def _refused(prompt: Sequence[Message], space: SearchSpace) -> Iterator[Architecture]:
-    """Go through the architectures of the replies that were sent back."""
-    for message in prompt:
-        if message["role"] == "assistant":
-            with suppress(UnreadableReply):
-                if architecture := read_reply(message["content"], space).architecture:
-                    yield architecture

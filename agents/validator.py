@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..spaces.cost import Cost
+from ..spaces.inside import listed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
@@ -27,6 +28,12 @@ _HEAD, _TAIL = 500, 1_500
 """Characters of a refused reply that are kept and sent back: of its beginning, and of its end."""
 
 SAYS_NOTHING_LEFT = "the proposer says that nothing better is left"
+ALL_TRIED = "every architecture that is allowed was tried"
+ENDINGS = (SAYS_NOTHING_LEFT, ALL_TRIED)
+"""Errors of a candidate that end a trial."""
+
+_LISTED = 100_000  # architectures of which it is looked up whether all were tried
+_ALIKE = 50  # architectures that may compute the same function
 
 
 def validate(
@@ -51,7 +58,7 @@ def validate(
     except UnreadableReply as broken:
         return _refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
-        if when_done == "stop" or candidate.llm is None:
+        if when_done == "stop" or candidate.llm is None or _all_tried(space, history, limits):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
@@ -62,15 +69,21 @@ def validate(
         repaired = _nearest(candidate, reading.architecture, found.mendable, space, history, limits)
         if repaired is not None:
             return repaired
+    if found.repeat and _all_tried(space, history, limits):
+        return replace(candidate, error=ALL_TRIED)
     return _refuse(candidate, found.reason, max_replies)
 
 
 @dataclass(frozen=True)
 class _Broken:
-    """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for."""
+    """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for.
+
+    `repeat` is whether it was tried before.
+    """
 
     reason: str
     mendable: str = ""
+    repeat: bool = False
 
 
 def _cost(
@@ -80,7 +93,7 @@ def _cost(
     if forbidden := space.forbids(architecture):
         return _Broken(forbidden, mendable=forbidden)
     if repeat := _repeat(architecture, space, history):
-        return _Broken(repeat)
+        return _Broken(repeat, repeat=True)
     try:
         cost = space.cost(architecture)
     except CannotBuild as error:
@@ -92,6 +105,15 @@ def _cost(
         "parameters, off the limits"
     )
     return _Broken(off_limits(space, limits, architecture, cost), mendable=short)
+
+
+def _all_tried(space: SearchSpace, history: Sequence[Candidate], limits: Limits) -> bool:
+    """Tell whether nothing is left of a space that can be listed quickly."""
+    tried = {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
+    if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(tried)):
+        return False
+    allowed = map(tuple, listed(space, limits)[0].tolist()) if limits.limited else space.architectures()
+    return all(space.identity(architecture) in tried for architecture in allowed)
 
 
 def _nearest(

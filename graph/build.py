@@ -20,7 +20,7 @@ from ..agents.proposer import Reply, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..agents.trainer import train
-from ..agents.validator import SAYS_NOTHING_LEFT, validate
+from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate
 from .state import Asking, Context, InFlight, Remembering, SearchState, read_shortlist, shortlisted
 
@@ -197,8 +197,8 @@ async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Li
         "memory": memory,
     }
     update |= await _next_prompt(context, state["trial"], memory, others)
-    if finished.error == SAYS_NOTHING_LEFT:
-        update["stopped"] = SAYS_NOTHING_LEFT
+    if finished.error in ENDINGS:
+        update["stopped"] = finished.error
     return Command(goto="__end__", update=update)
 
 

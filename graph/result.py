@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from ..agents.validator import SAYS_NOTHING_LEFT
+from ..agents.validator import ENDINGS
 from ..spaces.cost import Convention
 from ..spaces.disguise import reveal
 from ..spaces.space import Architecture
@@ -37,6 +37,14 @@ class TrialResult:
     def best(self) -> Candidate | None:
         """The most accurate candidate by what the search saw; None where nothing was measured."""
         return best(self.candidates)
+
+    @property
+    def ended_by(self) -> str | None:
+        """Why the trial ended before its iterations were made, as its last candidate says; None where it did not."""
+        made = len(self.candidates)
+        # what was proposed before the last reply may still be in flight
+        last = self.candidates[-1] if made else None
+        return last.error if last is not None and last.error in ENDINGS and last.iteration == made else None
 
     @property
     def seconds(self) -> float:
@@ -75,7 +83,7 @@ class SearchResult:
             return None
         reason = self.settings.budget.reached(self.spent)
         if reason is None and self.finished:
-            reason = SAYS_NOTHING_LEFT
+            reason = next(filter(None, (trial.ended_by for trial in self.trials)), None)
         total = self.settings.iterations * len(self.trials)
         return reason and f"{reason}; {left:,} of {total:,} evaluations were not made"
 
@@ -167,9 +175,7 @@ def _is_finished(trial: TrialResult, settings: Settings) -> bool:
     made = len(trial.candidates)
     if made >= settings.iterations:
         return True
-    # what was proposed before the last reply may still be in flight
-    last = trial.candidates[-1] if made else None
-    return last is not None and last.error == SAYS_NOTHING_LEFT and last.iteration == made
+    return trial.ended_by is not None
 
 
 def _usage(journal: Journal, trial: int) -> Usage:

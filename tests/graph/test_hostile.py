@@ -131,3 +131,15 @@ async def test_a_proposer_that_answers_nonsense_is_named(run, answer):
 
     with pytest.raises(genius.RunFailed, match=r"a proposer returns text or a genius\.Reply, got \w+"):
         await genius.search(SPACE, proposer=propose, evaluator=evaluate, iterations=1, run=run)
+
+
+async def test_a_model_that_only_repeats_ends_where_everything_was_tried(openai_server, run, tmp_path):
+    numbers = iter(range(1000))
+    small = replace(_own(2), build=build)
+    openai_server.answer = lambda call: says(f"Architecture: {list(map(int, f'{next(numbers) % 8:03b}'))}")
+    asked = {"llm": "openai:m", "base_url": openai_server.url, "iterations": 20, "evaluator": evaluate, "run": run}
+    result = await genius.search(small, **asked)
+    found = [c.architecture for c in result.trials[0].candidates if c.architecture]
+    assert len(set(found)) == 8
+    assert "every architecture that is allowed was tried; 11 of 20" in (result.stopped or "")
+    assert result.finished
