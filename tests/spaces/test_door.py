@@ -113,7 +113,5 @@ def test_costs_of_numpy_are_whole_numbers_too():
 
 @pytest.mark.parametrize("identity", [lambda a: list(a), lambda a: a[99], lambda a: np.array(a)])
 def test_an_identity_that_is_none_is_told_before_the_first_call(identity):
-    with pytest.raises(
-        GeniusError, match=r"the identity of chain is to be a value that can be hashed; .*Error"
-    ):
+    with pytest.raises(GeniusError, match=r"the identity of chain is to be a value that can be hashed; .*Error"):
         check_searchable(replace(chain(), identity=identity), NO_LIMITS)
