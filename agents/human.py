@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from ..spaces.errors import RunFailed
+from ..spaces.printable import printable
 from ..tools.candidate import Candidate, Message
 from .proposer import Proposer
 
@@ -14,7 +15,8 @@ def human_proposer() -> Proposer:
     """Make a proposer that shows each prompt on standard error and reads the answer, one line, from standard input."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        print(f"\n{prompt[-1]['content']}\n\nYour answer, in one line: ", end="", file=sys.stderr, flush=True)
+        shown = printable(prompt[-1]["content"])
+        print(f"\n{shown}\n\nYour answer, in one line: ", end="", file=sys.stderr, flush=True)
         line = await _read_line()
         if not line:
             raise RunFailed("standard input was closed before an answer came")
@@ -24,13 +26,23 @@ def human_proposer() -> Proposer:
 
 
 async def _read_line() -> str:
-    """Wait for a line without holding up the event loop; the daemon thread lets Ctrl-C end the program meanwhile."""
+    """Wait for a line without holding up the event loop; the daemon thread lets Ctrl-C end the program meanwhile.
+
+    Raises: RunFailed where standard input cannot be read.
+    """
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
+    answer: asyncio.Future[str | Exception] = loop.create_future()
 
     def read() -> None:
-        line = sys.stdin.readline()
-        loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(line))
+        found: str | Exception
+        try:
+            found = sys.stdin.readline() if sys.stdin else ""
+        except (OSError, ValueError) as error:
+            found = error
+        loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
 
     threading.Thread(target=read, daemon=True).start()
-    return await answer
+    line = await answer
+    if isinstance(line, Exception):
+        raise RunFailed(f"standard input cannot be read: {line}") from line
+    return line

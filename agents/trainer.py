@@ -1,28 +1,93 @@
 """The agent that has a candidate measured."""
 
-import math
+import asyncio
+import errno
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from inspect import isawaitable
 
 from ..evaluators.evaluator import Evaluator
-from ..tools.candidate import Candidate, Measurement
+from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.printable import one_line, reason
+from ..spaces.space import Architecture
+from ..tools.candidate import Candidate, Failure, Measurement
+from ..tools.plain import BadValue
+from .secrets import redact
+
+RAISED_AT_FIRST = 5
+"""After so many evaluations of a trial that all raised, none measured, the evaluator is at fault."""
+
+_MACHINE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the disk is read-only",
+    errno.EMFILE: "too many files are open: raise the limit, as in `ulimit -n 4096`",
+    errno.ENFILE: "too many files are open on this machine",
+}
+
+_log = logging.getLogger("genius")
+_log.addHandler(logging.NullHandler())  # tracebacks go where an application sends them, not to the live display
 
 
 async def train(candidate: Candidate, evaluate: Evaluator) -> Candidate:
-    """Measure a candidate's architecture; a failure that the evaluator reports becomes the candidate's error.
+    """Measure a candidate's architecture; a failure becomes the candidate's error, and the search goes on.
 
-    Raises: TypeError where the evaluator returns something other than a Measurement.
+    What an evaluator raises is such a failure; its traceback goes to the logger `genius`.
+    Raises: GeniusError as the evaluator does; RunFailed where the machine is at fault, as with a full disk.
     """
     assert candidate.architecture is not None
-    measurement = await evaluate(candidate.architecture)
-    if not isinstance(measurement, Measurement):
-        raise TypeError(f"an evaluator returns a genius.Measurement, got {type(measurement).__name__}")
-    if (failure := _failure(measurement)) is None:
-        return replace(candidate, measurement=measurement)
-    return replace(candidate, measurement=replace(measurement, accuracy=None, error=failure), error=failure)
+    measurement = await _measure(candidate.architecture, evaluate)
+    if measurement.accuracy is None and measurement.error is None:
+        measurement = replace(measurement, error="the evaluator gave no accuracy")
+    return replace(candidate, measurement=measurement, error=measurement.error)
 
 
-def _failure(measurement: Measurement) -> str | None:
-    accuracy = measurement.accuracy
-    if measurement.error or accuracy is None:
-        return measurement.error or "the evaluator gave no accuracy"
-    return None if math.isfinite(accuracy) else f"the evaluator gave {accuracy} as accuracy"
+async def _measure(architecture: Architecture, evaluate: Evaluator) -> Measurement:
+    try:
+        returned: object = evaluate(architecture)
+        if isawaitable(returned):
+            returned = await returned
+        return Measurement.of(returned)
+    except BadValue as bad:
+        return Measurement.of(Measurement(error=redact(str(bad)), failure="raised"))
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        _raise_what_ends_the_search(error)
+        _log.warning("the evaluator raised on %s", list(architecture), exc_info=error)
+        failure: Failure = "out of memory" if _is_out_of_memory(error) else "raised"
+        return Measurement.of(Measurement(error=redact(reason(error)), failure=failure))
+
+
+def _raise_what_ends_the_search(error: BaseException) -> None:
+    """Raises: what no other architecture would mend, and what cancels the evaluation."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, GeniusError):
+        raise error
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _MACHINE:
+            raise RunFailed(f"{_MACHINE[cause.errno]} ({one_line(str(cause), 300)})") from error
+        cause = cause.__cause__
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory did not suffice; torch has an exception of its own for that of a GPU."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def check_evaluator(finished: Candidate, history: Sequence[Candidate]) -> None:
+    """Stop a trial in which every evaluation so far raised, once: with the candidate that makes up the number.
+
+    Raises: RunFailed.
+    """
+    first = [candidate.measurement for candidate in history if candidate.measurement][:RAISED_AT_FIRST]
+    if len(first) < RAISED_AT_FIRST or first[-1] is not finished.measurement:
+        return
+    if all(measurement.failure == "raised" for measurement in first):
+        raise RunFailed(
+            f"each of the first {RAISED_AT_FIRST} evaluations raised: mend the evaluator; the last: {finished.error}"
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..graph.picture import log_axis
+from ..graph.picture import as_label, log_axis
 from ..tools.features import Floats
 from ..tools.statistics import Mean
 from .score import Scores
@@ -50,7 +50,7 @@ def _draw(scores: Sequence[Scores], picture: Picture, path: Path) -> Path:
     for panel, task in zip(panels, tasks, strict=False):
         for number, each in enumerate(each for each in scores if each.task == task):
             _curve(panel, each, picture.values(each), f"C{number}", picture.floor)
-        panel.set_title(task.name, fontsize=9)
+        panel.set_title(as_label(task.name, 50), fontsize=9)
         log_axis(panel)
         panel.set_xlabel("evaluations", fontsize=8)
         panel.grid(alpha=0.25)
@@ -69,5 +69,5 @@ def _curve(panel: "Axes", scores: Scores, values: Floats, color: str, floor: flo
     middle = [mean.mean for mean in means]
     low = [mean.mean if mean.low is None else mean.low for mean in means]
     high = [mean.mean if mean.high is None else mean.high for mean in means]
-    panel.plot(counts, np.maximum(middle, floor), color=color, label=scores.proposer, linewidth=1.5)
+    panel.plot(counts, np.maximum(middle, floor), color=color, label=as_label(scores.proposer, 50), linewidth=1.5)
     panel.fill_between(counts, np.maximum(low, floor), np.maximum(high, floor), color=color, alpha=0.18, linewidth=0)

@@ -1,26 +1,42 @@
 """A bench as Markdown, CSV and JSON."""
 
 import csv
+import html
 import io
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ..graph.settings import installed_versions
+from ..spaces.printable import one_line
 from ..tools.statistics import Mean, number
 from .run import Plan
 from .score import Row
 
 _FIELDS = ("mean", "low", "high", "std", "median")
+_MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
+_FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
 
 
 def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
     """Write a report: for each budget the ranks of all tasks side by side, then everything, then what to know of it."""
-    lines = [f"# {command}", "", _how(plan), ""]
+    lines = [f"# {_markdown(command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
-    lines += ["## Everything", "", *_everything(found, plan.proposers[0]), "", *(f"- {note}" for note in notes)]
+    lines += [
+        "## Everything",
+        "",
+        *_everything(found, plan.proposers[0]),
+        "",
+        *(f"- {_markdown(note)}" for note in notes),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _markdown(text: str) -> str:
+    """Write a text so that Markdown, and the HTML in it, show it as it is."""
+    return _MARKS.sub(r"\\\g<0>", html.escape(one_line(text), quote=False))
 
 
 def _how(plan: Plan) -> str:
@@ -34,10 +50,10 @@ def _how(plan: Plan) -> str:
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
+    yield f"| {' | '.join(map(_markdown, head))} |"
     yield f"|{'---|' * len(head)}"
     for cells in body:
-        yield f"| {' | '.join(cells)} |"
+        yield f"| {' | '.join(map(_markdown, cells))} |"
 
 
 def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str]:
@@ -85,9 +101,16 @@ def to_csv(found: Sequence[Row]) -> str:
     for row in found:
         means = [getattr(row, quantity) for quantity in quantities]
         numbers = [getattr(mean, field) for mean in means for field in _FIELDS]
-        start = [row.task.space, row.task.pool, row.proposer, row.evaluations, row.trials, row.deterministic]
-        writer.writerow([*start, *("" if value is None else value for value in numbers)])
+        names = map(_field, (row.task.space, row.task.pool, row.proposer))
+        counts = (row.evaluations, row.trials, row.deterministic)
+        writer.writerow([*names, *counts, *("" if value is None else value for value in numbers)])
     return text.getvalue()
+
+
+def _field(name: str) -> str:
+    """Write a name so that a spreadsheet takes it for text."""
+    shown = one_line(name)
+    return f"'{shown}" if shown.startswith(_FORMULAS) else shown
 
 
 def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> dict[str, object]:

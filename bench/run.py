@@ -13,11 +13,14 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..agents.secrets import redact
 from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.printable import one_line, reason
 from .task import Task
 from .trial import LLM, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
+_LONGEST = 1_000  # characters of what is said of a failure
 _TOGETHER = 5  # trials of a proposer that a process makes in one go; of a language model, each alone
 
 Tell = Callable[[int, int], None]
@@ -186,10 +189,21 @@ def _end_with_the_bench() -> None:
 
 
 def _make(chunk: _Chunk) -> list[Trial]:
+    """Make the trials of a chunk.
+
+    Raises: RunFailed for whatever a proposer raises: not every exception can be sent to another process.
+    """
+
     async def make() -> list[Trial]:
         return [await run_trial(chunk.task, chunk.proposer, seed, chunk.iterations, chunk.data) for seed in chunk.seeds]
 
-    return asyncio.run(make())
+    try:
+        return asyncio.run(make())
+    except GeniusError:
+        raise
+    except (Exception, SystemExit) as error:
+        why = one_line(redact(reason(error)), _LONGEST)
+        raise RunFailed(f"{chunk.proposer} failed on {chunk.task.name}: {why}; what was done is kept") from None
 
 
 def _mend(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Was the model worth it? Where a language model's run stands among proposers that use none, at an equal budget."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..graph.result import SearchResult, TrialResult
-from ..spaces import SPACES, get_space
+from ..spaces import SPACES
 from ..spaces.draws import draw_inside
-from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, measured
 from ..tools.features import Floats, encoder
@@ -58,7 +58,8 @@ class Worth:
 async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth | None:
     """Compare a run of a language model with proposers without one; None for other runs, or with nothing measured.
 
-    The first time it takes some seconds; the peers' trials are kept in the run folder. Raises: GeniusError, RunFailed.
+    The first time it takes some seconds; the peers' trials are kept in the run folder, if it can be written.
+    Raises: GeniusError, RunFailed.
     """
     settings = result.settings
     if settings.llm is None or result.best is None:
@@ -72,7 +73,8 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
     budget = max(len(trial.candidates) for trial in result.trials)
     plan = Plan([task], PEERS, SEEDS, budget)
-    trials = await make_trials(plan, data, result.run / PEERS_FOLDER, tell=tell)
+    kept = result.run / PEERS_FOLDER if os.access(result.run, os.W_OK) else None
+    trials = await make_trials(plan, data, kept, tell=tell)
     return _among(result, table, score(plan, trials, data))
 
 
@@ -107,7 +109,7 @@ def _from_the_journal(result: SearchResult) -> list[str]:
     space = _space(result)
     known = measured([candidate for trial in result.trials for candidate in trial.candidates])
     if space is None or len(known) < _FEWEST:
-        why = "the space was passed from Python" if space is None else f"{len(known)} measurements say too little"
+        why = "the space is one's own" if space is None else f"{len(known)} measurements say too little"
         return [f"{start}, and {why}"]
     assert result.best is not None
     assert result.best.accuracy is not None
@@ -124,12 +126,8 @@ def _from_the_journal(result: SearchResult) -> list[str]:
 
 
 def _space(result: SearchResult) -> SearchSpace | None:
-    if "space" in result.settings.custom:
-        return None
-    try:
-        return SPACES.get(result.settings.space) or get_space(result.settings.space)
-    except GeniusError:
-        return None
+    """Return a space of this package; one's own is not imported: who looks at a run has not asked to run its code."""
+    return None if "space" in result.settings.custom else SPACES.get(result.settings.space)
 
 
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..spaces.errors import GeniusError
+from . import beginning
 from .options import AsJson, Data, console
 from .progress import TrialsBar
+from .streams import print_text, stopping
 
 if TYPE_CHECKING:
     from ..bench.bench import Bench
@@ -38,10 +39,11 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
-    from ..bench import bench as benches
+    with beginning():
+        from ..bench import bench as benches
 
     folder = out or benches.new_folder()
-    with TrialsBar() as tell:
+    with stopping(f"go on with the same command and `--out {folder}`"), TrialsBar() as tell:
         making = benches.bench(
             spaces,
             proposers=[name.strip() for name in proposers.split(",") if name.strip()],
@@ -54,13 +56,8 @@ def bench(
             processes=processes,
             tell=tell,
         )
-        try:
-            found = asyncio.run(making)
-        except KeyboardInterrupt:
-            if folder.is_dir():
-                print(f"stopped: go on with the same command and `--out {folder}`", file=sys.stderr)
-            raise
-    print(json.dumps(found.to_json())) if as_json else _print(found)
+        found = asyncio.run(making)
+    print_text(json.dumps(found.to_json())) if as_json else _print(found)
 
 
 def _whole(word: str) -> int:
@@ -87,22 +84,23 @@ def _pair(given: str) -> tuple[str, str]:
 def _print(found: "Bench") -> None:
     """Print a table for each task and what to know of it, then where the report is."""
     from rich.table import Table
-    from rich.text import Text
 
     from ..bench.report import percent
+    from ..graph.show import as_text, print_sentences
 
     out, first = console(stderr=False), found.plan.proposers[0]
     for task in found.plan.tasks:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("proposer", overflow="fold")
         for name in ("after", "rank", "accuracy", f"rank − {first}"):
-            table.add_column(name, justify="right", overflow="fold")
+            table.add_column(as_text(name), justify="right", overflow="fold")
         for row in found.rows:
             if row.task == task:
                 apart = "" if row.proposer == first else str(row.difference)
                 cells = (row.proposer, str(row.evaluations), str(row.rank), percent(row.accuracy), apart)
-                table.add_row(*map(Text, cells))
-        out.print(Text(task.name, style="bold"), table, "", sep="\n")
-    out.print(f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean", highlight=False)
-    out.print("\n".join(found.notes), highlight=False, markup=False)
-    out.print(f"report: {found.folder / 'bench.md'}", soft_wrap=True, highlight=False, markup=False)
+                table.add_row(*map(as_text, cells))
+        out.print(as_text(task.name), style="bold")
+        out.print(table, "", sep="\n")
+    seeds = f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean"
+    print_sentences(out, [seeds, *found.notes])
+    print_sentences(out, [f"report: {found.folder / 'bench.md'}"], copied=True)

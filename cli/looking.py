@@ -6,25 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import beginning
 from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
+from .streams import print_text, stopping
 
 if TYPE_CHECKING:
     from ..bench.worth import Worth
     from ..graph.result import SearchResult
 
 
+@stopping("what was made of the peers is kept: show it again to go on")
 def show(run: RunFolder, data: Data = None, as_json: AsJson = False) -> None:
     """Show what a run has found so far, finished or not, and whether its language model was worth it."""
-    from ..bench.worth import worth
-    from ..graph.result import read
-    from ..tools.fetch import data_folder
-    from .progress import TrialsBar
+    with beginning():
+        from ..bench.worth import worth
+        from ..graph.result import read
+        from ..tools.fetch import data_folder
+        from .progress import TrialsBar
 
     result = read(run)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
         found = asyncio.run(worth(result, data_folder(data), tell))
     if as_json:
-        print(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
+        print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
     print_result(result, as_json=False)
     if found:
@@ -34,23 +38,22 @@ def show(run: RunFolder, data: Data = None, as_json: AsJson = False) -> None:
 def _print_worth(found: "Worth", result: "SearchResult") -> None:
     """Print where a run stands, then what its model took."""
     from rich.table import Table
-    from rich.text import Text
 
-    from ..graph.show import usage
+    from ..graph.show import as_text, print_sentences, usage
     from ..tools.statistics import number
 
     out = console(stderr=False)
     out.print("\nwas the model worth it?", style="bold")
-    out.print("\n".join(found.words), highlight=False, markup=False)
+    print_sentences(out, found.words)
     if found.standings:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name in ("proposer without a model", "trials", "mean rank", "trials that the run beats"):
             table.add_column(name, justify="left" if name.startswith("prop") else "right", overflow="fold")
         for each in found.standings:
             cells = (each.proposer, str(each.trials), number(each.rank), f"{each.beaten:.0%}")
-            table.add_row(*map(Text, cells))
+            table.add_row(*map(as_text, cells))
         out.print(table)
-    out.print(f"it took {usage(result)}", highlight=False, markup=False)
+    print_sentences(out, [f"it took {usage(result)}"])
 
 
 def spaces(
@@ -65,7 +68,7 @@ def spaces(
     from ..spaces.listing import describe, list_spaces
 
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
-    print(describe(name, limits) if name else list_spaces())
+    print_text(describe(name, limits) if name else list_spaces())
 
 
 def cost(
@@ -84,11 +87,12 @@ def cost(
     found = chosen.cost(read_architecture(architecture, chosen))
     if as_json:
         named = {} if convention == "macs" else {"flops_convention": convention}
-        print(json.dumps({"flops": found.counted(convention), "params": found.params, **named}))
+        print_text(json.dumps({"flops": found.counted(convention), "params": found.params, **named}))
     else:
-        print(f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}")
+        print_text(f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}")
 
 
+@stopping("what arrived is kept: fetch it again to go on")
 def fetch(
     name: Annotated[
         str, typer.Argument(help="A space whose table to download, all for all tables, cifar10 or cifar100.")
@@ -96,15 +100,16 @@ def fetch(
     data: Data = None,
 ) -> None:
     """Download published tables, resumable and checked against a pinned SHA-256, or a data set to train on."""
-    from ..graph.display import fetch_with_bars
-    from ..tools.fetch import data_folder, sources_named
-    from ..training.data import DOWNLOADED, download
+    with beginning():
+        from ..graph.display import fetch_with_bars
+        from ..tools.fetch import data_folder, sources_named
+        from ..training.data import DOWNLOADED, download
 
     if name in DOWNLOADED:
-        print(download(name, data_folder(data)))
+        print_text(str(download(name, data_folder(data))))
         return
     for path in asyncio.run(fetch_with_bars(sources_named(name), data_folder(data), console())):
-        print(path)
+        print_text(str(path))
 
 
 def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
@@ -112,13 +117,14 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print i
     from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
 
     if name is not None:
-        print(describe(get_recipe(name)))
+        print_text(describe(get_recipe(name)))
         return
     width = max(map(len, RECIPES))
     for recipe in RECIPES.values():
-        print(f"{recipe.name:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {SOURCES[recipe.name]}")
+        print_text(f"{recipe.name:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {SOURCES[recipe.name]}")
 
 
+@stopping("a baseline is made anew each time")
 def baseline(
     space: Annotated[str, typer.Argument(help="A search space with a table.")],
     samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
@@ -128,19 +134,24 @@ def baseline(
     as_json: AsJson = False,
 ) -> None:
     """Print the paper's baseline: the mean best of uniform samples over many repetitions."""
-    from ..spaces import get_space
-    from ..tools.fetch import data_folder
-    from ..tools.sampling import random_baseline
-    from ..tools.tables import load_table
+    with beginning():
+        from ..spaces import get_space
+        from ..tools.fetch import data_folder
+        from ..tools.sampling import random_baseline
+        from ..tools.tables import load_table
 
     chosen = get_space(space)
     found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
     if as_json:
-        print(json.dumps({"space": chosen.name, "samples": samples, "repetitions": repetitions, "seed": seed, **found}))
+        print_text(
+            json.dumps({"space": chosen.name, "samples": samples, "repetitions": repetitions, "seed": seed, **found})
+        )
         return
-    print(f"{chosen.name}: best of {samples} uniform samples, mean ± std over {repetitions:,} repetitions, seed {seed}")
+    print_text(
+        f"{chosen.name}: best of {samples} uniform samples, mean ± std over {repetitions:,} repetitions, seed {seed}"
+    )
     for number, spread in found.items():
-        print(
+        print_text(
             f"{number.replace('_', ' '):>14} {spread['mean']:.2f} ± {spread['std']:.2f} (median {spread['median']:g})"
         )
 
@@ -148,7 +159,7 @@ def baseline(
 def print_result(result: "SearchResult", *, as_json: bool) -> None:
     """Print a result for people, or as JSON."""
     if as_json:
-        print(json.dumps(result.to_json()))
+        print_text(json.dumps(result.to_json()))
         return
     from ..graph.show import print_result as print_tables
 

@@ -70,7 +70,7 @@ OPEN = ("-", "-")
 
 
 def console(*, stderr: bool = True) -> "Console":
-    """Return the terminal: standard error for progress, standard output for results."""
+    """Return the terminal: standard error for progress, standard output for results. It takes text without markup."""
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)

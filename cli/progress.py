@@ -1,8 +1,7 @@
 """How many trials of a bench are made: a bar on a terminal, a line for each tenth elsewhere."""
 
-import sys
-
 from .options import console
+from .streams import say
 
 
 class TrialsBar:
@@ -14,7 +13,7 @@ class TrialsBar:
         self._what = what
         self._console = console()
         self._quiet = terminal_only
-        columns = (TextColumn(what), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+        columns = (TextColumn(what, markup=False), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
         self._bars = Progress(*columns, console=self._console, transient=terminal_only)
         self._bar = self._bars.add_task("", total=None)
         self._told = -1
@@ -23,14 +22,14 @@ class TrialsBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bars.stop()
 
     def __call__(self, made: int, of: int) -> None:
         """Show that so many are made."""
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bars.start()
             self._bars.update(self._bar, completed=made, total=of)
         elif not self._quiet and (tenth := 10 * made // of) > self._told:
             self._told = tenth
-            print(f"{made:,}/{of:,} {self._what}", file=sys.stderr, flush=True)
+            say(f"{made:,}/{of:,} {self._what}")

@@ -1,7 +1,6 @@
 """The commands that make a model of an architecture: `train` and `export`."""
 
 import json
-import sys
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..spaces.errors import GeniusError, RunFailed
+from . import beginning
 from .options import AsJson, console
+from .streams import print_text, say, stopping
 
 if TYPE_CHECKING:
     from ..tools.candidate import Measurement
@@ -20,6 +21,7 @@ Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space
 ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
 
 
+@stopping("go on with the same command")
 def train(
     target: Target,
     architecture: ArchitectureOf = None,
@@ -36,8 +38,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
-    from ..graph.final import draw_curve, find_subject, finished_training, plan_training
-    from ..tools.fetch import data_folder
+    with beginning():
+        from ..graph.final import draw_curve, find_subject, finished_training, plan_training
+        from ..tools.fetch import data_folder
 
     planned, said = plan_training(
         find_subject(target, architecture),
@@ -51,18 +54,18 @@ def train(
         out=out,
         downloads=data_folder(None),
     )
-    # only now: they load torch, which takes seconds
-    from ..training.backend import default_device
-    from ..training.learn import answer
-    from ..training.ranks import joined
+    with beginning():  # only now: they load torch, which takes seconds
+        from ..training.backend import default_device
+        from ..training.learn import answer
+        from ..training.ranks import joined
 
     with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
         first = rank.number == 0
         if first and said:
-            print(said, file=sys.stderr)
+            say(said)
         measurement = finished_training(job)
         if measurement is not None:
-            print(f"{job.folder} is finished: nothing was trained again", file=sys.stderr)
+            say(f"{job.folder} is finished: nothing was trained again")
         else:
             if first:
                 job.save()
@@ -82,42 +85,44 @@ class _Epochs:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._console = console()
-        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
-        self._bars = Progress(*columns, TimeRemainingColumn(), console=self._console)
+        words = TextColumn("{task.description}", markup=False)
+        columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), words, TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self._console)
         self._bar = self._bars.add_task("", total=None)
 
     def __enter__(self) -> "_Epochs":
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bars.stop()
 
     def __call__(self, epoch: "Epoch") -> None:
         accuracy = f", {epoch.accuracy:.2f}%" if epoch.accuracy is not None else ""
         words = f"loss {epoch.loss:.4f}{accuracy}, {epoch.images_per_second:,.0f} images/s"
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
         else:
-            print(f"epoch {epoch.epoch}/{epoch.epochs}: {words}", file=sys.stderr, flush=True)
+            say(f"epoch {epoch.epoch}/{epoch.epochs}: {words}")
 
 
 def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
     if as_json:
         found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
         found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}
-        print(json.dumps(found | asdict(measurement)))
+        print_text(json.dumps(found | asdict(measurement)))
         return
     if measurement.error is not None:
         return
-    print(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
+    print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
     test = f", test accuracy {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    print(f"accuracy {measurement.accuracy:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
-    print(f"weights: {job.files.weights}\npicture: {picture}")
+    print_text(f"accuracy {measurement.accuracy:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
+    print_text(f"weights: {job.files.weights}\npicture: {picture}")
 
 
+@stopping("a bundle is made anew: remove what is there of it, and export again")
 def export(
     target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
     architecture: ArchitectureOf = None,
@@ -130,10 +135,11 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle: architecture, weights, FLOPs and parameters, provenance, and ONNX where asked for."""
-    from ..graph.final import find_subject, finished_training, provenance
-    from ..training.export import export as write
-    from ..training.export import load_trained
-    from ..training.job import Files, Job
+    with beginning():
+        from ..graph.final import find_subject, finished_training, provenance
+        from ..training.export import export as write
+        from ..training.export import load_trained
+        from ..training.job import Files, Job
 
     job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
     subject = find_subject(job.space, json.dumps(job.architecture)) if job else find_subject(target, architecture)
@@ -148,4 +154,4 @@ def export(
     trained = load_trained(subject.space, subject.architecture, chosen, (channels, pixels, pixels))
     origin = provenance(job, finished_training(job)) if job else {"weights": chosen.name}
     about = write(trained, out, onnx=onnx, provenance=origin)
-    print(json.dumps(about) if as_json else f"bundle: {out}")
+    print_text(json.dumps(about) if as_json else f"bundle: {out}")

@@ -6,4 +6,8 @@ from ..spaces.space import Architecture
 from ..tools.candidate import Measurement
 
 Evaluator = Callable[[Architecture], Awaitable[Measurement]]
-"""Measures an architecture. A candidate's own failure is a Measurement with an `error`; everything else raises."""
+"""Measures an architecture. A candidate's own failure is a Measurement with an `error`, or any exception.
+
+A number alone is taken for the accuracy, and a plain function's value as it is. Only GeniusError, what cancels, and a
+fault of the machine such as a full disk end the search; see `Measurement.of` and `agents.trainer.train`.
+"""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
 from ..training.job import Epoch, Job
@@ -32,19 +33,22 @@ def training_evaluator(
     its folder. What has its answer there is not trained again, and what was cut off goes on. `queue`, `deadline` and
     `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
 
-    The evaluator raises BadArchitecture, and OSError where the folder cannot be written.
+    The evaluator raises BadArchitecture, and RunFailed where the folder cannot be written.
     """
 
     async def evaluate(architecture: Architecture) -> Measurement:
         space.check(architecture)
         job = replace(common, architecture=architecture, folder=common.folder / folder_name(architecture, common.seed))
-        return await workers.train(
-            job,
-            queue=queue,
-            deadline=deadline,
-            silence=silence,
-            on_epoch=lambda epoch: on_epoch(architecture, epoch),
-        )
+        try:
+            return await workers.train(
+                job,
+                queue=queue,
+                deadline=deadline,
+                silence=silence,
+                on_epoch=lambda epoch: on_epoch(architecture, epoch),
+            )
+        except OSError as error:
+            raise RunFailed(f"cannot train in {job.folder}: {error.strerror or error}") from error
 
     return evaluate
 

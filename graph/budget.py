@@ -53,5 +53,12 @@ class Budget:
             return f"the budget of {self.hours:g} device-hours is spent ({spent.hours:.3g}, --max-hours)"
         return None
 
+    def words(self, spent: Spent) -> str:
+        """Say how much of each limit is spent; nothing where there is no limit."""
+        said = [f"${spent.cost:.4g} of ${self.cost:g}"] if self.cost is not None else []
+        said += [f"{spent.tokens:,} of {self.tokens:,} tokens"] if self.tokens is not None else []
+        said += [f"{spent.hours:.3g} of {self.hours:g} device-hours"] if self.hours is not None else []
+        return ", ".join(said)
+
 
 NO_BUDGET = Budget()

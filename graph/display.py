@@ -12,11 +12,18 @@ from rich.progress import DownloadColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from ..spaces.printable import one_line
 from ..spaces.space import Architecture
 from ..tools.fetch import fetch
 from ..tools.tables import Source
 from ..training.job import Epoch
+from .show import as_text
 from .state import Progress
+
+_LONGEST = 300  # characters of an error or a note
+_NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
+_COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
+_FEW_COLUMNS = ("made", "best", "now")
 
 
 class Display:
@@ -33,7 +40,7 @@ class Display:
         self._training: dict[int, dict[Architecture | None, Epoch | None]] = {}
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=4)
-            if live and console.is_terminal
+            if live and console.is_interactive
             else None
         )
 
@@ -54,48 +61,52 @@ class Display:
         self.run = step.run
         if step.stage in ("training", "epoch"):
             self._training.setdefault(trial, {})[step.candidate.architecture] = step.epoch
-        if step.stage == "epoch":
-            return
-        self._steps[trial] = step
+        if step.stage not in ("epoch", "note"):
+            self._steps[trial] = step
         if step.stage == "finished":
             self._last[trial] = step
             self._training.get(trial, {}).pop(step.candidate.architecture, None)
             self._best[trial] = _better(self._best.get(trial), step)
-        if self._live is None and step.stage in ("finished", "waiting"):
-            self._console.print(self._line(step), soft_wrap=True, highlight=False)
+        if step.stage == "note" or (self._live is None and step.stage in ("finished", "waiting")):
+            self._console.print(as_text(self._line(step)), soft_wrap=True)
 
     def _line(self, step: Progress) -> str:
         candidate = step.candidate
         head = f"trial {candidate.trial}, iteration {candidate.iteration}/{self._iterations}: "
         if step.stage == "waiting":
-            return f"{head}no answer from the model: {step.note}"
+            return f"{head}no answer from the model: {one_line(step.note, _LONGEST)}"
+        if step.stage == "note":
+            return f"{head}{one_line(step.note, _LONGEST)}"
         best = self._best.get(candidate.trial)
         tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
-        tokens = f", {step.tokens:,} tokens" if step.tokens else ""
-        return f"{head}{_outcome(step)}{tail}{tokens}, {time.monotonic() - self._started:.0f} s"
+        taken = f", {_taken(step)}" if _taken(step) else ""
+        return f"{head}{_outcome(step)}{tail}{taken}, {time.monotonic() - self._started:.0f} s"
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)
-        for column in ("trial", "made", "best", "last", "tokens", "time", "now"):
-            table.add_column(column, no_wrap=column not in ("best", "now"))
+        columns = _COLUMNS if self._console.width >= _NARROW else _FEW_COLUMNS
+        for column in columns:
+            table.add_column(column, no_wrap=column not in ("best", "now"), overflow="fold")
         for trial, step in sorted(self._steps.items()):
-            table.add_row(str(trial), *self._cells(trial, step))
+            cells = self._cells(trial, step)
+            table.add_row(*(as_text(cells[column]) for column in columns))
         return table
 
-    def _cells(self, trial: int, step: Progress) -> tuple[str, ...]:
+    def _cells(self, trial: int, step: Progress) -> dict[str, str]:
         best, last = self._best.get(trial), self._last.get(trial)
-        return (
-            f"{step.candidate.iteration}/{self._iterations}",
-            f"{best.candidate.accuracy:.2f}% (in {best.candidate.iteration})" if best else "-",
-            _short(last) if last else "-",
-            f"{step.tokens:,}",
-            f"{time.monotonic() - self._started:.0f} s",
-            self._now(trial, step),
-        )
+        return {
+            "trial": str(trial),
+            "made": f"{step.candidate.iteration}/{self._iterations}",
+            "best": f"{best.candidate.accuracy:.2f}% (in {best.candidate.iteration})" if best else "-",
+            "last": _short(last) if last else "-",
+            "spent": _taken(step) or "-",
+            "time": f"{time.monotonic() - self._started:.0f} s",
+            "now": self._now(trial, step),
+        }
 
     def _now(self, trial: int, step: Progress) -> str:
         if step.note:
-            return f"no answer: {step.note}"
+            return f"no answer: {one_line(step.note, _LONGEST)}"
         running = self._training.get(trial, {})
         epochs = [_epoch(epoch) for epoch in running.values() if epoch]
         words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
@@ -109,7 +120,7 @@ async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Consol
     Raises: FetchFailed, BadTable.
     """
     paths = []
-    with Bars(TextColumn("{task.description}"), DownloadColumn(), console=console) as bars:
+    with Bars(TextColumn("{task.description}", markup=False), DownloadColumn(), console=console) as bars:
         for source in sources:
             bar = bars.add_task(source.file, total=None)
             show = partial(_move, bars, bar)
@@ -127,6 +138,14 @@ def _epoch(epoch: Epoch) -> str:
     return f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.3f}{accuracy}, {speed}"
 
 
+def _taken(step: Progress) -> str:
+    """Say what was taken: the trial's tokens, and the dollars and the budget of the whole run, where there are some."""
+    words = [f"{step.tokens:,} tokens"] if step.tokens else []
+    words += [f"${step.spent.cost:.4g}"] if step.spent.cost and step.budget.cost is None else []
+    words += [budget] if (budget := step.budget.words(step.spent)) else []
+    return ", ".join(words)
+
+
 def _short(step: Progress) -> str:
     accuracy = step.candidate.accuracy
     return f"{accuracy:.2f}%" if accuracy is not None else "failed"
@@ -135,7 +154,7 @@ def _short(step: Progress) -> str:
 def _outcome(step: Progress) -> str:
     candidate = step.candidate
     if candidate.accuracy is None:
-        return candidate.error or "failed"
+        return one_line(candidate.error or "failed", _LONGEST)
     return f"{list(candidate.architecture or ())} {candidate.accuracy:.2f}%"
 
 

@@ -15,6 +15,7 @@ from ..tools.naming import read_architecture
 from ..training.data import find_data
 from ..training.job import Epoch, Job
 from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
+from .picture import as_label
 from .result import read
 from .settings import SETTINGS_FILE, Settings
 
@@ -150,9 +151,8 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
     accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
     test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    loss.set_title(
-        f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}", fontsize=10
-    )
+    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
+    loss.set_title(as_label(title), fontsize=10)
     path = job.folder / CURVE_FILE
     figure.savefig(path, dpi=120)
     return path

@@ -5,6 +5,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..spaces.printable import one_line
 from ..tools.tables import sees_test_accuracy
 from .result import SearchResult, TrialResult
 
@@ -36,7 +37,8 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    figure.suptitle(f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}", fontsize=10)
+    title = f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}"
+    figure.suptitle(as_label(title), fontsize=10)
     partial = folder / f".{PICTURE_FILE}"
     try:
         figure.savefig(partial, format="png")
@@ -44,6 +46,19 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
     finally:
         partial.unlink(missing_ok=True)
     return folder / PICTURE_FILE
+
+
+def as_label(text: str, length: int = 80) -> str:
+    """Return a text of others as a picture can show it: one line, no formulas, no letter that the font lacks.
+
+    A label that began with an underscore would be left out of legends.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    known = get_font(findfont(FontProperties())).get_charmap()
+    letters = [letter if ord(letter) in known else ascii(letter)[1:-1] for letter in one_line(text, length)]
+    shown = one_line("".join(letters), length).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _draw_panel(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from ..spaces.errors import GeniusError
+from ..spaces.errors import GeniusError, RunFailed
 from .journal import BrokenRun
 from .settings import SETTINGS_FILE, Settings
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS_FILE = "checkpoints.sqlite"
 LOCK_FILE = "lock"
+LOCK_WAIT = 30.0  # seconds
 
 
 def new_run(settings: Settings, given: Path | None) -> Path:
@@ -70,13 +71,16 @@ def _unused(parent: Path, settings: Settings) -> Path:
 async def locked(folder: Path) -> AsyncIterator[None]:
     """Hold the run for this process alone.
 
-    Raises: GeniusError where another process holds it.
+    Raises: GeniusError where another process holds it, or the folder cannot be written.
     """
     lock = FileLock(folder / LOCK_FILE)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
+    except (OSError, NotImplementedError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}") from error
     try:
         yield
     finally:
@@ -85,15 +89,30 @@ async def locked(folder: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_checkpoints(folder: Path) -> AsyncIterator["AsyncSqliteSaver"]:
-    """Open the run's checkpoints; left open, the connection would keep the process from ending."""
+    """Open the run's checkpoints; left open, the connection would keep the process from ending.
+
+    Where another process holds them locked, every access waits up to `LOCK_WAIT` seconds.
+    """
+    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with AsyncSqliteSaver.from_conn_string(str(folder / CHECKPOINTS_FILE)) as saver:
+    async with aiosqlite.connect(folder / CHECKPOINTS_FILE, timeout=LOCK_WAIT) as connection:
+        saver = AsyncSqliteSaver(connection)
         await saver.setup()
         yield saver
 
 
-def broken_checkpoints(folder: Path, error: sqlite3.Error) -> BrokenRun:
-    """Say that a run's checkpoints cannot be used, and that the run can go on without them."""
-    path = folder / CHECKPOINTS_FILE
+def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
+    """Say why a run's checkpoints cannot be used, and what to do: as RunFailed where it may pass."""
+    path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
+    if kind.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return RunFailed(
+            f"{path} was locked by another process for {LOCK_WAIT:g} s: close what reads or writes it, such as a "
+            f"database browser or a backup; everything so far is kept: go on with `genius resume {folder}`"
+        )
+    if kind.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")):
+        return RunFailed(
+            f"{path} cannot be read or written: {error}; make its folder writable, then go on with "
+            f"`genius resume {folder}`"
+        )
     return BrokenRun(f"{path} cannot be used: {error}; without that file, a run goes on from its journal")

@@ -1,6 +1,6 @@
 """A result for people: a table of the iterations, the best architecture, and what the numbers are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -9,12 +9,15 @@ from rich.text import Text
 
 from ..agents.backends import LOCAL
 from ..spaces.cost import CONVENTIONS, Convention
+from ..spaces.printable import one_line
 from ..tools.candidate import Candidate
 from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 from .result import SearchResult, TrialResult
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
+_LONGEST = 300  # characters of an error
+_NOTHING_YET = "nothing was measured yet"
 
 
 def print_result(result: SearchResult, console: Console) -> None:
@@ -24,18 +27,29 @@ def print_result(result: SearchResult, console: Console) -> None:
     table = _iterations(result.trials[0], narrow, convention) if len(result.trials) == 1 else _trials(result, narrow)
     if table.row_count:
         console.print(table, "", sep="\n")
-    console.print("\n".join(_sentences(result)), highlight=False, markup=False)
+    print_sentences(console, _sentences(result))
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
-        console.print(f"picture: {result.run / PICTURE_FILE}", soft_wrap=True, highlight=False, markup=False)
-    console.print(f"run:     {result.run}", soft_wrap=True, highlight=False, markup=False)
+        print_sentences(console, [f"picture: {result.run / PICTURE_FILE}"], copied=True)
+    print_sentences(console, [f"run:     {result.run}"], copied=True)
+
+
+def as_text(words: str) -> Text:
+    """Return words for a terminal as one line of plain text, whoever wrote them."""
+    return Text(one_line(words))
+
+
+def print_sentences(console: Console, sentences: Iterable[str], *, copied: bool = False) -> None:
+    """Print each sentence as plain text; one that is to be `copied` is not wrapped."""
+    for sentence in sentences:
+        console.print(as_text(sentence), soft_wrap=copied)
 
 
 def _table(columns: Sequence[str], last: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(last, overflow="fold")
+        table.add_column(as_text(name), justify="right", overflow="fold")
+    table.add_column(as_text(last), overflow="fold")
     return table
 
 
@@ -46,7 +60,7 @@ def _iterations(trial: TrialResult, narrow: bool, convention: Convention) -> Tab
     for candidate in trial.candidates:
         costs = () if narrow else _costs(candidate, convention)
         cells = (*_numbers(candidate), *costs, _architecture(candidate))
-        table.add_row(*map(Text, cells), style="bold" if candidate is best else "")
+        table.add_row(*map(as_text, cells), style="bold" if candidate is best else "")
     return table
 
 
@@ -63,7 +77,7 @@ def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
 
 def _architecture(candidate: Candidate) -> str:
     words = [str(list(candidate.architecture))] if candidate.architecture else []
-    words += [candidate.error] if candidate.error else []
+    words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
     words += [f"(repaired from {list(candidate.repair.proposed)})"] if candidate.repair else []
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
@@ -79,12 +93,12 @@ def _trials(result: SearchResult, narrow: bool) -> Table:
     )
     table = _table(columns, "best architecture")
     for trial in result.trials:
-        cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_best_cells(trial.best)}
-        table.add_row(*(Text(cells.get(column, "-")) for column in (*columns, "best architecture")))
+        cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_bestas_texts(trial.best)}
+        table.add_row(*(as_text(cells.get(column, "-")) for column in (*columns, "best architecture")))
     return table
 
 
-def _best_cells(best: Candidate | None) -> dict[str, str]:
+def _bestas_texts(best: Candidate | None) -> dict[str, str]:
     if best is None or best.measurement is None:
         return {}
     m = best.measurement
@@ -99,7 +113,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
 
 def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
-    sentences += [_best(result.best)] if result.best else ["Nothing was measured."]
+    sentences += [_best(result.best) if result.best else _nothing(result)]
     sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
     sentences += [_limits(result)] if result.settings.limits.limited else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
@@ -112,6 +126,11 @@ def _sentences(result: SearchResult) -> list[str]:
     if not result.finished:
         sentences.append(f"Not finished: go on with `genius resume {result.run}`.")
     return sentences
+
+
+def _nothing(result: SearchResult) -> str:
+    errors = [candidate.error for trial in result.trials for candidate in trial.candidates if candidate.error]
+    return f"nothing was measured: the last reason is: {one_line(errors[-1], _LONGEST)}" if errors else _NOTHING_YET
 
 
 def _best(best: Candidate) -> str:

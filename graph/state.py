@@ -59,7 +59,7 @@ Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
 class Progress:
     """A step of a search, for whoever shows it.
 
-    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent,
+    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent of its `budget`,
     `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that a training has
     just ended.
     """
@@ -68,6 +68,7 @@ class Progress:
     candidate: Candidate
     tokens: int = 0
     spent: Spent = NOTHING_SPENT
+    budget: Budget = NO_BUDGET
     note: str = ""
     run: Path | None = None
     epoch: Epoch | None = None
@@ -104,7 +105,8 @@ class Context:
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
-        self.progress(Progress(stage, candidate, tokens, self.journal.spent, note, self.journal.folder))
+        spent, folder = self.journal.spent, self.journal.folder
+        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder))
 
     @property
     def is_spent(self) -> bool:

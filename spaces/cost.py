@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError, in_one_line, said_by
+from .errors import GeniusError
+from .printable import brief, said_by
 
 if TYPE_CHECKING:
     from torch import nn
@@ -139,7 +140,7 @@ class CostTable:
         if row and all(isinstance(number, int | np.integer) and 0 <= number < _TOO_LARGE for number in row):
             return row
         raise GeniusError(
-            f"{place} costs {in_one_line(repr(told))} for the options {list(options)}: return a Cost of whole numbers "
+            f"{place} costs {brief(repr(told))} for the options {list(options)}: return a Cost of whole numbers "
             "from 0 on"
         )
 
@@ -164,7 +165,7 @@ def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
     import torch
 
     if not isinstance(module, torch.nn.Module):
-        raise TypeError(f"build returned {in_one_line(repr(module))}, which is no torch.nn.Module")
+        raise TypeError(f"build returned {brief(repr(module))}, which is no torch.nn.Module")
     was_training = module.training
     with torch.no_grad():
         module.eval()(torch.zeros(1, *input_shape))

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING, TypeGuard
 
-from .errors import GeniusError, in_one_line
+from .errors import GeniusError
+from .printable import brief
 
 if TYPE_CHECKING:
     from .space import Decision, SearchSpace
@@ -62,7 +63,7 @@ def check_space(space: "SearchSpace", kind: type["Decision"]) -> None:
 
 def _check_name(name: object) -> None:
     """A name becomes a part of file names, and of lines on a terminal."""
-    if not _is_text(name) or len(name) > _NAME_LENGTH or name != in_one_line(name) or set("/\\") & set(name):
+    if not _is_text(name) or len(name) > _NAME_LENGTH or name != brief(name) or set("/\\") & set(name):
         raise GeniusError(
             f"a space is named by a text of at most {_NAME_LENGTH} characters without slashes, got {_shown(name)}"
         )
@@ -96,4 +97,4 @@ def _twice(names: Iterable[str]) -> str | None:
 
 
 def _shown(value: object) -> str:
-    return in_one_line(repr(value))
+    return brief(repr(value))

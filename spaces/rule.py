@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError, in_one_line, said_by
+from .errors import GeniusError
+from .printable import brief, said_by
 
 Rule = Callable[[tuple[int, ...]], bool | str]
 """Is given an architecture: True allows it, a text forbids it and says why, False forbids it by what the rule is."""
@@ -28,7 +29,7 @@ def in_words(rule: Rule) -> str:
     while isinstance(plain, partial):
         plain = plain.func
     if lines := (getattr(plain, "__doc__", None) or "").strip().splitlines():
-        return in_one_line(lines[0]).rstrip(".")
+        return brief(lines[0]).rstrip(".")
     name = getattr(plain, "__name__", type(plain).__name__)
     return "" if name == "<lambda>" else name
 
@@ -49,7 +50,7 @@ def judge(rule: Rule, architecture: tuple[int, ...], space: str) -> bool | str:
     if isinstance(told, str) and told.strip():
         return told
     raise GeniusError(
-        f"{_called(rule, space)} returned {in_one_line(repr(told))} for {list(architecture)}: return True, False, or a "
+        f"{_called(rule, space)} returned {brief(repr(told))} for {list(architecture)}: return True, False, or a "
         "text that says what is forbidden"
     )
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from .cost import Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
-from .errors import GeniusError, in_one_line, said_by
+from .errors import GeniusError
+from .printable import brief, said_by
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, in_words, judge, uniform
 
@@ -174,7 +175,7 @@ class SearchSpace:
         """
         if self.valid is None or (told := judge(self.valid, tuple(architecture), self.name)) is True:
             return None
-        why = in_one_line(told).rstrip(".") if told else in_words(self.valid)
+        why = brief(told).rstrip(".") if told else in_words(self.valid)
         return f"{list(architecture)} breaks the space's rule{f': {why}' * bool(why)}"
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -81,7 +81,8 @@ def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
 def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, tmp_path, number):
     asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "10", "--out", "b"]
     command = [sys.executable, "-c", MAIN, *asked, "--data", str(tables)]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True, text=True)
+    options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": _heed_interrupts}
+    running = subprocess.Popen(command, cwd=tmp_path, **options)
     trials = tmp_path / "b" / "trials.jsonl"
     deadline = time.monotonic() + 60
     while not (trials.is_file() and trials.read_text().count("\n") >= 5) and time.monotonic() < deadline:
@@ -100,6 +101,11 @@ def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, t
     assert done.returncode == 0, done.stderr
     assert trials.read_text().count("\n") == 20
     assert made >= 5
+
+
+def _heed_interrupts():
+    """Undo what a process in the background inherits: it ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _of_session(session):

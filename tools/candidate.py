@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, TypedDict
+from itertools import chain
+from typing import Literal, TypedDict, get_args
 
 from ..spaces.cost import Cost
 from ..spaces.space import Architecture
+from .plain import BadValue, named, number, text, whole
 from .statistics import weigh
 
 NOTHING_LEFT = "-"
@@ -19,9 +21,12 @@ class Message(TypedDict):
     content: str
 
 
-Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost"]
-"""How a training can fail: the device's memory did not suffice, or was estimated not to; the loss became NaN or
-infinite; the process ended by itself; it took too long or showed no life; the machine it ran on was lost."""
+Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost", "raised"]
+"""How an evaluation can fail: the device's memory did not suffice, or was estimated not to; the loss became NaN or
+infinite; the process ended by itself; it took too long or showed no life; the machine it ran on was lost; the evaluator
+raised an exception, or returned what is no measurement."""
+
+ERROR_LENGTH, DEVICE_LENGTH = 400, 100  # characters that are kept
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,38 @@ class Measurement:
     failure: Failure | None = None
     device: str = ""
     sd: float | None = None
+
+    @classmethod
+    def of(cls, returned: object) -> "Measurement":
+        """Read what an evaluator returned, a measurement or an accuracy alone, as plain JSON types.
+
+        Numbers may be of any library. Texts become one printable line each, and long ones lose their middle. Where
+        there is an error, it counts alone. Raises: BadValue, with the field.
+        """
+        if not isinstance(returned, Measurement):
+            expected = "a Measurement or a finite number"
+            return cls(accuracy=number("the evaluator's answer", returned, expected=expected))
+        seconds, device = number("seconds", returned.seconds, 0.0), text(returned.device, DEVICE_LENGTH)
+        failure = _failure(returned.failure)
+        if returned.error is not None and (error := text(returned.error, ERROR_LENGTH)):
+            return cls(seconds=seconds, error=error, failure=failure, device=device)
+        return cls(
+            accuracy=None if returned.accuracy is None else number("accuracy", returned.accuracy),
+            test_accuracy=None if returned.test_accuracy is None else number("test_accuracy", returned.test_accuracy),
+            rank=None if returned.rank is None else whole("rank", returned.rank),
+            test_rank=None if returned.test_rank is None else whole("test_rank", returned.test_rank),
+            seconds=seconds,
+            failure=failure,
+            device=device,
+            sd=None if returned.sd is None else number("sd", returned.sd, 0.0),
+        )
+
+
+def _failure(given: object) -> Failure | None:
+    known = {kind: kind for kind in get_args(Failure)}
+    if given is not None and (not isinstance(given, str) or given not in known):
+        raise BadValue(f"expected one of {', '.join(known)}, got {named(given)} as failure")
+    return None if given is None else known[given]
 
 
 @dataclass(frozen=True)
@@ -121,9 +158,10 @@ class Candidate:
         Raises: TypeError where the fields are not a candidate's.
         """
         fields = dict(line)
-        for name, kind in (("cost", Cost), ("measurement", Measurement)):
-            if fields.get(name):
-                fields[name] = kind(**fields[name])  # type: ignore[arg-type]
+        if fields.get("cost"):
+            fields["cost"] = Cost(**fields["cost"])  # type: ignore[arg-type]
+        if fields.get("measurement"):
+            fields["measurement"] = Measurement.of(Measurement(**fields["measurement"]))  # type: ignore[arg-type]
         if fields.get("architecture") is not None:
             fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
         if repair := fields.get("repair"):
@@ -134,7 +172,29 @@ class Candidate:
             for suggestion in suggestions  # type: ignore[attr-defined]
         )
         fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
-        return cls(**fields)  # type: ignore[arg-type]
+        return _checked(cls(**fields))  # type: ignore[arg-type]
+
+
+_KINDS = {"trial": int, "iteration": int, "started": float | int, "seconds": float | int} | {
+    "reply": str,
+    "rationale": str,
+    "error": str | None,
+}
+
+
+def _checked(candidate: Candidate) -> Candidate:
+    """Raises TypeError where what was read is of another type than a candidate's field: the file may hold anything."""
+    repair, cost = candidate.repair, candidate.cost
+    architectures = [candidate.architecture or (), *(suggestion.architecture for suggestion in candidate.shortlist)]
+    numbers = [*chain(*architectures), *(repair.proposed if repair else ()), *(vars(cost).values() if cost else ())]
+    texts = [words for refusal in candidate.refusals for words in (refusal.reply, refusal.reason)]
+    found = [(name, getattr(candidate, name), kind) for name, kind in _KINDS.items()]
+    found += [("an architecture or a cost", value, int) for value in numbers]
+    found += [("a refusal or a repair", value, str) for value in (*texts, *([repair.reason] if repair else ()))]
+    for name, value, kind in found:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name} holds {named(value)}")
+    return candidate
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

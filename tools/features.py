@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import draw_inside
-from ..spaces.errors import GeniusError, said_by
+from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS
+from ..spaces.printable import said_by
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]

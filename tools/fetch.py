@@ -56,14 +56,21 @@ async def fetch(
     if path.is_file():
         check_sha256(path, await asyncio.to_thread(_sha256, path), source)
         return path
+    try:
+        await _fetch(source, path, progress)
+    except OSError as error:
+        why = error.strerror or error
+        raise FetchFailed(f"could not fetch {source.file} into {path.parent}: {why}") from error
+    return path
+
+
+async def _fetch(source: Source, path: Path, progress: Callable[[int, int | None], None]) -> None:
     await aiofiles.os.makedirs(path.parent, exist_ok=True)
     part = path.with_suffix(".part")
     async with AsyncFileLock(path.with_suffix(".lock")):
-        if path.is_file():  # another process was faster
-            return path
-        await _download(source, part, progress)
-        await _accept(source, part, path)
-    return path
+        if not path.is_file():  # otherwise another process was faster
+            await _download(source, part, progress)
+            await _accept(source, part, path)
 
 
 async def _accept(source: Source, part: Path, path: Path) -> None:

@@ -10,10 +10,9 @@ from genius.agents.memory import BEST_KEPT, LATEST_KEPT, empty_memory, remember
 from genius.agents.provider import ProviderError, provider_error
 from genius.agents.reflector import conversation, write_prompt
 from genius.agents.secrets import redact
-from genius.agents.trainer import train
 from genius.agents.validator import SAYS_NOTHING_LEFT, validate
 from genius.spaces import SPACES
-from genius.tools.candidate import Refusal, best
+from genius.tools.candidate import Refusal
 
 SPACE = get_space("nas-bench-macro")
 RULES = {"max_replies": 3, "when_done": "stop"}
@@ -131,24 +130,6 @@ def test_nothing_left_stops_or_is_asked_again():
     assert "the search goes on" in again.refusals[0].reason
     # a proposer without a model knows that everything was tried
     assert validate(Candidate(1, 3, reply="-"), SPACE, [], max_replies=3, when_done="ask").error == SAYS_NOTHING_LEFT
-
-
-async def test_the_trainer_records_failures_and_refuses_other_types():
-    candidate = Candidate(1, 1, architecture=(0,) * 8)
-
-    async def measured(value):
-        async def evaluate(architecture):
-            return value
-
-        return await train(candidate, evaluate)
-
-    assert (await measured(Measurement(91.5))).accuracy == 91.5
-    failed = await measured(Measurement(error="loss became NaN"))
-    assert (failed.error, failed.accuracy) == ("loss became NaN", None)
-    assert "nan as accuracy" in (await measured(Measurement(float("nan")))).error
-    assert best([failed, await measured(Measurement(float("nan")))]) is None
-    with pytest.raises(TypeError, match=r"returns a genius\.Measurement, got float"):
-        await measured(91.5)
 
 
 def test_provider_errors_are_told_apart():

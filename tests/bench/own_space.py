@@ -36,3 +36,28 @@ def kills_its_process(space, seed, limits):
 
 
 RULED = replace(SPACE, name="ruled toy", valid=lambda architecture: architecture[0] != 2)
+
+
+class Unsendable(Exception):
+    """An exception that no process can send to another."""
+
+    def __init__(self, message, *, status):
+        super().__init__(message)
+
+
+def raises(space, seed, limits):
+    """Raise once it is asked."""
+
+    async def propose(prompt, history):
+        raise Unsendable("no answer \x1b[31m[/bold]", status=500)
+
+    return propose
+
+
+def leaves(space, seed, limits):
+    """Leave the program once it is asked."""
+
+    async def propose(prompt, history):
+        raise SystemExit("enough")
+
+    return propose

@@ -99,6 +99,21 @@ async def test_a_process_that_ends_stops_the_bench_and_keeps_what_was_made(toy, 
     assert {trial.proposer for trial in read_trials(tmp_path / "b")} <= {"random"}
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("own_space:raises", r"Unsendable: no answer \x1b[31m[/bold] (own_space.py:"),
+        ("own_space:leaves", "SystemExit: enough (own_space.py:"),
+    ],
+)
+async def test_a_proposer_that_raises_is_named_with_its_reason(toy, tmp_path, name, said):
+    with pytest.raises(genius.RunFailed) as failed:
+        await run_toy(toy, tmp_path / "b", ["random", name], seeds=1)
+    assert str(failed.value).startswith(f"{name} failed on {NAME}: ")
+    assert said in str(failed.value)
+    assert "what was done is kept" in str(failed.value)
+
+
 async def test_in_a_pool_ranks_are_of_the_pool_and_nothing_else_is_proposed(tables):
     task = capped(Task("nas-bench-macro"), 0.3)
     space, table = load(task, tables)

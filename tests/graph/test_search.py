@@ -79,16 +79,6 @@ async def test_failed_measurements_are_recorded_and_the_search_goes_on(tmp_path)
     assert result.best.accuracy == 50.0
 
 
-async def test_an_evaluators_own_fault_ends_the_search_and_is_raised_as_it_is(tmp_path):
-    async def broken(architecture):
-        raise ZeroDivisionError("mine")
-
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        await genius.search(SPACE, proposer="random", evaluator=broken, run=tmp_path / "run")
-    result = await genius.resume(tmp_path / "run", space=SPACE, evaluator=evaluate)
-    assert len(result.trials[0].candidates) == 10
-
-
 async def test_going_on_needs_the_same_objects(tmp_path):
     await genius.search(SPACE, proposer="random", evaluator=evaluate, iterations=2, run=tmp_path / "run")
     with pytest.raises(genius.GeniusError, match="its own evaluator and space: pass the same again from Python"):

@@ -127,22 +127,6 @@ async def test_trials_share_the_workers(tmp_path):
     assert [len(candidates(result, trial)) for trial in (1, 2)] == [6, 6]
 
 
-async def test_a_failure_of_the_evaluator_itself_ends_the_search_and_what_runs_beside_it(tmp_path):
-    bench = Bench(unit=1.0)
-
-    async def evaluate(architecture):
-        if len(bench.evaluated) or architecture[0] == 1:
-            await asyncio.sleep(0.2)
-            raise ZeroDivisionError("a mistake in the evaluator")
-        return await bench(architecture)
-
-    with pytest.raises(ZeroDivisionError):
-        await genius.search(
-            SPACE, proposer="random", evaluator=evaluate, iterations=9, workers=3, run=tmp_path / "run", trace=False
-        )
-    assert bench.running == 0
-
-
 async def test_the_graph_by_itself_fills_its_slots():
     bench = Bench()
     from genius.agents.baselines import random_search

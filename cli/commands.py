@@ -1,0 +1,98 @@
+"""The commands, and what becomes of them: exit codes, and one line for each kind of end."""
+
+import errno
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+
+from ..spaces.errors import GeniusError, RunFailed
+from . import INTERRUPTED, NOTHING_BEGUN, benching, looking, searching, training
+from .streams import finish, say
+
+_UNREAD = 141  # as shells say of SIGPIPE
+_PRINTING = (errno.EPIPE, errno.ENOSPC, errno.EBADF)  # what standard output comes to where it is no file's fault
+
+app = typer.Typer(
+    help="Neural architecture search led by a language model.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class _Stopped(Exception):
+    """Ctrl-C while a command ran, which has said how to go on."""
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:  # Typer would make no difference between this one and one before the command ran
+            raise _Stopped from None
+
+    return run
+
+
+for command in (
+    searching.search,
+    searching.resume,
+    searching.fork,
+    training.train,
+    training.export,
+    benching.bench,
+    looking.show,
+    looking.spaces,
+    looking.cost,
+    looking.recipes,
+    looking.fetch,
+    looking.baseline,
+):
+    app.command()(_stoppable(command))
+
+# Typer brings a click of its own or uses the installed one, by version; this is the class of whichever it is.
+_UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
+
+
+def call() -> int:
+    """Call the command that the arguments name; returns the exit code."""
+    unprinted: OSError | None = None
+    try:
+        code = _call()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _PRINTING:
+            raise
+        unprinted, code = error, 0
+    finally:
+        left = finish()
+    unprinted = unprinted or left
+    if code or unprinted is None:
+        return code
+    return _UNREAD if unprinted.errno == errno.EPIPE else _complain(f"cannot print the result: {unprinted.strerror}", 1)
+
+
+def _call() -> int:
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except _Stopped:
+        return INTERRUPTED
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except _UsageError as error:
+        return _complain(error.format_message(), 2)
+    except RunFailed as error:
+        return _complain(str(error), 1)
+    except GeniusError as error:
+        return _complain(str(error), 2)
+    if code == INTERRUPTED:
+        say(NOTHING_BEGUN)
+    return code or 0
+
+
+def _complain(message: str, code: int) -> int:
+    say(f"genius: {message}")
+    return code

@@ -1,0 +1,77 @@
+"""Text that strangers wrote, made harmless: a terminal shows it and does nothing else."""
+
+import sysconfig
+from pathlib import Path
+from traceback import walk_tb
+from types import FrameType
+
+_LIBRARIES = ("<frozen ", *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")))
+_BRIEF = 200  # characters
+_PACKAGE = __name__.partition(".")[0]
+
+
+def printable(text: str, length: int | None = None) -> str:
+    """Return a text that every terminal, file and prompt can hold.
+
+    Control characters, terminal escapes, what turns the direction of writing, other invisible characters and lone
+    surrogates are written as Python does, as in `\\x1b`. Line breaks stay, other white space becomes a space. Of a text
+    longer than `length` characters the middle is left out.
+    """
+    text = _shortened(text, length)
+    return text if text.isprintable() else _shortened("".join(map(_shown, text)), length)
+
+
+def one_line(text: str, length: int | None = None) -> str:
+    """Return a text as `printable` does, with its lines in one."""
+    lines = (line.strip() for line in text.splitlines())
+    return printable(" ".join(line for line in lines if line), length)
+
+
+def brief(text: str) -> str:
+    """Return others' words as one line that is short enough for a message of ours."""
+    return one_line(text, _BRIEF)
+
+
+def said_by(error: Exception) -> str:
+    """Return an exception's type and the last line of its message, short."""
+    return brief(": ".join([type(error).__name__, *str(error).strip().splitlines()[-1:]]))
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line what was raised, and in which line of its author's code."""
+    trace = error.__traceback__
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+        trace = error.__traceback__ or trace
+    frames = list(walk_tb(trace))
+    own = [(frame, line) for frame, line in frames if _is_own(frame)]
+    places = [(Path(frame.f_code.co_filename).name, line) for frame, line in own or frames]
+    return _words(error) + "".join(f" ({one_line(name, 60)}:{line})" for name, line in places[-1:])
+
+
+def _words(error: BaseException) -> str:
+    kind = type(error).__name__
+    try:
+        said = str(error)
+    except Exception:  # an exception of others may fail at this as well
+        said = "it cannot be printed"
+    return one_line(f"{kind}: {said}" if said else kind)
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Tell whether code is neither of this package nor of a library."""
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package != _PACKAGE and not frame.f_code.co_filename.startswith(_LIBRARIES)
+
+
+def _shown(letter: str) -> str:
+    if letter == "\n" or letter.isprintable():
+        return letter
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
+
+
+def _shortened(text: str, length: int | None) -> str:
+    if length is None or len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[: length - 3 - half]} … {text[len(text) - half :]}"
