@@ -170,7 +170,9 @@ def usage(result: SearchResult) -> str:
     tokens_out = sum(trial.usage.output_tokens for trial in result.trials)
     seconds = sum(trial.seconds for trial in result.trials)
     cost = f"${result.spent.cost:.4g}, " if result.spent.cost else ""
-    model = f"{calls} calls of {result.settings.llm}, {tokens_in:,} + {tokens_out:,} tokens, {cost}" if calls else ""
+    answered = dict.fromkeys(c.llm for trial in result.trials for c in trial.candidates if c.llm)
+    names = " and ".join(answered) or result.settings.llm
+    model = f"{calls} calls of {names}, {tokens_in:,} + {tokens_out:,} tokens, {cost}" if calls else ""
     return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 
 

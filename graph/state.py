@@ -59,9 +59,9 @@ Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
 class Progress:
     """A step of a search, for whoever shows it.
 
-    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent of its `budget`,
-    `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that a training has
-    just ended.
+    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
+    of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
+    a training has just ended.
     """
 
     stage: Stage
