@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHECKPOINTS_FILE = "checkpoints.sqlite"
 LOCK_FILE = "lock"
-LOCK_WAIT = 30.0  # seconds
+LOCK_WAIT = 20.0  # seconds
 
 
 def new_run(settings: Settings, given: Path | None) -> Path:
@@ -93,26 +93,28 @@ async def open_checkpoints(folder: Path) -> AsyncIterator["AsyncSqliteSaver"]:
 
     Where another process holds them locked, every access waits up to `LOCK_WAIT` seconds.
     """
-    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with aiosqlite.connect(folder / CHECKPOINTS_FILE, timeout=LOCK_WAIT) as connection:
-        saver = AsyncSqliteSaver(connection)
+    async with AsyncSqliteSaver.from_conn_string(str(folder / CHECKPOINTS_FILE)) as saver:
+        await saver.conn.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000:.0f}")
         await saver.setup()
         yield saver
+
+
+_PASSING = {
+    ("SQLITE_BUSY", "SQLITE_LOCKED"): "was locked by another process for {wait:g} s, everything so far is kept: close "
+    "what reads or writes it, such as a database browser or a backup",
+    ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"): "cannot be written ({error}): make its folder writable",
+    ("SQLITE_IOERR", "SQLITE_PROTOCOL"): "cannot be read or written ({error}): look after its disk, which needs locks "
+    "that work, as some network disks have none",
+}
+"""What may be over when a run goes on, by the beginnings of SQLite's names for it."""
 
 
 def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
     """Say why a run's checkpoints cannot be used, and what to do: as RunFailed where it may pass."""
     path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
-    if kind.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return RunFailed(
-            f"{path} was locked by another process for {LOCK_WAIT:g} s: close what reads or writes it, such as a "
-            f"database browser or a backup; everything so far is kept: go on with `genius resume {folder}`"
-        )
-    if kind.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")):
-        return RunFailed(
-            f"{path} cannot be read or written: {error}; make its folder writable, then go on with "
-            f"`genius resume {folder}`"
-        )
+    for kinds, words in _PASSING.items():
+        if kind.startswith(kinds):
+            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `genius resume {folder}`")
     return BrokenRun(f"{path} cannot be used: {error}; without that file, a run goes on from its journal")

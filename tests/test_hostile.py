@@ -1,5 +1,6 @@
 """Text of strangers at every place where it reaches a terminal, a report or a picture."""
 
+import ast
 import asyncio
 import csv
 import io
@@ -237,6 +238,19 @@ def test_a_run_folder_names_no_module_that_is_imported(tmp_path, monkeypatch, ca
         main()
     assert end.value.code == 0
     assert "the space is one's own" in " ".join(capsys.readouterr().out.split())
+
+
+ROOT = Path(__file__).parents[1]
+PRINTS = {"cli/streams.py", "cli/__init__.py", "cli/searching.py", "agents/human.py"}
+
+
+@pytest.mark.parametrize(("call", "allowed"), [("print", PRINTS), ("Console", {"cli/options.py"})])
+def test_nothing_is_printed_but_at_places_that_make_it_harmless(call, allowed):
+    found = set()
+    for path in (path for folder in ("agents", "graph", "bench", "cli") for path in (ROOT / folder).glob("*.py")):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        found |= {str(path.relative_to(ROOT)) for name in calls if isinstance(name, ast.Name) and name.id == call}
+    assert found <= allowed
 
 
 def test_the_consoles_of_the_command_line_take_text_as_it_is(capsys):

@@ -58,15 +58,21 @@ async def test_an_evaluator_that_raises_costs_its_candidate_alone(workers, tmp_p
 
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize(
-    "fault", [genius.GeniusError("the images are gone"), OSError(errno.EMFILE, os.strerror(errno.EMFILE))], ids=type
+    ("fault", "said"),
+    [
+        (genius.GeniusError("the images are gone"), "the images are gone"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "too many files are open"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights"), "the disk is full"),
+    ],
+    ids=["data", "files", "disk"],
 )
-async def test_what_no_other_architecture_would_mend_ends_the_search_which_goes_on_later(fault, workers, tmp_path):
+async def test_what_no_other_architecture_would_mend_ends_the_search_and_can_be_mended(fault, said, workers, tmp_path):
     def fail():
         raise fault
 
     with pytest.raises(genius.GeniusError) as ended:
         await genius.search(SPACE, evaluator=fails_at(2, fail), workers=workers, run=tmp_path / "run", **OPTIONS)
-    assert "the images are gone" in str(ended.value) or "too many files are open" in str(ended.value)
+    assert said in str(ended.value)
     result = await genius.resume(tmp_path / "run", evaluator=good)
     assert [candidate.error for candidate in candidates(result)] == [None] * 6
 

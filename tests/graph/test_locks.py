@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import genius
 import pytest
+from genius.graph.run import broken_checkpoints
 
 SPACE = genius.get_space("nas-bench-macro")
 OPTIONS = {"proposer": "random", "trace": False}
@@ -77,7 +79,8 @@ def test_checkpoints_that_stay_locked_are_named_and_the_run_goes_on_later(run, h
     with pytest.raises(genius.RunFailed) as ended:
         asyncio.run(genius.resume(run, evaluator=evaluate, iterations=4))
     assert time.monotonic() - started >= 0.5
-    assert f"{run}/checkpoints.sqlite was locked by another process for 0.5 s: close what" in str(ended.value)
+    assert f"{run}/checkpoints.sqlite was locked by another process for 0.5 s" in str(ended.value)
+    assert "close what reads or writes it" in str(ended.value)
     assert f"`genius resume {run}`" in str(ended.value)
     assert "without that file" not in str(ended.value)
     holder.join()
@@ -99,6 +102,23 @@ def test_checkpoints_that_are_locked_in_the_middle_of_a_search_cost_nothing(tmp_
     holders[0].join()
     result = asyncio.run(genius.resume(run, evaluator=lock_at_the_third))
     assert len(result.trials[0].candidates) == len(evaluated) == 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", "was locked by another process for 20 s"),
+        ("SQLITE_READONLY_DBMOVED", "cannot be written (moved): make its folder writable, then `genius resume r`"),
+        ("SQLITE_IOERR_LOCK", "cannot be read or written (moved): look after its disk"),
+        ("SQLITE_CORRUPT", "cannot be used: moved; without that file, a run goes on from its journal"),
+    ],
+)
+def test_each_trouble_with_checkpoints_has_its_advice(kind, words):
+    error = sqlite3.OperationalError("moved")
+    error.sqlite_errorname = kind
+    said = broken_checkpoints(Path("r"), error)
+    assert words in str(said)
+    assert isinstance(said, genius.RunFailed) == (kind != "SQLITE_CORRUPT")
 
 
 READ_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="needs a tmpfs")
