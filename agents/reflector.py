@@ -67,7 +67,7 @@ def write_prompt(
     `running` are architectures in training, which have no result yet; `advice` is what a surrogate makes of it all;
     `may_stop` offers to end the search.
     """
-    parts = [space.description]
+    parts = [space.description, *([space.rule] if space.rule else [])]
     if limits.limited:
         parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
     if memory["latest"]:

@@ -3,13 +3,14 @@
 import asyncio
 import errno
 import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from inspect import isawaitable
 
 from ..evaluators.evaluator import Evaluator
 from ..spaces.errors import GeniusError, RunFailed
-from ..spaces.printable import one_line, reason
+from ..spaces.printable import one_line, printable, reason
 from ..spaces.space import Architecture
 from ..tools.candidate import Candidate, Failure, Measurement
 from ..tools.plain import BadValue
@@ -53,7 +54,8 @@ async def _measure(architecture: Architecture, evaluate: Evaluator) -> Measureme
         return Measurement.of(Measurement(error=redact(str(bad)), failure="raised"))
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         _raise_what_ends_the_search(error)
-        _log.warning("the evaluator raised on %s", list(architecture), exc_info=error)
+        trace = printable(redact("".join(traceback.format_exception(error))))
+        _log.warning("the evaluator raised on %s\n%s", list(architecture), trace)
         failure: Failure = "out of memory" if _is_out_of_memory(error) else "raised"
         return Measurement.of(Measurement(error=redact(reason(error)), failure=failure))
 

@@ -19,7 +19,7 @@ from ..agents.memory import Memory, remember
 from ..agents.proposer import Reply, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
-from ..agents.trainer import train
+from ..agents.trainer import check_evaluator, train
 from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate
 from .state import Asking, Context, InFlight, Remembering, SearchState, read_shortlist, shortlisted
@@ -170,12 +170,14 @@ async def _measure(candidate: Candidate, context: Context) -> None:
         started = time.monotonic()
         candidate = await train(candidate, context.evaluator)
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
-    line = asyncio.create_task(context.journal.add(replace(candidate, seconds=time.time() - candidate.started)))
+    candidate = replace(candidate, seconds=time.time() - candidate.started)
+    line = asyncio.create_task(context.journal.add(candidate))
     try:
         await asyncio.shield(line)
     except asyncio.CancelledError:
         await line  # what is measured is paid for: it is written down, whatever ends the search
         raise
+    check_evaluator(candidate, context.journal.history(candidate.trial))
 
 
 async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Literal["proposer", "__end__"]]:

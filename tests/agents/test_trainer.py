@@ -93,7 +93,7 @@ async def test_the_reason_is_short_and_holds_neither_escapes_nor_keys(monkeypatc
 async def test_the_traceback_goes_to_the_logger_and_not_to_the_terminal(caplog, capsys):
     with caplog.at_level(logging.WARNING, "genius"):
         await trained(raising(ZeroDivisionError("mine")))
-    assert caplog.records[0].exc_info[0] is ZeroDivisionError
+    assert "ZeroDivisionError: mine" in caplog.records[0].getMessage()
     assert capsys.readouterr() == ("", "")
 
 

@@ -123,3 +123,20 @@ async def test_an_evaluation_that_is_cancelled_by_itself_is_a_failure(tmp_path):
 
     result = await genius.search(SPACE, evaluator=evaluate, run=tmp_path / "run", **OPTIONS | {"iterations": 2})
     assert [candidate.error.partition(" ")[0] for candidate in candidates(result)] == ["CancelledError"] * 2
+
+
+async def test_an_evaluator_that_always_raises_ends_the_search_once(tmp_path):
+    async def broken(architecture):
+        raise NameError("name 'lr' is not defined")
+
+    run, options = tmp_path / "run", {"iterations": 20, "proposer": "random"}
+    with pytest.raises(genius.RunFailed, match=r"each of the first 5 evaluations raised: mend the evaluator; .*'lr'"):
+        await genius.search(SPACE, evaluator=broken, run=run, **options)
+    assert len(genius.read(run).trials[0].candidates) <= 5
+
+    async def mended(architecture):
+        return float(sum(architecture))
+
+    result = await genius.resume(run, evaluator=mended)
+    assert result.finished
+    assert len([c for c in result.trials[0].candidates if c.error]) == 5
