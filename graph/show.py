@@ -93,12 +93,12 @@ def _trials(result: SearchResult, narrow: bool) -> Table:
     )
     table = _table(columns, "best architecture")
     for trial in result.trials:
-        cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_bestas_texts(trial.best)}
+        cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_best_cells(trial.best)}
         table.add_row(*(as_text(cells.get(column, "-")) for column in (*columns, "best architecture")))
     return table
 
 
-def _bestas_texts(best: Candidate | None) -> dict[str, str]:
+def _best_cells(best: Candidate | None) -> dict[str, str]:
     if best is None or best.measurement is None:
         return {}
     m = best.measurement

@@ -38,7 +38,15 @@ class Slots:
 
         Raises: what it raised.
         """
-        done, _ = await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        self._tasks = {iteration: task for iteration, task in self._tasks.items() if task not in done}
+        await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+        self.check()
+
+    def check(self) -> None:
+        """Free the slots of the evaluations that have ended.
+
+        Raises: what one of them raised.
+        """
+        done = [task for task in self._tasks.values() if task.done()]
+        self._tasks = {iteration: task for iteration, task in self._tasks.items() if not task.done()}
         for task in done:
             task.result()
