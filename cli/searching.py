@@ -1,13 +1,13 @@
 """The commands that search: `search`, `resume` and `fork`."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import NOTHING_BEGUN, beginning
 from .looking import print_result
 from .options import (
     OPEN,
@@ -43,6 +43,7 @@ from .options import (
     WhenDone,
     console,
 )
+from .streams import say
 
 if TYPE_CHECKING:
     from ..graph.result import SearchResult
@@ -110,14 +111,14 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search a space: propose, validate, train, reflect, again."""
-    from ..graph import search as searches
+    with beginning():
+        from ..agents.backends import default_llm
+        from ..graph import search as searches
 
     if llm is None and proposer is None:
-        from ..agents.backends import default_llm
-
         chosen, why = default_llm()
         llm = [chosen]
-        print(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any", file=sys.stderr)
+        say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
@@ -156,8 +157,9 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was cut off, or make more iterations of it."""
-    from ..graph import search as searches
-    from ..graph.settings import Settings
+    with beginning():
+        from ..graph import search as searches
+        from ..graph.settings import Settings
 
     settings = Settings.load(run)
 
@@ -202,8 +204,9 @@ def fork(
     as_json: AsJson = False,
 ) -> None:
     """Go on from an earlier iteration in a new run folder; the old run stays as it is."""
-    from ..graph import search as searches
-    from ..graph.settings import Settings
+    with beginning():
+        from ..graph import search as searches
+        from ..graph.settings import Settings
 
     settings = Settings.load(run)
 
@@ -228,15 +231,15 @@ def _options(context: typer.Context) -> "Options":
 
 
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
-    from ..graph.display import Display
+    with beginning():
+        from ..graph.display import Display
 
     display = Display(console(), iterations, live=live)
     try:
         with display:
             result = asyncio.run(start(display))
     except KeyboardInterrupt:
-        if display.run:
-            print(f"stopped: go on with `genius resume {display.run}`", file=sys.stderr)
+        say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
         raise
     print_result(result, as_json=as_json)
     if result.best is None:

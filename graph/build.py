@@ -139,6 +139,7 @@ async def trainer(state: InFlight, runtime: Runtime[Context]) -> Update:
     graph was at something else, or just before a crash.
     """
     context, running = runtime.context, _running(state)
+    context.slots.check()
     if state["candidate"] is not None and not (context.is_spent_on_training and _in_flight(state).error is None):
         running.append(_in_flight(state))
     for candidate in running:

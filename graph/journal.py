@@ -144,7 +144,7 @@ def _read_lines(path: Path, read: Callable[[Mapping[str, Any]], _Line]) -> list[
     for number, line in enumerate(_whole(path.read_bytes()).splitlines(), start=1):
         try:
             found.append(read(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from error
     return found
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -175,8 +175,8 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        async def evaluate_shown(architecture: Architecture) -> Measurement:
-            return await evaluate(reveal(architecture, meanings))
+        def evaluate_shown(architecture: Architecture) -> Awaitable[Measurement]:
+            return evaluate(reveal(architecture, meanings))
 
         return evaluate_shown
 
