@@ -1,14 +1,27 @@
-"""The proposer that answers from a recorded conversation: a search repeated offline and without a key."""
+"""The proposer that answers from a recorded conversation: a search repeated offline and without a key.
 
+The accuracies that were measured in a run stand in its journal. Those of a list of messages stand in a table beside the
+file, or in `recorded.csv` here: what Zheng et al. measured in their four published conversations with GPT-4 over the
+ImageNet space, github.com/mingkai-zheng/GENIUS at 97361d3. A row names a reply by its number, from 1 in its file;
+`sha256` is that of the replies, as a JSON list.
+"""
+
+import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
+from importlib.resources import files
+from os.path import isdir  # False, too, for a name that no file can have
 from pathlib import Path
+from typing import Any
 
 from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message, measured
-from ..tools.recording import BadRecording, read_measurements, read_messages
+from ..tools.recording import BadRecording, messages_of
+from ..tools.reply import UnreadableReply, read_reply
+from ..tools.seen import short
 from .proposer import Proposer, Reply
 
 CALLS_FILE = "calls.jsonl"
@@ -20,70 +33,124 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
 
     Raises: BadRecording.
     """
-    _, replies = _load(path, trial)
+    file = path / CALLS_FILE if isdir(path) else path
+    try:
+        replies = _replies(file.read_text(encoding="utf-8-sig"), trial)
+    except OSError as error:
+        raise BadRecording(f"there is no recording at {file}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        wrong = f"it has no {error}" if isinstance(error, KeyError) else short(error, 300)
+        raise BadRecording(f"{file} is neither a log of calls nor a list of messages: {wrong}") from error
+    if not replies:
+        raise BadRecording(f"{file} holds no reply for trial {trial}")
     return replies
 
 
 def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Architecture, float]:
-    """Return the accuracies, in percent, that a recording holds: those of a run folder's journal, else as reported.
+    """Return the accuracies, in percent, that belong to a recording; empty where none are known.
 
+    They are those of a run's journal; else of `NAME.csv` beside `NAME.json`, whose lines are `reply,accuracy`; else of
+    a published conversation.
     Raises: BadRecording.
     """
-    journal = path / CANDIDATES_FILE
-    if not journal.is_file():
-        messages, _ = _load(path, trial)
-        return read_measurements(messages, space)
+    if isdir(path) or path.name == CALLS_FILE:
+        journal = (path if isdir(path) else path.parent) / CANDIDATES_FILE
+        return _journalled(journal, trial) if journal.is_file() else {}
+    replies = load_recording(path, trial)
+    table = path.with_suffix(".csv")
+    try:
+        rows = _rows(table.read_text(encoding="utf-8-sig")) if table.is_file() else _published(replies)
+        return _by_architecture(rows, replies, space)
+    except (ValueError, OSError, csv.Error) as error:
+        raise BadRecording(f"the accuracies of {path} in {table.name}: {short(error, 300)}") from error
+
+
+def _journalled(journal: Path, trial: int) -> dict[Architecture, float]:
     try:
         lines = map(json.loads, _whole_lines(journal.read_text(encoding="utf-8")))
         found = measured([Candidate.from_json(line) for line in lines if line["trial"] == trial])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadRecording(f"{journal} is no journal: {error}") from error
-    return {c.architecture: c.accuracy for c in found if c.architecture and c.accuracy is not None}
+        return {c.architecture: float(c.accuracy) for c in found if c.architecture and c.accuracy is not None}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise BadRecording(f"{journal} is no journal: {short(error, 300)}") from error
 
 
-def _load(path: Path, trial: int) -> tuple[list[Message], list[Reply]]:
-    file = path / CALLS_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise BadRecording(f"there is no recording at {file}")
-    try:
-        messages, replies = _read(file.read_text(encoding="utf-8"), trial)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadRecording(f"{file} is neither a log of calls nor a list of messages: {error}") from error
-    if not replies:
-        raise BadRecording(f"{file} holds no reply for trial {trial}")
-    return messages, replies
+def _rows(text: str) -> Iterator[tuple[int, float]]:
+    """Read the replies' numbers and their accuracies.
+
+    Raises: ValueError, with the line.
+    """
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    if not {"reply", "accuracy"} <= set(reader.fieldnames or ()):
+        raise ValueError("the first line must be `reply,accuracy`")
+    for row in reader:
+        try:
+            number, accuracy = int(row["reply"] or ""), float(row["accuracy"] or "")
+        except ValueError as error:
+            raise ValueError(f"line {reader.line_num} is no number of a reply and an accuracy: {error}") from error
+        if not 0 <= accuracy <= 100:
+            raise ValueError(f"line {reader.line_num}: an accuracy is from 0 to 100 percent, got {accuracy}")
+        yield number, accuracy
 
 
-def _read(text: str, trial: int) -> tuple[list[Message], list[Reply]]:
-    """Read the messages of a recording, and its replies; a list of messages is the same for every trial."""
-    if _is_log(text):
-        return _read_log(text, trial)
-    messages = read_messages(text)
-    return messages, [Reply(m["content"], model="recorded") for m in messages if m["role"] == "assistant"]
+def _published(replies: Sequence[Reply]) -> Iterator[tuple[int, float]]:
+    """Find the accuracies that Zheng et al. measured of these replies; none where it is another conversation."""
+    digest = sha256(json.dumps([reply.text for reply in replies]).encode()).hexdigest()
+    text = (files(__name__.rpartition(".")[0]) / "recorded.csv").read_text(encoding="utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        if row["sha256"] == digest:
+            yield int(row["reply"]), float(row["accuracy"])
 
 
-def _read_log(text: str, trial: int) -> tuple[list[Message], list[Reply]]:
-    messages: list[Message] = []
-    replies: list[Reply] = []
-    for call in map(json.loads, _whole_lines(text)):
-        if call["trial"] == trial:
-            replies.append(Reply(**call["reply"]))
-            messages += [*call["prompt"], Message(role="assistant", content=replies[-1].text)]
-    return messages, replies
+def _by_architecture(
+    rows: Iterable[tuple[int, float]], replies: Sequence[Reply], space: SearchSpace
+) -> dict[Architecture, float]:
+    """Read the replies that have an accuracy.
+
+    Raises: ValueError where one gives no architecture, or one architecture has two accuracies.
+    """
+    found: dict[Hashable, tuple[Architecture, float]] = {}
+    for number, accuracy in rows:
+        if not 1 <= number <= len(replies):
+            raise ValueError(f"there is no reply {number}: the recording holds replies 1 to {len(replies)}")
+        try:
+            architecture = read_reply(replies[number - 1].text, space).architecture
+        except UnreadableReply as error:
+            raise ValueError(f"reply {number} gives no architecture of {space.name}: {error}") from error
+        if architecture is None:
+            raise ValueError(f"reply {number} gives no architecture: it says that nothing better is left")
+        known = found.setdefault(space.identity(architecture), (architecture, accuracy))
+        if known[1] != accuracy:
+            raise ValueError(
+                f"{list(architecture)} has two accuracies, {known[1]}% and, by reply {number}, {accuracy}%"
+            )
+    return dict(found.values())
 
 
-def _is_log(text: str) -> bool:
-    """Tell a log, of one JSON object a line, from a list of messages or an object that holds one."""
+def _replies(text: str, trial: int) -> list[Reply]:
+    """Read the replies of a log's trial, or those of a list of messages, which are the same for every trial.
+
+    Raises: ValueError, KeyError, TypeError or AttributeError for anything else.
+    """
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
-        return True
-    return isinstance(value, dict) and "messages" not in value
+        value = {}
+    if isinstance(value, dict) and "messages" not in value:
+        calls = [call for call in map(json.loads, _whole_lines(text)) if call["trial"] == trial]
+        return [_reply(call["reply"]) for call in calls]
+    return [Reply(m["content"], model="recorded") for m in messages_of(value) if m["role"] == "assistant"]
+
+
+def _reply(fields: Mapping[str, Any]) -> Reply:
+    reply = Reply(**fields)
+    if not isinstance(reply.text, str):
+        raise TypeError(f"the text of a reply is a text, got {type(reply.text).__name__}")
+    return reply
 
 
 def _whole_lines(text: str) -> list[str]:
     """Return the lines of a log, but for a last one that a crash cut short."""
-    return text[: text.rfind("\n") + 1].splitlines()
+    return [line for line in text.split("\n")[:-1] if line]
 
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:

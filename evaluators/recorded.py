@@ -17,7 +17,8 @@ def recorded_evaluator(space: SearchSpace, measurements: Mapping[Architecture, f
     """
     if not measurements:
         raise BadRecording(
-            f"{name} reports no accuracy of an architecture of {space.name}, which has no table: pass an evaluator"
+            f"{name} reports no accuracy of an architecture of {space.name}, which has no table: put the accuracies "
+            "beside a list of messages as NAME.csv, with the lines `reply,accuracy`, or train, or pass an evaluator"
         )
     known = {space.identity(architecture): accuracy for architecture, accuracy in measurements.items()}
 

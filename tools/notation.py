@@ -1,0 +1,170 @@
+"""The notations of an architecture in a text, each rewritten as a plain list in square brackets.
+
+Read are lists in any brackets, nested or with comments; lines and cells of numbers; strings of digits; what is given
+under the names of decisions and stages; NAS-Bench-201's own notation. In them: numbers, names, parts of names, counts.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby, zip_longest
+
+from ..spaces.space import Decision, SearchSpace
+
+LIST = r"\[[^\[\]]*+\]"
+UNKNOWN = "?"
+"""Begins an item where a text gives no option for a decision, or not one: what it gives follows."""
+
+_MARKS = " \t\n\"'`*_$.:"
+_CELL = re.compile(r"\|(\w{1,40})~0\|\+\|(\w{1,40})~0\|(\w{1,40})~1\|\+\|(\w{1,40})~0\|(\w{1,40})~1\|(\w{1,40})~2\|")
+_COMMENT = r"(?:[#]|//)[^\n]{0,120}+(?=\n)|/\*[^*]{0,120}+\*/"
+_IN_BRACKETS = rf"[\[({{](?P<inside>(?:[^\[\](){{}}\#/]++|{_COMMENT}|/){{0,99}}+)[\])}}]"
+_IN_NONE = r"(?P<before>(?:LABEL|^|\|)[^\w\n\[({-]{0,20}+)(?P<line>[\w-][^\n\[\](){}:=>|]{0,2000}+)(?=\||$)"
+_NAMED = (  # a line's beginning or a mark, bullets, numbering; the name; remarks; a sign; what is given
+    r"(?:^|(?<=[:,;{|(>]))[^\w\n]{0,12}+(?:\d\d?[.)][^\w\n]{1,8})?(?P<name>(?:NAMES)(?![\w→])|\d{1,3}(?=\s?\|))"
+    r"(?P<about>[^\w\n:=|]{0,6}(?:\([^()\n]{0,80}\)[^\w\n:=|]{0,6})?)(?:[:=|]|->|→|-(?=\s?\[)|\n(?=\s{0,9}\[))"
+    r"(?:[^\n:=\[\](){},|]{1,40}:(?=\s?\[))?\s{0,9}(?:(?:option|operation|op)\s(?=\d))?"
+    r"(?=(?P<given>LIST|[^\n;|{}\[\]]{1,300}+))"
+)
+_ADJACENT = re.compile(rf"(?P<nested>[\[({{]\s*)?{LIST}(?:[\s,;+\[\](){{}}•*-]*{LIST})+")
+
+
+def as_lists(text: str, space: SearchSpace, label: str) -> str:
+    """Write every notation of an architecture as a list in square brackets, with `UNKNOWN` where nothing is given.
+
+    A list without brackets has a line or a table's cell to itself, or stands behind what matches `label`.
+    """
+    lists = re.compile(f"{_IN_BRACKETS}|{_IN_NONE.replace('LABEL', label)}", re.I | re.M | re.X)
+    text = _CELL.sub(r"[\1, \2, \3, \4, \5, \6]", text)
+    text = lists.sub(lambda match: _listed(match, space), text)
+    text = "".join(_named(text, space))
+    return _ADJACENT.sub(lambda match: _joined(match, space), text)
+
+
+def _listed(match: re.Match[str], space: SearchSpace) -> str:
+    """Write a list in any brackets, with comments, or in none as a plain one, and a string of digits; prose stays."""
+    text = re.sub(_COMMENT, "\n", match["inside"] or match["line"] or "")
+    digits = text.strip(_MARKS)
+    single = all(decision.numbers[-1] < 10 for decision in space.decisions)
+    if single and match[0][0] != "[" and len(digits) == len(space.decisions) and digits.isdecimal():
+        text = ",".join(digits)
+    options = options_of(text, space)
+    if match[0][0] == "[" or is_list(options, space):
+        return f"{match['before'] or ''}[{', '.join(options)}]"
+    return match[0]
+
+
+def _joined(match: re.Match[str], space: SearchSpace) -> str:
+    """Write nested lists, or lists with nothing between them, as one; of the latter whole ones stay by themselves."""
+    parts = [_items(part) for part in re.findall(LIST, match[0])]
+    if not match["nested"] and any(len(part) == len(space.decisions) for part in parts):
+        return match[0]
+    return f"[{', '.join(item for part in parts for item in part)}]"
+
+
+def _named(text: str, space: SearchSpace) -> Iterator[str]:
+    """Write what is given under the names of decisions and stages as lists, with a `?` where nothing is given."""
+    names, size = _names(space), len(space.decisions)
+    options = [UNKNOWN] * size
+    end = start = stop = upto = 0  # of the text that is written; of the list; of the decisions in it
+    for match in _pattern(names).finditer(text):
+        at = names.get(_plain(match["name"]), range(0))
+        items, length = _given(match["given"], space.decisions[at.start : at.stop])
+        if not items or (match["name"].isdecimal() and len(items) != len(at)):
+            continue
+        if len(items) != len(at):
+            items = [f"{UNKNOWN}{len(items)} numbers for {match['name']}"] * len(at)
+        revised = re.search(r"revised|adjusted|updated|modified|corrected", match["about"], re.I)
+        clash = [place for place, item in zip(at, items, strict=True) if options[place] not in (UNKNOWN, item)]
+        far = at.start != upto and re.compile(r"\n[^\S\n]*\n[^\w\n]*\w").search(text, stop, match.start())
+        if stop > end and not revised and (far or (clash and UNKNOWN not in options)):
+            yield from (text[end:start], f"[{', '.join(options)}]")
+            options, end, clash = [UNKNOWN] * size, stop, []
+        start = start if stop > end else match.start()
+        for place, item in zip(at, items, strict=True):
+            options[place] = f"{UNKNOWN}{options[place]} and {item}" if place in clash and not revised else item
+        options += [] if at else [f"{UNKNOWN}{match['name']}"]  # "stage 6" of five
+        stop, upto = match.start("given") + length, at.stop
+    if stop > end:
+        yield from (text[end:start], f"[{', '.join(options)}]")
+    yield text[max(stop, end) :]
+
+
+def _names(space: SearchSpace) -> dict[str, range]:
+    """Map plain names of decisions and stages to decisions; a number that begins a table's row stands for its stage."""
+    names = {decision.name: range(at, at + 1) for at, decision in enumerate(space.decisions)}
+    short_names = {name.partition(" ")[2]: at for name, at in names.items()}
+    if len(short_names) == len(names) and not any(name.isdecimal() for name in short_names):
+        names |= short_names  # "0→1" of "edge 0→1"
+    for stage, places in groupby(range(len(space.decisions)), key=lambda at: space.decisions[at].stage):
+        first, *rest = places
+        at = range(first, first + 1 + len(rest))
+        names |= {stage: at, re.sub(r"\D", "", stage): at}
+    return {_plain(name): at for name, at in names.items() if name}
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """Make the pattern of what stands under a name, or under one that is like them, as "stage 6" of five."""
+    words = sorted((name for name in names if not name.isdecimal()), key=len, reverse=True)
+    spelled = ["[ _-]?".join(map(re.escape, word)).replace("→", "(?:→|->)") for word in words]
+    like = [rf"{re.escape(word)}[ _-]?\d{{1,3}}" for word in {re.split(r"\d", word)[0] for word in words} if word]
+    return re.compile(_NAMED.replace("NAMES", "|".join(spelled + like)).replace("LIST", LIST), re.I | re.M)
+
+
+def _given(text: str, decisions: Sequence[Decision]) -> tuple[list[str], int]:
+    """Return the options that are given behind a name, and where they end; none where it is prose."""
+    items = _items(text)
+    if len(decisions) == 1 and text[0] != "[":
+        text = re.split(r"[,(]|\s[-–—]\s", text, maxsplit=1)[0]
+        items = [text.strip(_MARKS)]
+    numbers = [number_of(item, decision) for item, decision in zip(items, decisions, strict=False)]
+    pairs = zip_longest(items, numbers)
+    prose = any(number is None and not item.lstrip("-").isdecimal() for item, number in pairs)
+    return ([] if prose else items), len(text)
+
+
+def _items(text: str) -> list[str]:
+    parts = re.split(r"[,;\n]" if re.search("[,;]", text) else r"\s", text.strip("[]"))
+    return [item[:400] for part in parts if (item := part.strip(_MARKS))]
+
+
+def options_of(text: str, space: SearchSpace) -> list[str]:
+    """Return the items of a list; where it is whole, with the options' numbers in place of their names."""
+    items, size = _items(text), len(space.decisions)
+    numbers = map(number_of, items, space.decisions) if len(items) == size else [None] * len(items)
+    return [item if number is None else str(number) for item, number in zip(items, numbers, strict=True)]
+
+
+def is_list(options: Sequence[str], space: SearchSpace) -> bool:
+    """Tell a list from prose: numbers only, or whole and for the most part options, or given under names."""
+    if is_partial(options):
+        return True
+    count = sum(option.lstrip("-").isdecimal() for option in options)
+    return 2 * count >= len(options) if len(options) == len(space.decisions) else count == len(options) > 1
+
+
+def is_partial(options: Sequence[str]) -> bool:
+    """Tell whether an option is missing, or not clear."""
+    return any(option.startswith(UNKNOWN) for option in options)
+
+
+@lru_cache(4096)
+def number_of(written: str, decision: Decision) -> int | None:
+    """Return the option that a number, a count, a name or a part of one stands for, if it can be no other."""
+    numbered = list(zip(decision.options, decision.numbers, strict=True))
+    if re.fullmatch(r"-?\d{1,9}", written):
+        counts = {int(count[0]): number for option, number in numbered if (count := re.match(r"\d{1,9}", option))}
+        clear = len(counts) == len(numbered) and not counts.keys() & set(decision.numbers)
+        return int(written) if int(written) in decision.numbers else counts.get(int(written)) if clear else None
+    spelled, begin = _plain(written), re.compile(r"(?<![^\W_])[^\W_]")
+    found = [number for option, number in numbered if _plain(option) == spelled] or [
+        number
+        for option, number in numbered
+        if len(spelled) > 1 and any(_plain(option[at.start() :]).startswith(spelled) for at in begin.finditer(option))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _plain(name: str) -> str:
+    """Return a name without case, spaces and underscores: equal for two spellings of one name."""
+    return re.sub(r"[\s_-]+", "", name.lower().replace("->", "→").replace("×", "x"))
