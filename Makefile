@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
 
+# after a crash nothing is begun any more, for pytest-xdist would wait for ever
 test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each core
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--max-worker-restart 0 --within 3600
 
 lint: $(VENV)/installed  ## check style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,10 +1,12 @@
 """What several tests share."""
 
+import faulthandler
 import json
 import os
+import signal
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,50 @@ import pytest
 
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # read when LangGraph is imported
 os.environ["LANGSMITH_TRACING"] = "false"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: processes inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--within", type=float, metavar="SECONDS", help="end the run with a failure after so long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch over a run whose tests run in processes of their own; those are configured, too, and are left alone."""
+    if hasattr(config, "workerinput"):
+        return
+    if seconds := config.getoption("within"):
+        faulthandler.dump_traceback_later(seconds, exit=True, file=os.dup(2))
+    if config.getoption("dist", "no") != "no":
+        config.pluginmanager.register(Processes())
+
+
+class Processes:
+    """Has a run fail when one of its processes dies: pytest-xdist by itself lets some deaths pass."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.died: dict[str, str] = {}
+
+    def pytest_testnodeready(self, node: Any) -> None:
+        self.nodes.append(node)
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        if error:
+            self.died[node.gateway.id] = str(error)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        yield  # by then all of them have ended, or were killed since they did not
+        for node in self.nodes:
+            if (code := node.gateway._io.wait()) not in (0, -signal.SIGKILL):
+                self.died.setdefault(node.gateway.id, f"it ended with code {code}")
+        if self.died:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for name, why in self.died.items():
+            terminalreporter.write_line(f"the process {name} died, and not all tests may have run: {why}", red=True)
 
 
 @dataclass(frozen=True)
