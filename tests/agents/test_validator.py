@@ -76,7 +76,7 @@ def test_repair_takes_the_nearest_that_the_rule_allows_and_says_why():
 @pytest.mark.parametrize("repair", ["ask", "nearest"])
 def test_a_network_that_cannot_be_built_is_refused_with_the_last_line_of_the_reason(repair):
     told = reason((2, 1), SPACE, repair=repair)
-    assert told == "[2, 1] cannot be built: ValueError: CIFAR wants no such [31m width"
+    assert told == "[2, 1] cannot be built: ValueError: CIFAR wants no such\\x1b[31m width"
     assert reason((0, 2), SPACE, repair=repair).startswith(f"[0, 2] cannot be built: {TOO_SMALL}")
     assert len(reason((2, 1), replace(SPACE, build=lambda a: 1 / 0 if a else "x" * 10_000))) < 300
 

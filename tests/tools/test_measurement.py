@@ -176,7 +176,9 @@ def test_a_class_of_ones_own_leaves_nothing_that_the_journal_cannot_read():
     assert type(Measurement.of(Mine(50.0))) is Measurement
 
 
-WHOLE = Candidate(1, 2, 3.0, (), "reply", "why", (1, 2), None, Measurement(50.0), (), None, None, 4.0).to_json()
+WHOLE = Candidate(
+    1, 2, started=3.0, reply="reply", rationale="why", architecture=(1, 2), measurement=Measurement(50.0), seconds=4.0
+).to_json()
 
 
 @pytest.mark.parametrize(
