@@ -77,7 +77,7 @@ def evaluator(notes, seconds=0.03):
 
 
 async def search(notes, run, url, seconds=0.03, **options):
-    asked = {"llm": "openai:m", "base_url": url, "tries": 1, "iterations": 10}
+    asked = {"llm": "openai:m", "base_url": url, "tries": 1, "iterations": 10, "seed": 0}
     return await genius.search(SPACE, evaluator=evaluator(notes, seconds), run=run, **{**asked, **options})
 
 
