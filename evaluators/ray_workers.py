@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from ..spaces.errors import GeniusError
 from ..tools.candidate import Measurement
+from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import Changes, Seen, apply, changes_of
 from .process import GRACE, Heartbeat, Limits, OnEpoch
@@ -256,8 +257,9 @@ class _Training:
     async def train(self, job: Job, kept: Changes, place: Place, limits: Limits) -> AsyncIterator[_News]:
         """Train on from the files that are kept, and tell of files when they change."""
         yield _News({})  # it runs
+        base = self._scratch or Path(tempfile.gettempdir())
         try:
-            with tempfile.TemporaryDirectory(prefix="genius-", dir=self._scratch) as scratch:
+            with told_when_full(base), tempfile.TemporaryDirectory(prefix="genius-", dir=base) as scratch:
                 folder, seen = Path(scratch), Seen()
                 apply(folder, kept)
                 async with LocalWorkers([place], ahead=False) as workers:

@@ -10,31 +10,57 @@ import queue
 import signal
 import sys
 import threading
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from ..spaces.errors import GeniusError
+from ..training.disk import DiskFull
 from ..training.job import Job
 
 REFUSED = 78
 """The exit code where it is the job that cannot be done, whatever the architecture: the last line says why."""
+FULL = 74
+"""The exit code where its files found no room on the disk. Nor may words that say so."""
 
 
 def main() -> None:
-    """Do one job."""
+    """Do one job; it ends with a code of its own where the fault is not the architecture's."""
     jobs: queue.Queue[str] = queue.Queue()
     # before torch is loaded: that takes seconds, in which the parent may die as well
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
-    from ..training.learn import answer, warm_up
-
-    warm_up()
+    answer = _load()
     try:
         job = Job.load(Path(jobs.get()))
         with job.files.log.open("ab") as log:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
+    except DiskFull:
+        os._exit(FULL)  # a usual end would try to write what is left to write
     except GeniusError as error:
-        print(error, file=sys.stderr)
-        sys.exit(REFUSED)
+        _refuse(str(error))
+
+
+def _load() -> Callable[[Job], object]:
+    """Load what a training needs, and return what does a job."""
+    try:
+        from ..training.learn import answer, warm_up
+
+        warm_up()
+    except Exception as error:  # whatever it is, no architecture has a part in it
+        traceback.print_exc()
+        _refuse(f"no training can be loaded: {type(error).__name__}: {error}")
+    return answer
+
+
+def _refuse(why: str) -> NoReturn:
+    """End the process, and say why in one line."""
+    try:
+        print(" ".join(why.split()), file=sys.stderr, flush=True)
+    except OSError:
+        os._exit(FULL)
+    sys.exit(REFUSED)
 
 
 def _listen(jobs: "queue.Queue[str]") -> None:

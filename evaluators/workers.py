@@ -13,15 +13,17 @@ from math import isfinite
 from pathlib import Path
 from typing import Protocol, Self
 
-from ..spaces.errors import GeniusError
+from ..spaces.errors import GeniusError, RunFailed
 from ..tools.candidate import Failure, Measurement
+from ..training.disk import full
 from ..training.job import Epoch, Files, Job
 from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong
 from .turns import Turns
-from .worker import REFUSED
+from .worker import FULL, REFUSED
 
 # nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
 _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+_END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
@@ -59,7 +61,8 @@ class Workers(Protocol):
 
         What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
         however it does, no process of the training is left.
-        Raises: OSError where the job's folder cannot be written, GeniusError where no job like it could be trained.
+        Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
+        its data, a full disk or what is not installed.
         """
         ...
 
@@ -220,8 +223,10 @@ class _Seat:
         finally:
             early_complaint = await process.stop()
         complaint = await asyncio.to_thread(_read_log, path.parent) or early_complaint
+        if code == FULL:
+            raise full(path.parent)
         if code == REFUSED:
-            raise GeniusError(_last_line(complaint))
+            raise RunFailed(_last_line(complaint))
         words = f"training failed: {_reason(code, complaint)}"
         return _End("crashed", words, by_others=code in _FROM_OUTSIDE)
 
@@ -245,7 +250,7 @@ def _prepare(job: Job) -> Path:
 def read_answer(path: Path) -> Measurement | None:
     """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
     try:
-        measurement = Measurement(**json.loads(path.read_bytes()))
+        measurement = Measurement.of(Measurement(**json.loads(path.read_bytes())))
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return measurement if _makes_sense(measurement) else None
@@ -260,7 +265,10 @@ def _makes_sense(measurement: Measurement) -> bool:
 
 
 def _read_log(folder: Path) -> str:
-    return Files(folder).log.read_text(encoding="utf-8", errors="replace")
+    """Read the end of a log, which may be of any length."""
+    with Files(folder).log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
+        return file.read(_END_OF_LOG).decode(errors="replace")
 
 
 def _reason(code: int, complaint: str) -> str:

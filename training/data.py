@@ -80,7 +80,10 @@ def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     images = training_folder(root)
     if not images.is_dir():
         raise GeniusError(f"there is no folder {images}")
-    classes = sum(1 for entry in images.iterdir() if entry.is_dir())
+    try:
+        classes = sum(1 for entry in images.iterdir() if entry.is_dir())
+    except OSError as error:
+        raise GeniusError(f"{images} cannot be read: {error.strerror}") from error
     if classes < 2:
         raise GeniusError(f"{images} must hold a folder of images for each of at least 2 classes, got {classes}")
     return DataSet(name, "folder", classes, channels=3, size=0, held_out=held_out, root=root)

@@ -1,6 +1,7 @@
 """The images of a data set, split once and for all: to train on, to steer the search, to test. Imports torch."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,14 +32,19 @@ class Pixels:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images on disk, read when they are needed; labels of shape (n,)."""
+    """Images on disk, read when they are needed; labels of shape (n,).
+
+    `broken` collects what is wrong with those that cannot be read; what are some of these images share it.
+    """
 
     paths: tuple[str, ...]
     labels: Tensor
+    broken: set[str] = field(default_factory=set)
 
     def of(self, numbers: Tensor) -> "ImageFiles":
         """Return some of the images."""
-        return ImageFiles(tuple(self.paths[number] for number in numbers.tolist()), self.labels[numbers])
+        paths = tuple(self.paths[number] for number in numbers.tolist())
+        return replace(self, paths=paths, labels=self.labels[numbers])
 
 
 Images = Pixels | ImageFiles
@@ -74,7 +80,7 @@ def _cifar(data: DataSet, *, train: bool) -> Pixels:
     assert data.root is not None
     try:
         read = {"cifar10": CIFAR10, "cifar100": CIFAR100}[data.name](data.root, train=train)
-    except RuntimeError as error:  # torchvision's word for a file whose MD5 sum is not its authors'
+    except (RuntimeError, OSError) as error:  # the first is torchvision's word for files that are not its authors'
         raise GeniusError(f"{data.name} in {data.root} is not whole: run `genius fetch {data.name}`") from error
     return Pixels(torch.from_numpy(read.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(read.targets))
 
@@ -103,9 +109,14 @@ def _read_folder(folder: Path, expected: list[str] | None = None) -> tuple[Image
     from torchvision.datasets import ImageFolder
 
     try:
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                os.scandir(entry).close()  # torchvision takes a folder that must not be read for an empty one
         found = ImageFolder(str(folder))
     except FileNotFoundError as error:  # a class without images
         raise GeniusError(str(error)) from error
+    except OSError as error:
+        raise GeniusError(f"{error.filename} cannot be read: {error.strerror}") from error
     if expected is not None and found.classes != expected:
         odd = sorted(set(found.classes) ^ set(expected))
         raise GeniusError(f"{folder} has other classes than the training images: {', '.join(odd[:5])}")

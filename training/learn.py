@@ -15,6 +15,7 @@ from ..tools.candidate import Failure, Measurement
 from ..tools.statistics import sampling_sd
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
+from .disk import told_when_full
 from .feeding import measuring_batches, training_batches
 from .fit import Diverged, fit, learner, top1, uses_amp
 from .images import Images, Task, load_task
@@ -33,11 +34,15 @@ class TooLarge(Exception):
 
 
 def answer(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`."""
-    measurement = learn(job, on_epoch, rank)
-    if rank.number == 0:
-        write_atomically(job.files.answer, json.dumps(asdict(measurement)))
-        job.files.checkpoint.unlink(missing_ok=True)
+    """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`.
+
+    Raises: what `learn` raises, and DiskFull where its files find no room; what was saved before is kept.
+    """
+    with told_when_full(job.folder):
+        measurement = learn(job, on_epoch, rank)
+        if rank.number == 0:
+            write_atomically(job.files.answer, json.dumps(asdict(measurement)))
+            job.files.checkpoint.unlink(missing_ok=True)
     return measurement
 
 
@@ -47,7 +52,8 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
     It saves itself in the job's folder and goes on from there. A loss that is no longer finite and memory that does not
     suffice are measurements that say so. On a CPU the same job gives the same accuracies, bit for bit.
 
-    Raises: BadArchitecture; GeniusError for a data set that is not there, or that the network is not made for.
+    Raises: BadArchitecture; GeniusError for a data set that is not there or is broken, or that the network is not made
+    for.
     """
     space = get_space(job.space)
     space.check(job.architecture)
@@ -198,8 +204,11 @@ def keep(network: nn.Module, files: Files) -> None:
     from safetensors.torch import save_model
 
     partial = files.weights.with_suffix(".partial")
-    save_model(network, str(partial))
-    partial.replace(files.weights)
+    try:
+        save_model(network, str(partial))
+        partial.replace(files.weights)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def warm_up() -> None:

@@ -1,6 +1,5 @@
 """Images that processes read, crop and mirror ahead of the training. Imports torch."""
 
-import io
 import os
 import shutil
 import sys
@@ -8,19 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import transforms
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..spaces.errors import GeniusError
 from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
+from .decoding import read_image
 from .images import ImageFiles, Images, Pixels
 from .memory import available
 from .recipes import Recipe
@@ -62,38 +59,28 @@ def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
     return image
 
 
-def read_image(path: str) -> Tensor:
-    """Read an image file as bytes of shape (3, height, width).
-
-    Raises: GeniusError where it is none.
-    """
-    try:
-        content = Path(path).read_bytes()
-        try:
-            return cast(
-                Tensor, decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)
-            )
-        except RuntimeError:  # a format that only Pillow reads, or no image at all
-            return cast(Tensor, pil_to_tensor(Image.open(io.BytesIO(content)).convert("RGB")))
-    except (OSError, ValueError) as error:
-        raise GeniusError(f"{path} cannot be read: {error}") from error
-
-
 Key = tuple[int, int]
 """The number of an image, and the random number that it is augmented by."""
 
 
-class _Reader(Dataset[tuple[Tensor, int]]):
-    """Reads an image, makes it ready and returns its bytes, of shape (size, size, 3), and its label."""
+class _Reader(Dataset[tuple[Tensor, int] | str]):
+    """Reads an image, makes it ready and returns its bytes, of shape (size, size, 3), and its label.
+
+    Of a file that cannot be read it returns what is wrong with it: an error would come out of a loader wrapped.
+    """
 
     def __init__(self, images: Images, ready: Ready) -> None:
         self._images, self._ready = images, ready
         self._labels = images.labels.tolist()
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
+    def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
         number, seed = key
+        try:
+            image = self._read(number)
+        except GeniusError as error:
+            return str(error)
         with _seeded(seed):
-            image = self._ready(self._read(number))
+            image = self._ready(image)
         return image.permute(1, 2, 0).contiguous(), self._labels[number]
 
     def _read(self, number: int) -> Tensor:
@@ -113,11 +100,21 @@ def _seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-class _Ahead:
-    """A reader's batches, of the keys that it was last given, on a device."""
+def _collate(read: list[tuple[Tensor, int] | str]) -> tuple[list[Tensor] | None, list[str]]:
+    """Put a batch together; returns None where no file of it can be read, and what is wrong with those that cannot."""
+    whole = [one for one in read if not isinstance(one, str)]
+    return default_collate(whole) if whole else None, [one for one in read if isinstance(one, str)]
 
-    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int) -> None:
-        self._device = device
+
+class _Ahead:
+    """A reader's batches, of the keys that it was last given, on a device.
+
+    Files that cannot be read are left out of them where `skip` is set.
+    """
+
+    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int, skip: bool) -> None:
+        self._device, self._skip = device, skip
+        self._broken = images.broken if isinstance(images, ImageFiles) else set()
         self._keys: list[list[Key]] = []
         self._loader = DataLoader(
             _Reader(images, ready),
@@ -126,15 +123,30 @@ class _Ahead:
             persistent_workers=loaders > 0,
             prefetch_factor=_AHEAD if loaders else None,
             pin_memory=device.type == "cuda",
+            collate_fn=_collate,
             generator=torch.Generator(),  # else it draws from the global one
         )
 
-    def read(self, keys: list[list[Key]]) -> Iterator[Batch]:
-        """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels."""
+    def read(self, keys: list[list[Key]]) -> Iterator[Batch | None]:
+        """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels.
+
+        None stands for a batch of which nothing is left. Says how many files are left out when they have become more.
+        Raises: GeniusError for a file that cannot be read, unless such are left out.
+        """
         self._keys[:] = keys
-        for images, labels in self._loader:
-            moved = images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-            yield moved, labels.to(self._device, non_blocking=True)
+        known = len(self._broken)
+        for whole, broken in self._loader:
+            if broken and not self._skip:
+                raise GeniusError(f"{broken[0]}; mend or remove it, or leave such files out: skip_broken=true")
+            self._broken.update(broken)
+            yield whole and self._moved(*whole)
+        if len(self._broken) > known:
+            left_out = f"image files left out: {len(self._broken)}, among them: {min(self._broken)}"
+            print(left_out, file=sys.stderr, flush=True)
+
+    def _moved(self, images: Tensor, labels: Tensor) -> Batch:
+        moved = images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        return moved, labels.to(self._device, non_blocking=True)
 
 
 class Streamed:
@@ -148,7 +160,7 @@ class Streamed:
         self._recipe, self._seed, self._rank = recipe, seed, rank
         size = pixels_of(images, recipe)
         ready = partial(random_cut, size=size, recipe=recipe)
-        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size))
+        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -157,8 +169,22 @@ class Streamed:
         seeds = torch.randint(2**62, (self._count,), generator=rng)
         keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
         batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
-        for images, labels in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
+        for batch in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
+            images, labels = _filled(batch, self.batch // self._rank.world)
             yield prepare(images, self._recipe), labels
+
+
+def _filled(batch: Batch | None, size: int) -> Batch:
+    """Repeat images of a batch that files were left out of: processes that train together take batches of one size.
+
+    Raises: GeniusError where nothing is left to repeat.
+    """
+    if batch is None:
+        raise GeniusError(f"none of the {size} image files of a batch can be read: is their disk still there?")
+    if len(batch[1]) == size:
+        return batch
+    places = torch.arange(size, device=batch[1].device) % len(batch[1])
+    return batch[0][places], batch[1][places]
 
 
 def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
@@ -168,9 +194,9 @@ def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loade
 
 
 def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
-    """Read all images into memory, at the recipe's size.
+    """Read all images into memory, at the recipe's size, but for those that are left out.
 
-    Raises: GeniusError where they do not fit.
+    Raises: GeniusError where they do not fit, or cannot be read.
     """
     needed, free = len(images.labels) * 3 * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
     if needed > free / 2:
@@ -178,8 +204,8 @@ def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
             f"{len(images.labels):,} images of {recipe.size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
             f"({free / 1e9:.1f} GB free): set augment=resized-crop-flip, which reads them when they are needed"
         )
-    parts = [part for part, _ in _read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0)]
-    return Pixels(torch.cat(parts), images.labels)
+    parts, labels = zip(*_read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0), strict=True)
+    return Pixels(torch.cat(parts), torch.cat(labels))
 
 
 def _streams(recipe: Recipe) -> bool:
@@ -187,10 +213,16 @@ def _streams(recipe: Recipe) -> bool:
 
 
 def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
-    size = pixels_of(images, recipe)
-    ahead = _Ahead(images, partial(central, size=size, kept=kept), device, _held(loaders, recipe.batch, size))
+    size, count = pixels_of(images, recipe), 0
+    ready, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
+    ahead = _Ahead(images, ready, device, held, recipe.skip_broken)
     keys = [(number, 0) for number in range(len(images.labels))]
-    yield from ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)])
+    for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
+        if batch is not None:
+            count += len(batch[1])
+            yield batch
+    if not count:
+        raise GeniusError(f"none of {len(keys)} image files can be read, such as: {min(images.broken)}")
 
 
 def pixels_of(images: Images, recipe: Recipe) -> int:

@@ -31,6 +31,7 @@ class Recipe:
     - `amp`: bfloat16 where it is safe; `auto` uses it on GPUs that have it. `compile`: a mode of torch.compile.
     - `deterministic`: the same number each time on a GPU too, more slowly; on a CPU it always is.
     - `sync_bn`: batch norm over all GPUs together, which PyTorch does not do on CPUs.
+    - `skip_broken`: leave image files out that cannot be read, and say how many; else the first one ends the training.
     - `measure_every`: epochs between two looks at the accuracy; 0 takes the one look after the last epoch alone.
 
     Raises: GeniusError for a value that is out of range.
@@ -58,6 +59,7 @@ class Recipe:
     deterministic: bool = False
     sync_bn: bool = False
     measure_every: int = 0
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():

@@ -66,7 +66,11 @@ class Checkpoint:
         if not isinstance(found, dict) or found.pop("identity", None) != self.identity:
             self._complain("is another training's")
             return None
-        return Saved(**found)
+        try:
+            return Saved(**found)
+        except TypeError:  # another version's
+            self._complain("cannot be read")
+            return None
 
     def _complain(self, why: str) -> None:
         print(f"{self.path} {why}: training starts from the beginning", file=sys.stderr, flush=True)

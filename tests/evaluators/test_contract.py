@@ -126,9 +126,9 @@ async def test_a_training_that_crashes_leaves_the_others_alone(tmp_path):
     assert trained.accuracy is not None
 
 
-async def test_a_job_that_can_never_be_done_raises_in_the_words_of_its_error(tmp_path):
-    async with LocalWorkers([Place()]) as workers:
-        with pytest.raises(genius.GeniusError, match=r"^there is no data set 'digitz'; the data sets are: digits, "):
+async def test_a_job_that_can_never_be_done_raises_in_the_words_of_its_error(pool, tmp_path):
+    async with pool(1) as workers:
+        with pytest.raises(genius.RunFailed, match=r"^there is no data set 'digitz'; the data sets are: digits, "):
             await workers.train(digits(tmp_path, data="digitz"))
 
 

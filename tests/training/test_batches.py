@@ -6,9 +6,10 @@ import torch
 from genius.spaces.errors import GeniusError
 from genius.training.augment import change, draw_plan, pad
 from genius.training.batches import Resident, generator, prepare
+from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
 from genius.training.images import ImageFiles, Pixels, load_task
-from genius.training.reading import Streamed, central, cut, read_image
+from genius.training.reading import central, cut
 from genius.training.recipes import get_recipe, override
 from PIL import Image
 from torchvision.transforms.functional import crop, hflip
@@ -98,15 +99,6 @@ def test_grey_and_printers_colours_are_read_too(tmp_path):
     for mode in ("L", "CMYK"):
         Image.new(mode, (9, 7)).save(tmp_path / "image.jpg")
         assert read_image(str(tmp_path / "image.jpg")).shape == (3, 7, 9)
-
-
-@pytest.mark.parametrize("loaders", [0, 1])
-def test_a_file_that_is_no_image_is_named(tmp_path, loaders):
-    (tmp_path / "odd.jpg").write_text("nothing to see")
-    files = ImageFiles((str(tmp_path / "odd.jpg"),), torch.tensor([0]))
-    recipe = override(get_recipe("search-imagenet"), ["size=16"])
-    with pytest.raises(GeniusError, match=r"odd\.jpg cannot be read"):
-        list(Streamed(files, recipe, 0, CPU, loaders=loaders).epoch(0))
 
 
 def test_images_too_many_for_the_memory_say_what_to_do():

@@ -132,13 +132,16 @@ def test_the_seconds_of_all_tries_are_added_up(digits_job, save_always):
     assert learn(job).seconds > 1000
 
 
-@pytest.mark.parametrize("damage", ["torn", "foreign", "empty", "of another seed"])
+@pytest.mark.parametrize("damage", ["torn", "foreign", "empty", "zeros", "of another version", "of another seed"])
 def test_a_checkpoint_that_is_not_this_jobs_is_not_used(digits_job, save_always, capfd, damage):
     job, told = digits_job(("epochs=3",)), []
     until_killed(digits_job(("epochs=3",), seed=7) if damage == "of another seed" else job, 2)
     whole = job.files.checkpoint.read_bytes()
-    left = {"torn": whole[: len(whole) // 2], "foreign": b"not a checkpoint", "empty": b""}.get(damage, whole)
-    job.files.checkpoint.write_bytes(left)
+    torn, zeros = whole[: len(whole) // 2], bytes(len(whole))
+    spoilt = {"torn": torn, "foreign": b"not a checkpoint", "empty": b"", "zeros": zeros}
+    job.files.checkpoint.write_bytes(spoilt.get(damage, whole))
+    if damage == "of another version":
+        torch.save({"identity": job.identity, "epoch": 2}, job.files.checkpoint)
     learn(job, told.append)
     assert [epoch.epoch for epoch in told] == [1, 2, 3]
     why = "is another training's" if damage == "of another seed" else "cannot be read"

@@ -1,0 +1,41 @@
+"""A full disk, whoever noticed it. Does not load torch."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..spaces.errors import RunFailed
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DiskFull(RunFailed):
+    """A training could not write its files."""
+
+
+def full(folder: Path) -> DiskFull:
+    """Make the error of a training in this folder."""
+    return DiskFull(f"the disk of {folder} is full: free some space")
+
+
+@contextmanager
+def told_when_full(folder: Path) -> Iterator[None]:
+    """Turn an error that a full disk caused, while files were written in `folder`, into DiskFull."""
+    try:
+        yield
+    except Exception as error:
+        if _is_full(error):
+            raise full(folder) from error
+        raise
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Tell whether an error is, or came up while handling, one of a full disk; libraries put their own on top."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in _FULL or any(os.strerror(full) in str(error) for full in _FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
