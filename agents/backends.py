@@ -20,7 +20,7 @@ from .human import human_proposer
 from .options import OLLAMA_CONTEXT, LLMOptions
 from .pricing import look_up, priced_name
 from .proposer import Proposer
-from .provider import one_line
+from .provider import error_in_words
 from .replay import load_recording, replay
 from .secrets import is_secret_name, keep_secret
 
@@ -110,10 +110,10 @@ def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
         made: Any = init_chat_model(model, model_provider=provider, name=spec, **_settings(provider, options))
         return made  # type: ignore[no-any-return]
     except ImportError as error:
-        extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else one_line(error)
+        extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else error_in_words(error)
         raise BadBackend(f"{spec} needs a package that is not installed: {extra}") from None
     except Exception as error:  # each provider's client has errors of its own; none of them may quote a key
-        raise BadBackend(f"{spec} cannot be used: {one_line(error)}") from None
+        raise BadBackend(f"{spec} cannot be used: {error_in_words(error)}") from None
 
 
 def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured, tried
 from ..tools.choices import choose, gather
 from ..tools.features import WHOLE
 from ..tools.guide import GUIDE, Guide, suggest
@@ -36,8 +36,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Hashable]:
     """Return the identities of what is not proposed again."""
-    tried = (c.architecture for c in history if c.architecture)
-    return {space.identity(a) for a in (*tried, *not_built(space, prompt, history))}
+    return tried(space, history) | set(map(space.identity, not_built(space, prompt, history)))
 
 
 def _untried(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:

@@ -65,7 +65,7 @@ def provider_error(error: Exception) -> ProviderError:
 
 
 def _told_apart(error: Exception) -> ProviderError:
-    line, status = one_line(error), getattr(error, "status_code", None)
+    line, status = error_in_words(error), getattr(error, "status_code", None)
     if isinstance(status, int):
         code, parameter = (str(getattr(error, name, None) or "") for name in ("code", "param"))
         transient = (status in _PASSING or status >= 500) and code not in _NEVER_PASSING
@@ -131,7 +131,7 @@ def _retry_after(error: Exception) -> float:
     return min(wait, _LONGEST_WAIT) if wait > 0 else 0.0
 
 
-def one_line(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """Say in one line what was raised, cleared of secrets and shortened."""
     text = " ".join(str(error).split()).rstrip(".")
     return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_LONGEST]

@@ -4,7 +4,8 @@ import json
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -22,11 +23,21 @@ _of_objects: dict[str, str] = {}
 
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Replace every known secret in a text, however it is escaped, by the name of its variable or field."""
+    return redactor(environment)(text)
+
+
+def redactor(environment: Mapping[str, str] = os.environ) -> Callable[[str], str]:
+    """Return what redacts many texts, of the secrets that are known now."""
     named = {value: f"<{name}>" for name, value in environment.items() if is_secret_name(name) and _is_secret(value)}
-    for value, name in sorted((named | _of_objects).items(), key=lambda pair: -len(pair[0])):
-        for form in _forms(value):
+    secrets = sorted((named | _of_objects).items(), key=lambda pair: -len(pair[0]))
+    forms = [(form, name) for value, name in secrets for form in _forms(value)]
+
+    def clear(text: str) -> str:
+        for form, name in forms:
             text = text.replace(form, name)
-    return text
+        return text
+
+    return clear
 
 
 def keep_secret(model: object) -> None:
@@ -36,6 +47,7 @@ def keep_secret(model: object) -> None:
             _of_objects[value] = f"<{name}>"
 
 
+@lru_cache(4096)
 def is_secret_name(name: str) -> bool:
     """Tell whether a variable, a field or a header of this name holds a secret."""
     return not _NAMES.isdisjoint(re.split(r"[^A-Z0-9]+", name.upper()))
@@ -45,6 +57,7 @@ def _is_secret(value: str) -> bool:
     return len(value.strip()) >= _SHORTEST and not value.strip().isdigit()
 
 
+@lru_cache(256)
 def _forms(value: str) -> set[str]:
     """Write a secret as it may stand in a text: as it is, stripped, and escaped for JSON, Python, a URL or a header."""
     plain = {value, value.strip()}

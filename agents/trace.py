@@ -13,7 +13,7 @@ from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
 from .proposer import shortened
-from .secrets import redact
+from .secrets import redactor
 
 _HEAD, _TAIL = 20_000, 80_000
 """Characters that a trace keeps of the beginning and of the end of a longer text."""
@@ -42,7 +42,7 @@ class _Client(Client):
 
 
 def _without_manifest(fields: Mapping[str, Any]) -> dict[str, Any]:
-    extra = {"extra": _clear(fields["extra"])} if fields.get("extra") else {}
+    extra = _cleared({"extra": fields["extra"]}) if fields.get("extra") else {}
     return {name: value for name, value in fields.items() if name != "serialized"} | extra
 
 
@@ -90,21 +90,22 @@ def _line(run: Run) -> dict[str, object]:
 
 def _cleared(fields: Mapping[str, object]) -> dict[str, object]:
     """Return plain JSON without secrets, and without texts that are too long or that no file can hold."""
-    return {name: _clear(value) for name, value in fields.items()}
+    redact = redactor()
 
+    def clear(value: Any) -> Any:
+        if isinstance(value, str):
+            return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)
+        if isinstance(value, Mapping):
+            return {clear(str(key)): clear(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [clear(inner) for inner in value]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, BaseModel):
+            return clear(value.model_dump(mode="python"))
+        return clear(value.isoformat() if isinstance(value, datetime) else str(value))
 
-def _clear(value: Any) -> Any:
-    if isinstance(value, str):
-        return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)
-    if isinstance(value, Mapping):
-        return {_clear(str(key)): _clear(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_clear(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, BaseModel):
-        return _clear(value.model_dump(mode="python"))
-    return _clear(value.isoformat() if isinstance(value, datetime) else str(value))
+    return {name: clear(value) for name, value in fields.items()}
 
 
 def _usage(outputs: Mapping[str, Any] | None) -> object:

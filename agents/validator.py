@@ -9,7 +9,7 @@ from ..spaces.inside import listed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
-from ..tools.candidate import Candidate, Refusal
+from ..tools.candidate import Candidate, Refusal, tried
 from ..tools.candidate import Repair as Repaired
 from ..tools.prices import changes, in_millions, off_limits
 from ..tools.reply import UnreadableReply, read_reply
@@ -109,11 +109,11 @@ def _cost(
 
 def _all_tried(space: SearchSpace, history: Sequence[Candidate], limits: Limits) -> bool:
     """Tell whether nothing is left of a space that can be listed quickly."""
-    tried = {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
-    if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(tried)):
+    known = tried(space, history)
+    if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
         return False
     allowed = map(tuple, listed(space, limits)[0].tolist()) if limits.limited else space.architectures()
-    return all(space.identity(architecture) in tried for architecture in allowed)
+    return all(space.identity(architecture) in known for architecture in allowed)
 
 
 def _nearest(
@@ -125,8 +125,7 @@ def _nearest(
     limits: Limits,
 ) -> Candidate | None:
     """Take the nearest untried architecture that keeps limits and rule; None where there is none."""
-    tried = {space.identity(earlier.architecture) for earlier in history if earlier.architecture}
-    architecture = nearest(space, limits, proposed, tried)
+    architecture = nearest(space, limits, proposed, tried(space, history))
     if architecture is None:
         return None
     reason = f"{why}; changed {changes(space, proposed, architecture)}"

@@ -166,7 +166,7 @@ def resume(
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.resume(run, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context))
 
-    live = "human" not in (llm or [settings.llm or "", *settings.fallbacks])
+    live = "human" not in (llm or settings.llms)
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
@@ -215,7 +215,7 @@ def fork(
             run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context)
         )
 
-    live = "human" not in (llm or [settings.llm or "", *settings.fallbacks])
+    live = "human" not in (llm or settings.llms)
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 

@@ -178,7 +178,8 @@ async def _measure(candidate: Candidate, context: Context) -> None:
     except asyncio.CancelledError:
         await line  # what is measured is paid for: it is written down, whatever ends the search
         raise
-    check_evaluator(candidate, context.journal.history(candidate.trial))
+    if candidate.measurement and candidate.measurement.failure == "raised":
+        check_evaluator(candidate, context.journal.history(candidate.trial))
 
 
 async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Literal["proposer", "__end__"]]:

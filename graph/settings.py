@@ -256,6 +256,11 @@ class Settings:
         )
 
     @property
+    def llms(self) -> list[str]:
+        """The language models in the order they are asked; none where the proposer is none."""
+        return [self.llm, *self.fallbacks] if self.llm else []
+
+    @property
     def budget(self) -> Budget:
         """What the run may spend."""
         return Budget(self.max_cost, self.max_llm_tokens, self.max_hours)

@@ -130,7 +130,7 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
             f"the space {space.name} has other decisions or options than when this run began: its architectures would "
             "mean something else; start a new search"
         )
-    before, after = ([one.llm, *one.fallbacks] if one.llm else [one.proposer] for one in (old, new))
+    before, after = (one.llms or [one.proposer] for one in (old, new))
     if before != after:
         warnings.warn(
             f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes", GeniusWarning, stacklevel=4
@@ -203,7 +203,7 @@ async def _open_proposers(
         make = BASELINES[settings.proposer]
         yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
-        llms = given.llm or [settings.llm or "", *settings.fallbacks]
+        llms = given.llm or settings.llms
         if settings.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)

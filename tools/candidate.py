@@ -1,12 +1,12 @@
 """What the loop knows of one proposal, from the reply to its measurement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Literal, TypedDict, get_args
 
 from ..spaces.cost import Cost
-from ..spaces.space import Architecture
+from ..spaces.space import Architecture, SearchSpace
 from .plain import BadValue, named, number, text, whole
 from .statistics import weigh
 
@@ -195,6 +195,11 @@ def _checked(candidate: Candidate) -> Candidate:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name} holds {named(value)}")
     return candidate
+
+
+def tried(space: SearchSpace, history: Sequence[Candidate]) -> set[Hashable]:
+    """Return the identities of the architectures that were proposed and taken."""
+    return {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

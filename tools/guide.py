@@ -9,7 +9,7 @@ import numpy as np
 from ..spaces.draws import draw_inside
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
-from .candidate import Candidate, Suggestion, measured
+from .candidate import Candidate, Suggestion, measured, tried
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
 from .surrogate import SIZE, SIZE_WITHIN, Surrogate
@@ -87,10 +87,10 @@ def fit(
 ) -> Surrogate:
     """Fit a surrogate to at least one observation."""
     coder = encoder(space)
-    tried = coder.encode(observed.architectures)
+    known = coder.encode(observed.architectures)
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
     return Surrogate(
-        tried, observed.accuracy, coder.counts.tolist(), rng, sd=observed.sd, prior=prior, leanings=leanings
+        known, observed.accuracy, coder.counts.tolist(), rng, sd=observed.sd, prior=prior, leanings=leanings
     )
 
 
@@ -122,8 +122,8 @@ def suggest(
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    tried = {space.identity(a) for a in (*(c.architecture for c in history if c.architecture), *refused)}
-    return _suggestions(choices, choose(space, choices, scores, tried, count), surrogate)
+    known = tried(space, history) | set(map(space.identity, refused))
+    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate)
 
 
 def _score(

@@ -1,6 +1,7 @@
 """Which architectures were sent back: they are not proposed again, though no evaluation knows of them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Message
@@ -26,6 +27,7 @@ def not_built(space: SearchSpace, prompt: Sequence[Message], history: Sequence[C
     return set() if space.parts else refused(space, prompt, history)
 
 
+@lru_cache(4096)
 def _read(reply: str, space: SearchSpace) -> Architecture | None:
     try:
         return read_reply(reply, space).architecture
