@@ -19,6 +19,7 @@ from ..agents.memory import Memory, remember
 from ..agents.proposer import Reply, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
+from ..agents.secrets import errors_cleared
 from ..agents.trainer import check_evaluator, train
 from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate
@@ -79,7 +80,8 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
     messages = conversation(state["prompt"], candidate)
     try:
-        answer = await context.proposer(messages, _history(state, context))
+        with errors_cleared():
+            answer = await context.proposer(messages, _history(state, context))
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
