@@ -3,8 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
@@ -38,16 +37,6 @@ def say(text: str) -> None:
 def print_text(text: str) -> None:
     """Print lines on standard output."""
     print(printable(text))
-
-
-@contextmanager
-def stopping(how_to_go_on: str) -> Iterator[None]:
-    """Say on Ctrl-C how to go on, then end."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(f"stopped: {how_to_go_on}")
-        raise
 
 
 def prepare() -> None:

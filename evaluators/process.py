@@ -183,6 +183,8 @@ class Process:
                 await self._ended(GRACE)
         finally:
             self.kill()
+            if self.code == -_KILL:
+                await asyncio.sleep(_BEAT)  # killed itself, it leaves it to the worker to end what that has started
             await self._ended(_LAST)
             self._signal(_KILL)
             await self._ended()
