@@ -13,7 +13,12 @@ from . import benching, looking, searching, signals, training
 from .streams import finish, say
 
 _UNREAD = 141  # as shells say of SIGPIPE
-_PRINTING = (errno.EPIPE, errno.ENOSPC, errno.EBADF)  # what standard output comes to where it is no file's fault
+_PRINTING = (
+    errno.EPIPE,
+    errno.ENOSPC,
+    errno.EBADF,
+    errno.EIO,
+)  # what standard output comes to where it is no file's fault
 
 app = typer.Typer(
     help="Neural architecture search led by a language model.",
