@@ -1,6 +1,7 @@
 """Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
 
 import json
+import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -181,7 +182,7 @@ class Settings:
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
         if self.model_file is not None:
-            object.__setattr__(self, "model_file", str(Path(self.model_file).resolve()))
+            object.__setattr__(self, "model_file", os.path.abspath(self.model_file))
 
     def check(self) -> "Settings":
         """Return the settings if every number is in its range.
