@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .graph.state import Context as Context
     from .graph.state import Progress as Progress
     from .graph.state import SearchState as SearchState
-    from .graph.state import first_state as first_state
     from .spaces import get_space as get_space
     from .spaces.errors import GeniusError as GeniusError
     from .spaces.errors import RunFailed as RunFailed
@@ -31,7 +30,7 @@ _HOMES = {
     "graph.build": ("build_graph",),
     "graph.result": ("SearchResult", "read"),
     "graph.search": ("fork", "resume", "search"),
-    "graph.state": ("Context", "Progress", "SearchState", "first_state"),
+    "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "spaces.errors": ("GeniusError", "RunFailed"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
