@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .agents.proposer import Reply as Reply
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
+    from .graph.picture import draw as draw
     from .graph.result import SearchResult as SearchResult
     from .graph.result import read as read
     from .graph.search import fork as fork
@@ -28,6 +29,7 @@ _HOMES = {
     "agents.proposer": ("Proposer", "Reply"),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
+    "graph.picture": ("draw",),
     "graph.result": ("SearchResult", "read"),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),

@@ -34,9 +34,9 @@ async def evaluate(architecture: genius.Architecture) -> float:
 
 def memory() -> float:
     """Return how much memory this process holds, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text().splitlines():  # as Linux has it
         if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
+            return float(int(line.split()[1]) / 1024)
     return float("nan")
 
 

@@ -18,7 +18,6 @@ from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
 from .journal import Journal, drop_torn_lines
-from .picture import draw
 from .result import SearchResult, read_result
 from .run import broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 async def carry_on(
     folder: Path, settings: Settings, setup: Setup, progress: Callable[[Progress], None]
 ) -> SearchResult:
-    """Make all iterations that a run still lacks, draw its pictures, and return what it found.
+    """Make all iterations that a run still lacks, and return what it found.
 
     Raises: RunFailed where it has to stop; what was done until then is kept.
     """
@@ -50,9 +49,7 @@ async def carry_on(
                 for trial in range(1, settings.trials + 1):
                     context = _context(folder, settings, setup, journal, trial, progress)
                     trials.create_task(_trial(graph, context, settings, trial, sent))
-        result = read_result(folder, settings, journal)
-        await asyncio.to_thread(draw, result, folder)
-    return result
+        return read_result(folder, settings, journal)
 
 
 def _context(

@@ -57,12 +57,6 @@ def search(openai_server, tmp_path) -> Callable[..., Awaitable[genius.SearchResu
     return start
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch) -> None:
-    """Leave out what takes most of the time of a short search."""
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
-
-
 @pytest.fixture
 def _no_jitter(monkeypatch) -> None:
     """Leave out the second at random by which LangGraph lengthens every wait."""

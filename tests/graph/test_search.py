@@ -142,7 +142,8 @@ async def test_trials_are_independent_and_repeatable(tmp_path):
 async def test_pictures_are_drawn_for_one_trial_and_for_several(tmp_path):
     for trials in (1, 3):
         run = tmp_path / str(trials)
-        await genius.search(SPACE, proposer="random", evaluator=evaluate, trials=trials, iterations=4, run=run)
+        result = await genius.search(SPACE, proposer="random", evaluator=evaluate, trials=trials, iterations=4, run=run)
+        assert genius.draw(result) == run / "search.png"
         assert (run / "search.png").read_bytes().startswith(b"\x89PNG")
 
 
