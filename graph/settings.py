@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypedDict
 from uuid import uuid4
+
+from typing_extensions import TypedDict
 
 from ..agents.options import LLMOptions, read_extra
 from ..agents.reflector import Order
