@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -79,8 +80,11 @@ async def search():
 
 def children():
     """Count the processes that this one has started and that have not ended."""
-    lines = (path.read_text() for path in Path("/proc").glob("[0-9]*/stat"))
-    return sum(int(line.rpartition(")")[2].split()[1]) == os.getpid() for line in lines)
+    parents = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            parents.append(int(path.read_text().rpartition(")")[2].split()[1]))
+    return parents.count(os.getpid())
 
 
 def look():
