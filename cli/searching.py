@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import NOTHING_BEGUN, beginning
+from . import beginning
 from .looking import print_result
 from .options import (
     OPEN,
@@ -43,6 +43,7 @@ from .options import (
     WhenDone,
     console,
 )
+from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
@@ -236,13 +237,9 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
         from ..graph.picture import draw
 
     display = Display(console(), iterations, live=live)
-    try:
-        with display:
-            result = asyncio.run(start(display))
-            draw(result)
-    except KeyboardInterrupt:
-        say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
-        raise
+    with stopping(lambda: f"go on with `genius resume {display.run}`" if display.run else "nothing was begun"), display:
+        result = asyncio.run(start(display))
+        draw(result)
     print_result(result, as_json=as_json)
     if result.best is None:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import BASELINES
+from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
@@ -153,6 +154,7 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
 
     Raises: GeniusError.
     """
+    clean_tracing_keys()
     if missing := set(settings.custom) - set(given.parts):
         raise GeniusError(
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
