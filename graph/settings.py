@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from typing import TypedDict
 from uuid import uuid4
@@ -57,6 +58,7 @@ class Options(TypedDict, total=False):
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
     - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
+    - `table`: the file of a table of one's own, see `tools.own_table`; only what it holds is searched.
     - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
     - `device`, `threads`: cpu or cuda, and threads of the CPU, for each worker. `memory`: as in "20G", of its device.
@@ -75,6 +77,7 @@ class Options(TypedDict, total=False):
     trials: int
     workers: int
     on: str
+    table: Path | str | None
     train_on: str | None
     recipe: str | None
     recipe_changes: Sequence[str]
@@ -110,7 +113,7 @@ class Options(TypedDict, total=False):
     trace: bool
 
 
-_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx")
+_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx", "batch", "threads")
 _CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": ("ask", "nearest")}
 
 
@@ -120,7 +123,8 @@ class Settings:
 
     `fallbacks` are asked where the `llm` gives no answer. `llm_seed` is the seed that models are sent, None for none;
     `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
-    passed from Python. `fingerprint` tells the space from another of the same name. `meanings` are the real options
+    passed from Python. `fingerprint` tells the space from another of the same name, `table_sha256` the table from
+    another at the same path. `data` is the folder of downloads, where one was named. `meanings` are the real options
     behind the shown ones of a search in disguise.
     """
 
@@ -133,6 +137,8 @@ class Settings:
     trials: int = 1
     workers: int = 1
     on: str = "local"
+    table: str | None = None
+    table_sha256: str | None = None
     train_on: str | None = None
     recipe: str | None = None
     recipe_changes: Sequence[str] = ()
@@ -171,6 +177,7 @@ class Settings:
     custom: list[str] = field(default_factory=list)
     forked_from: str | None = None
     trace: bool = True
+    data: str | None = None
     id: str = field(default_factory=fresh_id)
     created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[str, str] = field(default_factory=installed_versions)
@@ -180,8 +187,9 @@ class Settings:
         for name in ("flops", "params"):
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
-        if self.model_file is not None:
-            object.__setattr__(self, "model_file", str(Path(self.model_file).resolve()))
+        for name in ("model_file", "table", "data"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(Path(path).resolve()))
 
     def check(self) -> "Settings":
         """Return the settings if every number is in its range.
@@ -208,6 +216,8 @@ class Settings:
                 raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
+        if self.table is not None and self.trains:
+            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits, self.memory_limit, self.asking
         return self
 
@@ -220,9 +230,12 @@ class Settings:
     def memory_limit(self) -> int | None:
         """The bytes of its device that a training may use.
 
-        Raises: GeniusError for what is no amount.
+        Raises: GeniusError for what is no amount, or nothing.
         """
-        return None if self.memory is None else int(parse_range("-", self.memory)[1])
+        limit = inf if self.memory is None else parse_range("-", self.memory)[1]
+        if limit < 1:
+            raise GeniusError(f"memory must be more than 0, got {self.memory}")
+        return None if limit == inf else int(limit)
 
     @property
     def limits(self) -> Limits:
