@@ -233,11 +233,13 @@ def _options(context: typer.Context) -> "Options":
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
     with beginning():
         from ..graph.display import Display
+        from ..graph.picture import draw
 
     display = Display(console(), iterations, live=live)
     try:
         with display:
             result = asyncio.run(start(display))
+            draw(result)
     except KeyboardInterrupt:
         say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
         raise

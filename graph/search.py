@@ -1,6 +1,5 @@
 """Searches from Python: start one, go on with one, fork one."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from .fork import states_after, take_over
 from .journal import Journal
-from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
 from .settings import Options, Settings, fresh_id
@@ -90,8 +88,6 @@ async def resume(
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes)
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
-        if not (folder / PICTURE_FILE).is_file():
-            await asyncio.to_thread(draw, result, folder)
         return result
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         return await carry_on(folder, settings, setup, progress)

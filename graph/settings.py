@@ -271,7 +271,7 @@ class Settings:
     @property
     def llms(self) -> list[str]:
         """The language models in the order they are asked; none where the proposer is none."""
-        return [self.llm, *self.fallbacks] if self.llm else []
+        return [self.llm, *self.fallbacks] if self.llm is not None else []
 
     @property
     def budget(self) -> Budget:
