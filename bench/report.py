@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from ..graph.settings import installed_versions
+from ..graph.versions import installed_versions
 from ..spaces.printable import one_line
 from ..tools.statistics import Mean, number
 from .run import Plan
@@ -45,9 +45,9 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        f"The best is chosen by what the search sees, and ranked in its pool by test accuracy. Of architectures that are "
-        "the same function a rank counts one; a rank of all counts each, as the paper's ranks do. Equal accuracies share "
-        f"the better rank. Made with {made} on {platform.machine()}."
+        "The best is chosen by what the search sees, and ranked in its pool by test accuracy. Of architectures that "
+        "are the same function a rank counts one; a rank of all counts each, as the paper's ranks do. Equal accuracies "
+        f"share the better rank. Made with {made} on {platform.machine()}."
     )
 
 

@@ -136,9 +136,8 @@ def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
     """Raises GeniusError where trials that are there were made with another table than there is now."""
     now = {task.space: load(task, data)[1].sha256 for task in plan.tasks} if done else {}
     if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
-        raise GeniusError(
-            f"{len(changed):,} trials there were made with another table of {changed[0]}: name another folder with --out"
-        )
+        made = f"{len(changed):,} trials there were made with another table of {changed[0]}"
+        raise GeniusError(f"{made}: name another folder with --out")
 
 
 def _suffices(trial: Trial | None, plan: Plan) -> bool:

@@ -64,7 +64,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     settings = result.settings
     if settings.llm is None or result.best is None:
         return None
-    if settings.train_on or settings.custom or settings.space not in SOURCES:
+    if settings.trains or settings.table or settings.custom or settings.space not in SOURCES:
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:

@@ -1,11 +1,9 @@
 """Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
 
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from typing import TypedDict
@@ -20,20 +18,9 @@ from ..spaces.limits import Limits, parse_range
 from ..training.job import write_atomically
 from .budget import Budget
 from .journal import BrokenRun
+from .versions import installed_versions
 
 SETTINGS_FILE = "search.json"
-_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages whose behaviour a search depends on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def fresh_id() -> str:

@@ -139,8 +139,8 @@ def _check_keys(space: SearchSpace, path: Path, keys: Sequence[str], known: Mapp
         raise BadTable(f"the table {path} is empty: its keys should look like {next(iter(known))!r}")
     if unknown := [key for key in keys if key not in known]:
         raise BadTable(
-            f"of the {len(keys):,} keys in {path} {len(unknown):,} are no architecture of {space.name}, {_as(unknown)}; "
-            f"they should look like {next(iter(known))!r}"
+            f"of the {len(keys):,} keys in {path} {len(unknown):,} are no architecture of {space.name}, "
+            f"{_as(unknown)}: they should look like {next(iter(known))!r}"
         )
 
 
@@ -168,7 +168,8 @@ def _on_the_file(accuracy: _Numbers, test: _Numbers, held: Sequence[str]) -> Ite
         yield f"the rule forbids {len(forbidden):,} of its {len(accuracy):,} keys, {_as(forbidden)}; they are left out"
     lacking = [key for key in accuracy if key not in test]
     if test and lacking:
-        yield f"{len(lacking):,} of {len(accuracy):,} have no test accuracy, {_as(lacking)}; their accuracy stands for it"
+        of_all = f"{len(lacking):,} of {len(accuracy):,}"
+        yield f"{of_all} have no test accuracy, {_as(lacking)}; their accuracy stands for it"
     if 0 < max(accuracy.values()) <= 1:
         yield "no accuracy is above 1, and all are read as percent"
 
@@ -177,10 +178,9 @@ def _on_the_space(space: SearchSpace, narrowed: SearchSpace, table: Table) -> It
     if narrowed is not space:
         lacking = (a for a in space.architectures() if table.place(a) is None)
         total = space.count or space.size
-        yield (
-            f"it lacks {total - len(table):,} of the {total:,} architectures of {space.name}, as {list(next(lacking))}; "
-            f"only the {len(table):,} that it holds are searched, and ranks are among these"
-        )
+        missing = f"{total - len(table):,} of the {total:,} architectures of {space.name}"
+        searched = f"only the {len(table):,} that it holds are searched, and ranks are among these"
+        yield f"it lacks {missing}, as {list(next(lacking))}; {searched}"
     values: dict[Hashable, list[int]] = defaultdict(list)
     for at, architecture in enumerate(table.architectures):
         values[table.identity(architecture)].append(at)
