@@ -87,6 +87,8 @@ async def make_trials(
     `processes` is how many run at once, by default one a core. Raises: GeniusError; RunFailed where a process ended.
     """
     plan.check()
+    if processes < 0:
+        raise GeniusError(f"processes must be at least 1, or 0 for one a core, got {processes}")
     if out:
         with writing(out):
             await asyncio.to_thread(_mend, out / TRIALS_FILE)
@@ -96,8 +98,6 @@ async def make_trials(
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
     # closed at once however this ends: left to the event loop's own end it could not wait for its processes
-    if processes < 0:
-        raise GeniusError(f"processes must be at least 1, or 0 for one a core, got {processes}")
     async with aclosing(_made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1)) as made:
         async for trials in made:
             found |= {_key(trial): trial for trial in trials}

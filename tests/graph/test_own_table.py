@@ -22,8 +22,8 @@ def table(tmp_path):
     return path
 
 
-async def search(table, tmp_path, **options):
-    asked = {"proposer": "random", "iterations": 5, "table": table, "run": tmp_path / "run"} | options
+async def search(own, tmp_path, **options):
+    asked = {"proposer": "random", "iterations": 5, "table": own, "run": tmp_path / "run"} | options
     return await genius.search(asked.pop("space", "digits"), **asked)
 
 
