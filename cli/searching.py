@@ -71,7 +71,7 @@ def search(
     recipe: RecipeName = None,
     recipe_changes: Changes = None,
     batch: Batch = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: GPUs where there are some.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: CUDA's GPUs, if any.")] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads of the CPU for each worker; default: an even share.")
     ] = None,

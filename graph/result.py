@@ -1,7 +1,7 @@
 """What a search found, read from its journal: for people as tables, for programs as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -21,7 +21,7 @@ class TrialResult:
     """One trial: its candidates in order, and what they cost."""
 
     trial: int
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
 
     @property

@@ -26,14 +26,21 @@ from .slots import Slots
 from .state import FIRST, Context, Progress
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
     from .build import Graph
 
 
 async def carry_on(
-    folder: Path, settings: Settings, setup: Setup, progress: Callable[[Progress], None]
+    folder: Path,
+    settings: Settings,
+    setup: Setup,
+    progress: Callable[[Progress], None],
+    called: "RunnableConfig",
 ) -> SearchResult:
     """Make all iterations that a run still lacks, and return what it found.
 
+    `called` is what the caller wants of every invocation of the graph.
     Raises: RunFailed where it has to stop; what was done until then is kept.
     """
     async with locked(folder), _saying_why(folder, settings):
@@ -44,7 +51,7 @@ async def carry_on(
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
-            graph = build_graph(saver, tries=settings.tries)
+            graph = build_graph(saver, tries=settings.tries).with_config(called)
             async with asyncio.TaskGroup() as trials:
                 for trial in range(1, settings.trials + 1):
                     context = _context(folder, settings, setup, journal, trial, progress)
@@ -97,7 +104,7 @@ async def _trial(graph: "Graph", context: Context, settings: Settings, trial: in
     start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
     async with context.slots:
         while state["running"] or _goes_on(state, context, settings):
-            config = invocation_config(settings, trial, state["done"] + 1, tracer)
+            config = invocation_config(settings, trial, state["done"] + 1, tracer, graph.config)
             try:
                 state = await graph.ainvoke(start, config, context=context, durability="exit")
             finally:
@@ -115,14 +122,21 @@ async def _latest(graph: "Graph", settings: Settings, trial: int) -> Mapping[str
     return FIRST | snapshot.values
 
 
-def invocation_config(settings: Settings, trial: int, iteration: int, tracer: TraceCollector | None) -> Any:
+def invocation_config(
+    settings: Settings,
+    trial: int,
+    iteration: int,
+    tracer: TraceCollector | None,
+    called: "RunnableConfig | None" = None,
+) -> Any:
     """Configure one iteration: its thread, and the names under which a trace shows it.
 
     The recursion limit guards the loop between proposer and validator.
     """
     thread = settings.thread(trial)
+    named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
     return {
-        "run_name": f"{settings.space} iteration {iteration}",
+        "run_name": " ".join(named),
         "tags": ["genius", settings.space, settings.proposer],
         "metadata": {
             "space": settings.space,
