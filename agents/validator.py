@@ -95,7 +95,7 @@ def _cost(architecture: Architecture, space: SearchSpace, history: History, limi
     if repeat := _repeat(architecture, space, history):
         return _Broken(repeat, repeat=True)
     try:
-        cost = space.cost(architecture)
+        cost = space.cost(architecture, strict=limits.of_flops)
     except CannotBuild as error:
         return _Broken(str(error))
     if limits.accept(cost):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,8 +44,9 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
         from ..tools.fetch import data_folder
         from .progress import TrialsBar
 
+    named = data or (Path(result.settings.data) if result.settings.data else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
-        return asyncio.run(worth(result, data_folder(data), tell))
+        return asyncio.run(worth(result, data_folder(named), tell))
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:

@@ -36,6 +36,7 @@ from .options import (
     Repair,
     RunFolder,
     Silence,
+    TableFile,
     Temperature,
     Timeout,
     TrainOn,
@@ -66,6 +67,7 @@ def search(
     ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at once, of all trials together.")] = 1,
     on: Annotated[str, typer.Option(help="Where trainings run: local, ray, or ray:ADDRESS of a cluster.")] = "local",
+    table: TableFile = None,
     train_on: TrainOn = None,
     recipe: RecipeName = None,
     recipe_changes: Changes = None,
@@ -154,6 +156,7 @@ def resume(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -201,6 +204,7 @@ def fork(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -235,9 +239,13 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
     with beginning():
         from ..graph.display import Display
         from ..graph.picture import draw
+        from ..graph.run import resume_command
 
     display = Display(console(), iterations, live=live)
-    with stopping(lambda: f"go on with `genius resume {display.run}`" if display.run else "nothing was begun"), display:
+    with (
+        stopping(lambda: f"go on with `{resume_command(display.run)}`" if display.run else "nothing was begun"),
+        display,
+    ):
         result = asyncio.run(start(display))
         draw(result)
     print_result(result, as_json=as_json)

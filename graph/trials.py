@@ -19,7 +19,7 @@ from ..training.job import Epoch
 from .build import build_graph
 from .journal import Journal, drop_torn_lines
 from .result import SearchResult, read_result
-from .run import broken_checkpoints, locked, open_checkpoints
+from .run import broken_checkpoints, locked, open_checkpoints, resume_command
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
@@ -159,7 +159,7 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
 
     Raises: RunFailed.
     """
-    kept = f"everything so far is kept: go on with `genius resume {folder}`"
+    kept = f"everything so far is kept: go on with `{resume_command(folder)}`"
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
