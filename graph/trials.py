@@ -41,6 +41,8 @@ async def carry_on(
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
         settings.save(folder)
+        for note in setup.notes:
+            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         drop_torn_lines(folder)
         journal = Journal.load(folder)
         sent = _Sent(folder, settings, setup.sent)
