@@ -11,7 +11,7 @@ from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
 from ..training.job import Files, Job
 from ..training.recipes import Recipe, get_recipe, override
-from ..training.weights import Trained, load_trained, read_card, read_weights
+from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, task_named
 
 _SIZES = {"digits": 8, "cifar": 32}  # of images, in pixels
@@ -50,12 +50,17 @@ def find_trained(
     if chosen is None:
         raise GeniusError("name the weights with --weights; `genius train` makes them")
     read = read_weights(chosen)
-    card = (
-        _told_card(subject, told) if told else read.card or (_of_job(subject, job) if job else _guess(subject, chosen))
-    )
-    origin = provenance(job, finished_training(job)) if job else {"weights": chosen.name}
+    card = _find_card(subject, job, read, told)
     named = replace(card, space=subject.space_name, architecture=subject.architecture).at(told.size)
-    return load_trained(subject.space, named, read), origin
+    origin = provenance(job, finished_training(job)) if job else {}
+    return load_trained(subject.space, named, read), {**origin, "weights": chosen.name}
+
+
+def _find_card(subject: Subject, job: Job | None, weights: Weights, told: Told) -> Card:
+    """Say what weights are: as the user says, else as they say themselves, else as their job says."""
+    if told:
+        return _told_card(subject, told)
+    return weights.card or (_of_job(subject, job) if job else _guess(subject, weights.path))
 
 
 def _told_card(subject: Subject, told: Told) -> Card:

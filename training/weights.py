@@ -37,13 +37,15 @@ class Trained:
 
 def write_weights(network: nn.Module, card: Card, path: Path) -> None:
     """Write the weights of a network as safetensors, with what they are in the header; whole or not at all."""
-    from safetensors.torch import save_model
+    from safetensors.torch import save_file
 
+    # the library takes no tensors that share memory, as tied weights do, nor such as lie channels last
+    weights = {n: tensor.clone(memory_format=torch.contiguous_format) for n, tensor in network.state_dict().items()}
     partial = path.with_suffix(".partial")
     try:
         partial.touch()
         mode = partial.stat().st_mode
-        save_model(network, str(partial), {HEADER: card.text()})
+        save_file(weights, partial, {HEADER: card.text()})
         partial.chmod(mode)  # the library lets nobody but the owner read it
         partial.replace(path)
     finally:
@@ -78,7 +80,7 @@ def _read_safetensors(path: Path) -> Weights:
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         told = file.metadata() or {}
-    # tensors that a network has under two names are saved under one, and the other refers to it
+    # safetensors' own save_model saves what a network has under two names once, and the other name refers to it
     tensors |= {name: tensors[same] for name, same in told.items() if same in tensors and name not in tensors}
     return Weights(path, tensors, read_card(path))
 
