@@ -28,7 +28,8 @@ DECODING = (
 # read by content, whatever a file is called; Pillow has more, some of which start other programs
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
 _BACKGROUND = 128  # on which neither black nor white drawings vanish
-_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SIGNED = 258, 339, 2  # of TIFF
+_TIFF = (b"II*\0", b"MM\0*")  # how each of them begins
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SIGNED = 258, 339, 2  # its tags
 _DARK = 16  # of 255: where no value of a deep image reaches it, 4 of its bits or more are not in use
 
 
@@ -40,7 +41,10 @@ def read_image(path: str) -> Tensor:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
             raise ValueError("it is no file")
-        return _decode(Path(path).read_bytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd about a file that can be read
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _decode(Path(path).read_bytes())
     except Exception as error:  # decoders raise whatever comes: SyntaxError, struct.error, zlib.error, ...
         raise GeniusError(f"{path!r} cannot be read as an image: {_reason(error)}") from error
 
@@ -60,10 +64,13 @@ def _decode(content: bytes) -> Tensor:
 
 
 def _open(content: bytes) -> Image.Image:
-    """Read an image's header. One that says that it has more pixels than Pillow thinks sane is not decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    """Read an image's header. One that says that it has more pixels than Pillow thinks sane is refused by it."""
+    try:
         return Image.open(io.BytesIO(content), formats=_known())
+    except UnidentifiedImageError:
+        if content[:4] in _TIFF:
+            raise ValueError("it is a TIFF of a kind that is not read: save it with 8 or 16 bits a colour") from None
+        raise
 
 
 @cache
