@@ -14,6 +14,7 @@ from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.schema import proposal_schema
 from .chat import ChatModel, first_that_answers
+from .connections import CLOSING
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
@@ -123,13 +124,12 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
     if provider == "ollama":
         settings |= {"num_predict": options.max_tokens, "reasoning": options.reasoning_effort}
         settings |= {"num_ctx": options.num_ctx or (None if "num_ctx" in options.left_out else OLLAMA_CONTEXT)}
-        return _given(settings) | {"client_kwargs": {"timeout": options.timeout}}
+        return _given(settings) | {"client_kwargs": {"timeout": options.timeout, "headers": CLOSING}}
     settings |= {"max_tokens": options.max_tokens, "reasoning_effort": options.reasoning_effort}
     settings |= {"timeout": options.timeout, "max_retries": 0}
     if provider == "openai":
         from openai import Timeout
 
-        # As a number it would get connections shared by the whole process, and those die with their event loop.
         settings["timeout"] = Timeout(options.timeout, connect=min(_CONNECT, options.timeout))
         key = os.environ.get(_KEYS[provider], "").strip()
         if key or options.base_url:

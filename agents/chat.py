@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tools.candidate import Candidate, Message
 from .answer import ending, is_cut_off, read_answer
+from .connections import without_kept_connections
 from .options import LLMOptions
 from .pricing import cost_of, priced_name
 from .proposer import Proposer, Reply
@@ -116,7 +117,7 @@ class ChatModel:
                     model = model.with_structured_output(self.schema).first
                 except (NotImplementedError, AttributeError, ValueError, TypeError, ImportError):
                     self._take_text()
-            self._made[trial] = self.options, self.structured, model
+            self._made[trial] = self.options, self.structured, without_kept_connections(model)
         return self._made[trial][2]
 
     def _learn(self, reply: Reply) -> None:

@@ -1,6 +1,6 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -15,7 +15,6 @@ from ..agents.proposer import Proposer
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
-from ..graph.trials import begin
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits
@@ -110,7 +109,6 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
-    replies = [reply for _, reply in context.journal.calls.values() if reply.model]
     return Trial(
         task.space,
         task.pool,
@@ -119,9 +117,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         iterations,
         tuple(found),
         taken=sum(candidate.taken is not None for candidate in candidates),
-        llm_calls=len(replies),
-        input_tokens=sum(reply.input_tokens for reply in replies),
-        output_tokens=sum(reply.output_tokens for reply in replies),
+        **asdict(context.journal.usage(1)),
         seconds=perf_counter() - started,
     )
 
@@ -131,12 +127,13 @@ def _graph() -> "Graph":
     return build_graph()
 
 
-async def _search(context: Context, iterations: int) -> list[Candidate]:
-    state = await begin(context)
+async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
+    done, stopped = 0, None
     async with context.slots:
-        while state["done"] < iterations and not state["stopped"]:
-            state = await _graph().ainvoke(state, context=context)  # type: ignore[assignment]
-    return context.journal.history(1)
+        while done < iterations and not stopped:
+            state = await _graph().ainvoke({"done": done}, context=context)
+            done, stopped = state["done"], state["stopped"]
+    return context.journal.finished(1)
 
 
 @asynccontextmanager

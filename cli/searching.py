@@ -69,7 +69,7 @@ def search(
     recipe: RecipeName = None,
     recipe_changes: Changes = None,
     batch: Batch = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: GPUs where there are some.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: CUDA's GPUs, if any.")] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads of the CPU for each worker; default: an even share.")
     ] = None,
@@ -233,11 +233,13 @@ def _options(context: typer.Context) -> "Options":
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
     with beginning():
         from ..graph.display import Display
+        from ..graph.picture import draw
 
     display = Display(console(), iterations, live=live)
     try:
         with display:
             result = asyncio.run(start(display))
+            draw(result)
     except KeyboardInterrupt:
         say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
         raise

@@ -32,7 +32,7 @@ def train(
     changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
     as_json: AsJson = False,

@@ -1,11 +1,11 @@
 """Searches from Python: start one, go on with one, fork one."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from ..agents.calling import wanted
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
 from ..spaces import get_space
@@ -15,7 +15,6 @@ from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from .fork import states_after, take_over
 from .journal import Journal
-from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
 from .settings import Options, Settings, fresh_id
@@ -24,6 +23,9 @@ from .state import Progress
 from .trials import carry_on
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import Callbacks
+    from langchain_core.runnables import RunnableConfig
+
     from .setup import Llm
 
 _OF_NAMED_MODELS = ("temperature", "reasoning_effort", "num_ctx", "llm_options", "base_url")
@@ -43,6 +45,8 @@ async def search(
     run: Path | str | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
     **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
@@ -52,10 +56,13 @@ async def search(
       embedded model.
     - `evaluator`: needed for a space of your own.
     - `run`, `data`: the run folder, and the folder of the published tables.
+    - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
+      names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `options`: see `Options`.
 
     Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
     """
+    called = wanted(callbacks, config)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
     settings = Settings(**names, **_named(options), llm_seed=options.get("seed")).check()
@@ -65,7 +72,7 @@ async def search(
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
-        return await carry_on(new_run(settings, _path(run)), settings, setup, progress)
+        return await carry_on(new_run(settings, _path(run)), settings, setup, progress, called)
 
 
 async def resume(
@@ -77,6 +84,8 @@ async def resume(
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
@@ -84,17 +93,15 @@ async def resume(
     Objects that the run was given from Python are needed again; `changes` are options that differ from now on.
     Raises: GeniusError, BrokenRun, RunFailed.
     """
-    folder = Path(run)
+    folder, called = Path(run), wanted(callbacks, config)
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes)
     if (result := read_result(folder, settings, Journal.load(folder))).finished:
-        if not (folder / PICTURE_FILE).is_file():
-            await asyncio.to_thread(draw, result, folder)
         return result
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
-        return await carry_on(folder, settings, setup, progress)
+        return await carry_on(folder, settings, setup, progress, called)
 
 
 async def fork(
@@ -108,6 +115,8 @@ async def fork(
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
@@ -115,7 +124,7 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
     Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source = Path(run)
+    source, called = Path(run), wanted(callbacks, config)
     old = Settings.load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
@@ -127,7 +136,7 @@ async def fork(
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
-        return await carry_on(folder, settings, setup, progress)
+        return await carry_on(folder, settings, setup, progress, called)
 
 
 def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Options) -> Settings:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypedDict
 from uuid import uuid4
+
+from typing_extensions import TypedDict
 
 from ..agents.options import LLMOptions, read_extra
 from ..agents.reflector import Order
@@ -59,7 +60,8 @@ class Options(TypedDict, total=False):
     - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
     - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
-    - `device`, `threads`: cpu or cuda, and threads of the CPU, for each worker. `memory`: as in "20G", of its device.
+    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of its device, as in
+      "20G".
     - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
       end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
@@ -258,7 +260,7 @@ class Settings:
     @property
     def llms(self) -> list[str]:
         """The language models in the order they are asked; none where the proposer is none."""
-        return [self.llm, *self.fallbacks] if self.llm else []
+        return [self.llm, *self.fallbacks] if self.llm is not None else []
 
     @property
     def budget(self) -> Budget:

@@ -1,55 +1,68 @@
 """What the graph carries: the state that is checkpointed, and the context that travels with a run."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
-from ..agents.advice import Advice
-from ..agents.memory import Memory, empty_memory
+from langgraph.channels import UntrackedValue
+from typing_extensions import TypedDict
+
 from ..agents.proposer import Proposer
-from ..agents.reflector import Order, write_prompt
+from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Candidate, Message, Suggestion
+from ..tools.candidate import Candidate, Message
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from .journal import Journal
 from .slots import Slots
 
 
-class InFlight(TypedDict):
+def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the candidates whose iteration is not there yet: what was returned may be passed in again."""
+    there = {candidate["iteration"] for candidate in known}
+    return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
+
+
+class InFlight(TypedDict, total=False):
     """What the nodes read of the state; a trace shows a node no more than it reads.
 
     `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
     `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
-    iterations are left.
+    iterations are left. The first node fills in what is missing.
     """
 
     trial: int
     done: int
-    candidate: dict[str, object] | None
-    running: list[dict[str, object]]
+    candidate: dict[str, Any] | None
+    running: list[dict[str, Any]]
     stopped: str | None
 
 
-class Asking(InFlight):
-    """What the proposer reads: `prompt` is what it is asked next, `shortlist` what it is advised there to try."""
-
-    prompt: list[Message]
-    shortlist: list[dict[str, object]]
+FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
+"""What a trial begins with."""
 
 
-class Remembering(InFlight):
-    """What the reflector reads."""
+class Asking(InFlight, total=False):
+    """What is read and written where a reply is asked for: `prompt` is the question, which is not checkpointed."""
 
-    memory: Memory
+    prompt: Annotated[list[Message], UntrackedValue]
 
 
-class SearchState(Asking, Remembering):
-    """One trial, in plain JSON types and of bounded size: what is checkpointed."""
+class Kept(InFlight, total=False):
+    """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
+
+    `history` holds the finished candidates where no run folder does.
+    """
+
+    history: Annotated[list[dict[str, Any]], _add_new]
+
+
+class SearchState(Asking, Kept, total=False):
+    """The whole state of a trial."""
 
 
 Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
@@ -117,33 +130,3 @@ class Context:
     def is_spent_on_training(self) -> bool:
         """Whether the budget leaves no room for a further training; a proposal that was paid for is trained."""
         return self.budget.reached(Spent(hours=self.journal.spent.hours)) is not None
-
-
-def first_state(
-    space: SearchSpace,
-    trial: int = 1,
-    order: Order = "best",
-    limits: Limits = NO_LIMITS,
-    advice: Advice | None = None,
-) -> SearchState:
-    """Return the state of a trial that has not begun."""
-    return SearchState(
-        trial=trial,
-        done=0,
-        candidate=None,
-        running=[],
-        memory=empty_memory(),
-        prompt=write_prompt(space, empty_memory(), order, limits, advice=advice),
-        shortlist=shortlisted(advice),
-        stopped=None,
-    )
-
-
-def shortlisted(advice: Advice | None) -> list[dict[str, object]]:
-    """Return the shortlist of an advice as the state holds it."""
-    return [asdict(suggestion) for suggestion in advice.shortlist] if advice else []
-
-
-def read_shortlist(shortlist: Sequence[Mapping[str, Any]]) -> tuple[Suggestion, ...]:
-    """Read what `shortlisted` wrote."""
-    return tuple(Suggestion(tuple(s["architecture"]), s["accuracy"], s["sd"]) for s in shortlist)

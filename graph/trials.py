@@ -10,7 +10,6 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..agents.advice import advise
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
@@ -18,24 +17,30 @@ from ..spaces.space import Architecture
 from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
-from .journal import BrokenRun, Journal, drop_torn_lines
-from .picture import draw
+from .journal import Journal, drop_torn_lines
 from .result import SearchResult, read_result
 from .run import broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
-from .state import Context, Progress, SearchState, first_state
+from .state import FIRST, Context, Progress
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+
     from .build import Graph
 
 
 async def carry_on(
-    folder: Path, settings: Settings, setup: Setup, progress: Callable[[Progress], None]
+    folder: Path,
+    settings: Settings,
+    setup: Setup,
+    progress: Callable[[Progress], None],
+    called: "RunnableConfig",
 ) -> SearchResult:
-    """Make all iterations that a run still lacks, draw its pictures, and return what it found.
+    """Make all iterations that a run still lacks, and return what it found.
 
+    `called` is what the caller wants of every invocation of the graph.
     Raises: RunFailed where it has to stop; what was done until then is kept.
     """
     async with locked(folder), _saying_why(folder, settings):
@@ -48,14 +53,12 @@ async def carry_on(
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
-            graph = build_graph(saver, tries=settings.tries)
+            graph = build_graph(saver, tries=settings.tries).with_config(called)
             async with asyncio.TaskGroup() as trials:
                 for trial in range(1, settings.trials + 1):
                     context = _context(folder, settings, setup, journal, trial, progress)
                     trials.create_task(_trial(graph, context, settings, trial, sent))
-        result = read_result(folder, settings, journal)
-        await asyncio.to_thread(draw, result, folder)
-    return result
+        return read_result(folder, settings, journal)
 
 
 def _context(
@@ -98,51 +101,44 @@ class _Sent:
 
 
 async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int, sent: _Sent) -> None:
-    state = await _latest(graph, context, settings, trial)
+    state = await _latest(graph, settings, trial)
     tracer = TraceCollector() if settings.trace else None
-    start: Any = dict(state)
+    start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
     async with context.slots:
         while state["running"] or _goes_on(state, context, settings):
-            config = invocation_config(settings, trial, state["done"] + 1, tracer)
+            config = invocation_config(settings, trial, state["done"] + 1, tracer, graph.config)
             try:
-                start["candidate"] = None  # what was cut off begins anew, from what the journal knows of it
-                state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
+                state = await graph.ainvoke(start, config, context=context, durability="exit")
             finally:
                 await context.journal.trace(tracer.take() if tracer else [])
                 sent.note()
             start = {}
 
 
-def _goes_on(state: SearchState, context: Context, settings: Settings) -> bool:
+def _goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
     return state["done"] < settings.iterations and not state["stopped"] and not context.is_spent
 
 
-async def begin(context: Context, trial: int = 1) -> SearchState:
-    """Return the state of a trial that has not begun, with advice where the context asks for it."""
-    advice = None
-    if context.advice:
-        advice = await asyncio.to_thread(advise, context.space, context.limits, [], context.seed)
-    return first_state(context.space, trial, context.order, context.limits, advice)
-
-
-async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
+async def _latest(graph: "Graph", settings: Settings, trial: int) -> Mapping[str, Any]:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    if not snapshot.values:
-        return await begin(context, trial)
-    known, needed = len(context.journal.history(trial)), snapshot.values["done"]
-    if known < needed:
-        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")
-    return snapshot.values  # type: ignore[return-value]
+    return FIRST | snapshot.values
 
 
-def invocation_config(settings: Settings, trial: int, iteration: int, tracer: TraceCollector | None) -> Any:
+def invocation_config(
+    settings: Settings,
+    trial: int,
+    iteration: int,
+    tracer: TraceCollector | None,
+    called: "RunnableConfig | None" = None,
+) -> Any:
     """Configure one iteration: its thread, and the names under which a trace shows it.
 
     The recursion limit guards the loop between proposer and validator.
     """
     thread = settings.thread(trial)
+    named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
     return {
-        "run_name": f"{settings.space} iteration {iteration}",
+        "run_name": " ".join(named),
         "tags": ["genius", settings.space, settings.proposer],
         "metadata": {
             "space": settings.space,
@@ -154,7 +150,7 @@ def invocation_config(settings: Settings, trial: int, iteration: int, tracer: Tr
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.workers * (2 * settings.max_replies + 5),
+        "recursion_limit": settings.workers * (2 * settings.max_replies + 6),
         "callbacks": [tracer] if tracer else None,
     }
 

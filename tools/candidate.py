@@ -1,12 +1,14 @@
 """What the loop knows of one proposal, from the reply to its measurement."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, TypedDict, get_args
+from typing import Literal, get_args
+
+from typing_extensions import TypedDict
 
 from ..spaces.cost import Cost
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import Architecture
 from .plain import BadValue, named, number, text, whole
 from .statistics import weigh
 
@@ -149,7 +151,7 @@ class Candidate:
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return asdict(self)
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, line: Mapping[str, object]) -> "Candidate":
@@ -175,6 +177,14 @@ class Candidate:
         return _checked(cls(**fields))  # type: ignore[arg-type]
 
 
+def _plain(value: object) -> object:
+    """Return a field of a record as plain JSON types: records as objects, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    fields = getattr(value, "__dataclass_fields__", None)
+    return value if fields is None else {name: _plain(getattr(value, name)) for name in fields}
+
+
 _KINDS = {"trial": int, "iteration": int, "started": float | int, "seconds": float | int} | {
     "reply": str,
     "rationale": str,
@@ -195,11 +205,6 @@ def _checked(candidate: Candidate) -> Candidate:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name} holds {named(value)}")
     return candidate
-
-
-def tried(space: SearchSpace, history: Sequence[Candidate]) -> set[Hashable]:
-    """Return the identities of the architectures that were proposed and taken."""
-    return {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

@@ -9,9 +9,10 @@ import numpy as np
 from ..spaces.draws import draw_inside
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
-from .candidate import Candidate, Suggestion, measured, tried
+from .candidate import Candidate, Suggestion, measured
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
+from .history import History
 from .surrogate import SIZE, SIZE_WITHIN, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
@@ -122,7 +123,7 @@ def suggest(
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = tried(space, history) | set(map(space.identity, refused))
+    known = History.of(history).tried(space, refused)
     return _suggestions(choices, choose(space, choices, scores, known, count), surrogate)
 
 

@@ -29,8 +29,8 @@ class Job:
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `folder`: belongs to this training alone; the same job in the same folder goes on where it was cut off.
-    - `device`: `cpu`, `cuda`, `cuda:1`; `threads`: of the CPU; `loaders`: processes that read images, None for as many
-      as suit the device.
+    - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU; `loaders`: processes that read images, None for
+      as many as suit the device.
     - `memory_limit`: bytes of the device that the training may use; None for what is free.
     - `keep_weights`: leave the trained weights in the folder.
     - `found`: what the image folder held when the training was planned, where the data set is one.
@@ -140,6 +140,13 @@ class Epoch:
     accuracy: float | None
     images_per_second: float
     seconds: float
+
+
+def cores() -> int:
+    """Return how many cores of the CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -187,7 +187,7 @@ class _Run:
         return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
 
 
-def _gb(size: int) -> str:
+def _gb(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 

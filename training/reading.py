@@ -1,6 +1,5 @@
 """Images that processes read, crop and mirror ahead of the training. Imports torch."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
 from .card import KEPT
 from .decoding import read_image
 from .images import ImageFiles, Images, Pixels
+from .job import cores
 from .memory import available
 from .recipes import Recipe
 
@@ -241,7 +241,7 @@ def pixels_of(images: Images, recipe: Recipe) -> int:
 
 def loaders_for(device: torch.device) -> int:
     """Return how many processes should read images for a device: none for a CPU, which has no time to spare."""
-    return min(_MOST_LOADERS, len(os.sched_getaffinity(0))) if device.type == "cuda" else 0
+    return min(_MOST_LOADERS, cores()) if device.type == "cuda" else 0
 
 
 def _held(loaders: int, batch: int, size: int) -> int:
