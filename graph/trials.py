@@ -46,6 +46,8 @@ async def carry_on(
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
         await asyncio.to_thread(settings.save, folder)
+        for note in setup.notes:
+            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
         journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
