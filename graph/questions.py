@@ -71,18 +71,20 @@ def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
 
     async def again(architecture: Architecture) -> Any:
         found: list[Any] = []
-        passed = 0
+        taken_in: list[object] = []
 
         async def evaluation(state: _Evaluation) -> None:
-            for _ in range(passed + 1 if passed < len(answers) else 0):
-                interrupt(None)  # takes the answers in one by one; only then the evaluation starts
+            while len(taken_in) < len(answers):
+                for _ in (*taken_in, None):
+                    interrupt(None)  # the answers are taken in one by one; only then the evaluation starts
             returned: Any = evaluate(architecture)
             found.append(await returned if isawaitable(returned) else returned)
 
         graph = StateGraph(_Evaluation).add_node(evaluation).add_edge(START, "evaluation").compile(InMemorySaver())
         config: Any = {"configurable": {"thread_id": "evaluation"}}
         state: Any = await graph.ainvoke({"architecture": list(architecture)}, config)
-        for passed, answer in enumerate(answers, start=1):
+        for answer in answers:
+            taken_in.append(answer)
             state = await graph.ainvoke(Command(resume=answer), config)
         if pending := state.get("__interrupt__"):
             raise GraphInterrupt(pending)
