@@ -14,7 +14,7 @@ from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.schema import proposal_schema
 from .chat import ChatModel, first_that_answers
-from .connections import CLOSING
+from .connections import CLOSING, openai_clients
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
@@ -54,6 +54,12 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
 
     Raises: BadBackend, BadRecording.
     """
+    _check_name(spec, options, environment)
+    if _is_chat(spec):
+        chat_model(spec, options)
+
+
+def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
         return
@@ -70,7 +76,6 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
     if options.num_ctx is not None and kind != "ollama":
         raise BadBackend(f"--num-ctx is an option of Ollama's models; {spec} is none")
-    chat_model(spec, options)
 
 
 def check_price(llm: object, options: LLMOptions) -> None:
@@ -131,6 +136,8 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
         from openai import Timeout
 
         settings["timeout"] = Timeout(options.timeout, connect=min(_CONNECT, options.timeout))
+        if not os.environ.get("OPENAI_PROXY") and "openai_proxy" not in settings:
+            settings |= openai_clients()
         key = os.environ.get(_KEYS[provider], "").strip()
         if key or options.base_url:
             settings["api_key"] = key or "none"  # servers of one's own ask for none, the client insists on one
@@ -185,9 +192,12 @@ async def open_llms(
             name = f"{name} ({at + 1})" if name in proposers else name
             asked = options if at == 0 else replace(options, base_url=None)
             if isinstance(llm, str):
-                check_llm(llm, asked)
+                _check_name(llm, asked)
             if _is_chat(llm):
                 chats.append(_chat(llm, name, schema, asked, taught))
+                await asyncio.to_thread(
+                    chats[-1].model, 1
+                )  # which says what is wrong with it, before anything is written
                 proposers[name] = chats[-1].proposer
             else:
                 proposers[name] = await stack.enter_async_context(_open_special(llm, space, asked, data))

@@ -74,7 +74,7 @@ def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
         taken_in: list[object] = []
 
         async def evaluation(state: _Evaluation) -> None:
-            while len(taken_in) < len(answers):
+            if len(taken_in) < len(answers):
                 for _ in (*taken_in, None):
                     interrupt(None)  # the answers are taken in one by one; only then the evaluation starts
             returned: Any = evaluate(architecture)

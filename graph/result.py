@@ -1,7 +1,7 @@
 """What a search found, read from its journal: for people as tables, for programs as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -21,7 +21,7 @@ class TrialResult:
     """One trial: its candidates in order, and what they cost."""
 
     trial: int
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
 
     @property
@@ -179,6 +179,7 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
+        "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],

@@ -1,5 +1,6 @@
 """Searches from Python: start one, go on with one, fork one."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +77,8 @@ async def search(
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
-        return await carry_on(new_run(settings, _path(run)), settings, setup, progress, called, answering)
+        folder = await asyncio.to_thread(new_run, settings, _path(run))
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 async def resume(
@@ -105,7 +107,8 @@ async def resume(
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes)
-    if (result := read_result(folder, settings, Journal.load(folder))).finished:
+    result = read_result(folder, settings, await asyncio.to_thread(Journal.load, folder))
+    if result.finished:
         answering.sort(())
         return result
     async with open_setup(settings, given, data_folder(_path(data))) as setup:

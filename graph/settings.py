@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +26,7 @@ SETTINGS_FILE = "search.json"
 _PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
 
+@cache
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose behaviour a search depends on."""
     found = {"python": platform.python_version()}

@@ -50,9 +50,9 @@ async def carry_on(
     """
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
-        settings.save(folder)
-        drop_torn_lines(folder)
-        journal = Journal.load(folder)
+        await asyncio.to_thread(settings.save, folder)
+        await asyncio.to_thread(drop_torn_lines, folder)
+        journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
