@@ -130,7 +130,7 @@ def largest_inside(space: SearchSpace, limits: Limits) -> Iterator[Architecture]
 
 
 class _Ordered:
-    """An order that is gone through again and again from its beginning, and computed once as far as it was asked for."""
+    """An order that is gone through again and again, and computed once, as far as it was asked for."""
 
     def __init__(self, begin: Callable[[], Iterator[Architecture]]) -> None:
         self._begin, self._order = begin, begin()
