@@ -15,6 +15,7 @@ from ..spaces.space import SearchSpace
 from ..tools.keys import is_secret_name
 from ..tools.schema import proposal_schema
 from .chat import ChatModel, first_that_answers
+from .connections import CLOSING, openai_clients
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
@@ -55,6 +56,12 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
 
     Raises: BadBackend, BadKey, BadRecording.
     """
+    _check_name(spec, options, environment)
+    if _is_chat(spec):
+        chat_model(spec, options)
+
+
+def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
         return
@@ -71,7 +78,6 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
     if options.num_ctx is not None and kind != "ollama":
         raise BadBackend(f"--num-ctx is an option of Ollama's models; {spec} is none")
-    chat_model(spec, options)
 
 
 def check_price(llm: object, options: LLMOptions) -> None:
@@ -128,14 +134,15 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
     if provider == "ollama":
         settings |= {"num_predict": options.max_tokens, "reasoning": options.reasoning_effort}
         settings |= {"num_ctx": options.num_ctx or (None if "num_ctx" in options.left_out else OLLAMA_CONTEXT)}
-        return _given(settings) | {"client_kwargs": {"timeout": options.timeout}}
+        return _given(settings) | {"client_kwargs": {"timeout": options.timeout, "headers": CLOSING}}
     settings |= {"max_tokens": options.max_tokens, "reasoning_effort": options.reasoning_effort}
     settings |= {"timeout": options.timeout, "max_retries": 0}
     if provider == "openai":
         from openai import Timeout
 
-        # As a number it would get connections shared by the whole process, and those die with their event loop.
         settings["timeout"] = Timeout(options.timeout, connect=min(_CONNECT, options.timeout))
+        if not os.environ.get("OPENAI_PROXY") and "openai_proxy" not in settings:
+            settings |= openai_clients()
         key = os.environ.get(_KEYS[provider])
         if key or options.base_url:
             settings["api_key"] = key or "none"  # servers of one's own ask for none, the client insists on one
@@ -190,9 +197,12 @@ async def open_llms(
             name = f"{name} ({at + 1})" if name in proposers else name
             asked = options if at == 0 else replace(options, base_url=None)
             if isinstance(llm, str):
-                check_llm(llm, asked)
+                _check_name(llm, asked)
             if _is_chat(llm):
                 chats.append(_chat(llm, name, schema, asked, taught))
+                await asyncio.to_thread(
+                    chats[-1].model, 1
+                )  # which says what is wrong with it, before anything is written
                 proposers[name] = chats[-1].proposer
             else:
                 proposers[name] = await stack.enter_async_context(_open_special(llm, space, asked, data))

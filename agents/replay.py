@@ -19,6 +19,7 @@ from typing import Any
 from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message, measured
+from ..tools.history import History
 from ..tools.recording import BadRecording, messages_of
 from ..tools.reply import UnreadableReply, read_reply
 from ..tools.seen import short
@@ -155,8 +156,7 @@ def _whole_lines(text: str) -> list[str]:
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
     """Count the replies that a trial has had so far, refused ones included."""
-    finished = sum(len(c.refusals) + bool(c.reply) for c in history)
-    return finished + sum(message["role"] == "assistant" for message in prompt)
+    return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
 
 
 def replay(recording: Sequence[Reply]) -> Proposer:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.secrets import redact
-from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.errors import GeniusError, GeniusWarning, RunFailed
 from ..spaces.printable import one_line, reason
-from .task import Task
+from .task import Task, load
 from .trial import LLM, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
@@ -86,10 +87,13 @@ async def make_trials(
     `processes` is how many run at once, by default one a core. Raises: GeniusError; RunFailed where a process ended.
     """
     plan.check()
+    if processes < 0:
+        raise GeniusError(f"processes must be at least 1, or 0 for one a core, got {processes}")
     if out:
         with writing(out):
             await asyncio.to_thread(_mend, out / TRIALS_FILE)
     done = {_key(trial): trial for trial in (read_trials(out) if out else [])}
+    _check_tables(plan, done.values(), data)
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
@@ -126,6 +130,14 @@ def _key(trial: Trial) -> _Key:
 
 def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
     return task.space, task.pool, proposer, seed
+
+
+def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
+    """Raises GeniusError where trials that are there were made with another table than there is now."""
+    now = {task.space: load(task, data)[1].sha256 for task in plan.tasks} if done else {}
+    if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
+        made = f"{len(changed):,} trials there were made with another table of {changed[0]}"
+        raise GeniusError(f"{made}: name another folder with --out")
 
 
 def _suffices(trial: Trial | None, plan: Plan) -> bool:
@@ -182,6 +194,7 @@ def _prepare() -> None:
     """Make a process of the bench: one thread of arithmetic, and an end with the bench however that ends."""
     from threadpoolctl import threadpool_limits
 
+    warnings.simplefilter("ignore", GeniusWarning)  # the bench has told it already
     threadpool_limits(1)
     threading.Thread(target=_end_with_the_bench, daemon=True).start()
 

@@ -16,7 +16,7 @@ from typing import Protocol, Self
 from ..spaces.errors import GeniusError, RunFailed
 from ..tools.candidate import Failure, Measurement
 from ..training.disk import full
-from ..training.job import Epoch, Files, Job
+from ..training.job import Epoch, Files, Job, cores
 from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
@@ -69,7 +69,7 @@ class Workers(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where one worker trains: a device, `cpu` or `cuda:1`, and so many threads of the CPU."""
+    """Where one worker trains: a device, `cpu`, `cuda:1` or `mps`, and so many threads of the CPU."""
 
     device: str = "cpu"
     threads: int = 1
@@ -81,7 +81,7 @@ class Place:
         return {"CUDA_VISIBLE_DEVICES": self._visible(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
 
     def _visible(self) -> str:
-        if self.device == "cpu":
+        if not self.device.startswith("cuda"):
             return ""
         number = self.device.partition(":")[2] or "0"
         # ours are numbered among those that we may see ourselves
@@ -90,12 +90,12 @@ class Place:
 
     def assign(self, job: Job) -> Job:
         """Return the job as it is done here; a process that is pinned sees its GPU as the first."""
-        device = "cpu" if self.device == "cpu" else "cuda"
+        device = "cuda" if self.device.startswith("cuda") else self.device
         return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
 
 
-def places(workers: int, *, gpus: int = 0, threads: int | None = None) -> list[Place]:
-    """Spread workers round robin over the GPUs, or over the CPU where there is none.
+def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise: str = "cpu") -> list[Place]:
+    """Spread workers round robin over the GPUs, or let them share the `otherwise` named device where there is none.
 
     Each gets `threads` threads of the CPU, or else its share of the cores, at least 1.
     Raises: GeniusError for fewer than 1 worker or thread.
@@ -104,25 +104,27 @@ def places(workers: int, *, gpus: int = 0, threads: int | None = None) -> list[P
         if number is not None and number < 1:
             raise GeniusError(f"the number of {name} must be at least 1, got {number}")
     share = threads or max(1, cores() // workers)
-    return [Place(f"cuda:{number % gpus}" if gpus else "cpu", share) for number in range(workers)]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return [Place(f"cuda:{number % gpus}" if gpus else otherwise, share) for number in range(workers)]
 
 
 def count_gpus() -> int:
     """Ask torch how many GPUs it can use, in a process of its own: it takes seconds, unless there plainly is none."""
-    if not any(map(os.path.exists, _SIGNS_OF_A_GPU)):
+    if not any(map(os.path.exists, _SIGNS_OF_A_GPU)) and os.name != "nt":
         return 0
-    code = "import torch; print(torch.cuda.device_count())"
+    return int(_asked_of_torch("torch.cuda.device_count()"))
+
+
+def has_mps() -> bool:
+    """Ask torch whether it can use an Apple GPU, in a process of its own."""
+    return _asked_of_torch("torch.backends.mps.is_available()") == "True"
+
+
+def _asked_of_torch(what: str) -> str:
+    code = f"import torch; print({what})"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if asked.returncode:
         raise GeniusError(f"torch cannot be loaded to look for GPUs: {_last_line(asked.stderr)}")
-    return int(asked.stdout)
+    return asked.stdout.strip()
 
 
 class LocalWorkers:

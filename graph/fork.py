@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..spaces.errors import GeniusError
 from .build import build_graph
-from .journal import Journal
+from .journal import Journal, read_calls
 from .run import CHECKPOINTS_FILE, broken_checkpoints, locked, open_checkpoints
 from .settings import Settings
 from .state import SearchState
@@ -43,7 +43,7 @@ async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) 
     made = 0
     async for snapshot in graph.aget_state_history(config):  # the latest first
         state: Any = snapshot.values
-        if state and state["candidate"] is None:
+        if state and state.get("done") and state["candidate"] is None:
             made = max(made, state["done"])
             if state["done"] == at or (state["done"] < at and state["stopped"]):
                 return cast("SearchState", state)
@@ -60,14 +60,15 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
                 continue
             await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
-            await graph.aupdate_state(config, state, as_node="reflector")
+            await graph.aupdate_state(config, state, as_node="trainer")
     settings.save(folder)
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:
-    for candidate in source.history(trial, state["done"]):
+    for candidate in source.finished(trial)[: state["done"]]:
         await target.add(candidate)
     proposed = state["done"] + len(state["running"])
-    for (t, iteration, attempt), (prompt, reply) in source.calls.items():
+    assert source.folder is not None
+    for (t, iteration, attempt), prompt, reply in read_calls(source.folder):
         if t == trial and iteration <= proposed:
             await target.log_reply((t, iteration, attempt), prompt, reply)

@@ -1,12 +1,14 @@
 """What the loop knows of one proposal, from the reply to its measurement."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Literal, TypedDict, get_args
+from typing import Literal, get_args
+
+from typing_extensions import TypedDict
 
 from ..spaces.cost import Cost
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import Architecture
 from .plain import BadValue, named, number, text, whole
 from .statistics import weigh
 
@@ -90,12 +92,19 @@ class Refusal:
     reason: str
 
 
+RepairedBy = Literal["nearest", "person"]
+
+
 @dataclass(frozen=True)
 class Repair:
-    """What was proposed where it broke the limits and the nearest architecture within was taken, and why, in words."""
+    """What was proposed where another architecture was taken, and why, in words.
+
+    `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
+    """
 
     proposed: Architecture
     reason: str
+    by: RepairedBy = "nearest"
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ class Candidate:
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return asdict(self)
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, line: Mapping[str, object]) -> "Candidate":
@@ -165,7 +174,7 @@ class Candidate:
         if fields.get("architecture") is not None:
             fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
         if repair := fields.get("repair"):
-            fields["repair"] = Repair(tuple(repair["proposed"]), repair["reason"])  # type: ignore[index]
+            fields["repair"] = Repair(**repair | {"proposed": tuple(repair["proposed"])})  # type: ignore[operator,index]
         suggestions = fields.get("shortlist", ())
         fields["shortlist"] = tuple(
             Suggestion(**suggestion | {"architecture": tuple(suggestion["architecture"])})
@@ -173,6 +182,14 @@ class Candidate:
         )
         fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
         return _checked(cls(**fields))  # type: ignore[arg-type]
+
+
+def _plain(value: object) -> object:
+    """Return a field of a record as plain JSON types: records as objects, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    fields = getattr(value, "__dataclass_fields__", None)
+    return value if fields is None else {name: _plain(getattr(value, name)) for name in fields}
 
 
 _KINDS = {"trial": int, "iteration": int, "started": float | int, "seconds": float | int} | {
@@ -188,18 +205,14 @@ def _checked(candidate: Candidate) -> Candidate:
     architectures = [candidate.architecture or (), *(suggestion.architecture for suggestion in candidate.shortlist)]
     numbers = [*chain(*architectures), *(repair.proposed if repair else ()), *(vars(cost).values() if cost else ())]
     texts = [words for refusal in candidate.refusals for words in (refusal.reply, refusal.reason)]
+    texts += [repair.reason, repair.by] if repair else []
     found = [(name, getattr(candidate, name), kind) for name, kind in _KINDS.items()]
     found += [("an architecture or a cost", value, int) for value in numbers]
-    found += [("a refusal or a repair", value, str) for value in (*texts, *([repair.reason] if repair else ()))]
+    found += [("a refusal or a repair", value, str) for value in texts]
     for name, value, kind in found:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name} holds {named(value)}")
     return candidate
-
-
-def tried(space: SearchSpace, history: Sequence[Candidate]) -> set[Hashable]:
-    """Return the identities of the architectures that were proposed and taken."""
-    return {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

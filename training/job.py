@@ -12,16 +12,28 @@ from .recipes import Recipe
 
 
 @dataclass(frozen=True)
+class Found:
+    """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
+
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Job:
     """One training, in plain JSON types: what to train, on what, how, where, and into which folder.
 
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `folder`: belongs to this training alone; the same job in the same folder goes on where it was cut off.
-    - `device`: `cpu`, `cuda`, `cuda:1`; `threads`: of the CPU; `loaders`: processes that read images, None for as many
-      as suit the device.
+    - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU; `loaders`: processes that read images, None for
+      as many as suit the device.
     - `memory_limit`: bytes of the device that the training may use; None for what is free.
     - `keep_weights`: leave the trained weights in the folder.
+    - `found`: what the image folder held when the training was planned, where the data set is one.
     """
 
     space: str
@@ -36,6 +48,7 @@ class Job:
     loaders: int | None = None
     memory_limit: int | None = None
     keep_weights: bool = False
+    found: Found | None = None
 
     @property
     def files(self) -> "Files":
@@ -65,9 +78,16 @@ class Job:
             told["recipe"] = Recipe(**told["recipe"])
             told["architecture"] = tuple(told["architecture"])
             told["folder"], told["downloads"] = Path(told["folder"]), Path(told["downloads"])
+            told["found"] = _found(told.get("found"))
             return cls(**told)
         except (ValueError, TypeError, KeyError) as error:
             raise GeniusError(f"{path} does not hold a training job: {error}") from error
+
+
+def _found(told: dict[str, list[str]] | None) -> Found | None:
+    if told is None:
+        return None
+    return Found(**{**told, "classes": tuple(told["classes"]), "notes": tuple(told["notes"])})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -120,6 +140,13 @@ class Epoch:
     accuracy: float | None
     images_per_second: float
     seconds: float
+
+
+def cores() -> int:
+    """Return how many cores of the CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def write_atomically(path: Path, text: str) -> None:
