@@ -153,7 +153,7 @@ def invocation_config(
 ) -> Any:
     """Configure one iteration: its thread, and the names under which a trace shows it.
 
-    The recursion limit guards the loop between proposer and validator.
+    The recursion limit guards the loop between proposer, validator and approver.
     """
     thread = settings.thread(trial)
     named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
