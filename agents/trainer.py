@@ -41,6 +41,8 @@ async def train(candidate: Candidate, evaluate: Evaluator) -> Candidate:
     measurement = await _measure(candidate.architecture, evaluate)
     if measurement.accuracy is None and measurement.error is None:
         measurement = replace(measurement, error="the evaluator gave no accuracy")
+    measurement = replace(measurement, error=measurement.error and redact(measurement.error))
+    measurement = replace(measurement, device=measurement.device and redact(measurement.device))
     return replace(candidate, measurement=measurement, error=measurement.error)
 
 

@@ -95,7 +95,7 @@ def judge(architecture: Architecture, space: SearchSpace, history: History, limi
     if repeat := _repeat(architecture, space, history):
         return Broken(repeat, repeat=True)
     try:
-        cost = space.cost(architecture)
+        cost = space.cost(architecture, strict=limits.of_flops)
     except CannotBuild as error:
         return Broken(str(error))
     if limits.accept(cost):

@@ -52,6 +52,12 @@ TrainOn = Annotated[
     str | None,
     typer.Option(help="Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer."),
 ]
+TableFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--table", help="A table of your own, JSON: accuracies in percent by the space's keys; see the README."
+    ),
+]
 RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's name; `genius recipes` lists them.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
 Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import NOTHING_BEGUN, beginning
+from . import beginning
 from .asking import ask
 from .looking import print_result
 from .options import (
@@ -38,6 +38,7 @@ from .options import (
     Repair,
     RunFolder,
     Silence,
+    TableFile,
     Temperature,
     Timeout,
     TrainOn,
@@ -45,6 +46,7 @@ from .options import (
     WhenDone,
     console,
 )
+from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def search(
     ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at once, of all trials together.")] = 1,
     on: Annotated[str, typer.Option(help="Where trainings run: local, ray, or ray:ADDRESS of a cluster.")] = "local",
+    table: TableFile = None,
     train_on: TrainOn = None,
     recipe: RecipeName = None,
     recipe_changes: Changes = None,
@@ -157,6 +160,7 @@ def resume(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -208,6 +212,7 @@ def fork(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -243,15 +248,15 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
     with beginning():
         from ..graph.display import Display
         from ..graph.picture import draw
+        from ..graph.run import resume_command
 
     display = Display(console(), iterations, live=live)
-    try:
-        with display:
-            result = asyncio.run(start(display))
-            draw(result)
-    except KeyboardInterrupt:
-        say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
-        raise
+    with (
+        stopping(lambda: f"go on with `{resume_command(display.run)}`" if display.run else "nothing was begun"),
+        display,
+    ):
+        result = asyncio.run(start(display))
+        draw(result)
     print_result(result, as_json=as_json)
     if result.best is None:
         raise typer.Exit(1)

@@ -18,6 +18,7 @@ from ..agents.advice import advise
 from ..agents.proposer import Reply, Unprompted, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
+from ..agents.secrets import errors_cleared
 from ..agents.trainer import check_evaluator, train
 from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate, Message, Suggestion
@@ -125,7 +126,8 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
     messages = conversation(prompt, candidate)
     try:
-        answer = await context.proposer(messages, history)
+        with errors_cleared():
+            answer = await context.proposer(messages, history)
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff

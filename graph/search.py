@@ -14,6 +14,7 @@ from ..spaces.disguise import shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
+from ..tools.own_table import sha256_of
 from .fork import states_after, take_over
 from .journal import Journal
 from .pause import Answers, Ask
@@ -58,7 +59,7 @@ async def search(
       or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
       embedded model.
     - `evaluator`: needed for a space of your own.
-    - `run`, `data`: the run folder, and the folder of the published tables.
+    - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
@@ -70,13 +71,19 @@ async def search(
     called, answering = wanted(callbacks, config), Answers(ask=ask)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
-    settings = Settings(**names, **_named(options), llm_seed=options.get("seed")).check()
+    settings = Settings(
+        **names,
+        **_named(options),
+        **_hashed(options),
+        llm_seed=options.get("seed"),
+        data=None if data is None else str(data),
+    ).check()
     settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
     if isinstance(proposer, str) and proposer != LLM and settings.advice:
         raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         folder = await asyncio.to_thread(new_run, settings, _path(run))
         return await carry_on(folder, settings, setup, progress, called, answering)
 
@@ -106,12 +113,12 @@ async def resume(
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
-    settings = _changed(old, names, given, changes)
+    settings = _changed(old, names, given, changes, data)
     result = read_result(folder, settings, await asyncio.to_thread(Journal.load, folder))
     if result.finished:
         answering.sort(())
         return result
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
@@ -141,23 +148,25 @@ async def fork(
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
-    settings = replace(_changed(old, names, given, changes), **identity)  # type: ignore[arg-type]
+    settings = replace(_changed(old, names, given, changes, data), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     states = await states_after(source, old, at)
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
-def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Options) -> Settings:
+def _changed(
+    old: Settings, names: Mapping[str, Any], given: Given, changes: Options, data: Path | str | None
+) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
     Raises: GeniusError where they do not fit the run.
     """
     _check_object(given, changes)
-    named = _named(changes)
+    named = {**_named(changes), **_hashed(changes)} | ({"data": str(data)} if data is not None else {})
     seed = {"llm_seed": named["seed"]} if "seed" in named else {}
     settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
     check_fits(old, settings, given)
@@ -190,6 +199,12 @@ def _check_disguise(old: Settings, changes: Options) -> None:
 def _named(changes: Options) -> dict[str, Any]:
     """Leave out what is None: it stays as it was."""
     return {name: value for name, value in changes.items() if value is not None}
+
+
+def _hashed(options: Options) -> dict[str, Any]:
+    """Tell what the named table hashes to, so that another one at its path is noticed."""
+    table = options.get("table")
+    return {} if table is None else {"table_sha256": sha256_of(Path(table))}
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -22,7 +22,7 @@ from .build import build_graph
 from .journal import Journal, drop_torn_lines
 from .pause import Answers, paused
 from .result import SearchResult, read_result
-from .run import broken_checkpoints, locked, open_checkpoints
+from .run import broken_checkpoints, locked, open_checkpoints, resume_command
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
@@ -51,6 +51,8 @@ async def carry_on(
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
         await asyncio.to_thread(settings.save, folder)
+        for note in setup.notes:
+            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
         journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
@@ -188,7 +190,7 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
 
     Raises: RunFailed.
     """
-    kept = f"everything so far is kept: go on with `genius resume {folder}`"
+    kept = f"everything so far is kept: go on with `{resume_command(folder)}`"
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
