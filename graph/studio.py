@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from typing_extensions import TypedDict
 
 from ..agents.backends import HUMAN
 from ..agents.baselines import BASELINES
+from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
 from ..spaces import SPACES
 from ..spaces.errors import GeniusError
@@ -24,6 +26,7 @@ from .journal import Journal
 from .result import read_result
 from .settings import Settings
 from .setup import Given, choose_parts, open_setup
+from .state import Context
 from .trials import context_of
 
 if TYPE_CHECKING:
@@ -58,6 +61,10 @@ class Form(TypedDict, total=False):
     data: Annotated[str, _field("Folder of the published tables; default: GENIUS_DATA, else the platform's cache.")]
 
 
+class Refused(GeniusError, ValueError):
+    """Why a search could not be made: of a `ValueError` LangGraph's server tells the words, of other errors none."""
+
+
 class Found(TypedDict):
     """What a search found: the fields of `genius show --json`, its iterations as `candidates`."""
 
@@ -77,30 +84,39 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
     """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
 
     A `Form` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
-    first of these counts. Pauses are LangGraph's own. Raises, when it is invoked: GeniusError.
+    first of these counts. Pauses are LangGraph's own. Raises, when it is invoked: Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 
     async def search(state: _State, runtime: Runtime[Form]) -> Found:
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
-        form = read_form(layers)
-        settings, given = await asyncio.to_thread(_settings, form)
-        data = data_folder(Path(form["data"]) if "data" in form else None)
-        folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
         try:
-            async with open_setup(settings, given, data) as setup:
-                context = context_of(Path(folder.name), settings, setup, Journal(), 1)
+            async with _opened(read_form(layers)) as (settings, context):
                 limit: Any = {"recursion_limit": settings.iterations * (3 * settings.max_replies + 6)}
-                async with context.slots:
-                    await steps.ainvoke({}, limit, context=replace(context, whole=True))
+                await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
-        finally:
-            await asyncio.to_thread(folder.cleanup)
+        except (GeniusError, ProviderError) as error:
+            raise Refused(str(error)) from error
 
     builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=Found)
     builder.add_node("search", search)
     builder.add_edge(START, "search")
     return builder.compile(name="genius")
+
+
+@asynccontextmanager
+async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
+    """Open what a form asks for; trainings go into a folder that is removed at the end."""
+    settings, given = await asyncio.to_thread(_settings, form)
+    data = data_folder(Path(form["data"]) if "data" in form else None)
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
+    try:
+        async with open_setup(settings, given, data) as setup:
+            context = context_of(Path(folder.name), settings, setup, Journal(), 1)
+            async with context.slots:
+                yield settings, replace(context, whole=True)
+    finally:
+        await asyncio.to_thread(folder.cleanup)
 
 
 def read_form(layers: list[Any]) -> Form:
