@@ -35,7 +35,7 @@ class Trial:
     """What one proposer did with one seed on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Accuracies stand in the table.
+    the proposer stopped by itself. Accuracies stand in the table; of one's own `table` is the SHA-256.
     """
 
     space: str
@@ -44,6 +44,7 @@ class Trial:
     seed: int
     iterations: int
     architectures: tuple[Architecture | None, ...]
+    table: str = ""
     taken: int = 0
     llm_calls: int = 0
     input_tokens: int = 0
@@ -116,6 +117,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         seed,
         iterations,
         tuple(found),
+        table.sha256,
         taken=sum(candidate.taken is not None for candidate in candidates),
         **asdict(context.journal.usage(1)),
         seconds=perf_counter() - started,

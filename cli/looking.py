@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import beginning
 from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
-from .streams import print_text, stopping
+from .signals import stopping
+from .streams import print_text
 
 if TYPE_CHECKING:
     from ..bench.worth import Worth
@@ -42,8 +44,9 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
         from ..tools.fetch import data_folder
         from .progress import TrialsBar
 
+    named = data or (Path(result.settings.data) if result.settings.data else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
-        return asyncio.run(worth(result, data_folder(data), tell))
+        return asyncio.run(worth(result, data_folder(named), tell))
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:

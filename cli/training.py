@@ -11,7 +11,8 @@ import typer
 from ..spaces.errors import RunFailed
 from . import beginning
 from .options import AsJson, console
-from .streams import print_text, say, stopping
+from .signals import stopping
+from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..tools.candidate import Measurement

@@ -1,5 +1,6 @@
 """The run folder: made, locked, and left in a state from which a search can go on."""
 
+import shlex
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -41,13 +42,18 @@ def new_folder(settings: Settings, given: Path | None) -> Path:
     """
     folder = given if given is not None else _unused(Path("runs"), settings)
     if folder.exists() and not _is_empty(folder):
-        hint = f"; go on with it: genius resume {folder}" if (folder / SETTINGS_FILE).is_file() else ""
+        hint = f"; go on with it: {resume_command(folder)}" if (folder / SETTINGS_FILE).is_file() else ""
         raise GeniusError(f"{folder} exists and is not empty{hint}; or name another folder with --run")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     return folder
+
+
+def resume_command(folder: Path) -> str:
+    """Write the command that goes on with a run."""
+    return shlex.join(["genius", "resume", str(folder)])
 
 
 def _cannot_write(folder: Path, error: OSError) -> GeniusError:
@@ -116,5 +122,5 @@ def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
     path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
     for kinds, words in _PASSING.items():
         if kind.startswith(kinds):
-            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `genius resume {folder}`")
+            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `{resume_command(folder)}`")
     return BrokenRun(f"{path} cannot be used: {error}; without that file, a run goes on from its journal")

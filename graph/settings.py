@@ -1,11 +1,10 @@
 """Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
 
 import json
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,20 +19,9 @@ from ..spaces.limits import Limits, parse_range
 from ..training.job import write_atomically
 from .budget import Budget
 from .journal import BrokenRun
+from .versions import installed_versions
 
 SETTINGS_FILE = "search.json"
-_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages whose behaviour a search depends on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def fresh_id() -> str:
@@ -58,16 +46,16 @@ class Options(TypedDict, total=False):
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
     - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
+    - `table`: the file of a table of one's own, see `tools.own_table`; only what it holds is searched.
     - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
-    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of its device, as in
-      "20G".
+    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of that, as in "20G".
     - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
       end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
       in trouble.
     - `when_done`: ask again, or stop, when the model says that nothing better is left.
-    - `order`: prompts list the best experiments first, or all in order of time.
+    - `order`: prompts list the best experiments first, or all in order of time. `approve`: ask before each training.
     - `advice`: whether prompts tell what a surrogate makes of the measurements, with a shortlist of what to try.
     - `disguise`: whether the model sees neutral names and shuffled options in place of the real ones.
     - `trace`: whether the run folder gets a `trace.jsonl`.
@@ -77,6 +65,7 @@ class Options(TypedDict, total=False):
     trials: int
     workers: int
     on: str
+    table: Path | str | None
     train_on: str | None
     recipe: str | None
     recipe_changes: Sequence[str]
@@ -104,6 +93,7 @@ class Options(TypedDict, total=False):
     max_replies: int
     tries: int
     when_done: WhenDone
+    approve: bool
     order: Order
     advice: bool
     disguise: bool
@@ -112,7 +102,7 @@ class Options(TypedDict, total=False):
     trace: bool
 
 
-_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx")
+_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx", "batch", "threads")
 _CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": ("ask", "nearest")}
 
 
@@ -122,7 +112,8 @@ class Settings:
 
     `fallbacks` are asked where the `llm` gives no answer. `llm_seed` is the seed that models are sent, None for none;
     `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
-    passed from Python. `fingerprint` tells the space from another of the same name. `meanings` are the real options
+    passed from Python. `fingerprint` tells the space from another of the same name, `table_sha256` the table from
+    another at the same path. `data` is the folder of downloads, where one was named. `meanings` are the real options
     behind the shown ones of a search in disguise.
     """
 
@@ -135,6 +126,8 @@ class Settings:
     trials: int = 1
     workers: int = 1
     on: str = "local"
+    table: str | None = None
+    table_sha256: str | None = None
     train_on: str | None = None
     recipe: str | None = None
     recipe_changes: Sequence[str] = ()
@@ -164,6 +157,7 @@ class Settings:
     max_replies: int = 10
     tries: int = 6
     when_done: WhenDone = "ask"
+    approve: bool = False
     order: Order = "best"
     advice: bool = False
     disguise: bool = False
@@ -173,6 +167,7 @@ class Settings:
     custom: list[str] = field(default_factory=list)
     forked_from: str | None = None
     trace: bool = True
+    data: str | None = None
     id: str = field(default_factory=fresh_id)
     created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[str, str] = field(default_factory=installed_versions)
@@ -182,8 +177,9 @@ class Settings:
         for name in ("flops", "params"):
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
-        if self.model_file is not None:
-            object.__setattr__(self, "model_file", str(Path(self.model_file).resolve()))
+        for name in ("model_file", "table", "data"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(Path(path).resolve()))
 
     def check(self) -> "Settings":
         """Return the settings if every number is in its range.
@@ -210,6 +206,8 @@ class Settings:
                 raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
+        if self.table is not None and self.trains:
+            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits, self.memory_limit, self.asking
         return self
 
@@ -222,9 +220,12 @@ class Settings:
     def memory_limit(self) -> int | None:
         """The bytes of its device that a training may use.
 
-        Raises: GeniusError for what is no amount.
+        Raises: GeniusError for what is no amount, or nothing.
         """
-        return None if self.memory is None else int(parse_range("-", self.memory)[1])
+        limit = inf if self.memory is None else parse_range("-", self.memory)[1]
+        if limit < 1:
+            raise GeniusError(f"memory must be more than 0, got {self.memory}")
+        return None if limit == inf else int(limit)
 
     @property
     def limits(self) -> Limits:

@@ -15,10 +15,14 @@ from ..tools.candidate import Candidate
 from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 from .result import SearchResult, TrialResult
+from .run import resume_command
+from .settings import Settings
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
 _BEST, _LATEST = 20, 20  # rows of a table of many
 _LONGEST = 300  # characters of an error
+_TIES = "equals share the better rank."
+_AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
 
 
@@ -103,7 +107,9 @@ def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
 def _architecture(candidate: Candidate) -> str:
     words = [str(list(candidate.architecture))] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
-    words += [f"(repaired from {list(candidate.repair.proposed)})"] if candidate.repair else []
+    if candidate.repair:
+        how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
+        words.append(f"({how} from {list(candidate.repair.proposed)})")
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
 
@@ -139,7 +145,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
 def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
     sentences += [_best(result.best) if result.best else _nothing(result)]
-    sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
+    sentences += _protocol(result.settings)
     sentences += [_limits(result)] if result.settings.limits.limited else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.flops_convention
@@ -149,7 +155,7 @@ def _sentences(result: SearchResult) -> list[str]:
     if result.stopped:
         sentences.append(f"Stopped early: {result.stopped}.")
     if not result.finished:
-        sentences.append(f"Not finished: go on with `genius resume {result.run}`.")
+        sentences.append(f"Not finished: go on with `{resume_command(result.run)}`.")
     return sentences
 
 
@@ -162,23 +168,28 @@ def _best(best: Candidate) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
     words = [f"best: {list(best.architecture or ())} ({where}), accuracy {m.accuracy:.2f}%"]
-    words += [f"rank {m.rank:,}"] if m.rank else []
+    words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test accuracy {m.test_accuracy:.2f}%"] if m.test_accuracy is not None else []
-    words += [f"test rank {m.test_rank:,}"] if m.test_rank else []
+    words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
     return ", ".join(words)
 
 
-def _protocol(space: str) -> str:
-    ties = "Ranks are among all architectures of the space; equals share the better rank."
-    if sees_test_accuracy(space):
-        return f"This table holds test accuracy only, so the search itself saw it. {ties}"
-    return f"The search saw validation accuracy; test accuracy is that of the best by validation. {ties}"
+def _protocol(settings: Settings) -> list[str]:
+    """Say what the accuracies of a run that looked them up are."""
+    if settings.table is not None:
+        return [f"Accuracies are those of the table {settings.table}. Ranks are among what it holds; {_TIES}"]
+    if settings.space not in SOURCES or settings.trains or "evaluator" in settings.custom:
+        return []
+    if sees_test_accuracy(settings.space):
+        return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
+    seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
+    return [f"{seen} {_AMONG}"]
 
 
 def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
-    repaired = sum(candidate.repair is not None for candidate in candidates)
+    repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
     return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
 
 

@@ -25,7 +25,7 @@ def listed(space: SearchSpace, limits: Limits) -> tuple[_Array, _Array]:
     """List the architectures of a small space inside limits, and their FLOPs and parameters: shapes (n, decisions)
     and (n, 2)."""
     architectures = np.array(list(space.architectures()))
-    costs = counted(space.costs(architectures), limits.convention)
+    costs = counted(space.costs(architectures, strict=limits.of_flops), limits.convention)
     inside = keeping(limits, costs)
     return architectures[inside], costs[inside]
 
@@ -34,7 +34,9 @@ def allowed(space: SearchSpace, limits: Limits, architectures: _Array) -> npt.ND
     """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""
     kept = space.allows(architectures)
     if limits.limited:
-        kept[kept] = keeping(limits, counted(space.costs(architectures[kept]), limits.convention))
+        kept[kept] = keeping(
+            limits, counted(space.costs(architectures[kept], strict=limits.of_flops), limits.convention)
+        )
     return kept
 
 

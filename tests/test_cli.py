@@ -124,7 +124,10 @@ def test_the_papers_baseline_is_one_command(genius, tables):
     ("arguments", "message"),
     [
         (("search", "nowhere"), "there is no search space 'nowhere'; the spaces are:"),
-        (("search", "nas-bench-macro", "--proposer", "random", "--data", "none"), "`genius fetch nas-bench-macro`"),
+        (
+            ("search", "nas-bench-macro", "--proposer", "random", "--data", "none"),
+            "`genius fetch nas-bench-macro --data none`",
+        ),
         (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: llm, random"),
         (("search", "digits", "--proposer", "random", "--llm", "local"), "exclude each other"),
         (("search", "digits", "--llm", "gpt-4o"), "write PROVIDER:MODEL"),
