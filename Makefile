@@ -17,7 +17,7 @@ lint: $(VENV)/installed  ## check style and types
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,onnx,studio,dev]'
 	touch $@
 
 clean:

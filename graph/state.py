@@ -93,7 +93,8 @@ class Progress:
     epoch: Epoch | None = None
 
 
-def _ignore(progress: Progress) -> None: ...
+def ignore(progress: Progress) -> None:
+    """Show a step to nobody."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Context:
     approve: bool = False
     whole: bool = False
     slots: Slots = field(default_factory=Slots)
-    progress: Callable[[Progress], None] = _ignore
+    progress: Callable[[Progress], None] = ignore
 
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
         """Tell whoever shows the search how far it is."""
