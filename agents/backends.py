@@ -17,7 +17,7 @@ from .chat import ChatModel, first_that_answers
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
-from .options import OLLAMA_CONTEXT, LLMOptions
+from .options import OLLAMA_CONTEXT, LLMOptions, Sent
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
@@ -158,7 +158,7 @@ class Opened:
     """Language models that can be asked: the proposer of each trial, counted from 1, and what is sent to each model."""
 
     proposer: ProposerOfTrial
-    sent: Callable[[], list[dict[str, object]]]
+    sent: Callable[[], list[Sent]]
 
 
 @asynccontextmanager
@@ -169,7 +169,7 @@ async def open_llms(
     data: Path,
     *,
     may_stop: bool = False,
-    taught: Sequence[Mapping[str, Any]] = (),
+    taught: Sequence[Sent] = (),
 ) -> AsyncIterator[Opened]:
     """Open language models, named or given as objects, for the length of a search; a later one answers for an earlier.
 
@@ -206,11 +206,9 @@ def _name_of(model: object) -> str:
     return str(getattr(model, "name", None) or type(model).__name__)
 
 
-def _chat(
-    llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Mapping[str, Any]]
-) -> ChatModel:
+def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Sent]) -> ChatModel:
     """Make the chat model of a name or of an object; what its server was found to refuse is not sent again."""
-    known = next((one for one in taught if one.get("llm") == name), {})
+    known = next((one for one in taught if one.get("llm") == name), Sent())
     if isinstance(llm, str):
         make, url, told = partial(chat_model, llm), _url_of(llm, options), {}
         options = options.without_all(known.get("left_out", ()))

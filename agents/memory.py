@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TypedDict
 
+from typing_extensions import TypedDict
+
+from ..spaces.record import Count, Number, Text, Whole
 from ..tools.candidate import Candidate
 
 BEST_KEPT, LATEST_KEPT, REASONS_KEPT = 15, 15, 3
@@ -15,23 +17,23 @@ class Experiment(TypedDict):
     `cost` has the fields of `Cost`; `repair` says what was changed in the proposal, `refusals` are the first lines.
     """
 
-    iteration: int
-    architecture: list[int] | None
-    accuracy: float | None
-    cost: dict[str, int] | None
-    repair: str | None
-    error: str | None
-    refusals: list[str]
+    iteration: Count
+    architecture: list[Whole] | None
+    accuracy: Number | None
+    cost: dict[Text, Whole] | None
+    repair: Text | None
+    error: Text | None
+    refusals: list[Text]
 
 
 class Rest(TypedDict):
     """What is left of the experiments that are kept no more: how many, and their accuracies in percent."""
 
-    measured: int
-    failed: int
-    lowest: float
-    highest: float
-    sum: float
+    measured: Whole
+    failed: Whole
+    lowest: Number
+    highest: Number
+    sum: Number
 
 
 class Memory(TypedDict):
@@ -40,8 +42,8 @@ class Memory(TypedDict):
     best: list[Experiment]
     latest: list[Experiment]
     rest: Rest
-    measured: int
-    failed: int
+    measured: Whole
+    failed: Whole
 
 
 def empty_memory() -> Memory:

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
 from ..spaces.errors import GeniusError
+from ..spaces.record import Count, Flag, Name
 from .secrets import is_secret_name
 
 OLLAMA_CONTEXT = 16_384
@@ -22,6 +26,17 @@ _WIRE = {
 """What each parameter is called on the way to a server, by provider."""
 
 _NOT_EXTRA = {"model", "model_provider", "base_url", "timeout", "max_retries", "name", *_WIRE}
+
+
+class Sent(TypedDict, total=False):
+    """What was really sent to a language model, its parameters by name, and which of them its server refused."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    llm: Name
+    left_out: Sequence[Name]
+    max_tokens: Count | None
+    structured: Flag
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from ..graph.settings import installed_versions
+from ..graph.versions import installed_versions
 from ..spaces.printable import one_line
 from ..tools.statistics import Mean, number
 from .run import Plan

@@ -1,6 +1,5 @@
 """From a search to a model: train an architecture by itself, and export what was trained."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,13 +8,15 @@ from ..evaluators.trained import folder_name
 from ..evaluators.workers import read_answer
 from ..spaces import get_space
 from ..spaces.errors import GeniusError
+from ..spaces.record import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
+from ..tools.files import read_lines
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import Epoch, Job
+from ..training.job import EPOCH, Epoch, Job
 from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
-from .picture import as_label
+from .picture import as_label, save
 from .result import read
 from .settings import SETTINGS_FILE, Settings
 
@@ -125,11 +126,14 @@ def finished_training(job: Job) -> Measurement | None:
 
 
 def read_epochs(path: Path) -> list[Epoch]:
-    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts."""
-    if not path.is_file():
-        return []
-    epochs = [Epoch(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return list({epoch.epoch: epoch for epoch in epochs}.values())
+    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
+
+    Raises: GeniusError.
+    """
+    try:
+        return list({epoch.epoch: epoch for epoch in map(EPOCH.read, read_lines(path))}.values())
+    except BadRecord as error:
+        raise GeniusError(f"{path} holds a line that is no epoch: {error}") from None
 
 
 def draw_curve(job: Job, measurement: Measurement) -> Path:
@@ -153,9 +157,7 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
     title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
     loss.set_title(as_label(title), fontsize=10)
-    path = job.folder / CURVE_FILE
-    figure.savefig(path, dpi=120)
-    return path
+    return save(figure, job.folder / CURVE_FILE, 120)
 
 
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:

@@ -8,17 +8,20 @@ import errno
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiofiles
 
-from ..agents.proposer import Reply
+from ..agents.proposer import CALL, Reply
 from ..agents.replay import CALLS_FILE
 from ..spaces.errors import GeniusError
-from ..tools.candidate import Candidate, Message
+from ..spaces.record import BadRecord, Schema
+from ..tools.candidate import CANDIDATE, Candidate, Message
+from ..tools.files import cut_torn_line, plain, read_lines
 from .budget import NOTHING_SPENT, Spent, hours_of
 
 CANDIDATES_FILE = "candidates.jsonl"
@@ -53,10 +56,10 @@ class Journal:
         Raises: BrokenRun, with the file and the line.
         """
         journal = cls(folder)
-        for line in _read_lines(folder / CANDIDATES_FILE, Candidate.from_json):
-            journal._settle(line)
-        for call, (prompt, reply) in _read_lines(folder / CALLS_FILE, _read_call):
-            journal._keep(call, prompt, reply)
+        for candidate in _read_lines(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
+            journal._settle(candidate)
+        for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
+            journal._keep((call.trial, call.iteration, call.attempt), call.prompt, call.reply)
         return journal
 
     @property
@@ -122,7 +125,7 @@ class Journal:
 
 async def _append_synced(path: Path, content: bytes) -> None:
     """Append all of the content or, where the disk is full, nothing."""
-    async with aiofiles.open(path, "ab", buffering=0) as file:
+    async with aiofiles.open(path, "ab", buffering=0, opener=plain) as file:
         size = await file.seek(0, os.SEEK_END)
         try:
             if await file.write(content) < len(content):
@@ -133,32 +136,26 @@ async def _append_synced(path: Path, content: bytes) -> None:
             raise
 
 
-def _read_call(line: Mapping[str, Any]) -> tuple[_Call, tuple[list[Message], Reply]]:
-    return (line["trial"], line["iteration"], line["attempt"]), (line["prompt"], Reply(**line["reply"]))
+def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tuple[int, ...]]) -> Iterator[_Line]:
+    """Yield a file's records, each of which has a place of its own.
 
-
-def _read_lines(path: Path, read: Callable[[Mapping[str, Any]], _Line]) -> list[_Line]:
-    if not path.is_file():
-        return []
-    found = []
-    for number, line in enumerate(_whole(path.read_bytes()).splitlines(), start=1):
-        try:
-            found.append(read(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from error
-    return found
-
-
-def _whole(content: bytes) -> bytes:
-    """Leave out a last line that is being written, or that a crash cut short."""
-    return content[: content.rfind(b"\n") + 1]
+    Raises: BrokenRun, with the file and the line.
+    """
+    known, number = set(), 0
+    try:
+        for number, line in enumerate(read_lines(path), start=1):
+            record = schema.read(line)
+            if (at := place(record)) in known:
+                raise BrokenRun(f"{path}, line {number}, tells again of what an earlier line tells: remove one of them")
+            known.add(at)
+            yield record
+    except BadRecord as error:
+        raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from None
+    except OSError as error:
+        raise BrokenRun(f"{path} cannot be read: {error.strerror}") from error
 
 
 def drop_torn_lines(folder: Path) -> None:
     """Cut off what a crash left of a last line, so that the next line starts on its own."""
     for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE):
-        path = folder / file
-        if path.is_file():
-            content = path.read_bytes()
-            if len(whole := _whole(content)) < len(content):
-                os.truncate(path, len(whole))
+        cut_torn_line(folder / file)

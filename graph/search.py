@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
 from ..spaces import get_space
@@ -18,10 +19,11 @@ from .journal import Journal
 from .picture import PICTURE_FILE, draw
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
-from .settings import Options, Settings, fresh_id
-from .setup import LLM, Given, check_fits, choose_parts, fingerprint, open_setup
+from .settings import LLM, Options, Settings
+from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
+from .versions import fresh_id
 
 if TYPE_CHECKING:
     from .setup import Llm
@@ -143,15 +145,16 @@ def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Opt
     return settings
 
 
-def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[Sent]:
     """Return what is known of the servers, but for the parameters that are changed: these are tried anew."""
     extra = {option.partition("=")[0] for option in changes.get("llm_options", ())}
     tried = set(changes) | extra
-    return [
-        {name: value for name, value in one.items() if name not in tried}
-        | {"left_out": [name for name in one.get("left_out", ()) if name not in tried]}  # type: ignore[attr-defined]
-        for one in old.sent
-    ]
+    found = []
+    for one in old.sent:
+        known = {name: value for name, value in one.items() if name not in tried}
+        left_out = [name for name in one.get("left_out", ()) if name not in tried]
+        found.append(cast("Sent", known | {"left_out": left_out}))
+    return found
 
 
 def _check_object(given: Given, options: Options) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import BASELINES
+from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
@@ -30,7 +31,7 @@ from ..tools.candidate import Measurement
 from ..tools.tables import SOURCES, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
-from .settings import Settings
+from .settings import LLM, Settings
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
     Model = Runnable[Any, AIMessage]
     Llm = str | Model | Sequence[str | Model]
-
-LLM = "llm"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Setup:
     space: SearchSpace
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
-    sent: Callable[[], Sequence[Mapping[str, object]]]  # to each language model, so far
+    sent: Callable[[], Sequence[Sent]]  # to each language model, so far
 
 
 def choose_parts(
@@ -194,7 +193,7 @@ def _check_limits(space: SearchSpace, settings: Settings) -> None:
 @asynccontextmanager
 async def _open_proposers(
     settings: Settings, given: Given, space: SearchSpace, data: Path
-) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Mapping[str, object]]]]]:
+) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
         passed = given.proposer

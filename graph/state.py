@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, cast
+
+from typing_extensions import TypedDict
 
 from ..agents.advice import Advice
 from ..agents.memory import Memory, empty_memory
@@ -12,11 +14,12 @@ from ..agents.reflector import Order, write_prompt
 from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
 from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.record import BadRecord, Count, Schema, Text, Whole
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message, Suggestion
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
-from .journal import Journal
+from .journal import BrokenRun, Journal
 from .slots import Slots
 
 
@@ -147,3 +150,35 @@ def shortlisted(advice: Advice | None) -> list[dict[str, object]]:
 def read_shortlist(shortlist: Sequence[Mapping[str, Any]]) -> tuple[Suggestion, ...]:
     """Read what `shortlisted` wrote."""
     return tuple(Suggestion(tuple(s["architecture"]), s["accuracy"], s["sd"]) for s in shortlist)
+
+
+class _Kept(TypedDict):
+    """What is checkpointed of a trial, as a file must hold it."""
+
+    trial: Count
+    done: Whole
+    candidate: Candidate | None
+    running: list[Candidate]
+    stopped: Text | None
+    memory: Memory
+    prompt: list[Message]
+    shortlist: list[Suggestion]
+
+
+_KEPT = Schema[_Kept](_Kept)
+
+
+def read_state(folder: Path | None, values: Mapping[str, Any], trial: int) -> SearchState | None:
+    """Return a checkpointed state; None where nothing is checkpointed.
+
+    Raises: BrokenRun where it is none of this trial's.
+    """
+    if not values:
+        return None
+    try:
+        kept = _KEPT.take(values)
+    except BadRecord as error:
+        raise BrokenRun(f"the checkpoints in {folder} cannot be used: {error}") from None
+    if kept["trial"] != trial:
+        raise BrokenRun(f"the checkpoints in {folder} cannot be used: that of trial {trial} is of {kept['trial']}")
+    return cast("SearchState", values)

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from math import ceil
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.advice import advise
+from ..agents.options import Sent
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
@@ -18,14 +19,15 @@ from ..spaces.space import Architecture
 from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
+from .checkpoints import broken_checkpoints, open_checkpoints
 from .journal import BrokenRun, Journal, drop_torn_lines
 from .picture import draw
 from .result import SearchResult, read_result
-from .run import broken_checkpoints, locked, open_checkpoints
+from .run import locked
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
-from .state import Context, Progress, SearchState, first_state
+from .state import Context, Progress, SearchState, first_state, read_state
 
 if TYPE_CHECKING:
     from .build import Graph
@@ -85,7 +87,7 @@ def _context(
 class _Sent:
     """Keeps in `search.json` what is really sent to the language models, as their servers refuse some of it."""
 
-    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Mapping[str, object]]]) -> None:
+    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Sent]]) -> None:
         self._folder, self._settings, self._sent = folder, settings, sent
 
     def note(self) -> None:
@@ -125,12 +127,13 @@ async def begin(context: Context, trial: int = 1) -> SearchState:
 
 async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    if not snapshot.values:
+    state = read_state(context.journal.folder, snapshot.values, trial)
+    if state is None:
         return await begin(context, trial)
-    known, needed = len(context.journal.history(trial)), snapshot.values["done"]
+    known, needed = len(context.journal.history(trial)), state["done"]
     if known < needed:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")
-    return snapshot.values  # type: ignore[return-value]
+    return state
 
 
 def invocation_config(settings: Settings, trial: int, iteration: int, tracer: TraceCollector | None) -> Any:

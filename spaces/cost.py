@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .errors import GeniusError
 from .printable import brief, said_by
+from .record import Whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,9 +47,9 @@ class Cost:
     `norm_outputs` are the output elements of its batch norms, of which the FLOPs hold nothing.
     """
 
-    flops: int = 0
-    params: int = 0
-    norm_outputs: int = 0
+    flops: Whole = 0
+    params: Whole = 0
+    norm_outputs: Whole = 0
 
     def counted(self, convention: Convention) -> int:
         """Return the FLOPs by a convention."""

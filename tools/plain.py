@@ -1,9 +1,8 @@
 """What others hand over, as plain JSON types: numbers of whatever library, and texts of whatever length."""
 
-import reprlib
 from math import inf, isfinite
 
-from ..spaces.printable import one_line, reason
+from ..spaces.printable import named, one_line, reason
 
 
 class BadValue(ValueError):
@@ -61,9 +60,3 @@ def _item(value: object) -> object:
 def _is_real(value: object) -> bool:
     """Tell whether a value converts to a number by its own methods; text does not, and truth values may not."""
     return not isinstance(value, bool) and (hasattr(value, "__float__") or hasattr(value, "__index__"))
-
-
-def named(value: object) -> str:
-    """Say in a few words what a value is: its type, and how it prints."""
-    words = one_line(reprlib.repr(value), 80)
-    return words if value is None or isinstance(value, float) else f"the {type(value).__name__} {words}"

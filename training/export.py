@@ -15,7 +15,7 @@ from torch import nn
 from ..spaces.cost import count
 from ..spaces.errors import GeniusError
 from ..spaces.space import Architecture, SearchSpace
-from .job import write_atomically
+from ..tools.files import write_atomically
 
 ABOUT_FILE, WEIGHTS_FILE, ONNX_FILE = "model.json", "weights.safetensors", "model.onnx"
 

@@ -1,0 +1,23 @@
+"""What tells a run from others: its identifier, and the versions of what it was made with."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from uuid import uuid4
+
+_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages whose behaviour a search depends on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def fresh_id() -> str:
+    """Return an identifier for a new run; its threads in checkpoints and traces carry it."""
+    return uuid4().hex[:12]
