@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
@@ -17,12 +16,12 @@ from .chat import ChatModel, first_that_answers
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
-from .options import OLLAMA_CONTEXT, LLMOptions, Sent
+from .options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
 from .replay import load_recording, replay
-from .secrets import is_secret_name, keep_secret
+from .secrets import keep_secret
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -53,6 +52,7 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
 
     Raises: BadBackend, BadRecording.
     """
+    refuse_url_with_secret("the language model's name", spec)
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
         return
@@ -64,7 +64,7 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
             f"{spec!r} names no language model: write PROVIDER:MODEL (as in openai:gpt-4o), local, replay:FILE or human"
         )
     base_url = _at_url(spec)[1] or options.base_url
-    _check_base_url(base_url)
+    refuse_url_with_secret("the base URL", base_url or "")
     if kind in _KEYS and not environment.get(_KEYS[kind], "").strip() and not base_url:
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
     if options.num_ctx is not None and kind != "ollama":
@@ -86,14 +86,6 @@ def _at_url(spec: str) -> tuple[str, str | None]:
     """Split PROVIDER:MODEL@URL, which names a server of one's own; most have no URL."""
     name, at, rest = spec.partition("@http")
     return name, f"http{rest}" if at else None
-
-
-def _check_base_url(base_url: str | None) -> None:
-    """Keep secrets out of the run folder, which holds the URL."""
-    url = urlsplit(base_url or "")
-    secret_fields = [name for name, _ in parse_qsl(url.query) if is_secret_name(name) or "sig" in name.lower()]
-    if url.username or url.password or secret_fields:
-        raise BadBackend("the base URL holds a secret: take it out and set it as OPENAI_API_KEY")
 
 
 def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
@@ -139,6 +131,11 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def servers_named(environment: Mapping[str, str] = os.environ) -> set[str]:
+    """Return the servers that the environment names."""
+    return {environment[name] for names in _URLS.values() for name in names if environment.get(name)}
 
 
 def _url_of(spec: str, options: LLMOptions) -> str | None:

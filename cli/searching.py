@@ -29,7 +29,9 @@ from .options import (
     MaxReplies,
     MaxTokens,
     Memory,
+    ModelFile,
     NumCtx,
+    OwnSpace,
     Price,
     ProposerName,
     RecipeName,
@@ -40,6 +42,7 @@ from .options import (
     Timeout,
     TrainOn,
     Tries,
+    Trust,
     WhenDone,
     console,
 )
@@ -88,7 +91,7 @@ def search(
     max_llm_tokens: MaxLlmTokens = None,
     max_hours: MaxHours = None,
     base_url: BaseUrl = None,
-    model_file: Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")] = None,
+    model_file: ModelFile = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a whole reply.")] = 600.0,
     max_replies: Annotated[int, typer.Option(help="Replies an iteration may take until one is valid.")] = 10,
     tries: Annotated[int, typer.Option(help="Calls for one reply while the model's server is in trouble.")] = 6,
@@ -153,6 +156,10 @@ def resume(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    train_on: TrainOn = None,
+    model_file: ModelFile = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -164,7 +171,9 @@ def resume(
     settings = Settings.load(run)
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.resume(run, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context))
+        return searches.resume(
+            run, space=space, llm=llm, proposer=proposer, data=data, trust=trust, progress=progress, **_options(context)
+        )
 
     live = "human" not in (llm or settings.llms)
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
@@ -200,6 +209,10 @@ def fork(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    train_on: TrainOn = None,
+    model_file: ModelFile = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -212,7 +225,16 @@ def fork(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.fork(
-            run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context)
+            run,
+            at,
+            to=to,
+            space=space,
+            llm=llm,
+            proposer=proposer,
+            data=data,
+            trust=trust,
+            progress=progress,
+            **_options(context),
         )
 
     live = "human" not in (llm or settings.llms)

@@ -10,7 +10,7 @@ import typer
 
 from ..spaces.errors import GeniusError, RunFailed
 from . import beginning
-from .options import AsJson, console
+from .options import AsJson, OwnSpace, Trust, console
 from .streams import print_text, say, stopping
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
@@ -43,7 +45,7 @@ def train(
         from ..tools.fetch import data_folder
 
     planned, said = plan_training(
-        find_subject(target, architecture),
+        find_subject(target, architecture, space, trust=trust),
         data=data,
         recipe=recipe,
         changes=changes or (),
@@ -132,17 +134,22 @@ def export(
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
     size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,
     out: Annotated[Path, typer.Option(help="New folder for the bundle.")] = Path("bundle"),
+    space: OwnSpace = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle: architecture, weights, FLOPs and parameters, provenance, and ONNX where asked for."""
     with beginning():
-        from ..graph.final import find_subject, finished_training, provenance
+        from ..graph.final import find_subject, finished_training, provenance, subject_of
         from ..training.export import export as write
         from ..training.export import load_trained
         from ..training.job import Files, Job
 
     job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
-    subject = find_subject(job.space, json.dumps(job.architecture)) if job else find_subject(target, architecture)
+    if job is not None:
+        subject = subject_of(job, Files(Path(target)).job, space, trust=trust)
+    else:
+        subject = find_subject(target, architecture, space, trust=trust)
     chosen = weights or (job.files.weights if job else None)
     if job is not None:
         job = replace(job, folder=Path(target))

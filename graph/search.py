@@ -1,7 +1,8 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -15,14 +16,14 @@ from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from .fork import states_after, take_over
-from .journal import Journal
 from .picture import PICTURE_FILE, draw
-from .result import SearchResult, read_result
+from .result import SearchResult, check_journal, load, read_result
 from .run import new_folder, new_run
-from .settings import LLM, Options, Settings
+from .settings import LLM, SETTINGS_FILE, Options, Settings
 from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
+from .trust import check_claims, claims
 from .versions import fresh_id
 
 if TYPE_CHECKING:
@@ -73,29 +74,35 @@ async def search(
 async def resume(
     run: Path | str,
     *,
-    space: SearchSpace | None = None,
+    space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
+    trust: bool = False,
     progress: Show = _show_nothing,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
-    Objects that the run was given from Python are needed again; `changes` are options that differ from now on.
+    Objects that the run was given from Python are needed again; `changes` are options that differ from now on. What
+    `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from there.
     Raises: GeniusError, BrokenRun, RunFailed.
     """
     folder = Path(run)
-    old = Settings.load(folder)
+    old, journal = load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes)
-    if (result := read_result(folder, settings, Journal.load(folder))).finished:
-        if not (folder / PICTURE_FILE).is_file():
+    if (result := read_result(folder, settings, journal)).finished:
+        if not os.path.lexists(folder / PICTURE_FILE):
             await asyncio.to_thread(draw, result, folder)
         return result
+    if not trust:
+        _check_named(folder, settings, given, {*names, *_named(changes)})
+    check_fits(old, settings, given)
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
+        check_journal(journal, settings, setup.space)
         return await carry_on(folder, settings, setup, progress)
 
 
@@ -104,31 +111,36 @@ async def fork(
     at: int,
     *,
     to: Path | str | None = None,
-    space: SearchSpace | None = None,
+    space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
+    trust: bool = False,
     progress: Show = _show_nothing,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
 
-    `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
-    Raises: GeniusError, BrokenRun, RunFailed.
+    `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
+    are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
     source = Path(run)
-    old = Settings.load(source)
+    old, journal = load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
     settings = replace(_changed(old, names, given, changes), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
+    if not trust:
+        _check_named(source, settings, given, {*names, *_named(changes)})
+    check_fits(old, settings, given)
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(data))) as setup:
+        check_journal(journal, settings, setup.space)
         folder = new_folder(settings, _path(to))
-        await take_over(Journal.load(source), states, folder, settings)
+        await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress)
 
 
@@ -141,8 +153,18 @@ def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Opt
     named = _named(changes)
     seed = {"llm_seed": named["seed"]} if "seed" in named else {}
     settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
-    check_fits(old, settings, given)
+    if settings.space != old.space:
+        raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     return settings
+
+
+def _check_named(folder: Path, settings: Settings, given: Given, named: Collection[str]) -> None:
+    """Refuse what `search.json` alone names, and not the call.
+
+    Raises: GeniusError.
+    """
+    alone = [claim for claim in claims(settings, given.parts) if claim.setting not in named]
+    check_claims(folder / SETTINGS_FILE, alone)
 
 
 def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[Sent]:

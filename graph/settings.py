@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from ..agents.options import LLMOptions, Sent, read_extra
+from ..agents.options import LLMOptions, Sent, read_extra, refuse_url_with_secret
 from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..spaces.cost import Convention, check_convention
@@ -189,6 +189,9 @@ class Settings:
             raise GeniusError(f"{name.replace('_', '-')} {rule}") from None
         if self.proposer == LLM and not self.llm:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
+        for spec in self.llms:
+            refuse_url_with_secret("the language model's name", spec)
+        refuse_url_with_secret("the base URL", self.base_url or "")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
         _ = self.limits, self.memory_limit, self.asking

@@ -85,8 +85,8 @@ def choose_parts(
     if llm is not None and proposer not in (None, LLM):
         raise GeniusError("an llm and a proposer exclude each other: name one of them")
     names: dict[str, Any] = {}
-    if isinstance(proposer, str) and proposer != LLM and proposer not in BASELINES:
-        raise GeniusError(f"there is no proposer {proposer!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
+    if isinstance(proposer, str) and proposer != LLM:
+        _baseline(proposer)
     if llm is None and (proposer == LLM or (proposer is None and old is None)):
         llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
@@ -110,6 +110,12 @@ def choose_parts(
     return names, given
 
 
+def _baseline(name: str) -> Any:
+    if name not in BASELINES:
+        raise GeniusError(f"there is no proposer {name!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
+    return BASELINES[name]
+
+
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
@@ -121,8 +127,6 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
 
     Raises: GeniusError.
     """
-    if new.space != old.space:
-        raise GeniusError(f"this run searches {old.space}, and {new.space} is another space: start a new search")
     space = given.space or (None if "space" in old.custom else get_space(old.space))
     if space is not None and old.fingerprint and fingerprint(space) != old.fingerprint:
         raise GeniusError(
@@ -199,7 +203,7 @@ async def _open_proposers(
         passed = given.proposer
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
-        make = BASELINES[settings.proposer]
+        make = _baseline(settings.proposer)
         yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
         llms = given.llm or settings.llms

@@ -28,6 +28,7 @@ from .settings import Settings
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, SearchState, first_state, read_state
+from .trust import resume_command
 
 if TYPE_CHECKING:
     from .build import Graph
@@ -166,7 +167,7 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
 
     Raises: RunFailed.
     """
-    kept = f"everything so far is kept: go on with `genius resume {folder}`"
+    kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:

@@ -13,6 +13,8 @@ from .printable import brief, named
 
 _Record = TypeVar("_Record")
 
+LARGEST = 1e100
+"""The largest number that is taken for finite: its square is, too."""
 _MOST = 2**53  # the largest number up to which every whole number has a float of its own
 _LONGEST = 1_000_000  # characters: a reply is kept with up to 62,000, and a prompt may hold several
 
@@ -20,9 +22,9 @@ Whole = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
 """A whole number from 0."""
 Count = Annotated[int, Field(strict=True, ge=1, le=_MOST)]
 """A whole number from 1."""
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 """A finite number."""
-Amount = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0)]
+Amount = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=LARGEST)]
 """A finite number from 0."""
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=_LONGEST)]

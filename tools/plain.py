@@ -3,6 +3,7 @@
 from math import inf, isfinite
 
 from ..spaces.printable import named, one_line, reason
+from ..spaces.record import LARGEST
 
 
 class BadValue(ValueError):
@@ -19,7 +20,7 @@ def number(name: str, value: object, least: float = -inf, expected: str = "a fin
         found = float(plain) if _is_real(plain) else None  # type: ignore[arg-type]  # by __float__ or __index__
     except Exception:  # whatever another library's conversion raises: the value is named
         found = None
-    if found is None or not isfinite(found) or found < least:
+    if found is None or not abs(found) <= LARGEST or found < least:
         bound = f" from {least:g} on" if isfinite(least) else ""
         raise BadValue(f"expected {expected}{bound}, got {named(value)} as {name}")
     return found
