@@ -6,12 +6,13 @@ called: of extensions of msgpack only LangGraph's interrupts are read, and no ot
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired
 
 import aiosqlite
 import ormsgpack
+from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_KW_ARGS, JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.types import Interrupt
@@ -19,6 +20,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.printable import brief
 from ..spaces.record import BadRecord, Name, Schema, Whole
 from ..tools.files import plain
 from .journal import BrokenRun
@@ -33,14 +35,17 @@ _LONGEST = 1 << 26  # bytes of a value in the file
 _TABLES = {"checkpoints", "writes"}
 _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # ends a rollback journal that names a second one
 
-Version = Annotated[str, Field(strict=True, pattern=r"^\d{1,40}(\.\d+)*$", max_length=100)]
+Version = Annotated[str, Field(strict=True, pattern=r"^0{16}\d{16}\.[\d.e-]+$", max_length=100)]
+
+
+Id = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
 class _Checkpoint(TypedDict):
     """What LangGraph reads of a checkpoint, besides the values of its channels."""
 
     v: Whole
-    id: Name
+    id: Id
     ts: Name
     channel_values: dict[Name, object]
     channel_versions: dict[Name, Version]
@@ -49,12 +54,13 @@ class _Checkpoint(TypedDict):
 
 class _Metadata(TypedDict):
     step: Annotated[int, Field(strict=True, ge=-2, lt=2**53)]
+    parents: NotRequired[dict[Name, Name]]
 
 
 class _Kept(TypedDict):
     """A row of the file, with its writes that are pending: (task, channel, value)."""
 
-    id: Name
+    id: Id
     checkpoint: _Checkpoint
     metadata: _Metadata
     writes: list[tuple[Name, Name, object]]
@@ -114,19 +120,22 @@ class _Saver(AsyncSqliteSaver):
         Raises: BrokenRun.
         """
         with _saying_where(self._file):
-            async for found in super().alist(config, **how):
-                yield _checked(found)
+            rows = super().alist(config, **how)
+            async with aclosing(rows):  # type: ignore[type-var]
+                async for found in rows:
+                    yield _checked(found)
 
 
 def _checked(found: "CheckpointTuple") -> "CheckpointTuple":
-    _KEPT.take(
-        {
-            "id": found.config["configurable"]["checkpoint_id"],
-            "checkpoint": found.checkpoint,
-            "metadata": found.metadata,
-            "writes": found.pending_writes or [],
-        }
-    )
+    """Hold a checkpoint against the schema. One with a later id than the next one's would stay the latest for ever."""
+    identity = found.config["configurable"]["checkpoint_id"]
+    row = {"id": identity, "checkpoint": found.checkpoint, "metadata": found.metadata}
+    _KEPT.take(row | {"writes": found.pending_writes or []})
+    if identity != found.checkpoint["id"] or identity >= str(uuid6()):
+        raise BadRecord(f"it holds a checkpoint with the id {identity}, which none has yet")
+    latest = max(map(str, found.checkpoint["channel_versions"].values()), default="")
+    if any(str(version) > latest for seen in found.checkpoint["versions_seen"].values() for version in seen.values()):
+        raise BadRecord("its nodes have seen what was never written")  # and would not run again
     return found
 
 
@@ -181,7 +190,7 @@ def _check_journal(file: Path) -> None:
 
 def broken(file: Path, why: str) -> BrokenRun:
     """Say why a run's checkpoints cannot be used, and what to do without them."""
-    return BrokenRun(f"{file} cannot be used: {why}; without that file, a run goes on from its journal")
+    return BrokenRun(f"{file} cannot be used: {brief(why)}; without that file, a run goes on from its journal")
 
 
 _PASSING = {

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +70,13 @@ async def _state_after(graph: "Graph", source: Path, settings: Settings, trial: 
         return None
     config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
     made = 0
-    async for snapshot in graph.aget_state_history(config):  # the latest first
-        state = read_state(source, snapshot.values, trial)
-        if state and state["candidate"] is None:
-            made = max(made, state["done"])
-            if state["done"] == at or (state["done"] < at and state["stopped"]):
-                return state
+    async with aclosing(graph.aget_state_history(config)) as snapshots:  # type: ignore[type-var]
+        async for snapshot in snapshots:  # the latest first
+            state = read_state(source, snapshot.values, trial)
+            if state and state["candidate"] is None:
+                made = max(made, state["done"])
+                if state["done"] == at or (state["done"] < at and state["stopped"]):
+                    return state
     raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
 
 

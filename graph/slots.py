@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+from ..spaces.errors import GeniusError
+
 
 class Slots:
     """Up to `count` evaluations at a time; closing them cancels what still runs."""
@@ -36,8 +38,13 @@ class Slots:
     async def wait(self) -> None:
         """Wait until one of the evaluations ends.
 
-        Raises: what it raised.
+        Raises: what it raised; GeniusError where none is in flight: files of the run were changed by others then.
         """
+        if not self._tasks:
+            raise GeniusError(
+                "the run's journal and its checkpoints contradict each other: without checkpoints.sqlite, a run goes "
+                "on from its journal"
+            )
         await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         self.check()
 
