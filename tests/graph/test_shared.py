@@ -387,6 +387,15 @@ async def test_a_run_without_write_permission_is_shown_and_forked(run, tmp_path,
     assert {path: path.read_bytes() for path in run.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", FILES[:3])
+def test_a_file_that_is_one_long_line_is_refused_without_reading_all_of_it(run, name):
+    foreign(run)
+    with (run / name).open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(genius.GeniusError, match=r"of more than|holds more than"):
+        genius.read(run)
+
+
 def test_a_line_that_tells_of_an_iteration_again_is_refused(run):
     foreign(run)
     lines = (run / "candidates.jsonl").read_text()
@@ -403,14 +412,10 @@ def test_an_architecture_of_another_space_is_refused(run):
 
 @pytest.mark.parametrize(
     "told",
-    [{"trials": 1e30}, {"iterations": 10**9}, {"workers": 10**6}, {"seed": -1}, {"timeout": 1e300}, {"space": None}]
-    + [
-        {"custom": "space"},
-        {"on": 5},
-        {"memory": []},
-        {"disguise": "yes"},
+    [
+        *({"trials": 1e30}, {"iterations": 10**9}, {"workers": 10**6}, {"seed": -1}, {"timeout": 1e300}),
+        *({"custom": "space"}, {"on": 5}, {"memory": []}, {"disguise": "yes"}, {"space": None}, {"proposer": "x"}),
         {"sent": [{"left_out": [[]]}]},
-        {"proposer": "x"},
     ],
 )
 async def test_settings_of_a_wrong_type_or_size_are_refused_at_once(run, told):
