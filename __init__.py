@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from .agents.proposer import Reply as Reply
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
+    from .graph.pause import Paused as Paused
+    from .graph.picture import draw as draw
     from .graph.result import SearchResult as SearchResult
     from .graph.result import read as read
     from .graph.search import fork as fork
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from .graph.state import Context as Context
     from .graph.state import Progress as Progress
     from .graph.state import SearchState as SearchState
-    from .graph.state import first_state as first_state
+    from .graph.studio import make_graph as make_graph
     from .spaces import get_space as get_space
     from .spaces.errors import GeniusError as GeniusError
     from .spaces.errors import RunFailed as RunFailed
@@ -29,9 +31,12 @@ _HOMES = {
     "agents.proposer": ("Proposer", "Reply"),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
+    "graph.picture": ("draw",),
+    "graph.pause": ("Paused",),
     "graph.result": ("SearchResult", "read"),
+    "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
-    "graph.state": ("Context", "Progress", "SearchState", "first_state"),
+    "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "spaces.errors": ("GeniusError", "RunFailed"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),

@@ -2,24 +2,27 @@
 but which of their proposals were sent back."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import sample_inside
+from ..spaces.errors import GeniusError
 from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best, measured, tried
+from ..tools.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..tools.choices import choose, gather
 from ..tools.features import WHOLE
 from ..tools.guide import GUIDE, Guide, suggest
-from ..tools.refused import not_built
-from .proposer import Proposer
+from ..tools.history import History
+from ..tools.refused import refused
+from .proposer import Proposer, Unprompted
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
@@ -34,12 +37,12 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
     return np.random.default_rng([*seed, len(history)])
 
 
-def _done(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Hashable]:
+def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
     """Return the identities of what is not proposed again."""
-    return tried(space, history) | set(map(space.identity, not_built(space, prompt, history)))
+    return history.tried(space, refused(space, prompt, history))
 
 
-def _untried(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _untried(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
     """Draw uniformly from the architectures within the limits that are no repeat."""
     large = space.size > ENUMERABLE
     architecture = sample_inside(space, limits, rng)
@@ -58,7 +61,7 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
     return tuple(row.tolist())
 
 
-def _largest(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _largest(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
     """Return the untried architecture within the limits with the most FLOPs.
 
     Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
@@ -71,19 +74,19 @@ def _largest(space: SearchSpace, done: set[Hashable], rng: np.random.Generator, 
     return met.at(best[0]) if best else _untried(space, done, rng, limits)
 
 
-def _in_thread(proposal: Callable[[Sequence[Message], Sequence[Candidate]], str]) -> Proposer:
+def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
     """Make a proposer of a function that may take its time."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return await asyncio.to_thread(proposal, prompt, history)
+        return await asyncio.to_thread(proposal, prompt, History.of(history))
 
-    return propose
+    return Unprompted(propose)
 
 
 def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
-    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _untried(space, _done(space, prompt, history), _rng(seed, history), limits)
         return _answer(found, "Drawn at random.")
 
@@ -93,7 +96,7 @@ def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_L
 def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
     """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
-    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _largest(space, _done(space, prompt, history), _rng(seed, history), limits)
         return _answer(found, "The largest one left.")
 
@@ -114,11 +117,11 @@ def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LI
     Where the best has no untried neighbour within the limits, the next best is tried, and so on.
     """
 
-    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
             return _answer(_largest(space, done, rng, limits), "The largest network, to start from.")
-        for centre in sorted(measured(history), key=lambda c: c.accuracy or 0.0, reverse=True):
+        for centre in history.best_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(space, limits, near)
             if near:
@@ -142,9 +145,9 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
     not born.
     """
 
-    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
+    def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
-        population = measured(history)[-_POPULATION:]
+        population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
             return _answer(_untried(space, done, rng, limits), "One of the first population, drawn at random.")
         parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
@@ -167,8 +170,8 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
 def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
-    def proposal(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        rng, sent_back = _rng(seed, history), not_built(space, prompt, history)
+    def proposal(prompt: Sequence[Message], history: History) -> str:
+        rng, sent_back = _rng(seed, history), refused(space, prompt, history)
         found = suggest(space, limits, history, rng, guide, refused=sent_back)
         if found or space.size <= WHOLE:
             return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
@@ -197,3 +200,13 @@ BASELINES = {
     "guided": guided,
     "guided-without-prior": guided_without_prior,
 }
+
+
+def find_baseline(name: str) -> Any:
+    """Return what makes a proposer without a model, by its name.
+
+    Raises: GeniusError for an unknown one.
+    """
+    if name not in BASELINES:
+        raise GeniusError(f"there is no proposer {name!r}; the proposers are: llm, {', '.join(BASELINES)}")
+    return BASELINES[name]

@@ -19,6 +19,7 @@ from weakref import WeakSet, finalize
 from zipfile import BadZipFile, ZipFile
 
 from ..spaces.errors import GeniusError
+from .connections import CLOSING
 
 if TYPE_CHECKING:
     from langchain_core.language_models import LanguageModelInput
@@ -157,8 +158,8 @@ class EmbeddedModel:
         from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
         from pydantic import SecretStr
 
-        # No proxy between this process and itself; and no connection kept, whose event loop may be gone next time.
-        direct: dict[str, Any] = {"trust_env": False, "headers": {"Connection": "close"}}
+        # no proxy between this process and itself
+        direct: dict[str, Any] = {"trust_env": False, "headers": CLOSING}
         return ChatOpenAI(
             model=self.name,
             base_url=self.base_url,

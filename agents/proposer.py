@@ -68,6 +68,17 @@ that was cut off can go on where it was.
 """
 
 
+@dataclass(frozen=True)
+class Unprompted:
+    """A proposer that reads nothing of a prompt but the replies that were sent back: no prompt is written for it."""
+
+    propose: Proposer
+
+    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str]:
+        """Answer as the proposer does."""
+        return self.propose(prompt, history)
+
+
 def received(answer: object) -> Reply:
     """Take a proposer's answer in: as a Reply, cleared of secrets and of what no file can hold, and not too long.
 

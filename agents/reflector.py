@@ -1,18 +1,24 @@
 """The agent that turns what was measured into the next prompt."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 from ..spaces.cost import Convention, Cost
 from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import SearchSpace
 from ..tools.candidate import NOTHING_LEFT, Candidate, Message
+from ..tools.history import History
 from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
-from .memory import Experiment, Memory, Rest, best_first, kept
 
 Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
+
+BEST, LATEST = 15, 15
+"""How many experiments a prompt lists at most: of the most accurate, and of the latest."""
+
+_REASONS, _REASONS_EACH = 5, 3  # why replies were sent back: in all, and of an iteration
 
 _ROLE = """\
 You design neural networks. You are searching a space of architectures for the one with the highest accuracy: you \
@@ -55,29 +61,30 @@ If you are sure that no untried architecture of this space is better than the be
 
 def write_prompt(
     space: SearchSpace,
-    memory: Memory,
+    history: Sequence[Candidate] = (),
     order: Order = "best",
     limits: Limits = NO_LIMITS,
-    running: Sequence[Architecture] = (),
     advice: Advice | None = None,
     may_stop: bool = False,
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    `running` are architectures in training, which have no result yet; `advice` is what a surrogate makes of it all;
-    `may_stop` offers to end the search.
+    It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
+    all; `may_stop` offers to end the search.
     """
+    known = History.of(history)
+    running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else [])]
     if limits.limited:
         parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
-    if memory["latest"]:
-        parts.append(_experiments(memory, order, limits.convention))
+    if known.finished:
+        parts.append(_experiments(known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
-    parts += [_NEXT if memory["measured"] else _FIRST]
+    parts += [_NEXT if known.measured else _FIRST]
     parts += [_QUESTIONS] if limits.limited else []
     parts += [_answer_form(space)]
-    parts += [_STOP] if memory["measured"] and may_stop else []
+    parts += [_STOP] if known.measured and may_stop else []
     return [Message(role="system", content=_ROLE), Message(role="user", content="\n\n".join(parts))]
 
 
@@ -96,38 +103,60 @@ def _answer_form(space: SearchSpace) -> str:
     return _ANSWER.format(length=len(space.decisions), example=names)
 
 
-def _experiments(memory: Memory, order: Order, convention: Convention) -> str:
-    shown = kept(memory)
+def _experiments(history: History, order: Order, convention: Convention) -> str:
+    """List the best and the latest experiments, and sum up the others."""
+    latest = history[max(0, history.finished - LATEST) : history.finished]
+    best = list(islice(history.best_first(), BEST))
+    shown = sorted({c.iteration: c for c in (*best, *latest)}.values(), key=_iteration)
+    others = _others(history, shown)
     if order == "best":
-        shown = best_first(shown)
+        shown.sort(key=_by_accuracy)
     columns = f"architecture, accuracy, millions of {_COUNTED[convention]}, millions of parameters"
     title = f"Experiments so far, {'the best first' if order == 'best' else 'in order'} ({columns}):"
-    lines = [_line(experiment, convention) for experiment in shown]
-    return "\n".join([title, *lines, *_forgotten(memory["rest"]), *_refused(memory)])
+    return "\n".join([title, *(_line(candidate, convention) for candidate in shown), *others, *_refused(latest)])
 
 
-def _line(experiment: Experiment, convention: Convention) -> str:
-    if experiment["architecture"] is None:
-        return f"- iteration {experiment['iteration']}: no architecture ({experiment['error']})"
-    result = (
-        f"{experiment['accuracy']:.2f}%" if experiment["accuracy"] is not None else f"failed: {experiment['error']}"
-    )
-    cost = Cost(**experiment["cost"] or {})
+def _iteration(candidate: Candidate) -> int:
+    return candidate.iteration
+
+
+def _by_accuracy(candidate: Candidate) -> float:
+    return -candidate.accuracy if candidate.accuracy is not None else float("inf")
+
+
+def _line(candidate: Candidate, convention: Convention) -> str:
+    if candidate.architecture is None:
+        return f"- iteration {candidate.iteration}: no architecture ({candidate.error})"
+    result = f"{candidate.accuracy:.2f}%" if candidate.accuracy is not None else f"failed: {candidate.error}"
+    cost = candidate.cost or Cost()
     flops, params = f"{cost.counted(convention) / 1e6:.1f} M", f"{cost.params / 1e6:.2f} M"
-    repaired = f"; your proposal {experiment['repair']}" if experiment["repair"] else ""
-    return f"- iteration {experiment['iteration']}: {experiment['architecture']}, {result}, {flops}, {params}{repaired}"
+    repaired = f"; your proposal {candidate.repair.reason}" if candidate.repair else ""
+    return f"- iteration {candidate.iteration}: {list(candidate.architecture)}, {result}, {flops}, {params}{repaired}"
 
 
-def _forgotten(rest: Rest) -> list[str]:
-    count = rest["measured"] + rest["failed"]
+def _others(history: History, shown: Sequence[Candidate]) -> list[str]:
+    """Sum up the experiments that are not shown: how many they are, and their accuracies."""
+    count = history.finished - len(shown)
     if not count:
         return []
-    failed = f"; {rest['failed']} failed" if rest["failed"] else ""
-    mean = f", mean {rest['sum'] / rest['measured']:.2f}%" if rest["measured"] else ""
-    spread = f": {rest['lowest']:.2f}% to {rest['highest']:.2f}%{mean}" if rest["measured"] else ""
-    return [f"- and {count} earlier ones that were not among the best{spread}{failed}"]
+    accuracies = [c.accuracy for c in shown if c.accuracy is not None]
+    measured = len(history.measured) - len(accuracies)
+    failed = f"; {count - measured} failed" if count > measured else ""
+    return [f"- and {count} earlier ones that were not among the best{_spread(history, shown, measured)}{failed}"]
 
 
-def _refused(memory: Memory) -> list[str]:
-    reasons = [reason for experiment in memory["latest"] for reason in experiment["refusals"]]
-    return ["Replies that could not be used:", *(f"- {reason}" for reason in reasons[-5:])] if reasons else []
+def _spread(history: History, shown: Sequence[Candidate], measured: int) -> str:
+    if not measured:
+        return ""
+    iterations = {candidate.iteration for candidate in shown}
+    mean = (history.total - sum(c.accuracy or 0.0 for c in shown)) / measured
+    lowest, highest = (
+        next(c.accuracy for c in history.best_first(worst_first=worst) if c.iteration not in iterations)
+        for worst in (True, False)
+    )
+    return f": {lowest:.2f}% to {highest:.2f}%, mean {mean:.2f}%"
+
+
+def _refused(latest: Sequence[Candidate]) -> list[str]:
+    reasons = [r.reason.splitlines()[0] for candidate in latest for r in candidate.refusals[-_REASONS_EACH:]]
+    return ["Replies that could not be used:", *(f"- {reason}" for reason in reasons[-_REASONS:])] if reasons else []

@@ -20,6 +20,7 @@ from ..spaces.record import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
 from ..tools.files import read_lines, read_plain
+from ..tools.history import History
 from ..tools.recording import BadRecording, read_messages
 from ..tools.reply import UnreadableReply, read_reply
 from ..tools.seen import short
@@ -141,8 +142,7 @@ def _replies(file: Path, trial: int) -> list[Reply]:
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
     """Count the replies that a trial has had so far, refused ones included."""
-    finished = sum(len(c.refusals) + bool(c.reply) for c in history)
-    return finished + sum(message["role"] == "assistant" for message in prompt)
+    return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
 
 
 def replay(recording: Sequence[Reply]) -> Proposer:

@@ -15,8 +15,20 @@ from pydantic import BaseModel
 from .proposer import shortened
 from .secrets import redactor
 
-_HEAD, _TAIL = 20_000, 80_000
-"""Characters that a trace keeps of the beginning and of the end of a longer text."""
+_HEAD, _TAIL = 80, 60
+"""Characters that a line keeps of the beginning and of the end of a longer text: the whole stands in `calls.jsonl`."""
+
+_OF_ERROR = 500  # characters of the beginning, and of the end, of an error
+
+_ELSEWHERE = (
+    "langgraph_node",
+    "langgraph_triggers",
+    "langgraph_path",
+    "langgraph_checkpoint_ns",
+    "checkpoint_ns",
+    "lc_versions",
+)
+"""Metadata that says nothing that the name and the place of a run do not say."""
 
 
 def keep_secrets_out() -> None:
@@ -62,14 +74,20 @@ class TraceCollector(BaseTracer):
         return finished
 
     def _on_run_update(self, run: Run) -> None:
-        self._finished.append(_line(run))
+        self._finished.append(_line(run, self.run_map.get(str(run.parent_run_id))))
 
     def _persist_run(self, run: Run) -> None:
         """Do nothing for a whole trace: each of its runs was collected when it ended."""
 
 
-def _line(run: Run) -> dict[str, object]:
-    return _cleared(
+def _line(run: Run, parent: Run | None) -> dict[str, object]:
+    """Write a run as plain JSON: of tags and metadata, what its parent has not; of fields, those that are not empty.
+
+    What a node reads is what the nodes before it wrote, so its inputs are left out.
+    """
+    is_node = parent is not None and run.run_type == "chain"
+    tags, known = (parent.tags or [], parent.metadata) if parent else ([], {})
+    line = _cleared(
         {
             "id": run.id,
             "trace_id": run.trace_id,
@@ -78,23 +96,46 @@ def _line(run: Run) -> dict[str, object]:
             "run_type": run.run_type,
             "start_time": run.start_time,
             "end_time": run.end_time,
-            "tags": run.tags,
-            "metadata": run.metadata,
-            "inputs": run.inputs,
-            "outputs": run.outputs,
-            "usage": _usage(run.outputs),
-            "error": run.error,
-        }
+            "tags": [tag for tag in run.tags or [] if tag not in tags and ":step:" not in tag],
+            "metadata": {
+                name: value
+                for name, value in run.metadata.items()
+                if name not in _ELSEWHERE and (name not in known or known[name] != value)
+            },
+            "inputs": {} if is_node else _filled(run.inputs),
+            "outputs": _filled(_said(run.outputs) if run.run_type == "llm" else run.outputs),
+            "usage": _filled(_usage(run.outputs)),
+        },
+        _HEAD,
+        _TAIL,
     )
+    return line | _cleared({"error": run.error}, _OF_ERROR, _OF_ERROR)
 
 
-def _cleared(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return plain JSON without secrets, and without texts that are too long or that no file can hold."""
+def _filled(value: Any) -> Any:
+    """Leave out the fields that hold nothing."""
+    if isinstance(value, Mapping):
+        filled = {name: _filled(inner) for name, inner in value.items()}
+        return {name: inner for name, inner in filled.items() if inner not in (None, "", 0.0, [], {}, ())}
+    if hasattr(value, "goto") and hasattr(value, "resume"):  # a command: where to go on with which values, or an answer
+        return _filled({"goto": value.goto, "resume": value.resume, **(value.update or {})})
+    return [_filled(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _said(outputs: Mapping[str, Any] | None) -> object:
+    """Return what a model said, without what its client knows of it besides."""
+    generations = [generation for several in (outputs or {}).get("generations", []) for generation in several]
+    return [{name: generation.get(name) for name in ("text", "generation_info")} for generation in generations]
+
+
+def _cleared(fields: Mapping[str, object], head: int = 20_000, tail: int = 80_000) -> dict[str, object]:
+    """Return plain JSON without secrets, and without texts that no file can hold; of longer ones the middle is left
+    out."""
     redact = redactor()
 
     def clear(value: Any) -> Any:
         if isinstance(value, str):
-            return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)
+            return shortened(redact(value).encode(errors="replace").decode(), head, tail)
         if isinstance(value, Mapping):
             return {clear(str(key)): clear(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple | set):

@@ -9,8 +9,9 @@ from ..spaces.inside import listed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
-from ..tools.candidate import Candidate, Refusal, tried
+from ..tools.candidate import Candidate, Refusal
 from ..tools.candidate import Repair as Repaired
+from ..tools.history import History
 from ..tools.prices import changes, in_millions, off_limits
 from ..tools.reply import UnreadableReply, read_reply
 from .proposer import shortened
@@ -51,31 +52,32 @@ def validate(
     Returns the candidate with its architecture and cost; or with one refusal more and no reply, to be asked again; or
     with an error where the last of `max_replies` was refused or nothing better is left: then the iteration is over.
     """
+    known = History.of(history)
     if candidate.fault:
-        return _refuse(replace(candidate, reply=""), candidate.fault, max_replies)
+        return refuse(replace(candidate, reply=""), candidate.fault, max_replies)
     try:
         reading = read_reply(candidate.reply, space.without_rule)
     except UnreadableReply as broken:
-        return _refuse(candidate, str(broken), max_replies)
+        return refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
-        if when_done == "stop" or candidate.llm is None or _all_tried(space, history, limits):
+        if when_done == "stop" or candidate.llm is None or _all_tried(space, known, limits):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
-        return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
+        return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    found = _cost(reading.architecture, space, history, limits)
+    found = judge(reading.architecture, space, known, limits)
     if isinstance(found, Cost):
         return replace(candidate, architecture=reading.architecture, cost=found)
     if repair == "nearest" and found.mendable:
-        repaired = _nearest(candidate, reading.architecture, found.mendable, space, history, limits)
+        repaired = _nearest(candidate, reading.architecture, found.mendable, space, known, limits)
         if repaired is not None:
             return repaired
-    if found.repeat and _all_tried(space, history, limits):
+    if found.repeat and _all_tried(space, known, limits):
         return replace(candidate, error=ALL_TRIED)
-    return _refuse(candidate, found.reason, max_replies)
+    return refuse(candidate, found.reason, max_replies)
 
 
 @dataclass(frozen=True)
-class _Broken:
+class Broken:
     """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for.
 
     `repeat` is whether it was tried before.
@@ -86,30 +88,28 @@ class _Broken:
     repeat: bool = False
 
 
-def _cost(
-    architecture: Architecture, space: SearchSpace, history: Sequence[Candidate], limits: Limits
-) -> Cost | _Broken:
+def judge(architecture: Architecture, space: SearchSpace, history: History, limits: Limits) -> Cost | Broken:
     """Return what an architecture costs, or which rule it breaks."""
     if forbidden := space.forbids(architecture):
-        return _Broken(forbidden, mendable=forbidden)
+        return Broken(forbidden, mendable=forbidden)
     if repeat := _repeat(architecture, space, history):
-        return _Broken(repeat, repeat=True)
+        return Broken(repeat, repeat=True)
     try:
-        cost = space.cost(architecture)
+        cost = space.cost(architecture, strict=limits.of_flops)
     except CannotBuild as error:
-        return _Broken(str(error))
+        return Broken(str(error))
     if limits.accept(cost):
         return cost
     short = (
         f"{list(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
         "parameters, off the limits"
     )
-    return _Broken(off_limits(space, limits, architecture, cost), mendable=short)
+    return Broken(off_limits(space, limits, architecture, cost), mendable=short)
 
 
-def _all_tried(space: SearchSpace, history: Sequence[Candidate], limits: Limits) -> bool:
+def _all_tried(space: SearchSpace, history: History, limits: Limits) -> bool:
     """Tell whether nothing is left of a space that can be listed quickly."""
-    known = tried(space, history)
+    known = history.tried(space)
     if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
         return False
     allowed = map(tuple, listed(space, limits)[0].tolist()) if limits.limited else space.architectures()
@@ -121,11 +121,11 @@ def _nearest(
     proposed: Architecture,
     why: str,
     space: SearchSpace,
-    history: Sequence[Candidate],
+    history: History,
     limits: Limits,
 ) -> Candidate | None:
     """Take the nearest untried architecture that keeps limits and rule; None where there is none."""
-    architecture = nearest(space, limits, proposed, tried(space, history))
+    architecture = nearest(space, limits, proposed, history.tried(space))
     if architecture is None:
         return None
     reason = f"{why}; changed {changes(space, proposed, architecture)}"
@@ -134,7 +134,8 @@ def _nearest(
     )
 
 
-def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
+def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
+    """Send a candidate's reply back; with the last of `max_replies` the iteration is over."""
     refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
@@ -142,16 +143,12 @@ def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
     return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
 
 
-def _repeat(architecture: Architecture, space: SearchSpace, history: Sequence[Candidate]) -> str | None:
+def _repeat(architecture: Architecture, space: SearchSpace, history: History) -> str | None:
     """Say which earlier architecture this one repeats; None where it is new."""
-    identity = space.identity(architecture)
-    for earlier in history:
-        if earlier.architecture is not None and space.identity(earlier.architecture) == identity:
-            same = (
-                ""
-                if earlier.architecture == architecture
-                else f" computes the same function as {list(earlier.architecture)}, which"
-            )
-            state = "was tried" if earlier.measurement or earlier.error else "is being trained"
-            return f"{list(architecture)}{same} {state} in iteration {earlier.iteration}"
-    return None
+    earlier = history.find(space, architecture)
+    if earlier is None or earlier.architecture is None:
+        return None
+    same = f" computes the same function as {list(earlier.architecture)}, which"
+    state = "was tried" if earlier.measurement or earlier.error else "is being trained"
+    differs = earlier.architecture != architecture
+    return f"{list(architecture)}{same if differs else ''} {state} in iteration {earlier.iteration}"

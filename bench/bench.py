@@ -12,11 +12,12 @@ from ..spaces import get_space
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
+from ..tools.own_table import sha256_of
 from ..tools.tables import SOURCES
 from . import pictures, report
 from .run import Plan, Tell, make_trials, silent, writing
 from .score import Row, Scores, remarks, rows, score
-from .task import Task, capped, load
+from .task import Task, capped, load, percentage
 
 PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
@@ -66,7 +67,7 @@ async def bench(
     - `proposers`: see `genius bench --help`; differences are to the first.
     - `iterations`: after how many evaluations to report; as many as the most are made.
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
-    - `tables`: files for spaces of one's own, see `tools.tables.read_table`.
+    - `tables`: files of one's own for some of the spaces, see `tools.own_table`; only what they hold is searched.
     - `out`: a folder for the report; one that holds trials already is gone on with.
 
     Raises: GeniusError; RunFailed where it had to stop.
@@ -84,7 +85,7 @@ async def bench(
     trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, downloads)
     budgets = sorted(set(iterations))
-    command = _command(spaces, plan, budgets, flops_caps)
+    command = _command(spaces, plan, budgets, flops_caps, tables or {}, data)
     found = Bench(plan, rows(scores, budgets), scores, remarks(plan, scores, downloads), folder, command)
     with writing(folder):
         await asyncio.to_thread(_write, found)
@@ -93,9 +94,15 @@ async def bench(
 
 def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str]) -> list[Task]:
     named = [name for given in spaces for name in (SOURCES if given == ALL_TABLES else [given])]
-    files = {name: Path(file) for name, file in tables.items()}
-    whole = [Task(_name(name), table=files.get(name)) for name in dict.fromkeys(named)]
+    files = {_name(name): Path(file) for name, file in tables.items()}
+    whole = [_task(name, files.get(name)) for name in dict.fromkeys(map(_name, named))]
+    if unused := [name for name in files if name not in {task.space for task in whole}]:
+        raise GeniusError(f"there is a table for {unused[0]}, which is not among the spaces: name it there as well")
     return [task for each in whole for task in (each, *(capped(each, share) for share in caps))]
+
+
+def _task(name: str, file: Path | None) -> Task:
+    return Task(name) if file is None else Task(name, table=file.resolve(), sha256=sha256_of(file))
 
 
 def _name(given: str) -> str:
@@ -103,10 +110,20 @@ def _name(given: str) -> str:
     return space.name if space.name in SOURCES else given
 
 
-def _command(spaces: Sequence[str], plan: Plan, budgets: Sequence[int], caps: Sequence[float]) -> str:
+def _command(
+    spaces: Sequence[str],
+    plan: Plan,
+    budgets: Sequence[int],
+    caps: Sequence[float],
+    tables: Mapping[str, Path | str],
+    data: Path | str | None,
+) -> str:
+    """Write the command that makes this bench again."""
     words = ["genius", "bench", *spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
     words += ["--iterations", ",".join(map(str, budgets))]
-    words += ["--flops-cap", ",".join(f"{share:.0%}" for share in caps)] if caps else []
+    words += ["--flops-cap", ",".join(map(percentage, caps))] if caps else []
+    words += [word for name, file in tables.items() for word in ("--table", f"{name}={file}")]
+    words += ["--data", str(data)] if data else []
     return shlex.join(words)
 
 

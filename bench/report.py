@@ -14,6 +14,7 @@ from ..tools.statistics import Mean, number
 from .run import Plan
 from .score import Row
 
+_QUANTITIES = ("rank", "rank_of_all", "accuracy", "regret", "difference")
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
 _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
@@ -44,8 +45,9 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        f"The best is chosen by what the search sees, and ranked in its pool by test accuracy. Made with {made} on "
-        f"{platform.machine()}."
+        "The best is chosen by what the search sees, and ranked in its pool by test accuracy. Of architectures that "
+        "are the same function a rank counts one; a rank of all counts each, as the paper's ranks do. Equal accuracies "
+        f"share the better rank. Made with {made} on {platform.machine()}."
     )
 
 
@@ -64,7 +66,18 @@ def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str
 
 def columns(first: str) -> list[str]:
     """Name the columns of a report; differences are to the first proposer."""
-    return ["task", "proposer", "evaluations", "trials", "rank", "median", "accuracy", "regret", f"rank − {first}"]
+    return [
+        "task",
+        "proposer",
+        "evaluations",
+        "trials",
+        "rank",
+        "median",
+        "rank of all",
+        "accuracy",
+        "regret",
+        f"rank − {first}",
+    ]
 
 
 def cells(row: Row, first: str) -> list[str]:
@@ -76,6 +89,7 @@ def cells(row: Row, first: str) -> list[str]:
         "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
         str(row.rank),
         number(row.rank.median),
+        str(row.rank_of_all),
         percent(row.accuracy),
         percent(row.regret),
         "" if row.proposer == first else str(row.difference),
@@ -94,7 +108,7 @@ def percent(mean: Mean) -> str:
 def to_csv(found: Sequence[Row]) -> str:
     """Write a line for each task, proposer and budget."""
     text = io.StringIO()
-    quantities = ("rank", "accuracy", "regret", "difference")
+    quantities = _QUANTITIES
     head = [f"{quantity}_{field}" for quantity in quantities for field in _FIELDS]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["space", "pool", "proposer", "evaluations", "trials", "deterministic", *head])
@@ -123,7 +137,7 @@ def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str
             "evaluations": row.evaluations,
             "trials": row.trials,
             "deterministic": row.deterministic,
-            **{name: asdict(getattr(row, name)) for name in ("rank", "accuracy", "regret", "difference")},
+            **{name: asdict(getattr(row, name)) for name in _QUANTITIES},
         }
         for row in found
     ]

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.secrets import redact
-from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.errors import GeniusError, GeniusWarning, RunFailed
 from ..spaces.printable import one_line, reason
 from ..spaces.record import BadRecord
 from ..tools.files import check_folder, cut_torn_line, plain, read_lines
-from .task import Task
+from .task import Task, load
 from .trial import LLM, TRIAL, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
@@ -88,10 +89,13 @@ async def make_trials(
     `processes` is how many run at once, by default one a core. Raises: GeniusError; RunFailed where a process ended.
     """
     plan.check()
+    if processes < 0:
+        raise GeniusError(f"processes must be at least 1, or 0 for one a core, got {processes}")
     if out:
         with writing(out):
             await asyncio.to_thread(_mend, out / TRIALS_FILE)
     done = {_key(trial): trial for trial in (read_trials(out) if out else [])}
+    _check_tables(plan, done.values(), data)
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
@@ -129,6 +133,14 @@ def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
     return task.space, task.pool, proposer, seed
 
 
+def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
+    """Raises GeniusError where trials that are there were made with another table than there is now."""
+    now = {task.space: load(task, data)[1].sha256 for task in plan.tasks} if done else {}
+    if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
+        made = f"{len(changed):,} trials there were made with another table of {changed[0]}"
+        raise GeniusError(f"{made}: name another folder with --out")
+
+
 def _suffices(trial: Trial | None, plan: Plan) -> bool:
     return trial is not None and trial.iterations >= plan.iterations
 
@@ -148,9 +160,10 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         return
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
     loop = asyncio.get_running_loop()
-    with _no_interrupts():
+    with _no_signals():  # multiprocessing's own process starts here, and lets SIGINT and SIGTERM through
+        pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
+    with _no_signals():
         making = [loop.run_in_executor(pool, _make, chunk) for chunk in chunks]
     try:
         for made in asyncio.as_completed(making):
@@ -159,16 +172,19 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         raise RunFailed("a process of the bench was ended; what was done is kept: run the same again") from error
     finally:
         for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
+            process.kill()
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await asyncio.gather(*making, return_exceptions=True)  # asyncio would complain of what nobody asks for
 
 
 @contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Block SIGINT, for good in the processes started meanwhile: a terminal sends Ctrl-C to them as well, and they are
-    the bench's to end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def _no_signals() -> Iterator[None]:
+    """Block what asks to end, for good in the processes started meanwhile: a terminal sends it to them as well, and
+    they are the bench's to end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     try:
         yield
     finally:
@@ -179,6 +195,7 @@ def _prepare() -> None:
     """Make a process of the bench: one thread of arithmetic, and an end with the bench however that ends."""
     from threadpoolctl import threadpool_limits
 
+    warnings.simplefilter("ignore", GeniusWarning)  # the bench has told it already
     threadpool_limits(1)
     threading.Thread(target=_end_with_the_bench, daemon=True).start()
 

@@ -19,12 +19,14 @@ class Scores:
     """What a proposer's trials on a task found, a row a trial and a column an evaluation: the best so far.
 
     The best is chosen by the accuracy that the search sees; `rank` in the pool, `accuracy` in percent and `regret`,
-    percent short of the pool's best, are by test accuracy where the table tells it apart.
+    percent short of the pool's best, are by test accuracy where the table tells it apart. Of architectures that are the
+    same function `rank` counts one; `rank_of_all` counts all, as the paper does.
     """
 
     task: Task
     proposer: str
     rank: Floats
+    rank_of_all: Floats
     accuracy: Floats
     regret: Floats
     deterministic: bool
@@ -45,6 +47,7 @@ class Row:
     trials: int
     deterministic: bool
     rank: Mean
+    rank_of_all: Mean
     accuracy: Mean
     regret: Mean
     difference: Mean
@@ -68,6 +71,7 @@ def _scores(task: Task, table: Table, proposer: str, trials: Sequence[Trial], ev
     return Scores(
         task,
         proposer,
+        table.function_ranks[best].astype(float),
         table.test_ranks[best].astype(float),
         accuracy,
         table.test_accuracy.max() - accuracy,
@@ -102,6 +106,7 @@ def _row(own: Scores, first: Scores, evaluations: int) -> Row:
         len(own.rank),
         own.deterministic,
         own.mean(own.rank, evaluations),
+        own.mean(own.rank_of_all, evaluations),
         own.mean(own.accuracy, evaluations),
         own.mean(own.regret, evaluations),
         mean_of(apart[:1] if both else apart),
@@ -119,6 +124,8 @@ def remarks(plan: Plan, scores: Sequence[Scores], data: Path) -> list[str]:
         if (table.accuracy == table.test_accuracy).all():
             found.append(f"{task.name}: the table holds one accuracy, and the search itself sees it.")
         else:
-            best = int(table.test_ranks[table.accuracy.argmax()])
+            best = int(table.function_ranks[table.accuracy.argmax()])
             found.append(f"{task.name}: the best by what the search sees has rank {best:,} by test accuracy.")
+        if table.functions < len(table):
+            found.append(f"{task.name}: its {len(table):,} architectures are {table.functions:,} different functions.")
     return found

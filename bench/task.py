@@ -1,6 +1,6 @@
 """What is searched in a bench: a space with a table, or the part of it within limits, where ranks are of that part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf
 from pathlib import Path
@@ -13,7 +13,8 @@ from ..spaces.inside import allowed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.searchable import check_searchable
 from ..spaces.space import SearchSpace
-from ..tools.tables import Table, load_table, read_table
+from ..tools.own_table import open_table
+from ..tools.tables import BadTable, Table, load_table
 
 WHOLE_POOL = "all"
 
@@ -22,13 +23,15 @@ WHOLE_POOL = "all"
 class Task:
     """A space and the limits on what may be proposed; `pool` names them.
 
-    `table` is the file of a table of one's own; without it the space's published one is taken.
+    `table` is the file of a table of one's own, `sha256` what it must hash to, if that is known; without a file the
+    space's published table is taken.
     """
 
     space: str
     pool: str = WHOLE_POOL
     limits: Limits = NO_LIMITS
     table: Path | None = None
+    sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -42,27 +45,41 @@ def capped(task: Task, share: float) -> Task:
     Raises: GeniusError for a share that is no share, or that nothing keeps.
     """
     if not 0 < share < 1:
-        raise GeniusError(f"a FLOPs cap is a share of the largest FLOPs between 0% and 100%, got {share:.0%}")
-    space = get_space(task.space)
+        raise GeniusError(f"a FLOPs cap is a share of the largest FLOPs between 0% and 100%, got {percentage(share)}")
+    space = _own(task.space, task.table, task.sha256)[0] if task.table else get_space(task.space)
     largest = space.costs(list(space.architectures()))[:, 0].max()
     limits = Limits(flops=(-inf, float(int(share * largest))))
     check_searchable(space, limits)
-    return Task(task.space, f"≤{share:.0%} FLOPs", limits, task.table)
+    return replace(task, pool=f"≤{percentage(share)} FLOPs", limits=limits)
+
+
+def percentage(share: float) -> str:
+    """Write a share without rounding it, as in 12.5%."""
+    return f"{100 * share:.10g}%"
 
 
 @lru_cache(maxsize=32)
 def load(task: Task, data: Path) -> tuple[SearchSpace, Table]:
-    """Return the task's space, and its table with the architectures within the limits alone.
+    """Return the task's space, as far as its table holds it, and the table's architectures within the limits.
 
     Raises: GeniusError, BadTable.
     """
-    space, table = _load(task.space, task.table, data)
+    own = task.table and _own(task.space, task.table, task.sha256)
+    space, table = own or _published(task.space, data)
     if not task.limits.limited:
         return space, table
     return space, table.part(allowed(space, task.limits, np.array(table.architectures)))
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, file: Path | None, data: Path) -> tuple[SearchSpace, Table]:
+def _own(name: str, file: Path, sha256: str) -> tuple[SearchSpace, Table]:
+    space, table = open_table(get_space(name), file)
+    if sha256 not in ("", table.sha256):
+        raise BadTable(f"the table {file} was changed while the bench ran: run it again in a new folder")
+    return space, table
+
+
+@lru_cache(maxsize=8)
+def _published(name: str, data: Path) -> tuple[SearchSpace, Table]:
     space = get_space(name)
-    return space, read_table(space, file) if file else load_table(space, data)
+    return space, load_table(space, data)

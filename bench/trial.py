@@ -1,8 +1,8 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +15,6 @@ from ..agents.proposer import Proposer
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
-from ..graph.trials import begin
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits
@@ -37,7 +36,7 @@ class Trial:
     """What one proposer did with one seed on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Accuracies stand in the table.
+    the proposer stopped by itself. Accuracies stand in the table; of one's own `table` is the SHA-256.
     """
 
     __pydantic_config__ = CLOSED
@@ -48,6 +47,7 @@ class Trial:
     seed: Whole
     iterations: Count
     architectures: tuple[Numbers | None, ...]
+    table: Name = ""
     taken: Whole = 0
     llm_calls: Whole = 0
     input_tokens: Whole = 0
@@ -103,7 +103,6 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
-    replies = [reply for _, reply in context.journal.calls.values() if reply.model]
     return Trial(
         task.space,
         task.pool,
@@ -111,10 +110,9 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         seed,
         iterations,
         tuple(found),
+        table.sha256,
         taken=sum(candidate.taken is not None for candidate in candidates),
-        llm_calls=len(replies),
-        input_tokens=sum(reply.input_tokens for reply in replies),
-        output_tokens=sum(reply.output_tokens for reply in replies),
+        **asdict(context.journal.usage(1)),
         seconds=perf_counter() - started,
     )
 
@@ -124,12 +122,13 @@ def _graph() -> "Graph":
     return build_graph()
 
 
-async def _search(context: Context, iterations: int) -> list[Candidate]:
-    state = await begin(context)
+async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
+    done, stopped = 0, None
     async with context.slots:
-        while state["done"] < iterations and not state["stopped"]:
-            state = await _graph().ainvoke(state, context=context)  # type: ignore[assignment]
-    return context.journal.history(1)
+        while done < iterations and not stopped:
+            state = await _graph().ainvoke({"done": done}, context=context)
+            done, stopped = state["done"], state["stopped"]
+    return context.journal.finished(1)
 
 
 @asynccontextmanager

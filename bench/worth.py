@@ -64,7 +64,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     settings = result.settings
     if settings.llm is None or result.best is None:
         return None
-    if settings.train_on or settings.custom or settings.space not in SOURCES:
+    if settings.trains or settings.table or settings.custom or settings.space not in SOURCES:
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:
@@ -84,9 +84,8 @@ def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth
     rank = float(np.mean([rank for _, rank in own]))
     standings = [_standing(own, scores) for scores in peers]
     best = "the best of the run" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
-    among = (
-        f"among all {len(table):,}" if not result.settings.limits.limited else f"of {len(table):,} within the limits"
-    )
+    what = f"{table.functions:,} different functions" if table.functions < len(table) else f"{len(table):,}"
+    among = f"of {what} within the limits" if result.settings.limits.limited else f"among all {what}"
     return Worth([f"{best} has rank {rank:,.0f} {among}"], rank, standings)
 
 
@@ -94,7 +93,7 @@ def _rank(trial: TrialResult, table: Table) -> float:
     """Return the rank of a trial's best in the table, by test accuracy where it tells it apart."""
     assert trial.best is not None
     place = table.place(trial.best.architecture or ())
-    return float(table.test_ranks[place]) if place is not None else float(len(table))
+    return float(table.function_ranks[place]) if place is not None else float(table.functions)
 
 
 def _standing(own: Sequence[tuple[int, float]], peer: Scores) -> Standing:

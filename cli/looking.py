@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import beginning
 from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
-from .streams import print_text, stopping
+from .signals import stopping
+from .streams import print_text
 
 if TYPE_CHECKING:
     from ..bench.worth import Worth
@@ -16,23 +18,35 @@ if TYPE_CHECKING:
 
 
 @stopping("what was made of the peers is kept: show it again to go on")
-def show(run: RunFolder, data: Data = None, as_json: AsJson = False) -> None:
+def show(
+    run: RunFolder,
+    everything: Annotated[bool, typer.Option("--all", help="Every iteration, also of a long search.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what a run has found so far, finished or not, and whether its language model was worth it."""
     with beginning():
-        from ..bench.worth import worth
         from ..graph.result import read
-        from ..tools.fetch import data_folder
-        from .progress import TrialsBar
 
     result = read(run)
-    with TrialsBar("peers without a model", terminal_only=True) as tell:
-        found = asyncio.run(worth(result, data_folder(data), tell))
+    found = _worth(result, data) if result.settings.llm else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
-    print_result(result, as_json=False)
+    print_result(result, as_json=False, everything=everything)
     if found:
         _print_worth(found, result)
+
+
+def _worth(result: "SearchResult", data: Data) -> "Worth | None":
+    with beginning():
+        from ..bench.worth import worth
+        from ..tools.fetch import data_folder
+        from .progress import TrialsBar
+
+    named = data or (Path(result.settings.data) if result.settings.data else None)
+    with TrialsBar("peers without a model", terminal_only=True) as tell:
+        return asyncio.run(worth(result, data_folder(named), tell))
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:
@@ -156,11 +170,11 @@ def baseline(
         )
 
 
-def print_result(result: "SearchResult", *, as_json: bool) -> None:
+def print_result(result: "SearchResult", *, as_json: bool, everything: bool = False) -> None:
     """Print a result for people, or as JSON."""
     if as_json:
         print_text(json.dumps(result.to_json()))
         return
     from ..graph.show import print_result as print_tables
 
-    print_tables(result, console(stderr=False))
+    print_tables(result, console(stderr=False), everything=everything)

@@ -52,6 +52,12 @@ TrainOn = Annotated[
     str | None,
     typer.Option(help="Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer."),
 ]
+TableFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--table", help="A table of your own, JSON: accuracies in percent by the space's keys; see the README."
+    ),
+]
 RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's name; `genius recipes` lists them.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
 Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]
@@ -61,6 +67,9 @@ MaxReplies = Annotated[int | None, typer.Option(help="Replies an iteration may t
 Tries = Annotated[int | None, typer.Option(help="Calls for one reply while the model's server is in trouble.")]
 WhenDone = Annotated[
     str | None, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
+]
+Approve = Annotated[
+    bool | None, typer.Option("--approve/--no-approve", help="Ask a person before each training.", show_default=False)
 ]
 Deadline = Annotated[float | None, typer.Option(help="Seconds one training may take; default: no limit.")]
 Silence = Annotated[float | None, typer.Option(help="Seconds without an epoch after which a training hangs.")]

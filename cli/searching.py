@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import NOTHING_BEGUN, beginning
+from . import beginning
+from .asking import ask
 from .looking import print_result
 from .options import (
     OPEN,
+    Approve,
     AsJson,
     BaseUrl,
     Batch,
@@ -38,6 +40,7 @@ from .options import (
     Repair,
     RunFolder,
     Silence,
+    TableFile,
     Temperature,
     Timeout,
     TrainOn,
@@ -46,6 +49,7 @@ from .options import (
     WhenDone,
     console,
 )
+from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
@@ -68,11 +72,12 @@ def search(
     ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at once, of all trials together.")] = 1,
     on: Annotated[str, typer.Option(help="Where trainings run: local, ray, or ray:ADDRESS of a cluster.")] = "local",
+    table: TableFile = None,
     train_on: TrainOn = None,
     recipe: RecipeName = None,
     recipe_changes: Changes = None,
     batch: Batch = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: GPUs where there are some.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: CUDA's GPUs, if any.")] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads of the CPU for each worker; default: an even share.")
     ] = None,
@@ -98,6 +103,7 @@ def search(
     when_done: Annotated[
         str, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
     ] = "ask",
+    approve: Approve = None,
     order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
     advice: Annotated[
         bool, typer.Option("--advice", help="Tell the model what a surrogate expects, and a shortlist to choose from.")
@@ -125,10 +131,10 @@ def search(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
-            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, **_options(context)
+            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, ask=ask, **_options(context)
         )
 
-    _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()))
+    _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()) and not approve)
 
 
 def resume(
@@ -153,6 +159,7 @@ def resume(
     max_replies: MaxReplies = None,
     tries: Tries = None,
     when_done: WhenDone = None,
+    approve: Approve = None,
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
@@ -160,6 +167,7 @@ def resume(
     model_file: ModelFile = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -172,10 +180,19 @@ def resume(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.resume(
-            run, space=space, llm=llm, proposer=proposer, data=data, trust=trust, progress=progress, **_options(context)
+            run,
+            space=space,
+            llm=llm,
+            proposer=proposer,
+            data=data,
+            trust=trust,
+            progress=progress,
+            ask=ask,
+            **_options(context),
         )
 
-    live = "human" not in (llm or settings.llms)
+    asks = settings.approve if approve is None else approve
+    live = "human" not in (llm or settings.llms) and not asks
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
@@ -206,6 +223,7 @@ def fork(
     max_replies: MaxReplies = None,
     tries: Tries = None,
     when_done: WhenDone = None,
+    approve: Approve = None,
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
@@ -213,6 +231,7 @@ def fork(
     model_file: ModelFile = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -234,10 +253,12 @@ def fork(
             data=data,
             trust=trust,
             progress=progress,
+            ask=ask,
             **_options(context),
         )
 
-    live = "human" not in (llm or settings.llms)
+    asks = settings.approve if approve is None else approve
+    live = "human" not in (llm or settings.llms) and not asks
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
@@ -255,14 +276,16 @@ def _options(context: typer.Context) -> "Options":
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
     with beginning():
         from ..graph.display import Display
+        from ..graph.picture import draw
+        from ..graph.trust import resume_command
 
     display = Display(console(), iterations, live=live)
-    try:
-        with display:
-            result = asyncio.run(start(display))
-    except KeyboardInterrupt:
-        say(f"stopped: go on with `genius resume {display.run}`" if display.run else NOTHING_BEGUN)
-        raise
+    with (
+        stopping(lambda: f"go on with `{resume_command(display.run)}`" if display.run else "nothing was begun"),
+        display,
+    ):
+        result = asyncio.run(start(display))
+        draw(result)
     print_result(result, as_json=as_json)
     if result.best is None:
         raise typer.Exit(1)

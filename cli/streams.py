@@ -3,35 +3,60 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Any, TextIO, cast
 
+from ..agents.secrets import redact
 from ..spaces.errors import GeniusWarning
 from ..spaces.printable import one_line, printable
+
+
+class _Cleared:
+    """A stream that clears what is written to it of secrets, whichever library writes; else it is the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text without its secrets; returns how many characters were given."""
+        self._stream.write(redact(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Unneeded(_Cleared):
+    """A stream of words beside the result: that a disk is full or nobody reads on ends no search."""
+
+    def write(self, text: str) -> int:
+        """Write a text if that can be."""
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what is written if that can be."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def say(text: str) -> None:
     """Print a line on standard error, if anybody reads it."""
     if sys.stderr is not None:  # print would take standard output in its place
-        with suppress(OSError):
-            print(one_line(text), file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 def print_text(text: str) -> None:
     """Print lines on standard output."""
     print(printable(text))
-
-
-@contextmanager
-def stopping(how_to_go_on: str) -> Iterator[None]:
-    """Say on Ctrl-C how to go on, then end."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(f"stopped: {how_to_go_on}")
-        raise
 
 
 def prepare() -> None:
@@ -49,6 +74,11 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _cleared(sys.stdout, _Cleared), _cleared(sys.stderr, _Unneeded)
+
+
+def _cleared(stream: TextIO | None, kind: type[_Cleared]) -> TextIO:
+    return cast(TextIO, stream if stream is None or isinstance(stream, _Cleared) else kind(stream))
 
 
 def _warn(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.errors import RunFailed
 from . import beginning
 from .options import AsJson, OwnSpace, Trust, console
-from .streams import print_text, say, stopping
+from .signals import stopping
+from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..tools.candidate import Measurement
@@ -32,7 +33,7 @@ def train(
     changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1; default: a GPU where there is one.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
     space: OwnSpace = None,
@@ -63,8 +64,8 @@ def train(
 
     with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
         first = rank.number == 0
-        if first and said:
-            say(said)
+        for sentence in said if first else ():
+            say(sentence)
         measurement = finished_training(job)
         if measurement is not None:
             say(f"{job.folder} is finished: nothing was trained again")
@@ -124,7 +125,7 @@ def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
 
 
-@stopping("a bundle is made anew: remove what is there of it, and export again")
+@stopping("a bundle is made anew: export again")
 def export(
     target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
     architecture: ArchitectureOf = None,
@@ -132,33 +133,24 @@ def export(
         Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
     ] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="The data set of weights that do not say what they were trained on.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe that they were trained with.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A field of that recipe, as in size=224.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,
     out: Annotated[Path, typer.Option(help="New folder for the bundle.")] = Path("bundle"),
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a bundle: architecture, weights, FLOPs and parameters, provenance, and ONNX where asked for."""
+    """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
-        from ..graph.final import find_subject, finished_training, provenance, subject_of
+        from ..graph.bundle import Told, find_trained
+        from ..tools.fetch import data_folder
         from ..training.export import export as write
-        from ..training.export import load_trained
-        from ..training.job import Files, Job
 
-    job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
-    if job is not None:
-        subject = subject_of(job, Files(Path(target)).job, space, trust=trust)
-    else:
-        subject = find_subject(target, architecture, space, trust=trust)
-    chosen = weights or (job.files.weights if job else None)
-    if job is not None:
-        job = replace(job, folder=Path(target))
-        chosen = weights or job.files.weights
-    if chosen is None:
-        raise GeniusError("name the weights with --weights; `genius train` makes them")
-    channels = subject.space.input_shape[0]
-    pixels = size or (job.recipe.size if job else 0) or subject.space.input_shape[1]
-    trained = load_trained(subject.space, subject.architecture, chosen, (channels, pixels, pixels))
-    origin = provenance(job, finished_training(job)) if job else {"weights": chosen.name}
+    told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)
+    trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
-    print_text(json.dumps(about) if as_json else f"bundle: {out}")
+    print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -16,13 +16,13 @@ from ..spaces.record import BadRecord
 from ..tools.candidate import MEASUREMENT, Failure, Measurement
 from ..tools.files import plain, read_plain
 from ..training.disk import full
-from ..training.job import Epoch, Files, Job
-from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong
+from ..training.job import Epoch, Files, Job, cores
+from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
 
 # nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
-_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+_FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
 _END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
@@ -69,7 +69,7 @@ class Workers(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where one worker trains: a device, `cpu` or `cuda:1`, and so many threads of the CPU."""
+    """Where one worker trains: a device, `cpu`, `cuda:1` or `mps`, and so many threads of the CPU."""
 
     device: str = "cpu"
     threads: int = 1
@@ -81,7 +81,7 @@ class Place:
         return {"CUDA_VISIBLE_DEVICES": self._visible(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
 
     def _visible(self) -> str:
-        if self.device == "cpu":
+        if not self.device.startswith("cuda"):
             return ""
         number = self.device.partition(":")[2] or "0"
         # ours are numbered among those that we may see ourselves
@@ -90,12 +90,12 @@ class Place:
 
     def assign(self, job: Job) -> Job:
         """Return the job as it is done here; a process that is pinned sees its GPU as the first."""
-        device = "cpu" if self.device == "cpu" else "cuda"
+        device = "cuda" if self.device.startswith("cuda") else self.device
         return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
 
 
-def places(workers: int, *, gpus: int = 0, threads: int | None = None) -> list[Place]:
-    """Spread workers round robin over the GPUs, or over the CPU where there is none.
+def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise: str = "cpu") -> list[Place]:
+    """Spread workers round robin over the GPUs, or let them share the `otherwise` named device where there is none.
 
     Each gets `threads` threads of the CPU, or else its share of the cores, at least 1.
     Raises: GeniusError for fewer than 1 worker or thread.
@@ -104,25 +104,27 @@ def places(workers: int, *, gpus: int = 0, threads: int | None = None) -> list[P
         if number is not None and number < 1:
             raise GeniusError(f"the number of {name} must be at least 1, got {number}")
     share = threads or max(1, cores() // workers)
-    return [Place(f"cuda:{number % gpus}" if gpus else "cpu", share) for number in range(workers)]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return [Place(f"cuda:{number % gpus}" if gpus else otherwise, share) for number in range(workers)]
 
 
 def count_gpus() -> int:
     """Ask torch how many GPUs it can use, in a process of its own: it takes seconds, unless there plainly is none."""
-    if not any(map(os.path.exists, _SIGNS_OF_A_GPU)):
+    if not any(map(os.path.exists, _SIGNS_OF_A_GPU)) and os.name != "nt":
         return 0
-    code = "import torch; print(torch.cuda.device_count())"
+    return int(_asked_of_torch("torch.cuda.device_count()"))
+
+
+def has_mps() -> bool:
+    """Ask torch whether it can use an Apple GPU, in a process of its own."""
+    return _asked_of_torch("torch.backends.mps.is_available()") == "True"
+
+
+def _asked_of_torch(what: str) -> str:
+    code = f"import torch; print({what})"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if asked.returncode:
         raise GeniusError(f"torch cannot be loaded to look for GPUs: {_last_line(asked.stderr)}")
-    return int(asked.stdout)
+    return asked.stdout.strip()
 
 
 class LocalWorkers:
@@ -149,8 +151,11 @@ class LocalWorkers:
 
     async def __aenter__(self) -> Self:
         if self._ahead:
-            for seat in self._seats:
-                seat.prepare()
+            try:
+                await asyncio.gather(*(seat.prepare() for seat in self._seats))
+            except BaseException:
+                await self.__aexit__()
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -171,7 +176,7 @@ class LocalWorkers:
             if measurement is None:
                 measurement = await seat.train(job, Limits(deadline, silence), on_epoch)
                 if self._ahead:
-                    seat.prepare()
+                    await seat.prepare()
             return measurement
 
 
@@ -182,10 +187,20 @@ class _Seat:
         self._place, self._tries = place, tries
         self._next: Process | None = None
 
-    def prepare(self) -> None:
-        """Start the next process, unless one waits already."""
-        if self._next is None or self._next.code is not None:
-            self._next = Process(self._place.environment)
+    async def prepare(self) -> None:
+        """Start the next process, unless one waits already; in a thread, for that waits for the system."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self._start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting  # so that it is known, and ends with the others
+            raise
+
+    def _start(self) -> None:
+        if self._next is not None and self._next.code is not None:
+            self._next.bury()
+            self._next = None
+        self._next = self._next or Process(self._place.environment)
 
     async def close(self) -> None:
         if self._next is not None:
@@ -213,7 +228,7 @@ class _Seat:
 
     async def _try(self, path: Path, limits: Limits, heartbeat: Heartbeat) -> "_End":
         """Have a process do the job; nothing of the process is left, come what may."""
-        self.prepare()
+        await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
         try:

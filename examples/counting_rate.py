@@ -1,6 +1,6 @@
-"""How fast architectures are counted and repaired: each space's rate, beside fvcore on built networks.
+"""How fast architectures are counted and repaired: each space's rate, beside the count of built networks.
 
-Prints architectures a second of `SearchSpace.costs`, the time of one count by fvcore, and the time of
+Prints architectures a second of `SearchSpace.costs`, the time of one count of a built network, and the time of
 `spaces.nearest.nearest` on the 7^30 architectures of mobile-imagenet.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
         times.append(time.perf_counter() - started)
         assert cost == MOBILE.cost(architecture)
     each = float(np.median(times))
-    print(f"fvcore on {MOBILE.name}: {1e3 * each:.0f} ms each; ours is {each * found[MOBILE.name]:,.0f} times as fast")
+    print(f"built networks of {MOBILE.name}: {1e3 * each:.0f} ms each, {each * found[MOBILE.name]:,.0f} times as long")
     for low, high in RANGES:
         for convention in ("macs", "thop"):
             limits = Limits(parse_range(low, high), convention=convention)

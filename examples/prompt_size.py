@@ -7,7 +7,6 @@ by the embedded model's tokenizer, which needs `pip install 'genius-nas[local]'`
 import httpx
 import numpy as np
 from genius.agents.embedded import EmbeddedModel, find_model
-from genius.agents.memory import empty_memory, remember
 from genius.agents.reflector import write_prompt
 from genius.spaces import get_space
 from genius.spaces.limits import Limits, parse_range
@@ -31,18 +30,18 @@ def finished(iteration: int, rng: np.random.Generator) -> Candidate:
 
 def main() -> None:
     """Print a line for each of the three iterations."""
-    rng, memory = np.random.default_rng(0), empty_memory()
+    rng, history = np.random.default_rng(0), list[Candidate]()
     with EmbeddedModel(find_model(data_folder())) as model:
         chat = model.chat_model(temperature=0.0, seed=0, max_tokens=1, timeout=60.0)
         address = str(chat.openai_api_base).removesuffix("/v1") + "/tokenize"
         headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}
         for iteration in range(1, 1_001):
             if iteration in (1, 10, 100, 1_000):
-                text = "\n".join(message["content"] for message in write_prompt(SPACE, memory, "best", LIMITS))
+                text = "\n".join(message["content"] for message in write_prompt(SPACE, history, "best", LIMITS))
                 answer = httpx.post(address, json={"content": text}, headers=headers, timeout=60)
                 tokens = len(answer.raise_for_status().json()["tokens"])
                 print(f"iteration {iteration:5,}: {len(text):6,} characters, {tokens:6,} tokens")
-            memory = remember(memory, finished(iteration, rng))
+            history.append(finished(iteration, rng))
 
 
 if __name__ == "__main__":

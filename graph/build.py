@@ -1,4 +1,4 @@
-"""The state machine: proposer → validator → trainer → reflector, one invocation an iteration.
+"""The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations.
@@ -15,20 +15,22 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.memory import Memory, remember
-from ..agents.proposer import Reply, received
+from ..agents.proposer import Reply, Unprompted, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
+from ..agents.secrets import errors_cleared
 from ..agents.trainer import check_evaluator, train
 from ..agents.validator import ENDINGS, validate
-from ..tools.candidate import Candidate
-from .state import Asking, Context, InFlight, Remembering, SearchState, read_shortlist, shortlisted
+from ..tools.candidate import Candidate, Message, Suggestion
+from ..tools.history import History
+from .questions import answered, approver, asker, before_training
+from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
-    Graph = CompiledStateGraph[SearchState, Context, SearchState, SearchState]
+    Graph = CompiledStateGraph[SearchState, Context, SearchState, Kept]
 
 Update = dict[str, Any]
 TRIES = 6
@@ -44,15 +46,54 @@ def build_graph(
     all, after `first_wait` seconds and then after twice as long each time, a minute at most.
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
-    builder = StateGraph(SearchState, context_schema=Context)
+    builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
+    builder.add_node("reflector", reflector)
     builder.add_node("proposer", proposer, retry_policy=retry)
     builder.add_node("validator", validator)
+    builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
-    builder.add_node("reflector", reflector)
-    builder.add_edge(START, "proposer")
-    builder.add_conditional_edges("validator", after_validator)
-    builder.add_edge("trainer", "reflector")
+    builder.add_node("asker", asker)
+    builder.add_edge(START, "reflector")
     return builder.compile(checkpointer=checkpointer, name="genius")
+
+
+async def reflector(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
+    """Write the prompt for the next proposal from what was measured, where there is to be one.
+
+    An iteration that was cut off goes on where it was.
+    """
+    known, context = filled(state), ready(state, runtime)
+    candidate = candidate_of(known)
+    if candidate is None:
+        if not _may_propose(known, context, len(known["running"])):
+            return Command(goto="trainer", update=known)
+        iteration = known["done"] + len(known["running"]) + 1
+        candidate = context.journal.find(known["trial"], iteration) or Candidate(
+            known["trial"], iteration, started=time.time()
+        )
+    known["candidate"] = candidate.to_json()
+    if candidate.architecture or candidate.error:
+        return Command(goto=before_training(candidate, context), update=known)
+    if candidate.reply or candidate.fault:
+        return Command(goto="validator", update=known)
+    prompt, shortlist = await _write(context, history_of(known, context))
+    known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
+    return Command(goto="proposer", update={**known, "prompt": prompt})
+
+
+async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
+    """Write the prompt, with the shortlist in it; advice takes tens of milliseconds of arithmetic: it has a thread."""
+    if isinstance(context.proposer, Unprompted):
+        return [], ()
+    advice = None
+    if context.advice:
+        advice = await asyncio.to_thread(advise, context.space, context.limits, history, context.seed)
+    late = context.iterations is not None and history.finished >= _LATE * context.iterations
+    may_stop = late and context.when_done == "stop"
+    prompt = write_prompt(context.space, history, context.order, context.limits, advice, may_stop)
+    return prompt, advice.shortlist if advice else ()
 
 
 def _may_propose(state: InFlight, context: Context, running: int) -> bool:
@@ -60,26 +101,28 @@ def _may_propose(state: InFlight, context: Context, running: int) -> bool:
     return left and not state["stopped"] and running < context.slots.count and not context.is_spent
 
 
-async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer", "__end__"]]:
-    """Ask for an architecture; a reply that was logged by an earlier try of this iteration is not asked for again.
+async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+    """Ask for an architecture, as long as the budget lasts.
 
-    Where nothing more may be proposed, pending evaluations are waited for. Without any the invocation ends.
+    A reply that was logged by an earlier try of this iteration is not asked for again.
     """
-    context = runtime.context
-    if not _may_propose(state, context, len(state["running"])):
-        return Command(goto="trainer" if state["running"] else "__end__", update={"candidate": None})
-    candidate = replace(_in_flight(state), shortlist=read_shortlist(state["shortlist"]))
+    context, candidate = ready(state, runtime), in_flight(state)
+    if context.is_spent:
+        return Command(goto="trainer", update={"candidate": None})
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
     reply = context.journal.reply(call) or await _ask(context, state, candidate)
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
     return Command(goto="validator", update={"candidate": candidate.to_json()})
 
 
-async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
+async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
-    messages = conversation(state["prompt"], candidate)
+    history = history_of(state, context)
+    prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
+    messages = conversation(prompt, candidate)
     try:
-        answer = await context.proposer(messages, _history(state, context))
+        with errors_cleared():
+            answer = await context.proposer(messages, history)
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
@@ -92,68 +135,75 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
     return reply
 
 
-def _in_flight(state: InFlight) -> Candidate:
-    if state["candidate"] is not None:
-        return Candidate.from_json(state["candidate"])
-    return Candidate(state["trial"], state["done"] + len(state["running"]) + 1, started=time.time())
+async def validator(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["proposer", "approver", "trainer"]]:
+    """Judge the reply; after a refusal another is asked for.
 
-
-def _running(state: InFlight) -> list[Candidate]:
-    return [Candidate.from_json(candidate) for candidate in state["running"]]
-
-
-def _history(state: InFlight, context: Context) -> list[Candidate]:
-    """Return the trial's finished candidates, and those in flight: neither may be proposed again.
-
-    A line that was written just before a crash is not in the state's history yet: the iteration is made again.
+    Counting FLOPs may build the network, so it runs in a thread.
     """
-    return [*context.journal.history(state["trial"], state["done"]), *_running(state)]
-
-
-async def validator(state: InFlight, runtime: Runtime[Context]) -> Update:
-    """Judge the reply; counting FLOPs may build the network, so it runs in a thread."""
-    context = runtime.context
+    context = ready(state, runtime)
     judged = await asyncio.to_thread(
         validate,
-        _in_flight(state),
+        in_flight(state),
         context.space,
-        _history(state, context),
+        history_of(state, context),
         limits=context.limits,
         repair=context.repair,
         max_replies=context.max_replies,
         when_done=context.when_done,
     )
-    return {"candidate": judged.to_json()}
+    update = {"candidate": judged.to_json()}
+    # what is valid, and what came to nothing, is passed on
+    if judged.architecture or judged.error:
+        return Command(goto=before_training(judged, context), update=update)
+    return Command(goto="proposer", update=update)
 
 
-def after_validator(state: InFlight) -> Literal["proposer", "trainer"]:
-    """Ask again after a refusal; pass on what is valid, and what came to nothing."""
-    candidate = _in_flight(state)
-    return "trainer" if candidate.architecture or candidate.error else "proposer"
-
-
-async def trainer(state: InFlight, runtime: Runtime[Context]) -> Update:
+async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
-    Finished candidates are lines of the journal, and are passed on in their order: also those that finished while the
+    Without any pending evaluation the invocation ends at once. Where one of them asks a person, the graph pauses.
+
+    Finished candidates are lines of the journal, and are taken in their order: also those that finished while the
     graph was at something else, or just before a crash.
     """
-    context, running = runtime.context, _running(state)
+    context, running, candidate = ready(state, runtime), running_of(state), candidate_of(state)
     context.slots.check()
-    if state["candidate"] is not None and not (context.is_spent_on_training and _in_flight(state).error is None):
-        running.append(_in_flight(state))
-    for candidate in running:
-        if not context.slots.holds(candidate.iteration) and not _is_finished(candidate, context):
-            context.slots.start(candidate.iteration, _measure(candidate, context))
-    finished = None
-    if not _may_propose(state, context, len(running)):
-        while (finished := _next_finished(state, context)) is None and running:
-            await context.slots.wait()
-    # the finished one stays among the running until the reflector has taken it in
-    return {
-        "candidate": finished.to_json() if finished else None,
-        "running": [candidate.to_json() for candidate in running],
+    if candidate is not None and not (context.is_spent_on_training and candidate.error is None):
+        running.append(candidate)
+    for pending in running:
+        if not context.slots.holds(pending.iteration) and not _is_finished(pending, context):
+            answers = state.get("answers", {}).get(str(pending.iteration), ())
+            context.slots.start(pending.iteration, _measure(pending, context, answers))
+    update: Update = {"candidate": None, "running": [pending.to_json() for pending in running]}
+    if _may_propose(state, context, len(running)):
+        return Command(goto="reflector", update=update)
+    while (finished := _next_finished(state, context)) is None and running:
+        if question := context.slots.question:
+            return Command(goto="asker", update=update | {"question": question})
+        await context.slots.wait()
+    if finished is None:
+        return Command(goto="__end__", update=update)
+    goto: Literal["reflector", "__end__"] = "reflector" if context.whole else "__end__"
+    return Command(goto=goto, update=_taken_in(state, context, running, finished))
+
+
+def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:
+    """Count a finished candidate; without a run folder the state itself keeps it."""
+    context.tell("finished", finished)
+    update: Update = {
+        "candidate": None,
+        "running": [pending.to_json() for pending in running if pending.iteration != finished.iteration],
+        "done": state["done"] + 1,
     }
+    if finished.error in ENDINGS:
+        update["stopped"] = finished.error
+    if answered := state.get("answers"):
+        update["answers"] = {at: given for at, given in answered.items() if at != str(finished.iteration)}
+    if context.journal.folder is None:
+        update["history"] = [finished.to_json()]
+    return update
 
 
 def _is_finished(candidate: Candidate, context: Context) -> bool:
@@ -161,15 +211,19 @@ def _is_finished(candidate: Candidate, context: Context) -> bool:
 
 
 def _next_finished(state: InFlight, context: Context) -> Candidate | None:
-    return next(iter(context.journal.history(state["trial"])[state["done"] :]), None)
+    finished = context.journal.finished(state["trial"])
+    return finished[state["done"]] if state["done"] < len(finished) else None
 
 
-async def _measure(candidate: Candidate, context: Context) -> None:
-    """Have a candidate measured, unless it came to nothing, and write it into the journal."""
+async def _measure(candidate: Candidate, context: Context, answers: Sequence[object]) -> None:
+    """Have a candidate measured, unless it came to nothing, and write it into the journal.
+
+    `answers` are those to what its evaluation asked a person before.
+    """
     if candidate.error is None:
         context.tell("training", candidate)
         started = time.monotonic()
-        candidate = await train(candidate, context.evaluator)
+        candidate = await train(candidate, answered(context.evaluator, answers))
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     candidate = replace(candidate, seconds=time.time() - candidate.started)
     line = asyncio.create_task(context.journal.add(candidate))
@@ -179,48 +233,4 @@ async def _measure(candidate: Candidate, context: Context) -> None:
         await line  # what is measured is paid for: it is written down, whatever ends the search
         raise
     if candidate.measurement and candidate.measurement.failure == "raised":
-        check_evaluator(candidate, context.journal.history(candidate.trial))
-
-
-async def reflector(state: Remembering, runtime: Runtime[Context]) -> Command[Literal["proposer", "__end__"]]:
-    """Take the finished candidate into the memory, and write the next prompt from the memory.
-
-    Where none is finished, a slot is free: the prompt tells what was started since.
-    """
-    context, memory, running = runtime.context, state["memory"], _running(state)
-    if state["candidate"] is None:
-        return Command(goto="proposer", update=await _next_prompt(context, state["trial"], memory, running))
-    finished = _in_flight(state)
-    context.tell("finished", finished)
-    memory = remember(memory, finished)
-    others = [other for other in running if other.iteration != finished.iteration]
-    update: Update = {
-        "candidate": None,
-        "running": [other.to_json() for other in others],
-        "done": state["done"] + 1,
-        "memory": memory,
-    }
-    update |= await _next_prompt(context, state["trial"], memory, others)
-    if finished.error in ENDINGS:
-        update["stopped"] = finished.error
-    return Command(goto="__end__", update=update)
-
-
-async def _next_prompt(context: Context, trial: int, memory: Memory, running: Sequence[Candidate]) -> dict[str, object]:
-    """Write the next prompt; advice takes tens of milliseconds of arithmetic, so it runs in a thread."""
-    advice = None
-    if context.advice:
-        done = memory["measured"] + memory["failed"]
-        history = [*context.journal.history(trial, done), *running]
-        advice = await asyncio.to_thread(advise, context.space, context.limits, history, context.seed)
-    architectures = [candidate.architecture for candidate in running if candidate.architecture]
-    prompt = write_prompt(
-        context.space, memory, context.order, context.limits, architectures, advice, _may_stop(context, memory)
-    )
-    return {"prompt": prompt, "shortlist": shortlisted(advice)}
-
-
-def _may_stop(context: Context, memory: Memory) -> bool:
-    """Tell whether the proposer is offered to end the search: where it may, and only late in its budget."""
-    done = memory["measured"] + memory["failed"]
-    return context.when_done == "stop" and context.iterations is not None and done >= _LATE * context.iterations
+        check_evaluator(candidate, context.journal.finished(candidate.trial))

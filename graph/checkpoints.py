@@ -5,7 +5,7 @@ called: of extensions of msgpack only LangGraph's interrupts are read, and no ot
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired
@@ -21,9 +21,12 @@ from typing_extensions import TypedDict
 
 from ..spaces.errors import GeniusError, RunFailed
 from ..spaces.printable import brief
-from ..spaces.record import BadRecord, Name, Schema, Whole
+from ..spaces.record import BadRecord, Count, Name, Schema, Text, Whole
+from ..tools.candidate import Candidate
 from ..tools.files import plain
 from .journal import BrokenRun
+from .state import FIRST
+from .trust import resume_command
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -188,6 +191,34 @@ def _check_journal(file: Path) -> None:
         raise broken(file, "its rollback journal names another file")
 
 
+class _State(TypedDict, total=False):
+    """What is checkpointed of a trial, as a file must hold it."""
+
+    trial: Count
+    done: Whole
+    candidate: Candidate | None
+    running: list[Candidate]
+    stopped: Text | None
+    history: list[Candidate]
+
+
+_STATE = Schema[_State](_State)
+
+
+def read_state(values: Mapping[str, Any], trial: int) -> Mapping[str, Any]:
+    """Return the state that a trial's checkpoint holds, with what a trial begins with in place of what is missing.
+
+    Raises: BrokenRun where it is none of this trial's.
+    """
+    try:
+        of = _STATE.take(values).get("trial", trial)
+        if of != trial:
+            raise BadRecord(f"the checkpoint of trial {trial} is one of trial {of}")
+    except BadRecord as error:
+        raise broken(Path(CHECKPOINTS_FILE), str(error)) from None
+    return {**FIRST, **values}
+
+
 def broken(file: Path, why: str) -> BrokenRun:
     """Say why a run's checkpoints cannot be used, and what to do without them."""
     return BrokenRun(f"{file} cannot be used: {brief(why)}; without that file, a run goes on from its journal")
@@ -208,5 +239,5 @@ def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
     path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
     for kinds, words in _PASSING.items():
         if kind.startswith(kinds):
-            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `genius resume {folder}`")
+            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `{resume_command(folder)}`")
     return broken(path, str(error))

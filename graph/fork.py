@@ -6,16 +6,16 @@ import sqlite3
 import tempfile
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..spaces.errors import GeniusError
 from ..tools.files import plain
 from .build import build_graph
-from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints
-from .journal import Journal
+from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
+from .journal import Journal, read_calls
 from .run import locked
 from .settings import Settings
-from .state import SearchState, read_state
+from .state import SearchState
 
 if TYPE_CHECKING:
     from .build import Graph
@@ -33,9 +33,7 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
             try:
                 async with open_checkpoints(Path(copy)) as saver:
                     graph = build_graph(saver)
-                    return {
-                        t: await _state_after(graph, source, settings, t, at) for t in range(1, settings.trials + 1)
-                    }
+                    return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
             except sqlite3.DatabaseError as error:
                 raise broken_checkpoints(source, error) from error
 
@@ -65,18 +63,18 @@ def _changed(path: Path) -> tuple[int, int] | None:
         return None
 
 
-async def _state_after(graph: "Graph", source: Path, settings: Settings, trial: int, at: int) -> SearchState | None:
+async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) -> SearchState | None:
     if at == 0:
         return None
     config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
     made = 0
     async with aclosing(graph.aget_state_history(config)) as snapshots:  # type: ignore[type-var]
         async for snapshot in snapshots:  # the latest first
-            state = read_state(source, snapshot.values, trial)
-            if state and state["candidate"] is None:
+            state: Any = read_state(snapshot.values, trial)
+            if state["done"] and state["candidate"] is None:
                 made = max(made, state["done"])
                 if state["done"] == at or (state["done"] < at and state["stopped"]):
-                    return state
+                    return cast("SearchState", state)
     raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
 
 
@@ -90,14 +88,15 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
                 continue
             await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
-            await graph.aupdate_state(config, state, as_node="reflector")
+            await graph.aupdate_state(config, state, as_node="trainer")
     settings.save(folder)
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:
-    for candidate in source.history(trial, state["done"]):
+    for candidate in source.finished(trial)[: state["done"]]:
         await target.add(candidate)
     proposed = state["done"] + len(state["running"])
-    for (t, iteration, attempt), (prompt, reply) in source.calls.items():
+    assert source.folder is not None
+    for (t, iteration, attempt), prompt, reply in read_calls(source.folder):
         if t == trial and iteration <= proposed:
             await target.log_reply((t, iteration, attempt), prompt, reply)

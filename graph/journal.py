@@ -7,9 +7,9 @@ import asyncio
 import errno
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from ..spaces.errors import GeniusError
 from ..spaces.record import BadRecord, Schema
 from ..tools.candidate import CANDIDATE, Candidate, Message
 from ..tools.files import cut_torn_line, plain, read_lines
+from ..tools.history import History, Index
 from .budget import NOTHING_SPENT, Spent, hours_of
 
 CANDIDATES_FILE = "candidates.jsonl"
@@ -35,16 +36,28 @@ class BrokenRun(GeniusError):
     """A run folder that cannot be read."""
 
 
-class Journal:
-    """The candidates and replies of a run, in memory and, where there is a folder, on disk.
+@dataclass(frozen=True)
+class Usage:
+    """Calls to a language model and their tokens; those of a replayed recording are as recorded."""
 
-    Line for line the files hold what the memory holds; adding what is there already changes nothing.
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Journal:
+    """What is known of a run: its finished candidates, indexed, and the replies of its unfinished iterations.
+
+    Where there is a folder, its files hold this and every call with its prompt. Adding what is there already changes
+    nothing.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         self._candidates: dict[tuple[int, int], Candidate] = {}
-        self._calls: dict[_Call, tuple[list[Message], Reply]] = {}
+        self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
+        self._replies: dict[_Call, Reply] = {}
+        self._usage: defaultdict[int, Usage] = defaultdict(Usage)
         self._tokens: Counter[int] = Counter()
         self._spent = NOTHING_SPENT
         self._writing = asyncio.Lock()
@@ -58,18 +71,17 @@ class Journal:
         journal = cls(folder)
         for candidate in _read_lines(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
             journal._settle(candidate)
-        for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
-            journal._keep((call.trial, call.iteration, call.attempt), call.prompt, call.reply)
+        for call, _, reply in read_calls(folder):
+            journal._keep(call, reply)
         return journal
 
-    @property
-    def calls(self) -> Mapping[_Call, tuple[list[Message], Reply]]:
-        """The logged prompts and replies by (trial, iteration, attempt), all counted from 1."""
-        return self._calls
-
     def reply(self, call: _Call) -> Reply | None:
-        """Return a logged reply, if that call was made."""
-        return self._calls[call][1] if call in self._calls else None
+        """Return a logged reply of an unfinished iteration, if that call was made."""
+        return self._replies.get(call)
+
+    def usage(self, trial: int) -> Usage:
+        """Return the calls to language models that a trial made."""
+        return self._usage[trial]
 
     def tokens(self, trial: int) -> int:
         """Return how many tokens a trial's replies took, prompts included."""
@@ -84,20 +96,31 @@ class Journal:
         """Return a finished candidate, if that iteration is finished."""
         return self._candidates.get((trial, iteration))
 
-    def history(self, trial: int, first: int | None = None) -> list[Candidate]:
-        """Return a trial's candidates in the order they finished, the first so many where a number is given."""
-        return [candidate for (t, _), candidate in self._candidates.items() if t == trial][:first]
+    def finished(self, trial: int) -> Sequence[Candidate]:
+        """Return a trial's candidates in the order they finished; they grow as the search goes on."""
+        return self._indices[trial].candidates
+
+    def history(self, trial: int, first: int, running: Sequence[Candidate] = ()) -> History:
+        """Return the first so many of a trial's finished candidates, and those in flight behind them."""
+        return History(self._indices[trial], first, running)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         """Write a reply down before anyone uses it."""
         trial, iteration, attempt = call
         place = {"trial": trial, "iteration": iteration, "attempt": attempt}
         await self._append(CALLS_FILE, [place | {"prompt": list(prompt), "reply": asdict(reply)}])
-        self._keep(call, prompt, reply)
+        self._keep(call, reply)
 
-    def _keep(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
-        self._calls[call] = (list(prompt), reply)
-        self._tokens[call[0]] += reply.tokens
+    def _keep(self, call: _Call, reply: Reply) -> None:
+        trial, iteration, _ = call
+        if self.find(trial, iteration) is None:
+            self._replies[call] = reply
+        if reply.model:
+            known = self._usage[trial]
+            self._usage[trial] = Usage(
+                known.llm_calls + 1, known.input_tokens + reply.input_tokens, known.output_tokens + reply.output_tokens
+            )
+        self._tokens[trial] += reply.tokens
         unpriced = reply.model is not None and reply.cost is None
         self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
 
@@ -107,9 +130,20 @@ class Journal:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
             self._settle(candidate)
 
+    def restore(self, candidates: Iterable[Candidate]) -> None:
+        """Take in finished candidates that are kept elsewhere than in the files of a folder."""
+        for candidate in candidates:
+            self._settle(candidate)
+
     def _settle(self, candidate: Candidate) -> None:
-        self._candidates[candidate.trial, candidate.iteration] = candidate
+        key = candidate.trial, candidate.iteration
+        if key in self._candidates:
+            return
+        self._candidates[key] = candidate
+        self._indices[candidate.trial].add(candidate)
         self._spent += Spent(hours=hours_of(candidate))
+        for attempt in range(1, len(candidate.refusals) + 2):
+            self._replies.pop((*key, attempt), None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Write finished runs of the trace down."""
@@ -121,6 +155,15 @@ class Journal:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         async with self._writing:
             await _append_synced(self.folder / file, text.encode())
+
+
+def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
+    """Go through the calls of a run: trial, iteration and attempt, all counted from 1, the prompt, and the reply.
+
+    Raises: BrokenRun, with the line.
+    """
+    for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
+        yield (call.trial, call.iteration, call.attempt), call.prompt, call.reply
 
 
 async def _append_synced(path: Path, content: bytes) -> None:

@@ -19,8 +19,8 @@ PICTURE_FILE = "search.png"
 _DPI = 150
 
 
-def draw(result: SearchResult, folder: Path) -> Path | None:
-    """Draw the search into its run folder; returns the file, None where nothing was measured.
+def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
+    """Draw the search into its run folder, or another; returns the file, None where nothing was measured.
 
     Dots are what each iteration measured, steps are the best so far; several trials are drawn together with the mean
     of their best.
@@ -29,6 +29,7 @@ def draw(result: SearchResult, folder: Path) -> Path | None:
         return None
     from matplotlib.figure import Figure
 
+    folder = result.run if folder is None else folder
     ranked = any(c.measurement and c.measurement.rank for trial in result.trials for c in trial.candidates)
     figure = Figure(figsize=(9 if ranked else 5.5, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if ranked else 1, squeeze=False)[0]

@@ -1,7 +1,7 @@
 """What a search found, read from its journal: for people as tables, for programs as JSON."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -13,17 +13,8 @@ from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.candidate import Candidate, best
 from .budget import NOTHING_SPENT, Spent
-from .journal import BrokenRun, Journal
+from .journal import BrokenRun, Journal, Usage
 from .settings import Settings
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Calls to a language model and their tokens; those of a replayed recording are as recorded."""
-
-    llm_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,7 +22,7 @@ class TrialResult:
     """One trial: its candidates in order, and what they cost."""
 
     trial: int
-    candidates: Sequence[Candidate]
+    candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
 
     @property
@@ -159,7 +150,7 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
     Raises: BrokenRun.
     """
     for trial in range(1, settings.trials + 1):
-        for candidate in journal.history(trial):
+        for candidate in journal.finished(trial):
             try:
                 if candidate.architecture is not None:
                     shown.check_options(candidate.architecture)
@@ -171,7 +162,7 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
     """Gather the result of a run, finished or not, from its journal."""
     trials = [
-        TrialResult(trial, sorted(_real(journal.history(trial), settings), key=_by_iteration), _usage(journal, trial))
+        TrialResult(trial, sorted(_real(journal.finished(trial), settings), key=_by_iteration), journal.usage(trial))
         for trial in range(1, settings.trials + 1)
     ]
     return SearchResult(run, settings, trials, journal.spent)
@@ -211,11 +202,6 @@ def _is_finished(trial: TrialResult, settings: Settings) -> bool:
     return trial.ended_by is not None
 
 
-def _usage(journal: Journal, trial: int) -> Usage:
-    replies = [reply for (t, _, _), (_, reply) in journal.calls.items() if t == trial and reply.model]
-    return Usage(len(replies), sum(r.input_tokens for r in replies), sum(r.output_tokens for r in replies))
-
-
 def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
     measurement, cost = candidate.measurement, candidate.cost
     return {
@@ -226,6 +212,7 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
+        "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],

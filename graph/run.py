@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from ..spaces.errors import GeniusError
 from ..tools.files import check_folder
 from .settings import SETTINGS_FILE, Settings
+from .trust import resume_command
 
 LOCK_FILE = "lock"
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -36,7 +37,7 @@ def new_folder(settings: Settings, given: Path | None) -> Path:
     """
     folder = given if given is not None else _unused(Path("runs"), settings)
     if folder.exists() and not _is_empty(folder):
-        hint = f"; go on with it: genius resume {folder}" if (folder / SETTINGS_FILE).is_file() else ""
+        hint = f"; go on with it: {resume_command(folder)}" if (folder / SETTINGS_FILE).is_file() else ""
         raise GeniusError(f"{folder} exists and is not empty{hint}; or name another folder with --run")
     try:
         folder.mkdir(parents=True, exist_ok=True)

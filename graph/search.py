@@ -1,12 +1,12 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ..agents.calling import wanted
 from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
@@ -15,8 +15,9 @@ from ..spaces.disguise import shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
+from ..tools.own_table import sha256_of
 from .fork import states_after, take_over
-from .picture import PICTURE_FILE, draw
+from .pause import Answers, Ask
 from .result import SearchResult, check_journal, load, read_result
 from .run import new_folder, new_run
 from .settings import LLM, SETTINGS_FILE, Options, Settings
@@ -27,6 +28,9 @@ from .trust import check_claims, claims
 from .versions import fresh_id
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import Callbacks
+    from langchain_core.runnables import RunnableConfig
+
     from .setup import Llm
 
 _OF_NAMED_MODELS = ("temperature", "reasoning_effort", "num_ctx", "llm_options", "base_url")
@@ -46,6 +50,9 @@ async def search(
     run: Path | str | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
+    ask: Ask | None = None,
     **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
@@ -54,21 +61,33 @@ async def search(
       or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
       embedded model.
     - `evaluator`: needed for a space of your own.
-    - `run`, `data`: the run folder, and the folder of the published tables.
+    - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
+    - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
+      names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
+    - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
     - `options`: see `Options`.
 
-    Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
+    Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
+    where a search had to stop.
     """
+    called, answering = wanted(callbacks, config), Answers(ask=ask)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
-    settings = Settings(**names, **_named(options), llm_seed=options.get("seed")).check()
+    settings = Settings(
+        **names,
+        **_named(options),
+        **_hashed(options),
+        llm_seed=options.get("seed"),
+        data=None if data is None else str(data),
+    ).check()
     settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
     if isinstance(proposer, str) and proposer != LLM and settings.advice:
         raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
-        return await carry_on(new_run(settings, _path(run)), settings, setup, progress)
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+        folder = await asyncio.to_thread(new_run, settings, _path(run))
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 async def resume(
@@ -81,29 +100,34 @@ async def resume(
     data: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
+    answers: Any = None,
+    ask: Ask | None = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
     Objects that the run was given from Python are needed again; `changes` are options that differ from now on. What
     `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from there.
-    Raises: GeniusError, BrokenRun, RunFailed.
+    `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
+    Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
-    folder = Path(run)
-    old, journal = load(folder)
+    folder, called, answering = Path(run), wanted(callbacks, config), Answers(answers, ask)
+    old, journal = await asyncio.to_thread(load, folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
-    settings = _changed(old, names, given, changes)
-    if (result := read_result(folder, settings, journal)).finished:
-        if not os.path.lexists(folder / PICTURE_FILE):
-            await asyncio.to_thread(draw, result, folder)
+    settings = _changed(old, names, given, changes, data)
+    result = read_result(folder, settings, journal)
+    if result.finished:
+        answering.sort(())
         return result
     if not trust:
-        _check_named(folder, settings, given, {*names, *_named(changes)})
+        _check_named(folder, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
     check_fits(old, settings, given)
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         check_journal(journal, settings, setup.space)
-        return await carry_on(folder, settings, setup, progress)
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 async def fork(
@@ -118,6 +142,9 @@ async def fork(
     data: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
+    callbacks: "Callbacks" = None,
+    config: "RunnableConfig | None" = None,
+    ask: Ask | None = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
@@ -125,32 +152,34 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source = Path(run)
-    old, journal = load(source)
+    source, called, answering = Path(run), wanted(callbacks, config), Answers(ask=ask)
+    old, journal = await asyncio.to_thread(load, source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
-    settings = replace(_changed(old, names, given, changes), **identity)  # type: ignore[arg-type]
+    settings = replace(_changed(old, names, given, changes, data), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     if not trust:
-        _check_named(source, settings, given, {*names, *_named(changes)})
+        _check_named(source, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
     check_fits(old, settings, given)
     states = await states_after(source, old, at)
-    async with open_setup(settings, given, data_folder(_path(data))) as setup:
+    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         check_journal(journal, settings, setup.space)
         folder = new_folder(settings, _path(to))
         await take_over(journal, states, folder, settings)
-        return await carry_on(folder, settings, setup, progress)
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
-def _changed(old: Settings, names: Mapping[str, Any], given: Given, changes: Options) -> Settings:
+def _changed(
+    old: Settings, names: Mapping[str, Any], given: Given, changes: Options, data: Path | str | None
+) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
     Raises: GeniusError where they do not fit the run.
     """
     _check_object(given, changes)
-    named = _named(changes)
+    named = {**_named(changes), **_hashed(changes)} | ({"data": str(data)} if data is not None else {})
     seed = {"llm_seed": named["seed"]} if "seed" in named else {}
     settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
     if settings.space != old.space:
@@ -194,6 +223,12 @@ def _check_disguise(old: Settings, changes: Options) -> None:
 def _named(changes: Options) -> dict[str, Any]:
     """Leave out what is None: it stays as it was."""
     return {name: value for name, value in changes.items() if value is not None}
+
+
+def _hashed(options: Options) -> dict[str, Any]:
+    """Tell what the named table hashes to, so that another one at its path is noticed."""
+    table = options.get("table")
+    return {} if table is None else {"table_sha256": sha256_of(Path(table))}
 
 
 def _path(given: Path | str | None) -> Path | None:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,15 +45,16 @@ class Options(TypedDict, total=False):
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
     - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
+    - `table`: the file of a table of one's own, see `tools.own_table`; only what it holds is searched.
     - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
-    - `device`, `threads`: cpu or cuda, and threads of the CPU, for each worker. `memory`: as in "20G", of its device.
+    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of that, as in "20G".
     - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
       end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
       in trouble.
     - `when_done`: ask again, or stop, when the model says that nothing better is left.
-    - `order`: prompts list the best experiments first, or all in order of time.
+    - `order`: prompts list the best experiments first, or all in order of time. `approve`: ask before each training.
     - `advice`: whether prompts tell what a surrogate makes of the measurements, with a shortlist of what to try.
     - `disguise`: whether the model sees neutral names and shuffled options in place of the real ones.
     - `trace`: whether the run folder gets a `trace.jsonl`.
@@ -62,6 +64,7 @@ class Options(TypedDict, total=False):
     trials: int
     workers: int
     on: str
+    table: Path | str | None
     train_on: str | None
     recipe: str | None
     recipe_changes: Sequence[str]
@@ -89,6 +92,7 @@ class Options(TypedDict, total=False):
     max_replies: int
     tries: int
     when_done: WhenDone
+    approve: bool
     order: Order
     advice: bool
     disguise: bool
@@ -112,7 +116,8 @@ class Settings:
 
     `fallbacks` are asked where the `llm` gives no answer. `llm_seed` is the seed that models are sent, None for none;
     `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
-    passed from Python. `fingerprint` tells the space from another of the same name. `meanings` are the real options
+    passed from Python. `fingerprint` tells the space from another of the same name, `table_sha256` the table from
+    another at the same path. `data` is the folder of downloads, where one was named. `meanings` are the real options
     behind the shown ones of a search in disguise.
     """
 
@@ -127,6 +132,8 @@ class Settings:
     trials: Few = 1
     workers: Few = 1
     on: Name = "local"
+    table: Name | None = None
+    table_sha256: Name | None = None
     train_on: Name | None = None
     recipe: Name | None = None
     recipe_changes: Names = ()
@@ -156,6 +163,7 @@ class Settings:
     max_replies: Few = 10
     tries: Few = 6
     when_done: WhenDone = "ask"
+    approve: Flag = False
     order: Order = "best"
     advice: Flag = False
     disguise: Flag = False
@@ -165,6 +173,7 @@ class Settings:
     custom: list[Literal["space", "llm", "proposer", "evaluator"]] = field(default_factory=list)
     forked_from: Name | None = None
     trace: Flag = True
+    data: Name | None = None
     id: Word = field(default_factory=fresh_id)
     created: Word = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[Word, Word] = field(default_factory=installed_versions)
@@ -174,8 +183,9 @@ class Settings:
         for name in ("flops", "params"):
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
-        if self.model_file is not None:
-            object.__setattr__(self, "model_file", os.path.abspath(self.model_file))
+        for name in ("model_file", "table", "data"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, os.path.abspath(path))
 
     def check(self) -> "Settings":
         """Return the settings if every one has its type and is in its range.
@@ -194,6 +204,8 @@ class Settings:
         refuse_url_with_secret("the base URL", self.base_url or "")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
+        if self.table is not None and self.trains:
+            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits, self.memory_limit, self.asking
         return self
 
@@ -206,9 +218,12 @@ class Settings:
     def memory_limit(self) -> int | None:
         """The bytes of its device that a training may use.
 
-        Raises: GeniusError for what is no amount.
+        Raises: GeniusError for what is no amount, or nothing.
         """
-        return None if self.memory is None else int(parse_range("-", self.memory)[1])
+        limit = inf if self.memory is None else parse_range("-", self.memory)[1]
+        if limit < 1:
+            raise GeniusError(f"memory must be more than 0, got {self.memory}")
+        return None if limit == inf else int(limit)
 
     @property
     def limits(self) -> Limits:
@@ -244,7 +259,7 @@ class Settings:
     @property
     def llms(self) -> list[str]:
         """The language models in the order they are asked; none where the proposer is none."""
-        return [self.llm, *self.fallbacks] if self.llm else []
+        return [self.llm, *self.fallbacks] if self.llm is not None else []
 
     @property
     def budget(self) -> Budget:

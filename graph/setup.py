@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
-from ..agents.baselines import BASELINES
+from ..agents.baselines import find_baseline
+from ..agents.keys import clean_tracing_keys
 from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
@@ -28,7 +29,8 @@ from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
-from ..tools.tables import SOURCES, load_table
+from ..tools.own_table import open_table
+from ..tools.tables import SOURCES, Table, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
 from .settings import LLM, Settings
@@ -68,6 +70,7 @@ class Setup:
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
+    notes: Sequence[str] = ()  # on what is trained
 
 
 def choose_parts(
@@ -86,7 +89,7 @@ def choose_parts(
         raise GeniusError("an llm and a proposer exclude each other: name one of them")
     names: dict[str, Any] = {}
     if isinstance(proposer, str) and proposer != LLM:
-        _baseline(proposer)
+        find_baseline(proposer)
     if llm is None and (proposer == LLM or (proposer is None and old is None)):
         llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
@@ -110,12 +113,6 @@ def choose_parts(
     return names, given
 
 
-def _baseline(name: str) -> Any:
-    if name not in BASELINES:
-        raise GeniusError(f"there is no proposer {name!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
-    return BASELINES[name]
-
-
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
@@ -133,6 +130,8 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
             f"the space {space.name} has other decisions or options than when this run began: its architectures would "
             "mean something else; start a new search"
         )
+    if old.table_sha256 != new.table_sha256:
+        warnings.warn(f"from now on accuracies are those of the table {new.table}", GeniusWarning, stacklevel=4)
     before, after = (one.llms or [one.proposer] for one in (old, new))
     if before != after:
         warnings.warn(
@@ -156,20 +155,40 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
 
     Raises: GeniusError.
     """
+    clean_tracing_keys()
     if missing := set(settings.custom) - set(given.parts):
         raise GeniusError(
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
-    space = given.space or get_space(settings.space)
+    space, table = await asyncio.to_thread(_space_and_table, settings, given)
     shown = disguise(space, settings.meanings) if settings.disguise else space
     await asyncio.to_thread(_check_limits, space, settings)
     async with (
-        _open_evaluators(settings, given, space, data) as evaluator,
+        _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
     ):
         if settings.disguise:
             evaluator = _of_shown(evaluator, settings.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent, notes)
+
+
+def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
+    """Return the space, and a table of one's own, if there is one: then the space is what it holds.
+
+    Raises: GeniusError where the table is not the one that the run began with.
+    """
+    space = given.space or get_space(settings.space)
+    if settings.table is None:
+        return space, None
+    if given.evaluator is not None:
+        raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
+    narrowed, table = open_table(space, Path(settings.table))
+    if table.sha256 != settings.table_sha256:
+        raise GeniusError(
+            f"the table {settings.table} was changed since the run began: put the old one back, or go on with what it "
+            "holds now by naming it with --table"
+        )
+    return narrowed, table
 
 
 def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
@@ -203,7 +222,7 @@ async def _open_proposers(
         passed = given.proposer
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
-        make = _baseline(settings.proposer)
+        make = find_baseline(settings.proposer)
         yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
         llms = given.llm or settings.llms
@@ -217,29 +236,33 @@ async def _open_proposers(
 
 @asynccontextmanager
 async def _open_evaluators(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
-) -> AsyncIterator[EvaluatorOfTrial]:
+    settings: Settings, given: Given, space: SearchSpace, table: Table | None, data: Path
+) -> AsyncIterator[tuple[EvaluatorOfTrial, Sequence[str]]]:
+    """Open what evaluates in each trial, with notes on what it trains on."""
     if given.evaluator is not None:
         passed = given.evaluator
-        yield lambda trial, folder, on_epoch: passed
+        yield (lambda trial, folder, on_epoch: passed), ()
+    elif table is not None:
+        look_up = table_evaluator(table)
+        yield (lambda trial, folder, on_epoch: look_up), ()
     elif given.space is not None:
         raise GeniusError(
-            f"the space {space.name!r} is your own: pass an evaluator for it, or name it as MODULE:NAME and what to "
-            "train it on"
+            f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
+            "what to train it on"
         )
     elif settings.trains or space.name == DIGITS.name:
-        common = await asyncio.to_thread(common_job, settings, data)
+        common, notes = await asyncio.to_thread(common_job, settings, data)
         async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
-            yield _trainers(settings, space, common, workers)
+            yield _trainers(settings, space, common, workers), notes
     elif space.name in SOURCES:
-        look_up = table_evaluator(await asyncio.to_thread(load_table, space, data))
-        yield lambda trial, folder, on_epoch: look_up
+        published = table_evaluator(await asyncio.to_thread(load_table, space, data))
+        yield (lambda trial, folder, on_epoch: published), ()
     elif (recording := _recording(settings.llm)) is not None:
-        yield await asyncio.to_thread(_recorded, settings, space, recording)
+        yield await asyncio.to_thread(_recorded, settings, space, recording), ()
     else:
         raise GeniusError(
-            f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, or pass an evaluator "
-            "from Python"
+            f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, give it one by "
+            "--table, or pass an evaluator from Python"
         )
 
 

@@ -1,6 +1,7 @@
 """A result for people: a table of the iterations, the best architecture, and what the numbers are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from typing import Any
 
 from rich.console import Console
@@ -14,25 +15,53 @@ from ..tools.candidate import Candidate
 from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 from .result import SearchResult, TrialResult
+from .settings import Settings
 from .trust import resume_command
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
+_BEST, _LATEST = 20, 20  # rows of a table of many
 _LONGEST = 300  # characters of an error
+_TIES = "equals share the better rank."
+_AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
 
 
-def print_result(result: SearchResult, console: Console) -> None:
-    """Print a result as tables and sentences."""
+def print_result(result: SearchResult, console: Console, *, everything: bool = False) -> None:
+    """Print a result as a table and sentences.
+
+    Of many iterations, or trials, the table has the best and the latest, unless `everything` is asked for.
+    """
     narrow = console.width < _NARROW
-    convention = result.settings.flops_convention
-    table = _iterations(result.trials[0], narrow, convention) if len(result.trials) == 1 else _trials(result, narrow)
+    if len(result.trials) == 1:
+        candidates = result.trials[0].candidates
+        places = range(len(candidates)) if everything else _shown([c.accuracy for c in candidates])
+        chosen = [candidates[at] for at in places]
+        table = _iterations(chosen, result.trials[0].best, narrow, result.settings.flops_convention)
+        kind, count = "iterations", len(candidates)
+    else:
+        best = [trial.best.accuracy if trial.best else None for trial in result.trials]
+        places = range(len(best)) if everything else _shown(best)
+        table = _trials([result.trials[at] for at in places], narrow)
+        kind, count = "trials", len(best)
     if table.row_count:
         console.print(table, "", sep="\n")
+    if table.row_count < count:
+        print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
     print_sentences(console, _sentences(result))
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
         print_sentences(console, [f"picture: {result.run / PICTURE_FILE}"], copied=True)
     print_sentences(console, [f"run:     {result.run}"], copied=True)
+
+
+def _shown(accuracies: Sequence[float | None]) -> Sequence[int]:
+    """Return the places of the rows that a table has: all of a few, of many the best and the latest."""
+    count = len(accuracies)
+    if count <= _BEST + _LATEST:
+        return range(count)
+    measured = [at for at, accuracy in enumerate(accuracies) if accuracy is not None]
+    best = nsmallest(_BEST, measured, key=lambda at: (-(accuracies[at] or 0.0), at))
+    return sorted({*best, *range(count - _LATEST, count)})
 
 
 def as_text(words: str) -> Text:
@@ -54,11 +83,10 @@ def _table(columns: Sequence[str], last: str) -> Table:
     return table
 
 
-def _iterations(trial: TrialResult, narrow: bool, convention: Convention) -> Table:
+def _iterations(candidates: Sequence[Candidate], best: Candidate | None, narrow: bool, convention: Convention) -> Table:
     flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
     table = _table(("iteration", "accuracy", "rank", *(() if narrow else (flops, "params (M)"))), "architecture")
-    best = trial.best
-    for candidate in trial.candidates:
+    for candidate in candidates:
         costs = () if narrow else _costs(candidate, convention)
         cells = (*_numbers(candidate), *costs, _architecture(candidate))
         table.add_row(*map(as_text, cells), style="bold" if candidate is best else "")
@@ -79,7 +107,9 @@ def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
 def _architecture(candidate: Candidate) -> str:
     words = [str(list(candidate.architecture))] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
-    words += [f"(repaired from {list(candidate.repair.proposed)})"] if candidate.repair else []
+    if candidate.repair:
+        how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
+        words.append(f"({how} from {list(candidate.repair.proposed)})")
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
 
@@ -88,12 +118,12 @@ def _number(value: int | None) -> str:
     return f"{value:,}" if value is not None else "-"
 
 
-def _trials(result: SearchResult, narrow: bool) -> Table:
+def _trials(trials: Sequence[TrialResult], narrow: bool) -> Table:
     columns = (
         ("trial", "accuracy", "rank") if narrow else ("trial", "iterations", "accuracy", "rank", "test", "test rank")
     )
     table = _table(columns, "best architecture")
-    for trial in result.trials:
+    for trial in trials:
         cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_best_cells(trial.best)}
         table.add_row(*(as_text(cells.get(column, "-")) for column in (*columns, "best architecture")))
     return table
@@ -115,7 +145,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
 def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
     sentences += [_best(result.best) if result.best else _nothing(result)]
-    sentences += [_protocol(result.settings.space)] if result.settings.space in SOURCES else []
+    sentences += _protocol(result.settings)
     sentences += [_limits(result)] if result.settings.limits.limited else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.flops_convention
@@ -138,23 +168,28 @@ def _best(best: Candidate) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
     words = [f"best: {list(best.architecture or ())} ({where}), accuracy {m.accuracy:.2f}%"]
-    words += [f"rank {m.rank:,}"] if m.rank else []
+    words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test accuracy {m.test_accuracy:.2f}%"] if m.test_accuracy is not None else []
-    words += [f"test rank {m.test_rank:,}"] if m.test_rank else []
+    words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
     return ", ".join(words)
 
 
-def _protocol(space: str) -> str:
-    ties = "Ranks are among all architectures of the space; equals share the better rank."
-    if sees_test_accuracy(space):
-        return f"This table holds test accuracy only, so the search itself saw it. {ties}"
-    return f"The search saw validation accuracy; test accuracy is that of the best by validation. {ties}"
+def _protocol(settings: Settings) -> list[str]:
+    """Say what the accuracies of a run that looked them up are."""
+    if settings.table is not None:
+        return [f"Accuracies are those of the table {settings.table}. Ranks are among what it holds; {_TIES}"]
+    if settings.space not in SOURCES or settings.trains or "evaluator" in settings.custom:
+        return []
+    if sees_test_accuracy(settings.space):
+        return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
+    seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
+    return [f"{seen} {_AMONG}"]
 
 
 def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
-    repaired = sum(candidate.repair is not None for candidate in candidates)
+    repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
     return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
 
 

@@ -1,58 +1,76 @@
 """What the graph carries: the state that is checkpointed, and the context that travels with a run."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
+from langgraph.channels import UntrackedValue
+from langgraph.runtime import Runtime
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
-from ..agents.advice import Advice
-from ..agents.memory import Memory, empty_memory
 from ..agents.proposer import Proposer
-from ..agents.reflector import Order, write_prompt
+from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
+from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.record import BadRecord, Count, Schema, Text, Whole
+from ..spaces.printable import named
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Candidate, Message, Suggestion
+from ..tools.candidate import Candidate, Message
+from ..tools.history import History
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from .journal import BrokenRun, Journal
-from .slots import Slots
+from .slots import Question, Slots
 
 
-class InFlight(TypedDict):
+def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the candidates whose iteration is not there yet: what was returned may be passed in again."""
+    there = {candidate["iteration"] for candidate in known}
+    return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
+
+
+class InFlight(TypedDict, total=False):
     """What the nodes read of the state; a trace shows a node no more than it reads.
 
     `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
     `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
-    iterations are left.
+    iterations are left. The first node fills in what is missing.
     """
 
     trial: int
     done: int
-    candidate: dict[str, object] | None
-    running: list[dict[str, object]]
+    candidate: dict[str, Any] | None
+    running: list[dict[str, Any]]
     stopped: str | None
 
 
-class Asking(InFlight):
-    """What the proposer reads: `prompt` is what it is asked next, `shortlist` what it is advised there to try."""
-
-    prompt: list[Message]
-    shortlist: list[dict[str, object]]
+FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
+"""What a trial begins with."""
 
 
-class Remembering(InFlight):
-    """What the reflector reads."""
+class Asking(InFlight, total=False):
+    """What is read and written where a reply is asked for: `prompt` is the question, which is not checkpointed."""
 
-    memory: Memory
+    prompt: Annotated[list[Message], UntrackedValue]
 
 
-class SearchState(Asking, Remembering):
-    """One trial, in plain JSON types and of bounded size: what is checkpointed."""
+class Kept(InFlight, total=False):
+    """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
+
+    `history` holds the finished candidates where no run folder does. `question` is what an evaluation waits for,
+    `answers` are those that evaluations in flight have had, by iteration.
+    """
+
+    question: Question | None
+    answers: dict[str, list[Any]]
+    history: Annotated[list[dict[str, Any]], _add_new]
+
+
+class SearchState(Asking, Kept, total=False):
+    """The whole state of a trial."""
 
 
 Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
@@ -77,7 +95,8 @@ class Progress:
     epoch: Epoch | None = None
 
 
-def _ignore(progress: Progress) -> None: ...
+def ignore(progress: Progress) -> None:
+    """Show a step to nobody."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +104,9 @@ class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
     `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
-    trial's `seed`. `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `slots`
-    are its evaluations in flight.
+    trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
+    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
+    are the evaluations in flight.
     """
 
     space: SearchSpace
@@ -102,8 +122,29 @@ class Context:
     advice: bool = False
     seed: Sequence[int] = (0,)
     iterations: int | None = None
+    approve: bool = False
+    whole: bool = False
     slots: Slots = field(default_factory=Slots)
-    progress: Callable[[Progress], None] = _ignore
+    progress: Callable[[Progress], None] = ignore
+
+    def __post_init__(self) -> None:
+        """Raises GeniusError for parts that are none, such as their names."""
+        if not isinstance(self.space, SearchSpace):
+            raise GeniusError(
+                f"a context's space is a SearchSpace, as of genius.get_space(name), got {named(self.space)}"
+            )
+        for name in ("proposer", "evaluator"):
+            if not callable(getattr(self, name)):
+                raise GeniusError(f"a context's {name} is a function, got {named(getattr(self, name))}")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        """Let servers of graphs write the schema down, though it holds functions: they ask for one of every context."""
+        return core_schema.is_instance_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
+        return {"title": cls.__name__, "type": "object", "description": "A genius.Context, made in Python."}
 
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
         """Tell whoever shows the search how far it is."""
@@ -122,63 +163,67 @@ class Context:
         return self.budget.reached(Spent(hours=self.journal.spent.hours)) is not None
 
 
-def first_state(
-    space: SearchSpace,
-    trial: int = 1,
-    order: Order = "best",
-    limits: Limits = NO_LIMITS,
-    advice: Advice | None = None,
-) -> SearchState:
-    """Return the state of a trial that has not begun."""
-    return SearchState(
-        trial=trial,
-        done=0,
-        candidate=None,
-        running=[],
-        memory=empty_memory(),
-        prompt=write_prompt(space, empty_memory(), order, limits, advice=advice),
-        shortlist=shortlisted(advice),
-        stopped=None,
-    )
+def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
+    """Return the context of an invocation, with what only the checkpoints of an earlier process hold in its journal.
 
-
-def shortlisted(advice: Advice | None) -> list[dict[str, object]]:
-    """Return the shortlist of an advice as the state holds it."""
-    return [asdict(suggestion) for suggestion in advice.shortlist] if advice else []
-
-
-def read_shortlist(shortlist: Sequence[Mapping[str, Any]]) -> tuple[Suggestion, ...]:
-    """Read what `shortlisted` wrote."""
-    return tuple(Suggestion(tuple(s["architecture"]), s["accuracy"], s["sd"]) for s in shortlist)
-
-
-class _Kept(TypedDict):
-    """What is checkpointed of a trial, as a file must hold it."""
-
-    trial: Count
-    done: Whole
-    candidate: Candidate | None
-    running: list[Candidate]
-    stopped: Text | None
-    memory: Memory
-    prompt: list[Message]
-    shortlist: list[Suggestion]
-
-
-_KEPT = Schema[_Kept](_Kept)
-
-
-def read_state(folder: Path | None, values: Mapping[str, Any], trial: int) -> SearchState | None:
-    """Return a checkpointed state; None where nothing is checkpointed.
-
-    Raises: BrokenRun where it is none of this trial's.
+    Raises: GeniusError without a context; BrokenRun where finished candidates are missing.
     """
-    if not values:
-        return None
+    context = runtime.context
+    if not isinstance(context, Context):
+        need = "ainvoke(…, context=genius.Context(space, proposer, evaluator))"
+        raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
+    trial, done = state.get("trial", 1), state.get("done", 0)
+    if len(context.journal.finished(trial)) < done:
+        context.journal.restore(_read(state.get("history", [])))
+    if (known := len(context.journal.finished(trial))) < done:
+        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
+    return context
+
+
+def filled(state: SearchState) -> InFlight:
+    """Return the state that was passed in, with what a trial begins with in place of what is missing.
+
+    Raises: GeniusError where it holds something else.
+    """
+    for name, kinds in _KINDS.items():
+        if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
+            raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
+    found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
+    _read([*found["running"], *filter(None, [found["candidate"]])])
+    return found  # type: ignore[no-any-return]
+
+
+_PASS = "pass a graph nothing, or what its last invocation returned: the state's"
+_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list}
+_KINDS |= {"candidate": dict | None, "stopped": str | None}
+
+
+def _read(candidates: Sequence[Any]) -> list[Candidate]:
     try:
-        kept = _KEPT.take(values)
-    except BadRecord as error:
-        raise BrokenRun(f"the checkpoints in {folder} cannot be used: {error}") from None
-    if kept["trial"] != trial:
-        raise BrokenRun(f"the checkpoints in {folder} cannot be used: that of trial {trial} is of {kept['trial']}")
-    return cast("SearchState", values)
+        return [Candidate.from_json(candidate) for candidate in candidates]
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise GeniusError(f"{_PASS} candidates cannot be read: {error}") from error
+
+
+def candidate_of(state: InFlight) -> Candidate | None:
+    """Return the candidate that is on its way through the nodes."""
+    return None if state["candidate"] is None else Candidate.from_json(state["candidate"])
+
+
+def in_flight(state: InFlight) -> Candidate:
+    """Return the candidate that is on its way through the nodes, where there must be one."""
+    assert state["candidate"] is not None
+    return Candidate.from_json(state["candidate"])
+
+
+def running_of(state: InFlight) -> list[Candidate]:
+    """Return the candidates whose evaluation goes on."""
+    return [Candidate.from_json(candidate) for candidate in state["running"]]
+
+
+def history_of(state: InFlight, context: Context) -> History:
+    """Return the trial's finished candidates, and those in flight: neither may be proposed again.
+
+    A line that was written just before a crash is not in the state's history yet: the iteration is made again.
+    """
+    return context.journal.history(state["trial"], state["done"], running_of(state))

@@ -3,14 +3,15 @@
 import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..agents.advice import advise
+from langgraph.types import Command
+
 from ..agents.options import Sent
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
@@ -19,49 +20,68 @@ from ..spaces.space import Architecture
 from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
-from .checkpoints import broken_checkpoints, open_checkpoints
-from .journal import BrokenRun, Journal, drop_torn_lines
-from .picture import draw
+from .checkpoints import broken_checkpoints, open_checkpoints, read_state
+from .journal import Journal, drop_torn_lines
+from .pause import Answers, paused
 from .result import SearchResult, read_result
 from .run import locked
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
-from .state import Context, Progress, SearchState, first_state, read_state
+from .state import Context, Progress, ignore
 from .trust import resume_command
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Interrupt
+
     from .build import Graph
 
 
 async def carry_on(
-    folder: Path, settings: Settings, setup: Setup, progress: Callable[[Progress], None]
+    folder: Path,
+    settings: Settings,
+    setup: Setup,
+    progress: Callable[[Progress], None],
+    called: "RunnableConfig",
+    answers: Answers,
 ) -> SearchResult:
-    """Make all iterations that a run still lacks, draw its pictures, and return what it found.
+    """Make all iterations that a run still lacks, and return what it found.
 
-    Raises: RunFailed where it has to stop; what was done until then is kept.
+    `called` is what the caller wants of every invocation of the graph; `answers` answers where it pauses.
+    Raises: Paused where nobody does; RunFailed where it has to stop; what was done until then is kept.
     """
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
-        settings.save(folder)
-        drop_torn_lines(folder)
-        journal = Journal.load(folder)
+        await asyncio.to_thread(settings.save, folder)
+        for note in setup.notes:
+            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
+        await asyncio.to_thread(drop_torn_lines, folder)
+        journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
-            graph = build_graph(saver, tries=settings.tries)
+            graph = build_graph(saver, tries=settings.tries).with_config(called)
+            numbers = range(1, settings.trials + 1)
+            contexts = {trial: context_of(folder, settings, setup, journal, trial, progress) for trial in numbers}
+            starts = {trial: await _start(graph, settings, trial) for trial in numbers}
+            answers.sort([each for start in starts.values() for each in start.interrupts])
             async with asyncio.TaskGroup() as trials:
-                for trial in range(1, settings.trials + 1):
-                    context = _context(folder, settings, setup, journal, trial, progress)
-                    trials.create_task(_trial(graph, context, settings, trial, sent))
-        result = read_result(folder, settings, journal)
-        await asyncio.to_thread(draw, result, folder)
-    return result
+                for trial, context in contexts.items():
+                    trials.create_task(_trial(graph, context, settings, trial, starts[trial], sent, answers))
+        return read_result(folder, settings, journal)
 
 
-def _context(
-    folder: Path, settings: Settings, setup: Setup, journal: Journal, trial: int, progress: Callable[[Progress], None]
+def context_of(
+    folder: Path,
+    settings: Settings,
+    setup: Setup,
+    journal: Journal,
+    trial: int,
+    progress: Callable[[Progress], None] = ignore,
 ) -> Context:
+    """Return what the invocations of a trial work with; trainings go into the folder."""
+
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
         progress(Progress("epoch", candidate, run=folder, epoch=epoch))
@@ -80,6 +100,7 @@ def _context(
         advice=settings.advice,
         seed=(settings.seed, trial),
         iterations=settings.iterations,
+        approve=settings.approve,
         slots=Slots(ceil(settings.workers / settings.trials)),
         progress=progress,
     )
@@ -98,53 +119,58 @@ class _Sent:
             self._settings.save(self._folder)
 
 
-async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int, sent: _Sent) -> None:
-    state = await _latest(graph, context, settings, trial)
+@dataclass(frozen=True)
+class _Start:
+    """Where a trial goes on: its last state, and what it waits for a person to answer."""
+
+    state: Mapping[str, Any]
+    interrupts: Sequence["Interrupt"]
+
+
+async def _start(graph: "Graph", settings: Settings, trial: int) -> _Start:
+    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
+    no_more = snapshot.next == ("approver",) and not settings.approve
+    return _Start(read_state(snapshot.values, trial), () if no_more else snapshot.interrupts)
+
+
+async def _trial(
+    graph: "Graph", context: Context, settings: Settings, trial: int, begun: _Start, sent: _Sent, answers: Answers
+) -> None:
+    state, asked = begun.state, begun.interrupts
     tracer = TraceCollector() if settings.trace else None
-    start: Any = dict(state)
+    start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
     async with context.slots:
-        while state["running"] or _goes_on(state, context, settings):
-            config = invocation_config(settings, trial, state["done"] + 1, tracer)
+        while asked or state["running"] or _goes_on(state, context, settings):
+            if asked:
+                start = Command(resume=await answers.to(asked, context.journal.folder or Path()))
+            config = invocation_config(settings, trial, state["done"] + 1, tracer, graph.config)
             try:
-                start["candidate"] = None  # what was cut off begins anew, from what the journal knows of it
-                state = await graph.ainvoke(start, config, context=context, durability="exit")  # type: ignore[assignment]
+                state = await graph.ainvoke(start, config, context=context, durability="exit")
             finally:
                 await context.journal.trace(tracer.take() if tracer else [])
                 sent.note()
-            start = {}
+            start, asked = {}, state.get("__interrupt__", ())
 
 
-def _goes_on(state: SearchState, context: Context, settings: Settings) -> bool:
+def _goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
     return state["done"] < settings.iterations and not state["stopped"] and not context.is_spent
 
 
-async def begin(context: Context, trial: int = 1) -> SearchState:
-    """Return the state of a trial that has not begun, with advice where the context asks for it."""
-    advice = None
-    if context.advice:
-        advice = await asyncio.to_thread(advise, context.space, context.limits, [], context.seed)
-    return first_state(context.space, trial, context.order, context.limits, advice)
-
-
-async def _latest(graph: "Graph", context: Context, settings: Settings, trial: int) -> SearchState:
-    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    state = read_state(context.journal.folder, snapshot.values, trial)
-    if state is None:
-        return await begin(context, trial)
-    known, needed = len(context.journal.history(trial)), state["done"]
-    if known < needed:
-        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {needed}")
-    return state
-
-
-def invocation_config(settings: Settings, trial: int, iteration: int, tracer: TraceCollector | None) -> Any:
+def invocation_config(
+    settings: Settings,
+    trial: int,
+    iteration: int,
+    tracer: TraceCollector | None,
+    called: "RunnableConfig | None" = None,
+) -> Any:
     """Configure one iteration: its thread, and the names under which a trace shows it.
 
-    The recursion limit guards the loop between proposer and validator.
+    The recursion limit guards the loop between proposer, validator and approver.
     """
     thread = settings.thread(trial)
+    named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
     return {
-        "run_name": f"{settings.space} iteration {iteration}",
+        "run_name": " ".join(named),
         "tags": ["genius", settings.space, settings.proposer],
         "metadata": {
             "space": settings.space,
@@ -156,7 +182,7 @@ def invocation_config(settings: Settings, trial: int, iteration: int, tracer: Tr
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.workers * (2 * settings.max_replies + 5),
+        "recursion_limit": settings.workers * (3 * settings.max_replies + 6),
         "callbacks": [tracer] if tracer else None,
     }
 
@@ -171,6 +197,8 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
+        if isinstance(raised, BaseExceptionGroup) and (pause := paused(raised.exceptions)):
+            raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised
         if isinstance(error, ProviderError):
             times = f" after {settings.tries} tries" if error.transient else ""

@@ -26,6 +26,8 @@ OPTIONS = {
     "model_file": "--model-file",
     "train_on": "--train-on",
     "on": "--on",
+    "table": "--table",
+    "data": "--data",
 }
 """The settings by which a file could have code run, a server asked or a path opened, and their options."""
 
@@ -36,6 +38,8 @@ _WHAT = {
     "model_file": "the file",
     "train_on": "the images",
     "on": "the cluster",
+    "table": "the table",
+    "data": "the images in",
 }
 
 
@@ -87,6 +91,10 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.train_on and ":" in settings.train_on:
         yield Claim("train_on", settings.train_on)
+    if settings.train_on == "imagenet" and settings.data:  # all else that lies there is held against a checksum
+        yield Claim("data", settings.data)
+    if settings.table:
+        yield Claim("table", settings.table)
     address = settings.on.partition(":")[2]
     if address and address != os.environ.get("RAY_ADDRESS"):
         yield Claim("on", settings.on)
@@ -110,10 +118,10 @@ def _again(found: Collection[Claim], options: Mapping[str, str]) -> list[str]:
     return [word for claim in found for word in (options[claim.setting], claim.value)]
 
 
-def resume_command(folder: Path, settings: Settings) -> str:
-    """Return the command with which whoever made a run goes on with it."""
-    found = claims(settings)
-    if any(OPTIONS[claim.setting] == "--llm" for claim in found):
+def resume_command(folder: Path, settings: Settings | None = None) -> str:
+    """Return the command with which whoever made a run goes on with it: it names again what a file alone does not."""
+    found = claims(settings) if settings is not None else []
+    if settings is not None and any(OPTIONS[claim.setting] == "--llm" for claim in found):
         kept = [claim for claim in found if OPTIONS[claim.setting] != "--llm"]
         found = [*(Claim("llm", spec) for spec in settings.llms), *kept]  # one names them all or none
     return shlex.join(["genius", "resume", str(folder), *_again(found, OPTIONS)])

@@ -1,12 +1,14 @@
 """What tells a run from others: its identifier, and the versions of what it was made with."""
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
 _PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
 
+@cache
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose behaviour a search depends on."""
     found = {"python": platform.python_version()}

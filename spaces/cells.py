@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .cost import Cost, Part, batch_norm, conv, conv_bn, linear, total
+from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
 """The ways from the cell's input to its output, as edges."""
-_NONE, _SKIP, _WIDE = 0, 1, 3
+_NONE, _SKIP, _WIDE, _POOL = 0, 1, 3, 4
 _KERNELS = {2: 1, 3: 3}  # option: kernel of the convolution
 _WIDTHS, _CELLS = (16, 32, 64), 5
 
@@ -109,20 +109,25 @@ def _paths(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], ...]:
 
 
 def _edge_cost(size: int, option: int) -> Cost:
-    if option not in _KERNELS:
-        return Cost()
-    return total(conv_bn(width, width, _KERNELS[option], size >> stage) * _CELLS for stage, width in enumerate(_WIDTHS))
+    return total(_operation_cost(width, size >> stage, option) * _CELLS for stage, width in enumerate(_WIDTHS))
+
+
+def _operation_cost(width: int, size: int, option: int) -> Cost:
+    if option == _POOL:
+        return average_pool(width, size)
+    return conv_bn(width, width, _KERNELS[option], size) if option in _KERNELS else Cost()
 
 
 def _reduction_cost(width_in: int, width: int, size: int) -> Cost:
     body = conv_bn(width_in, width, 3, size) + conv_bn(width, width, 3, size)
-    return body + conv(width_in, width, 1, size)
+    return body + average_pool(width_in, size) + conv(width_in, width, 1, size)
 
 
 def _skeleton_cost(size: int, classes: int) -> Cost:
     stem = conv_bn(3, _WIDTHS[0], 3, size)
     reductions = _reduction_cost(16, 32, size // 2) + _reduction_cost(32, 64, size // 4)
-    return stem + reductions + batch_norm(_WIDTHS[2], size // 4) + linear(_WIDTHS[2], classes)
+    head = batch_norm(_WIDTHS[2], size // 4) + global_pool(_WIDTHS[2], size // 4) + linear(_WIDTHS[2], classes)
+    return stem + reductions + head
 
 
 def _build(architecture: Architecture, num_classes: int) -> "nn.Module":

@@ -4,7 +4,7 @@ tables at github.com/xiusu/Channel-Bench-Macro)."""
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .cost import Cost, Part, conv_bn, linear
+from .cost import Cost, Part, conv_bn, global_pool, linear
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -94,11 +94,15 @@ def _mobilenet_block(stride: int, size: int) -> Callable[..., Cost]:
     return cost
 
 
+def _classifier_cost(width: int) -> Cost:
+    return global_pool(width, 8) + linear(width, _CLASSES)
+
+
 def _resnet_parts() -> tuple[Part, ...]:
     widths = _RESNET_WIDTHS
     stem = _in_channels(widths, (0,), lambda width: conv_bn(3, width, 3, 16))
     blocks = (_in_channels(widths, decisions, _resnet_block(size)) for decisions, _, size in _RESNET_BLOCKS)
-    return (stem, *blocks, _in_channels(widths, (4,), lambda width: linear(width, _CLASSES)))
+    return (stem, *blocks, _in_channels(widths, (4,), _classifier_cost))
 
 
 def _mobilenet_parts() -> tuple[Part, ...]:
@@ -107,7 +111,7 @@ def _mobilenet_parts() -> tuple[Part, ...]:
     blocks = (
         _in_channels(widths, decisions, _mobilenet_block(stride, size)) for decisions, stride, size in _MOBILENET_BLOCKS
     )
-    head = _in_channels(widths, (4, 6), lambda width, last: conv_bn(width, last, 1, 8) + linear(last, _CLASSES))
+    head = _in_channels(widths, (4, 6), lambda width, last: conv_bn(width, last, 1, 8) + _classifier_cost(last))
     return (stem, *blocks, head)
 
 

@@ -1,12 +1,12 @@
 """What an architecture costs: FLOPs and parameters, added up from tables of the network's parts.
 
-FLOPs are the multiply-adds of convolutions and linear layers for one image, as the published tables print them. Batch
-norm, activations and pooling are not counted; parameters are all weights, batch norm's scale and shift included. The
-paper's own integers on ImageNet count batch norm too: see `Cost.counted`.
+FLOPs are the multiply-adds of one image, as the published tables print them: of convolutions, linear layers and other
+products of matrices, of attention and recurrent layers. Batch norm, activations, pooling and whatever else is
+elementwise or a sum are left out. Parameters are all weights, batch norm's scale and shift included, frozen ones too;
+one that several modules share counts once. The paper's own integers on ImageNet hold more: see `CONVENTIONS`.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,23 +16,22 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError
+from .errors import GeniusError, GeniusWarning
 from .printable import brief, said_by
 from .record import Whole
 
 if TYPE_CHECKING:
     from torch import nn
 
-_OPERATORS_COUNTED = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
-
+    from .operators import Operators
 
 Convention = Literal["macs", "thop"]
-"""How FLOPs are counted: multiply-adds alone, or with 4 for each output element of a batch norm, as the tool thop did
-when the paper's networks were measured with it."""
+"""How FLOPs are counted: multiply-adds alone, or with what the tool thop adds for batch norms and average pooling: the
+paper's networks were measured with it."""
 
 CONVENTIONS: dict[Convention, str] = {
     "macs": "multiply-adds of one image",
-    "thop": "as thop counts: multiply-adds of one image, and 4 for each output element of a batch norm",
+    "thop": "as thop counts: multiply-adds of one image, 4 for each output element of batch norms, and average pooling",
 }
 """The conventions in words."""
 
@@ -44,22 +43,33 @@ _TOO_LARGE = 2**53  # for the cost of a part, so that sums of parts and of conve
 class Cost:
     """FLOPs (multiply-adds of one image) and parameters of a network or of a part of it.
 
-    `norm_outputs` are the output elements of its batch norms, of which the FLOPs hold nothing.
+    `norm_outputs` are the output elements of its batch norms, `pooling` the operations of its average pooling as thop
+    counts them; the FLOPs hold nothing of either.
     """
 
     flops: Whole = 0
     params: Whole = 0
     norm_outputs: Whole = 0
+    pooling: Whole = 0
 
     def counted(self, convention: Convention) -> int:
         """Return the FLOPs by a convention."""
-        return self.flops + (_THOP_PER_NORM_OUTPUT * self.norm_outputs if convention == "thop" else 0)
+        return self.flops + (_THOP_PER_NORM_OUTPUT * self.norm_outputs + self.pooling) * (convention == "thop")
+
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The fields, as a row of an array of costs holds them."""
+        return self.flops, self.params, self.norm_outputs, self.pooling
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.flops + other.flops, self.params + other.params, self.norm_outputs + other.norm_outputs)
+        return Cost(*(one + another for one, another in zip(self.row, other.row, strict=True)))
 
     def __mul__(self, times: int) -> "Cost":
-        return Cost(self.flops * times, self.params * times, self.norm_outputs * times)
+        return Cost(*(number * times for number in self.row))
+
+
+FIELDS = len(Cost().row)
+"""How many numbers a cost has."""
 
 
 def check_convention(name: str) -> Convention:
@@ -99,6 +109,16 @@ def linear(features_in: int, features: int) -> Cost:
     return Cost(features_in * features, features_in * features + features)
 
 
+def average_pool(width: int, size: int) -> Cost:
+    """Count average pooling by windows whose output is `size` pixels wide and high: one for each element, by thop."""
+    return Cost(pooling=width * size * size)
+
+
+def global_pool(width: int, size: int) -> Cost:
+    """Count global average pooling: by thop one for each element that it reads, and one for each that it writes."""
+    return Cost(pooling=width * (size * size + 1))
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of the network whose cost depends on a few decisions only.
@@ -127,9 +147,9 @@ class CostTable:
     def _table(self, part: Part) -> npt.NDArray[np.int64]:
         choices = [self._options[d] for d in part.decisions]
         rows = [self._row(part, options) for options in product(*choices)]
-        return np.array(rows, dtype=np.int64).reshape(*(len(options) for options in choices), 3)
+        return np.array(rows, dtype=np.int64).reshape(*(len(options) for options in choices), FIELDS)
 
-    def _row(self, part: Part, options: tuple[int, ...]) -> list[int]:
+    def _row(self, part: Part, options: tuple[int, ...]) -> tuple[int, ...]:
         place = f"the part of {self._space} that depends on the decisions {list(part.decisions)}"
         try:
             told = part.cost(*options)
@@ -137,7 +157,7 @@ class CostTable:
             raise
         except Exception as error:
             raise GeniusError(f"{place} has no cost for the options {list(options)}: {said_by(error)}") from error
-        row = [told.flops, told.params, told.norm_outputs] if isinstance(told, Cost) else []
+        row = told.row if isinstance(told, Cost) else ()
         if row and all(isinstance(number, int | np.integer) and 0 <= number < _TOO_LARGE for number in row):
             return row
         raise GeniusError(
@@ -148,11 +168,11 @@ class CostTable:
     def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cost many architectures at once.
 
-        Takes option numbers of shape (n, decisions); returns shape (n, 3): the fields of `Cost`.
+        Takes option numbers of shape (n, decisions); returns shape (n, FIELDS), in the order of `Cost.row`.
         """
         numbers = np.asarray(architectures, dtype=np.int64)
         index = numbers - np.array([options.start for options in self._options])
-        found = np.zeros((len(index), 3), dtype=np.int64)
+        found = np.zeros((len(index), FIELDS), dtype=np.int64)
         for decisions, table in self._tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
@@ -173,41 +193,51 @@ def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
     return module.train(was_training)
 
 
-def count(module: "nn.Module", input_shape: tuple[int, ...]) -> Cost:
-    """Count a built network with fvcore.
+def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = False) -> Cost:
+    """Count a built network, of each operator that torch runs for one image of zeros.
 
-    `input_shape` is (channels, height, width) of one image. fvcore also counts batch norm and pooling; what is added
-    here are convolutions and matrix products alone, so that the number means what the published tables mean.
+    `input_shape` is (channels, height, width) of the image. Counted are products of matrices and vectors, convolutions,
+    attention (masks save nothing) and recurrent layers, each as often as it is called, whatever module or function
+    calls it. Left out by the convention are elementwise operators, activations, norms, sums, pooling, resampling,
+    look-ups. What else does arithmetic (Fourier transforms, solvers, sparse products, operators of one's own, NumPy) is
+    told by name in a GeniusWarning. Of control flow that depends on the image the way that zeros take is counted.
 
-    Raises: GeniusError where fvcore fails on it.
+    Raises: GeniusError where the network does not run; with `strict` also where an operator could not be counted.
     """
+    from torch import zeros
+    from torch.nn.parameter import is_lazy
+
+    from .operators import observe
+
     was_training = module.training
     try:
-        operators = _operators(module.eval(), input_shape)
+        found = observe(module.eval(), zeros(1, *input_shape))
     except MemoryError:
         raise
     except Exception as error:
         raise GeniusError(
-            f"fvcore cannot count the FLOPs of {type(module).__name__}, which runs: {said_by(error)}; "
-            "give the space its costs as `parts`"
+            f"the FLOPs of {type(module).__name__}, which runs, cannot be counted: {said_by(error)}; {_MEND}"
         ) from error
-    module.train(was_training)
-    params = sum(p.numel() for p in module.parameters())
-    counted = sum(operators[name] for name in _OPERATORS_COUNTED)
-    return Cost(int(counted), params, int(operators["batch_norm"]))
+    finally:
+        module.train(was_training)
+    _tell_what_is_missing(type(module).__name__, found, strict)
+    params = sum(p.numel() for p in module.parameters() if not is_lazy(p))  # a lazy one that was never called is none
+    return Cost(found.macs, params, found.norm_outputs, found.pooling)
 
 
-def _operators(module: "nn.Module", input_shape: tuple[int, ...]) -> Counter[str]:
-    """Return what fvcore counts, by operator."""
-    import torch
+_MEND = "give the space its costs as `parts`"
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning)  # fvcore's own use of torch.jit, told on import
-        from fvcore.nn import FlopCountAnalysis
-        from fvcore.nn.jit_handles import elementwise_flop_counter
 
-    analysis = FlopCountAnalysis(module, torch.zeros(1, *input_shape))
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    analysis.set_op_handle("aten::batch_norm", elementwise_flop_counter(0, 1))  # 1 for each element of its output
-    found: Counter[str] = analysis.by_operator()
-    return found
+def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
+    """Warn of what the count of a network does not hold.
+
+    Raises: GeniusError in place of a warning, where the count is to be `strict`.
+    """
+    missing = f"the FLOPs of {name} leave out what these operators compute: {', '.join(sorted(found.uncounted))}"
+    if found.uncounted and strict:
+        raise GeniusError(f"{missing}; under a limit on FLOPs all must be known: {_MEND}")
+    said = [missing] if found.uncounted else []
+    if found.reads_values:
+        said.append(f"{name} reads values of its tensors, and other images may take other operators than zeros did")
+    if said:
+        warnings.warn(f"{'; '.join(said)}: to be exact, {_MEND}", GeniusWarning, stacklevel=3)

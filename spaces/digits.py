@@ -4,7 +4,7 @@ scikit-learn's handwritten digits."""
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .cost import Cost, Part, conv_bn, linear
+from .cost import Cost, Part, conv_bn, global_pool, linear
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def _first_part() -> Part:
 
 
 def _head_part() -> Part:
-    return Part((6,), lambda width: linear(_WIDTHS[-1][width], _CLASSES))
+    return Part((6,), lambda option: _head_cost(_WIDTHS[-1][option]))
+
+
+def _head_cost(width: int) -> Cost:
+    return global_pool(width, _SIZES[-1]) + linear(width, _CLASSES)
 
 
 def _build(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Module":

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .cost import CONVENTIONS, Convention, Cost
+from .cost import CONVENTIONS, FIELDS, Convention, Cost
 from .errors import GeniusError
 from .space import ENUMERABLE, SearchSpace
 
@@ -80,6 +80,11 @@ class Limits:
         """Whether anything is limited at all."""
         return self.flops != OPEN or self.params != OPEN
 
+    @property
+    def of_flops(self) -> bool:
+        """Whether FLOPs are limited, so that they have to be known exactly."""
+        return self.flops != OPEN
+
     def gap(self, cost: Cost) -> Gap:
         """Return how far a cost lies above or below the ranges, in FLOPs and in parameters."""
         return Gap(_gap(cost.counted(self.convention), self.flops), _gap(cost.params, self.params))
@@ -144,7 +149,7 @@ def count_allowed(space: SearchSpace, limits: Limits) -> int | None:
     limits set, or one of more than 2^122 architectures.
     """
     if space.size <= ENUMERABLE:
-        costs = counted(space.costs(list(space.architectures())), limits.convention)
+        costs = counted(space.costs(list(space.architectures()), strict=limits.of_flops), limits.convention)
         return int(keeping(limits, costs).sum())
     if space.valid is not None:
         return None
@@ -163,8 +168,8 @@ def _both(limits: Limits) -> tuple[Range, Range]:
 
 def counted(costs: npt.NDArray[np.int64], convention: Convention) -> npt.NDArray[np.int64]:
     """Turn rows of `Cost` fields into FLOPs by a convention, and parameters: shape (n, 2)."""
-    per_norm = Cost(norm_outputs=1).counted(convention)
-    return np.stack([costs[:, 0] + per_norm * costs[:, 2], costs[:, 1]], axis=1)
+    weights = [Cost(*row).counted(convention) for row in np.eye(FIELDS, dtype=np.int64).tolist()]
+    return np.stack([costs @ np.array(weights), costs[:, 1]], axis=1)
 
 
 def keeping(limits: Limits, costs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -3,7 +3,7 @@ Monto-Carlo Tree Search", CVPR)."""
 
 from typing import TYPE_CHECKING
 
-from .cost import Cost, Part, conv_bn, linear
+from .cost import Cost, Part, conv_bn, global_pool, linear
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _layer_cost(layer: int, option: int) -> Cost:
 
 
 def _ends_cost() -> Cost:
-    return conv_bn(3, _STEM, 3, 32) + conv_bn(256, _HEAD, 1, 4) + linear(_HEAD, _CLASSES)
+    return conv_bn(3, _STEM, 3, 32) + conv_bn(256, _HEAD, 1, 4) + global_pool(_HEAD, 4) + linear(_HEAD, _CLASSES)
 
 
 def _layer_part(layer: int) -> Part:

@@ -3,7 +3,7 @@ GPT-4 Perform Neural Architecture Search?", section 4.3 and Table 14)."""
 
 from typing import TYPE_CHECKING
 
-from .cost import Cost, Part, conv, conv_bn, linear, total
+from .cost import Cost, Part, conv, conv_bn, global_pool, linear, total
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _ends_cost(last: int) -> Cost:
     half, width = _SIZE // 2, _STAGES[-1][0]
     stem = conv_bn(3, _STEM, 3, half) + conv_bn(_STEM, _STEM, 3, half, groups=_STEM)
     stem += _squeeze_cost(_STEM) + conv_bn(_STEM, _STEM, 1, half)
-    return stem + conv_bn(width, _NECK, 1, last) + conv(_NECK, _HEAD, 1, 1, bias=True) + linear(_HEAD, _CLASSES)
+    neck = conv_bn(width, _NECK, 1, last) + global_pool(_NECK, last)
+    return stem + neck + conv(_NECK, _HEAD, 1, 1, bias=True) + linear(_HEAD, _CLASSES)
 
 
 def _parts() -> tuple[Part, ...]:

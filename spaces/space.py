@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .cost import Cost, CostTable, Part, count, try_on
+from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
 from .errors import GeniusError
 from .printable import brief, said_by
@@ -198,34 +198,34 @@ class SearchSpace:
             )
         return iter(self._allowed) if self._allowed else product(*self._numbers)
 
-    def cost(self, architecture: Architecture) -> Cost:
+    def cost(self, architecture: Architecture, *, strict: bool = False) -> Cost:
         """Return the FLOPs and parameters of an architecture.
 
-        Raises: BadArchitecture; CannotBuild where they have to be counted on its network, and there is none.
+        Where they have to be counted on its network, `strict` refuses one with operators that `count` does not know.
+        Raises: BadArchitecture; CannotBuild where there is no network to count; GeniusError.
         """
         self.check(architecture)
         if not self.parts:
-            return count(self.network(architecture), self.input_shape)
+            return count(self.network(architecture), self.input_shape, strict=strict)
         return Cost(*map(int, self._cost_table.costs([architecture])[0]))
 
-    def costs(self, architectures: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Cost many architectures at once, of shape (n, decisions): shape (n, 3), the fields of `Cost`.
+    def costs(self, architectures: npt.ArrayLike, *, strict: bool = False) -> npt.NDArray[np.int64]:
+        """Cost many architectures at once, of shape (n, decisions): shape (n, FIELDS), in the order of `Cost.row`.
 
-        Without parts a row is -1 where the rule forbids the network, or where it cannot be built.
+        Without parts a row is -1 where the rule forbids the network, or where it cannot be built. `strict`: see `cost`.
         """
         numbers = self._rows(architectures)
         if self.parts:
             return self._cost_table.costs(numbers)
-        rows = [self._count_or_none(tuple(row)) for row in numbers.tolist()]
-        found = [[cost.flops, cost.params, cost.norm_outputs] if cost else [-1] * 3 for cost in rows]
-        return np.array(found, dtype=np.int64).reshape(-1, 3)
+        rows = [self._counted_row(tuple(row), strict) for row in numbers.tolist()]
+        return np.array(rows, dtype=np.int64).reshape(-1, FIELDS)
 
-    def _count_or_none(self, architecture: Architecture) -> Cost | None:
+    def _counted_row(self, architecture: Architecture, strict: bool) -> tuple[int, ...]:
         self.check_options(architecture)
         try:
-            return self.cost(architecture)
+            return self.cost(architecture, strict=strict).row
         except BadArchitecture:
-            return None
+            return (-1,) * FIELDS
 
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.

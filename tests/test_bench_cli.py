@@ -74,7 +74,7 @@ def test_wrong_arguments_get_one_line_and_make_nothing(genius, tables, tmp_path,
 def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
     done = genius("bench", "nas-bench-macro", "--data", tmp_path)
     assert done.returncode == 2
-    assert "get it with `genius fetch nas-bench-macro`" in done.stderr
+    assert "get it with `genius fetch nas-bench-macro --data" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -82,3 +82,11 @@ def test_files_and_functions_stay_small():
         for path in modules(folder):
             text = path.read_text()
             assert text.count("\n") <= 300, f"{path} has {text.count(chr(10))} lines"
+
+
+def test_typed_dicts_can_be_made_schemas_of_on_every_python():
+    for folder in (*LAYERS, "."):
+        for path in modules(folder):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.module == "typing":
+                    assert "TypedDict" not in {alias.name for alias in node.names}, f"{path}: not on Python 3.11"

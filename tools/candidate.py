@@ -1,6 +1,6 @@
 """What the loop knows of one proposal, from the reply to its measurement."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,7 +9,6 @@ from typing_extensions import TypedDict
 from ..spaces.cost import Cost
 from ..spaces.printable import named
 from ..spaces.record import CLOSED, Amount, Count, Number, Numbers, Schema, Text
-from ..spaces.space import SearchSpace
 from .plain import BadValue, number, text, whole
 from .statistics import weigh
 
@@ -95,12 +94,19 @@ class Refusal:
     reason: Text
 
 
+RepairedBy = Literal["nearest", "person"]
+
+
 @dataclass(frozen=True)
 class Repair:
-    """What was proposed where it broke the limits and the nearest architecture within was taken, and why, in words."""
+    """What was proposed where another architecture was taken, and why, in words.
+
+    `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
+    """
 
     proposed: Numbers
     reason: Text
+    by: RepairedBy = "nearest"
 
 
 @dataclass(frozen=True)
@@ -169,11 +175,6 @@ class Candidate:
 
 MEASUREMENT = Schema[Measurement](Measurement)
 CANDIDATE = Schema[Candidate](Candidate)
-
-
-def tried(space: SearchSpace, history: Sequence[Candidate]) -> set[Hashable]:
-    """Return the identities of the architectures that were proposed and taken."""
-    return {space.identity(candidate.architecture) for candidate in history if candidate.architecture}
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

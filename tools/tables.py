@@ -6,8 +6,9 @@ give the test accuracy. The macro and channel tables hold test accuracy only, so
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,16 +104,24 @@ class BadTable(GeniusError):
     """A table that is missing, or whose file is not the published one."""
 
 
+def _itself(architecture: Architecture) -> Hashable:
+    return architecture
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """The accuracy of every architecture of a space.
 
     `accuracy` is what a search may see, `test_accuracy` is for reports; both follow the order of `architectures`.
+    `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
+    own.
     """
 
     architectures: Sequence[Architecture]
     accuracy: npt.NDArray[np.float64]
     test_accuracy: npt.NDArray[np.float64]
+    identity: Callable[[Architecture], Hashable] = _itself
+    sha256: str = ""
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -135,7 +144,9 @@ class Table:
     def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
         """Return the table of some of the architectures: ranks are among these."""
         architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
-        return Table(architectures, self.accuracy[inside], self.test_accuracy[inside])
+        return replace(
+            self, architectures=architectures, accuracy=self.accuracy[inside], test_accuracy=self.test_accuracy[inside]
+        )
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
@@ -144,8 +155,31 @@ class Table:
 
     @cached_property
     def test_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test accuracy; 1 is the best."""
+        """Rank by test accuracy among all architectures, as the paper ranks them; 1 is the best."""
         return _ranks(self.test_accuracy)
+
+    @cached_property
+    def function_ranks(self) -> npt.NDArray[np.int64]:
+        """Rank by test accuracy among what the architectures compute: those that are the same function count once.
+
+        A function counts as better by the best of its architectures, and never as better than one of its own.
+        """
+        best = np.full(self.functions, -np.inf)
+        np.maximum.at(best, self._function, self.test_accuracy)
+        not_better = np.searchsorted(np.sort(best), self.test_accuracy, side="right")
+        own = best[self._function] > self.test_accuracy
+        return (len(best) - not_better - own + 1).astype(np.int64)
+
+    @property
+    def functions(self) -> int:
+        """How many different functions the architectures are."""
+        return int(self._function.max()) + 1
+
+    @cached_property
+    def _function(self) -> npt.NDArray[np.int64]:
+        """Of each architecture the number of its function, from 0 on."""
+        numbers: dict[Hashable, int] = {}
+        return np.array([numbers.setdefault(self.identity(a), len(numbers)) for a in self.architectures])
 
     @cached_property
     def _index(self) -> dict[Architecture, int]:
@@ -178,33 +212,11 @@ def load_table(space: SearchSpace, data: Path) -> Table:
         raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(SOURCES)}")
     path = table_path(source, data)
     if not path.is_file():
-        raise BadTable(f"the table {source.file} is not in {data}: get it with `genius fetch {space.name}`")
+        command = shlex.join(["genius", "fetch", space.name, "--data", str(data)])
+        raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)
     return _table(space, source, json.loads(content))
-
-
-def read_table(space: SearchSpace, path: Path) -> Table:
-    """Read a table of one's own: JSON that gives for keys of the space (`SearchSpace.key`) an accuracy in percent, or
-    an object with `accuracy` and, where reports are to tell it, `test_accuracy`.
-
-    An architecture that it lacks cannot be measured. Raises: BadTable.
-    """
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        found = {key: row if isinstance(row, dict) else {"accuracy": row} for key, row in rows.items()}
-        known = [(a, found[key]) for a in space.architectures() if (key := space.key(a)) in found]
-        accuracy = np.array([float(row["accuracy"]) for _, row in known])
-        test = np.array([float(row.get("test_accuracy") or row["accuracy"]) for _, row in known])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadTable(f"{path} is no table of {space.name}: {error}") from error
-    if not known:
-        raise BadTable(f"{path} holds no architecture of {space.name}: its keys should look like {_a_key(space)!r}")
-    return Table([architecture for architecture, _ in known], accuracy, test)
-
-
-def _a_key(space: SearchSpace) -> str:
-    return space.key(next(space.architectures()))
 
 
 def check_sha256(path: Path, found: str, source: Source) -> None:
@@ -223,4 +235,4 @@ def _table(space: SearchSpace, source: Source, rows: Mapping[str, Mapping[str, f
     architectures = list(space.architectures())
     found = [rows[space.key(architecture)] for architecture in architectures]
     accuracy = np.array([row[source.accuracy] for row in found])
-    return Table(architectures, accuracy, np.array([row[source.test_accuracy] for row in found]))
+    return Table(architectures, accuracy, np.array([row[source.test_accuracy] for row in found]), space.identity)

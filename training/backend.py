@@ -6,13 +6,18 @@ from contextlib import contextmanager
 
 import torch
 
+from ..spaces.errors import GeniusError
+
 
 @contextmanager
 def backend(
     name: str, *, threads: int = 1, deterministic: bool = False, memory_limit: int | None = None
 ) -> Iterator[torch.device]:
-    """Give a device, set to be deterministic, as a CPU always is, or fast; all is put back. The limit is in bytes."""
-    device = torch.device(name)
+    """Give a device, set to be deterministic, as a CPU always is, or fast; all is put back. The limit is in bytes.
+
+    Raises: GeniusError for a device that PyTorch does not have here.
+    """
+    device = checked_device(name)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
     exact = device.type == "cpu" or deterministic
@@ -30,6 +35,8 @@ def backend(
     if memory_limit and device.type == "cuda":
         whole = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, memory_limit / whole), device)
+    if memory_limit and device.type == "mps":
+        torch.mps.set_per_process_memory_fraction(min(1.0, memory_limit / torch.mps.recommended_max_memory()))
     try:
         yield device
     finally:
@@ -38,6 +45,28 @@ def backend(
         torch.set_num_threads(before[1])
         torch.backends.cudnn.benchmark = benchmark
         torch.set_float32_matmul_precision(matmul)
+
+
+def checked_device(name: str) -> torch.device:
+    """Return the device of a name: cpu, cuda, cuda:1 or mps.
+
+    Raises: GeniusError for another name, and where PyTorch has no such device here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise GeniusError(f"device is cpu, cuda, cuda:1 or mps, got {name!r}") from None
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise GeniusError(f"device is cpu, cuda, cuda:1 or mps, got {name!r}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise GeniusError(f"device is mps, Apple's GPUs, and this PyTorch has none here: use cpu{_or_cuda()}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise GeniusError(f"device is {name}, and PyTorch can use {torch.cuda.device_count()} GPUs here")
+    return device
+
+
+def _or_cuda() -> str:
+    return " or cuda" if torch.cuda.is_available() else ""
 
 
 def default_device() -> str:
@@ -49,6 +78,8 @@ def device_name(device: torch.device, threads: int) -> str:
     """Return what a device is called: a GPU's name, or the CPU with its threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU (mps)"
     return f"CPU ({threads} thread{'s' * (threads > 1)})"
 
 
@@ -56,4 +87,4 @@ def is_out_of_memory(error: Exception) -> bool:
     """Tell an error of any allocator's: PyTorch has a type of its own for the GPU's alone."""
     said = str(error)
     typed = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-    return typed or "DefaultCPUAllocator" in said or "ALLOC_FAILED" in said
+    return typed or "DefaultCPUAllocator" in said or "ALLOC_FAILED" in said or "MPS backend out of memory" in said

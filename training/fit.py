@@ -161,7 +161,7 @@ def _set_rates(optimizer: torch.optim.SGD, recipe: Recipe, step: int, steps: int
 
 def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:
     """Return the mean of a loss over all processes, so that all of them see it when it is no longer finite."""
-    loss = _summed(total.double(), rank).item() / rank.world
+    loss = _summed(total.clone(), rank).item() / rank.world
     if not math.isfinite(loss):
         became = "NaN" if math.isnan(loss) else "infinite"
         raise Diverged(f"loss became {became} in epoch {epoch + 1} of {recipe.epochs}")
@@ -179,7 +179,7 @@ def _summed(value: Tensor, rank: Rank) -> Tensor:
 def top1(network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank) -> float:
     """Measure top-1 accuracy in percent; `batches` are this process's share of the images."""
     network.eval()
-    hits, count = torch.zeros(2, dtype=torch.float64, device=device)
+    hits, count = torch.zeros(2, dtype=torch.long, device=device)
     for images, labels in batches:
         with precision(recipe, device):
             hits += (network(images).argmax(1) == labels).sum()

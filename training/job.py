@@ -6,9 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..spaces.errors import GeniusError
-from ..spaces.record import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Whole
+from ..spaces.record import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
 from ..tools.files import read_plain, write_atomically
 from .recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
+
+    classes: tuple[Text, ...]
+    train: Whole
+    validation: Whole
+    test: Whole
+    notes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -18,10 +29,11 @@ class Job:
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `folder`: belongs to this training alone; the same job in the same folder goes on where it was cut off.
-    - `device`: `cpu`, `cuda`, `cuda:1`; `threads`: of the CPU; `loaders`: processes that read images, None for as many
-      as suit the device.
+    - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU; `loaders`: processes that read images, None for
+      as many as suit the device.
     - `memory_limit`: bytes of the device that the training may use; None for what is free.
     - `keep_weights`: leave the trained weights in the folder.
+    - `found`: what the image folder held when the training was planned, where the data set is one.
     """
 
     __pydantic_config__ = CLOSED
@@ -38,6 +50,7 @@ class Job:
     loaders: Whole | None = None
     memory_limit: Whole | None = None
     keep_weights: Flag = False
+    found: Found | None = None
 
     @property
     def files(self) -> "Files":
@@ -123,3 +136,10 @@ class Epoch:
 
 
 JOB, EPOCH = Schema[Job](Job), Schema[Epoch](Epoch)
+
+
+def cores() -> int:
+    """Return how many cores of the CPU this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

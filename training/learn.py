@@ -20,11 +20,12 @@ from .disk import told_when_full
 from .feeding import measuring_batches, training_batches
 from .fit import Diverged, fit, learner, top1, uses_amp
 from .images import Images, Task, load_task
-from .job import Epoch, Files, Job
+from .job import Epoch, Job
 from .memory import Estimate, available, estimate
 from .reading import loaders_for
 from .saving import Checkpoint, Saved
-from .subject import image_shape, initial
+from .subject import card_of, image_shape, initial
+from .weights import write_weights
 
 OnEpoch = Callable[[Epoch], None]
 """Is told of every epoch as it ends."""
@@ -166,7 +167,7 @@ class _Run:
         if accuracy is None:  # the training was cut off after its last epoch
             accuracy = self.top1(learns.measured, self.task.validation)
         if job.keep_weights and self.rank.number == 0:
-            keep(learns.measured, job.files)
+            write_weights(learns.measured, card_of(job, self.task), job.files.weights)
         return accuracy, self.top1(learns.measured, self.task.test)
 
     def top1(self, network: nn.Module, images: Images) -> float:
@@ -187,20 +188,8 @@ class _Run:
         return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
 
 
-def _gb(size: int) -> str:
+def _gb(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
-
-
-def keep(network: nn.Module, files: Files) -> None:
-    """Leave the weights of a network in the job's folder."""
-    from safetensors.torch import save_model
-
-    partial = files.weights.with_suffix(".partial")
-    try:
-        save_model(network, str(partial))
-        partial.replace(files.weights)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def warm_up() -> None:

@@ -75,18 +75,25 @@ def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: 
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def available(device: torch.device) -> int:
-    """Return the bytes that a device has free; of a CPU, what this process may still take of the machine's memory."""
+def available(device: torch.device) -> float:
+    """Return the bytes that a device has free; of a CPU, what this process may still take of the machine's memory.
+
+    Infinite where nothing tells them.
+    """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    return int(min(_free_of_machine(), _free_of_cgroup()))
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return min(_free_of_machine(), _free_of_cgroup())
 
 
-def _free_of_machine() -> int:
-    if not _MEMINFO.is_file():  # macOS does not say what is free, only what there is
+def _free_of_machine() -> float:
+    if _MEMINFO.is_file():
+        return _numbers(_MEMINFO)["MemAvailable:"] * 1024
+    if hasattr(os, "sysconf"):  # macOS does not say what is free, only what there is
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return _numbers(_MEMINFO)["MemAvailable:"] * 1024
+    return math.inf  # Windows says it by a call of its own alone: there nothing is too large
 
 
 def _free_of_cgroup() -> float:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.advice import SHORTLISTED, advice_in_words, advise, shortlist_of
-from genius.agents.memory import empty_memory, remember
 from genius.agents.reflector import write_prompt
 from genius.spaces.limits import NO_LIMITS, Limits
 from genius.tools.grammar import architecture_grammar
@@ -26,10 +25,7 @@ def measured(count):
 def test_the_shortlist_is_read_back_from_the_prompt(count):
     history = measured(count)
     advice = advise(SPACE, NO_LIMITS, history, (0, 1))
-    memory = empty_memory()
-    for candidate in history:
-        memory = remember(memory, candidate)
-    prompt = write_prompt(SPACE, memory, advice=advice)
+    prompt = write_prompt(SPACE, history, advice=advice)
     assert shortlist_of(prompt) == [s.architecture for s in advice.shortlist]
     assert len(advice.shortlist) == SHORTLISTED
     tried = {candidate.architecture for candidate in history}
@@ -37,7 +33,7 @@ def test_the_shortlist_is_read_back_from_the_prompt(count):
 
 
 def test_without_advice_there_is_no_shortlist_and_not_a_word_of_it():
-    prompt = write_prompt(SPACE, empty_memory())
+    prompt = write_prompt(SPACE)
     assert shortlist_of(prompt) == []
     assert "statistical model" not in prompt[1]["content"]
 

@@ -57,12 +57,6 @@ def search(openai_server, tmp_path) -> Callable[..., Awaitable[genius.SearchResu
     return start
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch) -> None:
-    """Leave out what takes most of the time of a short search."""
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
-
-
 @pytest.fixture
 def _no_jitter(monkeypatch) -> None:
     """Leave out the second at random by which LangGraph lengthens every wait."""
@@ -76,7 +70,7 @@ async def ask_once(server, *, tries: int = 3, timeout: float = 5.0) -> list[geni
     async with open_llms(["openai:m"], SPACE, options, Path()) as opened:
         context = genius.Context(SPACE, opened.proposer(1), evaluate, progress=steps.append)
         graph = genius.build_graph(tries=tries, first_wait=0.01)
-        await graph.ainvoke(genius.first_state(SPACE), context=context)
+        await graph.ainvoke({}, context=context)
     return steps
 
 

@@ -16,7 +16,6 @@ import pytest
 from genius.agents import embedded
 from genius.agents.constrained import constrained_proposer
 from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
-from genius.agents.memory import empty_memory, remember
 from genius.agents.reflector import write_prompt
 from genius.spaces import NAS_BENCH_MACRO, SPACES
 from genius.tools.candidate import Candidate, Measurement
@@ -265,11 +264,11 @@ def test_importing_it_is_cheap():
 async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
     """A search that goes on in a new process must get the replies that the old one would have got."""
     prompts = []
-    memory = empty_memory()
+    history = []
     for iteration, architecture in enumerate([(0,) * 8, (2,) * 8], start=1):
         found = Candidate(1, iteration, architecture=architecture, measurement=Measurement(80.0 + iteration))
-        memory = remember(memory, found)
-        prompts.append(write_prompt(NAS_BENCH_MACRO, memory, "best"))
+        history.append(found)
+        prompts.append(write_prompt(NAS_BENCH_MACRO, history, "best"))
 
     async def replies(order):
         with EmbeddedModel(model_file) as model:

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from genius import Candidate, Measurement, get_space
-from genius.agents.memory import BEST_KEPT, LATEST_KEPT, empty_memory, remember
 from genius.agents.provider import ProviderError, provider_error
-from genius.agents.reflector import conversation, write_prompt
+from genius.agents.reflector import BEST, LATEST, conversation, write_prompt
 from genius.agents.secrets import redact
 from genius.agents.validator import SAYS_NOTHING_LEFT, validate
 from genius.spaces import SPACES
@@ -25,13 +24,13 @@ def finished(iteration, accuracy, **fields):
     return Candidate(1, iteration, **(known | fields))
 
 
-def text(memory, order="best"):
-    return write_prompt(SPACE, memory, order)[-1]["content"]
+def text(history, order="best"):
+    return write_prompt(SPACE, history, order)[-1]["content"]
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_the_first_prompt_describes_the_space_and_the_answer(space):
-    system, user = write_prompt(space, empty_memory(), "best")
+    system, user = write_prompt(space)
     assert system["role"] == "system"
     assert space.description in user["content"]
     assert "Architecture: [<" in user["content"]
@@ -39,47 +38,49 @@ def test_the_first_prompt_describes_the_space_and_the_answer(space):
 
 
 def test_later_prompts_list_experiments_best_first_or_in_order():
-    memory = empty_memory()
-    for iteration, accuracy in ((1, 90.0), (2, 92.5), (3, 91.0)):
-        memory = remember(memory, finished(iteration, accuracy))
-    found = [line.split(":")[0] for line in text(memory).splitlines() if line.startswith("- iteration")]
+    history = [finished(iteration, accuracy) for iteration, accuracy in ((1, 90.0), (2, 92.5), (3, 91.0))]
+    found = [line.split(":")[0] for line in text(history).splitlines() if line.startswith("- iteration")]
     assert found == ["- iteration 2", "- iteration 3", "- iteration 1"]
-    found = [line.split(":")[0] for line in text(memory, "time").splitlines() if line.startswith("- iteration")]
+    found = [line.split(":")[0] for line in text(history, "time").splitlines() if line.startswith("- iteration")]
     assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
-    assert "], 92.50%, " in text(memory)
-    assert "answer with - alone" not in text(memory)
-    assert "answer with - alone" in write_prompt(SPACE, memory, may_stop=True)[-1]["content"]
-    assert "answer with - alone" not in write_prompt(SPACE, empty_memory(), may_stop=True)[-1]["content"]
+    assert "], 92.50%, " in text(history)
+    assert "answer with - alone" not in text(history)
+    assert "answer with - alone" in write_prompt(SPACE, history, may_stop=True)[-1]["content"]
+    assert "answer with - alone" not in write_prompt(SPACE, may_stop=True)[-1]["content"]
 
 
 def test_no_prompt_tells_test_accuracy_or_rank():
-    memory = remember(empty_memory(), finished(1, 90.0))
-    assert not any(secret in text(memory) for secret in ("12.34", "777", "888"))
+    assert not any(secret in text([finished(1, 90.0)]) for secret in ("12.34", "777", "888"))
 
 
 def test_failures_and_refusals_are_told_with_their_reasons():
     refused = (Refusal("[9]", "expected 8 numbers, got 1: [9]"),)
-    memory = remember(empty_memory(), finished(1, None, error="out of memory", refusals=refused))
-    memory = remember(memory, Candidate(1, 2, error="none of 3 replies gave a new architecture", refusals=refused))
-    assert "failed: out of memory" in text(memory)
-    assert "- iteration 2: no architecture (none of 3 replies" in text(memory)
-    assert "- expected 8 numbers, got 1: [9]" in text(memory)
+    failed = finished(1, None, error="out of memory", refusals=refused)
+    nothing = Candidate(1, 2, error="none of 3 replies gave a new architecture", refusals=refused)
+    said = text([failed, nothing])
+    assert "failed: out of memory" in said
+    assert "- iteration 2: no architecture (none of 3 replies" in said
+    assert "- expected 8 numbers, got 1: [9]" in said
 
 
-def test_memory_and_prompt_stay_bounded():
-    memory, sizes = empty_memory(), []
-    for iteration in range(1, 201):
-        memory = remember(memory, finished(iteration, 50 + iteration % 37 + iteration / 1000))
-        sizes.append(len(text(memory)))
-    assert len(memory["best"]) == BEST_KEPT
-    assert len(memory["latest"]) == LATEST_KEPT
+def test_the_prompt_stays_bounded():
+    accuracies = [50 + iteration % 37 + iteration / 1000 for iteration in range(1, 201)]
+    history = [finished(iteration, accuracy) for iteration, accuracy in enumerate(accuracies, start=1)]
+    sizes = [len(text(history[:length])) for length in range(1, 201)]
     assert max(sizes[100:]) < 1.1 * max(sizes[30:60])
-    assert "earlier ones that were not among the best" in text(memory)
-    assert memory["best"][0]["accuracy"] == max(50 + i % 37 + i / 1000 for i in range(1, 201))
+    said = text(history)
+    told = [float(line.split("], ")[1].split("%")[0]) for line in said.splitlines() if line.startswith("- iteration")]
+    assert BEST <= len(told) <= BEST + LATEST
+    assert told[:BEST] == [round(accuracy, 2) for accuracy in sorted(accuracies, reverse=True)[:BEST]]
+    shown = sorted(accuracies, reverse=True)[:BEST] + accuracies[-LATEST:]
+    rest = sorted(set(accuracies) - set(shown))
+    count, mean = len(rest), sum(rest) / len(rest)
+    assert f"and {count} earlier ones that were not among the best: {rest[0]:.2f}% to {rest[-1]:.2f}%" in said
+    assert f"mean {mean:.2f}%" in said
 
 
 def test_refused_replies_are_part_of_the_conversation():
-    prompt = write_prompt(SPACE, empty_memory(), "best")
+    prompt = write_prompt(SPACE)
     messages = conversation(prompt, Candidate(1, 1, refusals=(Refusal("blue", "no architecture found"),)))
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[2]["content"] == "blue"

@@ -44,7 +44,6 @@ def run(tmp_path) -> Path:
 @pytest.fixture
 def search(openai_server, run, monkeypatch):
     """Search with the server as OpenAI's; `in_order` answers, unless the test sets something else."""
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
     monkeypatch.setattr("random.uniform", lambda low, high: low)
     openai_server.answer = in_order()
 

@@ -28,7 +28,7 @@ async def evaluate(architecture: genius.Architecture) -> genius.Measurement:
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch) -> None:
-    monkeypatch.setattr(secrets, "_of_objects", {})
+    monkeypatch.setattr(secrets, "_kept", {})
 
 
 def _model(url: str, key: str = KEY) -> ChatOpenAI:
@@ -62,7 +62,6 @@ def test_every_escaped_form_is_cleared(form):
 @pytest.mark.parametrize("wrapped", ["alone", "with fallbacks", "bound"])
 @pytest.mark.parametrize("how", ["in a reply", "in a refusal", "in an error"])
 async def test_a_server_that_quotes_a_key_spreads_it_nowhere(openai_server, tmp_path, monkeypatch, how, wrapped):
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
     key = "sk-object-4711-0815"
     quoted = f"your key is {key}, your header {HEADER}"
     good = says(f"Architecture: [0, 0, 0, 0, 0, 0, 0, 1]. By the way, {quoted}")

@@ -117,17 +117,20 @@ def test_what_is_not_the_candidates_fault_keeps_its_meaning(error):
         judge((0, 0), replace(SPACE, build=stop))
 
 
-def test_a_failure_of_fvcore_is_told_as_its_own():
+def test_a_failure_of_the_count_is_told_as_its_own():
     from torch import nn
 
-    class Untraceable(nn.Module):
-        def forward(self, images):
-            return Cost()  # what a tracer cannot take
+    class RunsOnce(nn.Module):
+        ran = False
 
-    with pytest.raises(
-        GeniusError, match="fvcore cannot count the FLOPs of Untraceable, which runs: RuntimeError"
-    ) as e:
-        judge((0, 0), replace(SPACE, build=lambda a: Untraceable()))
+        def forward(self, images):
+            if self.ran:
+                raise RuntimeError("not twice")
+            self.ran = True
+            return images
+
+    with pytest.raises(GeniusError, match="the FLOPs of RunsOnce, which runs, cannot be counted: RuntimeError") as e:
+        judge((0, 0), replace(SPACE, build=lambda a: RunsOnce()))
     assert not isinstance(e.value, CannotBuild)
     assert str(e.value).endswith("give the space its costs as `parts`")
 
@@ -189,4 +192,4 @@ async def test_baselines_go_on_past_what_cannot_be_built(make):
 
 
 def test_costs_without_parts_are_those_of_the_network():
-    assert SPACE.cost((0, 0)) == Cost(4 * 9 * 9 + 40, 36 + 50)
+    assert SPACE.cost((0, 0)) == Cost(4 * 9 * 9 + 40, 36 + 50, pooling=4 * (3 * 3 + 1))

@@ -3,6 +3,10 @@
 import asyncio
 import csv
 import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -11,11 +15,12 @@ import numpy as np
 import pytest
 from genius.bench.bench import bench
 from genius.bench.run import TRIALS_FILE, Plan, make_trials, read_trials
-from genius.bench.score import rows, score
+from genius.bench.score import remarks, rows, score
 from genius.bench.task import Task, capped, load
 from genius.bench.trial import Trial, run_trial
+from genius.spaces.errors import GeniusWarning
 from genius.spaces.limits import Limits
-from genius.tools.tables import BadTable, read_table
+from genius.tools.tables import Table
 
 from .conftest import NAME
 
@@ -44,6 +49,7 @@ async def test_it_reports_every_pair_and_writes_everything(toy, tmp_path):
     assert names == {"trials.jsonl", "bench.md", "bench.csv", "bench.json", "regret.png", "rank.png"}
     words = (tmp_path / "b" / "bench.md").read_text()
     command = f"genius bench {NAME} --proposers random,guided,largest --seeds 3 --iterations 2,4 --flops-cap 70%"
+    command += f" --table {NAME}={toy}"
     assert words.startswith(f"# {command}\n")
     assert "largest: every seed gave the same" in words
     assert "the best by what the search sees has rank 3 by test accuracy" in words
@@ -151,23 +157,6 @@ def test_scores_before_anything_was_measured_are_the_worst(toy):
     assert rows([found], [1, 3])[1].regret.mean == 0.0
 
 
-def test_a_table_of_ones_own_is_read_or_refused(toy, tmp_path):
-    space = genius.get_space(NAME)
-    table = read_table(space, toy)
-    assert table.measure((2, 0)).test_rank == 1
-    toy.write_text(json.dumps({"00": 50, "01": {"accuracy": 60}}))
-    part = read_table(space, toy)
-    assert (len(part), part.measure((0, 1)).rank) == (2, 1)
-    assert part.measure((2, 2)).error == "the table does not hold it"
-    for content in ("[1]", "{", '{"00": {"loss": 1}}', '{"00": "high"}'):
-        toy.write_text(content)
-        with pytest.raises(BadTable, match=r"toy\.json is no table of toy"):
-            read_table(space, toy)
-    toy.write_text('{"conv": 5}')
-    with pytest.raises(BadTable, match="its keys should look like '00'"):
-        read_table(space, toy)
-
-
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -180,6 +169,8 @@ def test_a_table_of_ones_own_is_read_or_refused(toy, tmp_path):
         ({"flops_caps": [1.5]}, "between 0% and 100%, got 150%"),
         ({"flops_caps": [0.01]}, "no architecture of toy keeps the limits"),
         ({"tables": {}}, "toy has no table"),
+        ({"tables": {NAME: "x.json", "own_space:RULED": "x.json"}}, r"the table x\.json is not there, or no file"),
+        ({"processes": -1}, "processes must be at least 1, or 0 for one a core, got -1"),
     ],
 )
 async def test_what_cannot_work_is_said_before_anything_is_made(toy, tmp_path, options, error):
@@ -224,6 +215,7 @@ async def test_cancelling_leaves_no_process(toy, tmp_path):
 
 def test_limits_of_a_pool_are_multiply_adds(toy):
     assert capped(toy_task(toy), 0.7).limits == Limits(flops=(-inf, 22.0))
+    assert capped(toy_task(toy), 0.625).name == f"{NAME} ≤62.5% FLOPs"
 
 
 async def test_what_a_rule_forbids_is_in_no_pool_and_has_no_rank(toy, tmp_path):
@@ -237,3 +229,64 @@ async def test_what_a_rule_forbids_is_in_no_pool_and_has_no_rank(toy, tmp_path):
     space, table = load(Task(name, table=toy), tmp_path)
     assert len(table) == space.count == 6
     assert capped(Task(name, table=toy), 0.8).limits.flops[1] == 17.0  # of 22, the largest that is allowed
+
+
+async def test_a_table_for_no_space_is_named(toy, tmp_path):
+    with pytest.raises(genius.GeniusError, match="there is a table for own_space:RULED, which is not among the spaces"):
+        await bench([NAME], tables={NAME: toy, "own_space:RULED": toy}, out=tmp_path / "b")
+
+
+async def test_trials_of_another_table_are_not_gone_on_with(toy, tmp_path):
+    await run_toy(toy, tmp_path / "b", ["random"])
+    toy.write_text(toy.read_text().replace("60", "61"))
+    with pytest.raises(
+        genius.GeniusError, match=f"3 trials there were made with another table of {NAME}: name another"
+    ):
+        await run_toy(toy, tmp_path / "b", ["random"])
+    assert (await run_toy(toy, tmp_path / "c", ["random"])).rows  # and the same process reads the new one
+
+
+async def test_a_part_of_a_table_is_searched_alone_and_that_is_said_once(toy, tmp_path, capfd):
+    rows = {key: row for key, row in json.loads(toy.read_text()).items() if key != "22"}
+    toy.write_text(json.dumps(rows))
+    with pytest.warns(GeniusWarning, match="it lacks 1 of the 9 architectures of toy") as told:
+        found = await run_toy(toy, tmp_path / "b", ["random", "largest"], flops_caps=[0.9])
+    assert len(told) == 1
+    tried = {a for trial in read_trials(tmp_path / "b") for a in trial.architectures}
+    assert (2, 2) not in tried
+    assert found.plan.tasks[1].limits.flops == (-inf, 27.0)  # of 31, the largest that the table holds, not of 32
+    assert "GeniusWarning" not in capfd.readouterr().err
+
+
+def test_a_function_counts_once_in_a_rank(monkeypatch):
+    """[0, 1] and [1, 0] are the same function, and so are [0, 2] and [2, 0], and [1, 2] and [2, 1]."""
+    space = replace(genius.get_space("digits"), name="toy", identity=lambda a: tuple(sorted(a)))
+    accuracy = np.array([50.0, 60, 90, 60, 70, 80, 85, 75, 80])  # of [0, 0], [0, 1], [0, 2], [1, 0], …, [2, 2]
+    table = Table(EVERYTHING, accuracy, accuracy, space.identity)
+    assert table.functions == 6
+    assert table.test_ranks.tolist() == [9, 7, 1, 7, 6, 3, 2, 5, 3]
+    # no function but its own is better than the 85 of [2, 0]; of [1, 2] and [2, 1] the better one counts for others
+    assert table.function_ranks.tolist() == [6, 5, 1, 5, 4, 2, 1, 3, 2]
+    monkeypatch.setattr("genius.bench.score.load", lambda task, data: (space, table))
+    trial = Trial("toy", "all", "p", 0, 3, ((1, 1), (2, 1), (2, 0)))
+    plan = Plan([Task("toy")], ["p"], 1, 3)
+    found = score(plan, [trial], Path())[0]
+    assert found.rank.tolist() == [[4, 3, 1]]
+    assert found.rank_of_all.tolist() == [[6, 5, 2]]
+    row = rows([found], [3])[0]
+    assert (row.rank.mean, row.rank_of_all.mean) == (1, 2)
+    assert remarks(plan, [found], Path())[-1] == "toy: its 9 architectures are 6 different functions."
+
+
+def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path):
+    place = tmp_path / "a folder"
+    place.mkdir()
+    own = toy.rename(place / "own table.json")
+    asked = {"proposers": ["random"], "seeds": 2, "flops_caps": [0.625], "tables": {NAME: own}, "data": place}
+    found = asyncio.run(bench([NAME], **asked, out=tmp_path / "a"))
+    words = shlex.split(found.command)
+    assert words[0] == "genius"
+    command = [sys.executable, "-c", "from genius.cli import main; main()", *words[1:], "--out", str(tmp_path / "b")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b" / "bench.md").read_text() == (tmp_path / "a" / "bench.md").read_text()

@@ -99,4 +99,4 @@ async def test_without_a_table_it_says_what_the_journal_allows(tmp_path):
 async def test_a_table_that_is_not_here_is_named(tables, tmp_path):
     result = await run(tables, tmp_path, [WORST, BEST, [1] * 8])
     found = await worth(result, tmp_path)
-    assert "get it with `genius fetch nas-bench-macro`" in found.words[-1]
+    assert "get it with `genius fetch nas-bench-macro --data" in found.words[-1]

@@ -21,4 +21,3 @@ async def test_ten_iterations_with_the_embedded_model(tmp_path):
     assert len(folders) == 10
     assert all(json.loads(Files(folder).answer.read_text())["accuracy"] for folder in folders)
     assert sum(result.device_seconds().values()) > 0
-    assert (tmp_path / "run" / "search.png").is_file()

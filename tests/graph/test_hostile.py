@@ -25,7 +25,6 @@ def run(tmp_path):
 
 @pytest.fixture
 def search(openai_server, run, monkeypatch):
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
 
     async def start(**options: Any) -> genius.SearchResult:
         asked = {"llm": "openai:m", "base_url": openai_server.url, "tries": 1, "iterations": 1, "run": run}

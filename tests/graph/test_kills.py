@@ -159,12 +159,6 @@ def with_answers(server: Any) -> Any:
     return server
 
 
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch) -> None:
-    """Leave out what takes most of the time of a short search, in this process."""
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
-
-
 @pytest.fixture
 def server(openai_server):
     return with_answers(openai_server)
@@ -324,7 +318,7 @@ async def test_kills_of_several_trials_lose_and_repeat_nothing(start, program, s
     assert 15 <= len(evaluated(notes)) <= 15 + 3 * 4
 
 
-async def test_a_kill_between_the_last_line_and_the_picture_costs_no_picture(start, program, server, notes, tmp_path):
+async def test_a_kill_after_the_last_line_costs_nothing(start, program, server, notes, tmp_path):
     run = tmp_path / "run"
     moments_of_one_iteration = 20
     for moment in range(1, moments_of_one_iteration):
@@ -333,10 +327,8 @@ async def test_a_kill_between_the_last_line_and_the_picture_costs_no_picture(sta
         if whole_lines(run / "candidates.jsonl"):
             break
     assert process.exitcode == -signal.SIGKILL
-    assert not (run / "search.png").exists()
     result = await program.resume(notes, run)
     assert result.finished
-    assert (run / "search.png").is_file()
     assert len(server.calls) == len(evaluated(notes)) == 1
     longer = await program.resume(notes, run, iterations=2)
     assert [candidate.iteration for candidate in longer.trials[0].candidates] == [1, 2]

@@ -135,8 +135,8 @@ def untraced(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 def test_every_run_has_its_name(traced: Ended) -> None:
     assert [run["name"] for run in traced.iterations] == ["layers iteration 1", "layers iteration 2"]
     first, second = ([run["name"] for run in traced.under(root)] for root in traced.iterations)
-    assert first == ["proposer", "validator", "trainer", "reflector"]
-    assert second == ["proposer", "validator", "proposer", "validator", "trainer", "reflector"]
+    assert first == ["reflector", "proposer", "validator", "trainer"]
+    assert second == ["reflector", "proposer", "validator", "proposer", "validator", "trainer"]
     proposers = [run for run in traced.runs if run["name"] == "proposer"]
     assert [[run["name"] for run in traced.under(proposer)] for proposer in proposers] == [["openai:test-model"]] * 3
     assert not [run["name"] for run in traced.runs if "unnamed" in run["name"].lower() or "lambda" in run["name"]]
@@ -154,7 +154,7 @@ def test_every_run_has_tags_and_metadata(traced: Ended) -> None:
     for number, root in enumerate(traced.iterations, start=1):
         expected = names | {"seed": 7, "trial": 1, "iteration": number}
         trace = [run for run in traced.runs if run["trace_id"] == root["id"]]
-        assert len(trace) > 6
+        assert len(trace) >= 6
         for run in trace:
             assert expected.items() <= run["extra"]["metadata"].items()
             assert {"genius", "layers", "llm"} <= set(run["tags"])
@@ -213,9 +213,9 @@ def test_no_key_leaves_the_process(search: str, request: pytest.FixtureRequest) 
 
 def test_a_server_that_quotes_the_key_is_quoted_without_it(refused: Ended) -> None:
     assert "Incorrect API key provided: <OPENAI_API_KEY>" in refused.printed["error"]
-    assert [run["name"] for run in refused.runs] == ["layers iteration 1", "proposer", "openai:test-model"]
+    assert [run["name"] for run in refused.runs] == ["layers iteration 1", "reflector", "proposer", "openai:test-model"]
     for run in [*refused.runs, *refused.lines]:
-        assert "Incorrect API key provided: <OPENAI_API_KEY>" in run["error"]
+        assert run["name"] == "reflector" or "Incorrect API key provided: <OPENAI_API_KEY>" in run["error"]
 
 
 def test_tracing_off_starts_nothing(traced: Ended, untraced: Ended) -> None:
@@ -233,7 +233,6 @@ def test_the_command_line_sends_everything_before_it_ends(tmp_path: Path, openai
         model += ("--when-done", "stop")
         _python(_COMMAND_LINE, "search", "digits", *model, "--run", str(tmp_path / "run"), code=1, **_KEYS, **account)
     ended = Ended(tmp_path / "run", {}, received)
-    nodes = ["digits iteration 1", "proposer", "openai:test-model", "validator", "after_validator"]
-    nodes += ["trainer", "reflector"]
+    nodes = ["digits iteration 1", "reflector", "proposer", "openai:test-model", "validator", "trainer"]
     assert [run["name"] for run in ended.runs] == nodes
     assert all(run["end_time"] for run in ended.runs)

@@ -85,7 +85,7 @@ async def test_what_was_in_flight_is_taken_up_again(tmp_path, proposer):
     result = await genius.resume(tmp_path / "run", evaluator=bench)
     assert [c.iteration for c in candidates(result)] == list(range(1, 13))
     assert len({c.architecture for c in candidates(result)}) == 12
-    finished = [c.architecture for c in Journal.load(tmp_path / "run").history(1)]
+    finished = [c.architecture for c in Journal.load(tmp_path / "run").finished(1)]
     assert len(finished) == 12
     assert all(bench.evaluated.count(architecture) == 1 for architecture in finished)
 
@@ -135,8 +135,8 @@ async def test_the_graph_by_itself_fills_its_slots():
     async with Slots(3) as slots:
         context = genius.Context(SPACE, random_search(SPACE, seed=(0,)), bench, iterations=5, slots=slots)
         graph = genius.build_graph(InMemorySaver())
-        state, config = genius.first_state(SPACE), {"configurable": {"thread_id": "mine"}}
-        state = await graph.ainvoke(state, config, context=context)
+        config = {"configurable": {"thread_id": "mine"}}
+        state = await graph.ainvoke({}, config, context=context)
         assert (state["done"], len(state["running"]), bench.most) == (1, 2, 3)
         for _ in range(4):
             state = await graph.ainvoke({}, config, context=context)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from genius.spaces.cost import Cost, count
+from genius.spaces.cost import FIELDS, Cost, count
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
 
@@ -18,7 +18,7 @@ def test_the_space_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("architecture", _SAMPLES, ids=str)
-def test_the_fast_cost_is_what_fvcore_counts(architecture: Architecture) -> None:
+def test_the_fast_cost_is_what_the_network_computes(architecture: Architecture) -> None:
     assert DIGITS.cost(architecture) == count(DIGITS.build(architecture), DIGITS.input_shape)
 
 
@@ -27,7 +27,7 @@ def test_the_whole_space_is_costed_fast() -> None:
     started = time.perf_counter()
     costs = DIGITS.costs(architectures)
     assert time.perf_counter() - started < 2
-    assert costs.shape == (DIGITS.size, 3)
+    assert costs.shape == (DIGITS.size, FIELDS)
     assert Cost(*costs[-1].tolist()) == DIGITS.cost((2,) * 9)
 
 

@@ -92,9 +92,12 @@ def test_a_space_without_words_is_described_by_its_options():
 @pytest.mark.parametrize(
     ("cost", "error"),
     [
-        (lambda o: Cost(-o), r"costs Cost\(flops=-1, params=0, norm_outputs=0\) for the options \[1\]"),
-        (lambda o: Cost(0, o / 2), r"costs Cost\(flops=0, params=0.0, norm_outputs=0\) for the options \[0\]"),
-        (lambda o: Cost(10**30), r"costs Cost\(flops=10+, params=0, norm_outputs=0\) for the options \[0\]"),
+        (lambda o: Cost(-o), r"costs Cost\(flops=-1, params=0, norm_outputs=0, pooling=0\) for the options \[1\]"),
+        (
+            lambda o: Cost(0, o / 2),
+            r"costs Cost\(flops=0, params=0.0, norm_outputs=0, pooling=0\) for the options \[0\]",
+        ),
+        (lambda o: Cost(10**30), r"costs Cost\(flops=10+, params=0, norm_outputs=0, pooling=0\) for the options \[0\]"),
         (lambda o: 5, r"costs 5 for the options \[0\]: return a Cost of whole numbers from 0 on"),
         (lambda o: 1 // o, r"has no cost for the options \[0\]: ZeroDivisionError: integer division or modulo by zero"),
         (lambda o, p: Cost(), r"has no cost for the options \[0\]: TypeError"),

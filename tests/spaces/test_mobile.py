@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from genius import get_space
 from genius.spaces.cost import count
+from genius.spaces.limits import counted
 from genius.spaces.mobile import MOBILE_IMAGENET, build, squeezed
 from genius.tools.reply import read_reply
 
@@ -26,7 +27,7 @@ def test_multiply_adds_alone_are_fewer():
 
 
 @pytest.mark.parametrize("name", PAPER)
-def test_fvcore_confirms_them_exactly(name):
+def test_the_built_networks_compute_exactly_that(name):
     architecture = MOBILE_IMAGENET.named[name]
     assert count(MOBILE_IMAGENET.build(architecture), MOBILE_IMAGENET.input_shape) == MOBILE_IMAGENET.cost(architecture)
 
@@ -57,11 +58,15 @@ def test_many_architectures_are_counted_at_once():
     assert time.perf_counter() - started < 4  # ten times the time it takes, for busy machines
     for at in (0, 1, -1):
         one = MOBILE_IMAGENET.cost(tuple(map(int, architectures[at])))
-        assert (one.flops, one.params, one.norm_outputs) == tuple(costs[at])
+        assert one.row == tuple(costs[at])
 
 
 def test_gpt_4s_replies_cost_what_the_authors_measured(tables):
-    """Where the message after a reply says how many FLOPs resulted, in millions, ours round to the same."""
+    """Where the message after a reply says how many FLOPs resulted, in millions, ours round to the same.
+
+    Of 52 one differs: its reply gives a design and then, if necessary, an adjusted one, and the authors measured the
+    first. Without the 0.016 M of the head's pooling another would, at 331.49 M.
+    """
     agreed, differing = 0, []
     for file in sorted((tables.parent / "transcripts").glob("*.json")):
         messages = json.loads(file.read_text())
@@ -72,10 +77,28 @@ def test_gpt_4s_replies_cost_what_the_authors_measured(tables):
                 ours = round(MOBILE_IMAGENET.cost(architecture).counted("thop") / 1e6)
                 agreed += ours == int(said[1])
                 differing += [] if ours == int(said[1]) else [(file.stem, number, int(said[1]), ours)]
-    # The first reply gives a design and then, if necessary, an adjusted one: the authors measured the first. The second
-    # lies at 331.49 M, so that the few thousand operations which thop counts in pooling decide the rounding.
-    assert differing == [("epoch_10_input_224", 39, 394, 390), ("epoch_20_input_224", 27, 332, 331)]
-    assert agreed == 50
+    assert differing == [("epoch_10_input_224", 39, 394, 390)]
+    assert agreed == 51
+
+
+def test_the_costs_of_layers_are_those_in_the_papers_prompt(tables):
+    """The prompt lists what each option of each layer costs, as thop counts, in millions with four places."""
+    prompt = json.loads((tables.parent / "transcripts" / "329M.json").read_text())[1]["content"]
+    rows = dict(re.findall(r"(flops_stage\d_(?:first|rest))\s*=\s*\[(.*?)\]", prompt))
+    assert len(rows) == 10
+    for layer in range(30):
+        listed = rows[f"flops_stage{layer // 6 + 1}_{'rest' if layer % 6 else 'first'}"].split(",")
+        variants = MOBILE_IMAGENET.costs([[0] * layer + [option] + [0] * (29 - layer) for option in range(7)])
+        ours = counted(variants, "thop")[:, 0] / 1e6
+        np.testing.assert_allclose(ours - ours[0], np.array(listed, dtype=float) - float(listed[0]), atol=1.01e-4)
+
+
+def test_the_pooling_of_the_head_is_in_the_papers_count(tables):
+    prompt = json.loads((tables.parent / "transcripts" / "329M.json").read_text())[1]["content"]
+    assert "nn.AdaptiveAvgPool2d(output_size=1), FLOPS: 0.016" in prompt
+    cost = MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named["GENIUS-329"])
+    assert cost.pooling == 320 * (7 * 7 + 1)
+    assert cost.counted("thop") == cost.flops + 4 * cost.norm_outputs + 16_000
 
 
 def test_it_is_found_by_name():

@@ -1,0 +1,43 @@
+"""What a caller wants of everything that runs inside a search: callbacks, names and metadata, in LangChain's form."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..spaces.errors import GeniusError
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import Callbacks
+    from langchain_core.runnables import RunnableConfig
+
+_TAKEN = ("callbacks", "tags", "metadata", "run_name", "max_concurrency")
+_LEFT = ("configurable", "recursion_limit", "run_id")
+"""What a node's configuration in LangGraph holds besides: it is of that run, and a search has its own."""
+
+
+def wanted(callbacks: "Callbacks" = None, config: "RunnableConfig | None" = None) -> "RunnableConfig":
+    """Gather a caller's callbacks and the parts of a RunnableConfig that hold for every invocation of the graph.
+
+    Raises: GeniusError for what is none.
+    """
+    if config is not None and not isinstance(config, Mapping):
+        raise GeniusError(f"config takes a RunnableConfig, a dict with {', '.join(_TAKEN)}, got {config!r:.80}")
+    given: Mapping[str, Any] = config or {}
+    if unknown := [name for name in given if name not in (*_TAKEN, *_LEFT)]:
+        raise GeniusError(f"config has no {unknown[0]!r}: a search takes {', '.join(_TAKEN)} of it")
+    found: Any = {name: given[name] for name in _TAKEN if given.get(name) is not None}
+    for each in (callbacks, found.get("callbacks")):
+        _check_callbacks(each)
+    if callbacks is not None:
+        from langchain_core.runnables.config import merge_configs
+
+        found = merge_configs(found, {"callbacks": callbacks})
+    return found  # type: ignore[no-any-return]
+
+
+def _check_callbacks(callbacks: object) -> None:
+    from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+
+    if callbacks is None or isinstance(callbacks, BaseCallbackManager):
+        return
+    if not isinstance(callbacks, Sequence) or not all(isinstance(one, BaseCallbackHandler) for one in callbacks):
+        raise GeniusError(f"callbacks takes a list of LangChain's callback handlers, got {callbacks!r:.80}")

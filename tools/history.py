@@ -1,0 +1,148 @@
+"""A trial's history, indexed as it grows: what was tried and what is best is looked up, not searched for."""
+
+from bisect import bisect_left, insort
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set
+from typing import overload
+
+from ..spaces.space import Architecture, SearchSpace
+from .candidate import Candidate
+
+
+class Index:
+    """The finished candidates of a trial in the order they finished; it only grows."""
+
+    def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
+        self.candidates: list[Candidate] = []
+        self.measured: list[Candidate] = []
+        self.places: list[int] = []  # of the measured ones among all
+        self.ranked: list[tuple[float, int]] = []  # the negative accuracy and the place of each, the best first
+        self.sent_back: list[tuple[int, str]] = []  # the replies that were refused, with their candidate's place
+        self.replies = [0]  # how many replies were used before each place
+        self.totals = [0.0]  # the sum of the first so many accuracies
+        self._space: SearchSpace | None = None
+        self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
+        self._known = 0  # candidates in it
+        for candidate in candidates:
+            self.add(candidate)
+
+    def add(self, candidate: Candidate) -> None:
+        """Take in a finished candidate."""
+        place = len(self.candidates)
+        self.candidates.append(candidate)
+        self.replies.append(self.replies[-1] + _replies(candidate))
+        self.sent_back += [(place, refusal.reply) for refusal in candidate.refusals]
+        if candidate.accuracy is not None:
+            self.measured.append(candidate)
+            self.places.append(place)
+            self.totals.append(self.totals[-1] + candidate.accuracy)
+            insort(self.ranked, (-candidate.accuracy, place))
+
+    def first(self, space: SearchSpace) -> dict[Hashable, int]:
+        """Return the place of the first architecture of each identity."""
+        if space is not self._space:
+            self._space, self._first, self._known = space, {}, 0
+        for place in range(self._known, len(self.candidates)):
+            architecture = self.candidates[place].architecture
+            if architecture is not None:
+                self._first.setdefault(space.identity(architecture), place)
+        self._known = len(self.candidates)
+        return self._first
+
+
+def _replies(candidate: Candidate) -> int:
+    return len(candidate.refusals) + bool(candidate.reply)
+
+
+class History(Sequence[Candidate]):
+    """The first candidates of a trial that finished, and behind them those in flight, which have no measurement."""
+
+    def __init__(self, index: Index, finished: int, running: Sequence[Candidate] = ()) -> None:
+        self._index, self.finished, self.running = index, finished, running
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate]) -> "History":
+        """Index candidates that all count as finished; a History stays as it is."""
+        if isinstance(candidates, History):
+            return candidates
+        return cls(Index(candidates), len(candidates))
+
+    def __len__(self) -> int:
+        return self.finished + len(self.running)
+
+    @overload
+    def __getitem__(self, place: int) -> Candidate: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Candidate]: ...
+    def __getitem__(self, place: int | slice) -> Candidate | list[Candidate]:
+        if isinstance(place, slice):
+            return [self[at] for at in range(*place.indices(len(self)))]
+        at = range(len(self))[place]
+        return self._index.candidates[at] if at < self.finished else self.running[at - self.finished]
+
+    def __iter__(self) -> Iterator[Candidate]:
+        yield from self._index.candidates[: self.finished]
+        yield from self.running
+
+    @property
+    def measured(self) -> list[Candidate]:
+        """The candidates that have an accuracy, in the order they were measured."""
+        return self._index.measured[: self._measured]
+
+    @property
+    def total(self) -> float:
+        """The sum of their accuracies."""
+        return self._index.totals[self._measured]
+
+    @property
+    def _measured(self) -> int:
+        return bisect_left(self._index.places, self.finished)
+
+    def best_first(self, *, worst_first: bool = False) -> Iterator[Candidate]:
+        """Go through the measured candidates by accuracy; of equals, the one measured first is the better one."""
+        ranked = reversed(self._index.ranked) if worst_first else iter(self._index.ranked)
+        return (self._index.candidates[place] for _, place in ranked if place < self.finished)
+
+    @property
+    def sent_back(self) -> list[str]:
+        """The replies that were refused."""
+        finished = [reply for place, reply in self._index.sent_back if place < self.finished]
+        return finished + [refusal.reply for candidate in self.running for refusal in candidate.refusals]
+
+    @property
+    def replies(self) -> int:
+        """How many replies the trial has used, refused ones included."""
+        return self._index.replies[self.finished] + sum(map(_replies, self.running))
+
+    def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
+        """Return the first candidate whose architecture computes the same function; None where there is none."""
+        identity = space.identity(architecture)
+        place = self._index.first(space).get(identity)
+        if place is not None and place < self.finished:
+            return self._index.candidates[place]
+        running = (c for c in self.running if c.architecture and space.identity(c.architecture) == identity)
+        return next(running, None)
+
+    def tried(self, space: SearchSpace, others: Iterable[Architecture] = ()) -> Set[Hashable]:
+        """Return the identities of the architectures that were tried, and of some others."""
+        running = [candidate.architecture for candidate in self.running if candidate.architecture]
+        return _Tried(self._index.first(space), self.finished, {space.identity(a) for a in (*running, *others)})
+
+
+class _Tried(Set[Hashable]):
+    """The identities that first stand before a place, and some more; nothing is copied."""
+
+    def __init__(self, first: dict[Hashable, int], before: int, more: Collection[Hashable]) -> None:
+        self._first, self._before, self._more = first, before, more
+
+    def __contains__(self, identity: object) -> bool:
+        return self._is_finished(identity) or identity in self._more
+
+    def _is_finished(self, identity: object) -> bool:
+        return self._first.get(identity, self._before) < self._before
+
+    def __iter__(self) -> Iterator[Hashable]:
+        yield from (identity for identity, place in self._first.items() if place < self._before)
+        yield from (identity for identity in self._more if not self._is_finished(identity))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
