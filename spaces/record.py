@@ -72,8 +72,8 @@ class Schema(Generic[_Record]):
             raise BadRecord(_words(error)) from None
 
     def plain(self, record: _Record) -> dict[str, object]:
-        """Return a record in plain types."""
-        return cast("dict[str, object]", self._adapter.dump_python(record, warnings=False))
+        """Return a record in plain JSON types."""
+        return cast("dict[str, object]", self._adapter.dump_python(record, mode="json", warnings=False))
 
 
 _RULES = {
