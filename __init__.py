@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .agents.proposer import Reply as Reply
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
+    from .graph.pause import Paused as Paused
     from .graph.picture import draw as draw
     from .graph.result import SearchResult as SearchResult
     from .graph.result import read as read
@@ -30,6 +31,7 @@ _HOMES = {
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
     "graph.picture": ("draw",),
+    "graph.pause": ("Paused",),
     "graph.result": ("SearchResult", "read"),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),

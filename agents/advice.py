@@ -11,7 +11,7 @@ from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Candidate, Message, Suggestion
 from ..tools.guide import Effect, Forecast, effects, forecasts, observe, suggest
-from ..tools.refused import not_built
+from ..tools.refused import refused
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -47,7 +47,7 @@ def advise(
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(space, limits, history, rng, count=count, refused=not_built(space, (), history)))
+    shortlist = tuple(suggest(space, limits, history, rng, count=count, refused=refused(space, (), history)))
     observed = observe(history)
     if not len(observed):
         return Advice(shortlist)

@@ -12,18 +12,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
+from ..tools.keys import is_secret_name
 from ..tools.schema import proposal_schema
 from .chat import ChatModel, first_that_answers
-from .connections import CLOSING
+from .connections import CLOSING, openai_clients
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
+from .keys import clean_keys
 from .options import OLLAMA_CONTEXT, LLMOptions
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
 from .replay import load_recording, replay
-from .secrets import is_secret_name, keep_secret
+from .secrets import keep_secret
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -52,8 +54,14 @@ def default_llm(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
 def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
     """Refuse a language model that cannot work, before anything is written.
 
-    Raises: BadBackend, BadRecording.
+    Raises: BadBackend, BadKey, BadRecording.
     """
+    _check_name(spec, options, environment)
+    if _is_chat(spec):
+        chat_model(spec, options)
+
+
+def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
         return
@@ -66,11 +74,10 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
         )
     base_url = _at_url(spec)[1] or options.base_url
     _check_base_url(base_url)
-    if kind in _KEYS and not environment.get(_KEYS[kind], "").strip() and not base_url:
+    if kind in _KEYS and not environment.get(_KEYS[kind]) and not base_url:
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
     if options.num_ctx is not None and kind != "ollama":
         raise BadBackend(f"--num-ctx is an option of Ollama's models; {spec} is none")
-    chat_model(spec, options)
 
 
 def check_price(llm: object, options: LLMOptions) -> None:
@@ -100,15 +107,18 @@ def _check_base_url(base_url: str | None) -> None:
 def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
     """Make the LangChain chat model that `PROVIDER:MODEL` names.
 
-    Raises: BadBackend where the provider is unknown, its package is not installed, or it takes the options for wrong.
+    Raises: BadBackend where the provider is unknown, its package is not installed, or it takes the options for wrong;
+    BadKey.
     """
     from langchain.chat_models import init_chat_model
 
     name, url = _at_url(spec)
     provider, _, model = name.partition(":")
+    clean_keys(provider)
     options = replace(options, base_url=url or options.base_url)
     try:
         made: Any = init_chat_model(model, model_provider=provider, name=spec, **_settings(provider, options))
+        keep_secret(made)  # it may have found a key in a file of its provider's
         return made  # type: ignore[no-any-return]
     except ImportError as error:
         extra = f"pip install 'genius-nas[{_EXTRAS[provider]}]'" if provider in _EXTRAS else error_in_words(error)
@@ -131,7 +141,9 @@ def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
         from openai import Timeout
 
         settings["timeout"] = Timeout(options.timeout, connect=min(_CONNECT, options.timeout))
-        key = os.environ.get(_KEYS[provider], "").strip()
+        if not os.environ.get("OPENAI_PROXY") and "openai_proxy" not in settings:
+            settings |= openai_clients()
+        key = os.environ.get(_KEYS[provider])
         if key or options.base_url:
             settings["api_key"] = key or "none"  # servers of one's own ask for none, the client insists on one
     return _given(settings)
@@ -174,7 +186,7 @@ async def open_llms(
     """Open language models, named or given as objects, for the length of a search; a later one answers for an earlier.
 
     `taught` is what an earlier part of the search has sent, and found out of their servers. The base URL is that of the
-    first. Raises: BadBackend, BadRecording.
+    first. Raises: BadBackend, BadKey, BadRecording.
     """
     schema = proposal_schema(space, may_stop=may_stop)
     proposers: dict[str, ProposerOfTrial] = {}
@@ -185,9 +197,12 @@ async def open_llms(
             name = f"{name} ({at + 1})" if name in proposers else name
             asked = options if at == 0 else replace(options, base_url=None)
             if isinstance(llm, str):
-                check_llm(llm, asked)
+                _check_name(llm, asked)
             if _is_chat(llm):
                 chats.append(_chat(llm, name, schema, asked, taught))
+                await asyncio.to_thread(
+                    chats[-1].model, 1
+                )  # which says what is wrong with it, before anything is written
                 proposers[name] = chats[-1].proposer
             else:
                 proposers[name] = await stack.enter_async_context(_open_special(llm, space, asked, data))

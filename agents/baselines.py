@@ -19,7 +19,7 @@ from ..tools.choices import choose, gather
 from ..tools.features import WHOLE
 from ..tools.guide import GUIDE, Guide, suggest
 from ..tools.history import History
-from ..tools.refused import not_built
+from ..tools.refused import refused
 from .proposer import Proposer, Unprompted
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
@@ -37,7 +37,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
     """Return the identities of what is not proposed again."""
-    return history.tried(space, not_built(space, prompt, history))
+    return history.tried(space, refused(space, prompt, history))
 
 
 def _untried(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
@@ -169,7 +169,7 @@ def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, 
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), not_built(space, prompt, history)
+        rng, sent_back = _rng(seed, history), refused(space, prompt, history)
         found = suggest(space, limits, history, rng, guide, refused=sent_back)
         if found or space.size <= WHOLE:
             return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..tools.candidate import Candidate, Message
 from .answer import ending, is_cut_off, read_answer
@@ -36,6 +37,16 @@ _FORMAT = (
     "grammar",
 )
 """Words by which servers refuse structured output."""
+
+
+_turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDictionary()
+
+
+async def _its_turn() -> None:
+    """Wait for a turn of the event loop in which no other call begins: clients write a request in one go, which takes
+    milliseconds, and a hundred searches may ask at once."""
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -90,8 +101,9 @@ class ChatModel:
     async def _call(self, prompt: Sequence[Message], trial: int) -> Reply:
         messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
         with provider_errors(self.url):
-            model = self._model(trial)
+            model = self.model(trial)
             found: Any
+            await _its_turn()
             try:
                 async with asyncio.timeout(self.options.timeout) as clock:
                     found = await model.ainvoke(messages, config={"run_name": self.name})
@@ -106,8 +118,8 @@ class ChatModel:
         priced = priced_name(self.told) if self.told else self.name
         return replace(reply, cost=cost_of(reply, priced, self.options.price))
 
-    def _model(self, trial: int) -> "Model":
-        """Return the model of a trial for the options as they are now."""
+    def model(self, trial: int) -> "Model":
+        """Return the LangChain model of a trial for the options as they are now."""
         if trial not in self._made or self._made[trial][:2] != (self.options, self.structured):
             seed = None if self.options.seed is None else self.options.seed + trial - 1
             model: Any = self.make(replace(self.options, seed=seed))

@@ -17,7 +17,7 @@ def human_proposer() -> Proposer:
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
         shown = printable(prompt[-1]["content"])
         print(f"\n{shown}\n\nYour answer, in one line: ", end="", file=sys.stderr, flush=True)
-        line = await _read_line()
+        line = await read_line()
         if not line:
             raise RunFailed("standard input was closed before an answer came")
         return line.strip()
@@ -25,7 +25,7 @@ def human_proposer() -> Proposer:
     return propose
 
 
-async def _read_line() -> str:
+async def read_line() -> str:
     """Wait for a line without holding up the event loop; the daemon thread lets Ctrl-C end the program meanwhile.
 
     Raises: RunFailed where standard input cannot be read.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..spaces.errors import GeniusError
-from .secrets import is_secret_name
+from ..tools.keys import is_secret_name, secrets_in_urls
+from .secrets import redact
 
 OLLAMA_CONTEXT = 16_384
 """Tokens of prompt and reply together that Ollama is asked to hold: its own default cuts long prompts silently."""
@@ -100,6 +101,11 @@ def _refuse_secrets(name: str, value: object) -> None:
     """Keep secrets out of the run folder, which holds the options."""
     if is_secret_name(name):
         raise GeniusError(f"{name} is a secret, and --llm-option is written down: set it in the environment")
+    if isinstance(value, str) and (redact(value) != value or next(secrets_in_urls(value), None)):
+        raise GeniusError(f"{name} holds a secret, and --llm-option is written down: set it in the environment")
     if isinstance(value, dict):
         for key, inner in value.items():
             _refuse_secrets(str(key), inner)
+    if isinstance(value, list):
+        for inner in value:
+            _refuse_secrets(name, inner)

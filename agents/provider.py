@@ -9,7 +9,7 @@ from traceback import walk_tb
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..spaces.errors import GeniusError
+from ..spaces.errors import GeniusError, is_pause
 from .secrets import redact
 
 # Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
@@ -98,6 +98,8 @@ def provider_errors(url: str | None = None) -> Iterator[None]:
     except (ProviderError, GeniusError):
         raise
     except Exception as error:
+        if is_pause(error):
+            raise
         known = provider_error(error)
         known.args = (f"{known}{_proxy(url)}",)
         raise known from None  # the client's own exception may quote a key

@@ -117,8 +117,8 @@ def _filled(value: Any) -> Any:
     if isinstance(value, Mapping):
         filled = {name: _filled(inner) for name, inner in value.items()}
         return {name: inner for name, inner in filled.items() if inner not in (None, "", 0.0, [], {}, ())}
-    if hasattr(value, "goto") and hasattr(value, "update"):  # a node's command: where to go on, with which values
-        return {"goto": value.goto} | _filled(value.update)
+    if hasattr(value, "goto") and hasattr(value, "resume"):  # a command: where to go on with which values, or an answer
+        return _filled({"goto": value.goto, "resume": value.resume, **(value.update or {})})
     return [_filled(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 

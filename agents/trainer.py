@@ -9,7 +9,7 @@ from dataclasses import replace
 from inspect import isawaitable
 
 from ..evaluators.evaluator import Evaluator
-from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.errors import GeniusError, RunFailed, is_pause
 from ..spaces.printable import one_line, printable, reason
 from ..spaces.space import Architecture
 from ..tools.candidate import Candidate, Failure, Measurement
@@ -41,6 +41,8 @@ async def train(candidate: Candidate, evaluate: Evaluator) -> Candidate:
     measurement = await _measure(candidate.architecture, evaluate)
     if measurement.accuracy is None and measurement.error is None:
         measurement = replace(measurement, error="the evaluator gave no accuracy")
+    measurement = replace(measurement, error=measurement.error and redact(measurement.error))
+    measurement = replace(measurement, device=measurement.device and redact(measurement.device))
     return replace(candidate, measurement=measurement, error=measurement.error)
 
 
@@ -61,9 +63,9 @@ async def _measure(architecture: Architecture, evaluate: Evaluator) -> Measureme
 
 
 def _raise_what_ends_the_search(error: BaseException) -> None:
-    """Raises: what no other architecture would mend, and what cancels the evaluation."""
+    """Raises: what no other architecture would mend, and what cancels or pauses the evaluation."""
     task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+    if is_pause(error) or (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()):
         raise error
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

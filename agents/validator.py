@@ -54,17 +54,17 @@ def validate(
     """
     known = History.of(history)
     if candidate.fault:
-        return _refuse(replace(candidate, reply=""), candidate.fault, max_replies)
+        return refuse(replace(candidate, reply=""), candidate.fault, max_replies)
     try:
         reading = read_reply(candidate.reply, space.without_rule)
     except UnreadableReply as broken:
-        return _refuse(candidate, str(broken), max_replies)
+        return refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
         if when_done == "stop" or candidate.llm is None or _all_tried(space, known, limits):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
-        return _refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
+        return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    found = _cost(reading.architecture, space, known, limits)
+    found = judge(reading.architecture, space, known, limits)
     if isinstance(found, Cost):
         return replace(candidate, architecture=reading.architecture, cost=found)
     if repair == "nearest" and found.mendable:
@@ -73,11 +73,11 @@ def validate(
             return repaired
     if found.repeat and _all_tried(space, known, limits):
         return replace(candidate, error=ALL_TRIED)
-    return _refuse(candidate, found.reason, max_replies)
+    return refuse(candidate, found.reason, max_replies)
 
 
 @dataclass(frozen=True)
-class _Broken:
+class Broken:
     """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for.
 
     `repeat` is whether it was tried before.
@@ -88,23 +88,23 @@ class _Broken:
     repeat: bool = False
 
 
-def _cost(architecture: Architecture, space: SearchSpace, history: History, limits: Limits) -> Cost | _Broken:
+def judge(architecture: Architecture, space: SearchSpace, history: History, limits: Limits) -> Cost | Broken:
     """Return what an architecture costs, or which rule it breaks."""
     if forbidden := space.forbids(architecture):
-        return _Broken(forbidden, mendable=forbidden)
+        return Broken(forbidden, mendable=forbidden)
     if repeat := _repeat(architecture, space, history):
-        return _Broken(repeat, repeat=True)
+        return Broken(repeat, repeat=True)
     try:
         cost = space.cost(architecture, strict=limits.of_flops)
     except CannotBuild as error:
-        return _Broken(str(error))
+        return Broken(str(error))
     if limits.accept(cost):
         return cost
     short = (
         f"{list(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
         "parameters, off the limits"
     )
-    return _Broken(off_limits(space, limits, architecture, cost), mendable=short)
+    return Broken(off_limits(space, limits, architecture, cost), mendable=short)
 
 
 def _all_tried(space: SearchSpace, history: History, limits: Limits) -> bool:
@@ -134,7 +134,8 @@ def _nearest(
     )
 
 
-def _refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
+def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
+    """Send a candidate's reply back; with the last of `max_replies` the iteration is over."""
     refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]

@@ -159,9 +159,10 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         return
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
     loop = asyncio.get_running_loop()
-    with _no_interrupts():
+    with _no_signals():  # multiprocessing's own process starts here, and lets SIGINT and SIGTERM through
+        pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
+    with _no_signals():
         making = [loop.run_in_executor(pool, _make, chunk) for chunk in chunks]
     try:
         for made in asyncio.as_completed(making):
@@ -170,16 +171,19 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         raise RunFailed("a process of the bench was ended; what was done is kept: run the same again") from error
     finally:
         for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
+            process.kill()
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await asyncio.gather(*making, return_exceptions=True)  # asyncio would complain of what nobody asks for
 
 
 @contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Block SIGINT, for good in the processes started meanwhile: a terminal sends Ctrl-C to them as well, and they are
-    the bench's to end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+def _no_signals() -> Iterator[None]:
+    """Block what asks to end, for good in the processes started meanwhile: a terminal sends it to them as well, and
+    they are the bench's to end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     try:
         yield
     finally:

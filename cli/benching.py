@@ -11,7 +11,8 @@ from ..spaces.errors import GeniusError
 from . import beginning
 from .options import AsJson, Data, console
 from .progress import TrialsBar
-from .streams import print_text, stopping
+from .signals import stopping
+from .streams import print_text
 
 if TYPE_CHECKING:
     from ..bench.bench import Bench

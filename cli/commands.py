@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from ..spaces.errors import GeniusError, RunFailed
-from . import INTERRUPTED, NOTHING_BEGUN, benching, looking, searching, training
+from . import benching, looking, searching, signals, training
 from .streams import finish, say
 
 _UNREAD = 141  # as shells say of SIGPIPE
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 class _Stopped(Exception):
-    """Ctrl-C while a command ran, which has said how to go on."""
+    """A signal while a command ran, which has said how to go on."""
 
 
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
@@ -79,17 +79,16 @@ def _call() -> int:
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except _Stopped:
-        return INTERRUPTED
+        return signals.code()
     except (typer.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
+        say(signals.NOTHING_BEGUN)
+        return signals.code()
     except _UsageError as error:
         return _complain(error.format_message(), 2)
     except RunFailed as error:
         return _complain(str(error), 1)
     except GeniusError as error:
         return _complain(str(error), 2)
-    if code == INTERRUPTED:
-        say(NOTHING_BEGUN)
     return code or 0
 
 

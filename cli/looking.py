@@ -9,7 +9,8 @@ import typer
 
 from . import beginning
 from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
-from .streams import print_text, stopping
+from .signals import stopping
+from .streams import print_text
 
 if TYPE_CHECKING:
     from ..bench.worth import Worth

@@ -68,6 +68,9 @@ Tries = Annotated[int | None, typer.Option(help="Calls for one reply while the m
 WhenDone = Annotated[
     str | None, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
 ]
+Approve = Annotated[
+    bool | None, typer.Option("--approve/--no-approve", help="Ask a person before each training.", show_default=False)
+]
 Deadline = Annotated[float | None, typer.Option(help="Seconds one training may take; default: no limit.")]
 Silence = Annotated[float | None, typer.Option(help="Seconds without an epoch after which a training hangs.")]
 Memory = Annotated[str | None, typer.Option(help="Memory of its device, for each worker, as in 20G; default: all.")]

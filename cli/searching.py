@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import NOTHING_BEGUN, beginning
+from . import beginning
+from .asking import ask
 from .looking import print_result
 from .options import (
     OPEN,
+    Approve,
     AsJson,
     BaseUrl,
     Batch,
@@ -44,6 +46,7 @@ from .options import (
     WhenDone,
     console,
 )
+from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
@@ -97,6 +100,7 @@ def search(
     when_done: Annotated[
         str, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
     ] = "ask",
+    approve: Approve = None,
     order: Annotated[str, typer.Option(help="best or time: the order of earlier experiments in the prompt.")] = "best",
     advice: Annotated[
         bool, typer.Option("--advice", help="Tell the model what a surrogate expects, and a shortlist to choose from.")
@@ -124,10 +128,10 @@ def search(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
-            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, **_options(context)
+            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, ask=ask, **_options(context)
         )
 
-    _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()))
+    _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()) and not approve)
 
 
 def resume(
@@ -152,6 +156,7 @@ def resume(
     max_replies: MaxReplies = None,
     tries: Tries = None,
     when_done: WhenDone = None,
+    approve: Approve = None,
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
@@ -167,9 +172,12 @@ def resume(
     settings = Settings.load(run)
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.resume(run, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context))
+        return searches.resume(
+            run, llm=llm, proposer=proposer, data=data, progress=progress, ask=ask, **_options(context)
+        )
 
-    live = "human" not in (llm or settings.llms)
+    asks = settings.approve if approve is None else approve
+    live = "human" not in (llm or settings.llms) and not asks
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
@@ -200,6 +208,7 @@ def fork(
     max_replies: MaxReplies = None,
     tries: Tries = None,
     when_done: WhenDone = None,
+    approve: Approve = None,
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
@@ -216,10 +225,11 @@ def fork(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.fork(
-            run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, **_options(context)
+            run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, ask=ask, **_options(context)
         )
 
-    live = "human" not in (llm or settings.llms)
+    asks = settings.approve if approve is None else approve
+    live = "human" not in (llm or settings.llms) and not asks
     _show_search(start, iterations or settings.iterations, as_json=as_json, live=live)
 
 
@@ -241,13 +251,12 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
         from ..graph.run import resume_command
 
     display = Display(console(), iterations, live=live)
-    try:
-        with display:
-            result = asyncio.run(start(display))
-            draw(result)
-    except KeyboardInterrupt:
-        say(f"stopped: go on with `{resume_command(display.run)}`" if display.run else NOTHING_BEGUN)
-        raise
+    with (
+        stopping(lambda: f"go on with `{resume_command(display.run)}`" if display.run else "nothing was begun"),
+        display,
+    ):
+        result = asyncio.run(start(display))
+        draw(result)
     print_result(result, as_json=as_json)
     if result.best is None:
         raise typer.Exit(1)

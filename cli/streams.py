@@ -3,13 +3,28 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import TextIOWrapper
-from typing import TextIO
+from typing import Any, TextIO, cast
 
+from ..agents.secrets import redact
 from ..spaces.errors import GeniusWarning
 from ..spaces.printable import one_line, printable
+
+
+class _Cleared:
+    """A stream that clears what is written to it of secrets, whichever library writes; else it is the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text without its secrets; returns how many characters were given."""
+        self._stream.write(redact(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def say(text: str) -> None:
@@ -22,16 +37,6 @@ def say(text: str) -> None:
 def print_text(text: str) -> None:
     """Print lines on standard output."""
     print(printable(text))
-
-
-@contextmanager
-def stopping(how_to_go_on: str) -> Iterator[None]:
-    """Say on Ctrl-C how to go on, then end."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(f"stopped: {how_to_go_on}")
-        raise
 
 
 def prepare() -> None:
@@ -49,6 +54,11 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _cleared(sys.stdout), _cleared(sys.stderr)
+
+
+def _cleared(stream: TextIO) -> TextIO:
+    return stream if stream is None or isinstance(stream, _Cleared) else cast(TextIO, _Cleared(stream))
 
 
 def _warn(

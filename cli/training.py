@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.errors import RunFailed
 from . import beginning
 from .options import AsJson, console
-from .streams import print_text, say, stopping
+from .signals import stopping
+from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..tools.candidate import Measurement
@@ -61,8 +62,8 @@ def train(
 
     with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
         first = rank.number == 0
-        if first and said:
-            say(said)
+        for sentence in said if first else ():
+            say(sentence)
         measurement = finished_training(job)
         if measurement is not None:
             say(f"{job.folder} is finished: nothing was trained again")
@@ -122,7 +123,7 @@ def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
 
 
-@stopping("a bundle is made anew: remove what is there of it, and export again")
+@stopping("a bundle is made anew: export again")
 def export(
     target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
     architecture: ArchitectureOf = None,
@@ -130,28 +131,22 @@ def export(
         Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
     ] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
+    data: Annotated[
+        str | None, typer.Option(help="The data set of weights that do not say what they were trained on.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe that they were trained with.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A field of that recipe, as in size=224.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,
     out: Annotated[Path, typer.Option(help="New folder for the bundle.")] = Path("bundle"),
     as_json: AsJson = False,
 ) -> None:
-    """Write a bundle: architecture, weights, FLOPs and parameters, provenance, and ONNX where asked for."""
+    """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
-        from ..graph.final import find_subject, finished_training, provenance
+        from ..graph.bundle import Told, find_trained
+        from ..tools.fetch import data_folder
         from ..training.export import export as write
-        from ..training.export import load_trained
-        from ..training.job import Files, Job
 
-    job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
-    subject = find_subject(job.space, json.dumps(job.architecture)) if job else find_subject(target, architecture)
-    chosen = weights or (job.files.weights if job else None)
-    if job is not None:
-        job = replace(job, folder=Path(target))
-        chosen = weights or job.files.weights
-    if chosen is None:
-        raise GeniusError("name the weights with --weights; `genius train` makes them")
-    channels = subject.space.input_shape[0]
-    pixels = size or (job.recipe.size if job else 0) or subject.space.input_shape[1]
-    trained = load_trained(subject.space, subject.architecture, chosen, (channels, pixels, pixels))
-    origin = provenance(job, finished_training(job)) if job else {"weights": chosen.name}
+    told = Told(data_folder(None), data, recipe, changes or (), size)
+    trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
-    print_text(json.dumps(about) if as_json else f"bundle: {out}")
+    print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -14,12 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from weakref import WeakSet
 
+from ..tools.keys import without_secrets
 from ..training.job import Epoch
+from .containment import CONTAINED
 
 GRACE = 5.0
 """Seconds between the request to stop and the kill."""
 
+_LAST = 5.0  # seconds between the kill and that of what cannot kill its own
 _BEAT = 0.1  # seconds between two looks at a process and at its epochs
 
 OnEpoch = Callable[[Epoch], None]
@@ -29,6 +33,9 @@ OnEpoch = Callable[[Epoch], None]
 def worker_command() -> tuple[str, ...]:
     """Return the command of a worker, which reads the path of its job file from standard input."""
     return sys.executable, "-m", "genius.evaluators.worker"
+
+
+_CONTAINMENT = (sys.executable, "-m", "genius.evaluators.containment") if CONTAINED else ()
 
 
 class TookTooLong(Exception):
@@ -98,19 +105,39 @@ def _read_epoch(line: bytes) -> Epoch | None:
         return None
 
 
+def signals_named(*names: str) -> tuple[signal.Signals, ...]:
+    """Return the signals of these names, without those that this platform does not have."""
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+_KILL = signals_named("SIGKILL", "SIGTERM")[0]
+_living: "WeakSet[Process]" = WeakSet()
+
+
+def kill_all() -> None:
+    """Kill every worker of this process and what it has started, at once; may be called in any thread."""
+    for process in list(_living):
+        process.kill()
+
+
 class Process:
-    """A worker in a process group of its own. It ends when its parent ends, for the pipe to its input closes then."""
+    """A worker in a process group of its own. It ends when its parent ends, for the pipe to its input closes then.
+
+    Where the platform allows it all that it has started ends with it (`containment`), elsewhere its process group does.
+    It gets no secret of the environment.
+    """
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._early: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is read at the end
         self._popen = subprocess.Popen(
-            worker_command(),
-            env=os.environ | environment,
+            (*_CONTAINMENT, *worker_command()),
+            env=without_secrets(os.environ) | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._early,
             start_new_session=True,
         )
+        _living.add(self)
 
     @property
     def pid(self) -> int:
@@ -120,7 +147,13 @@ class Process:
     @property
     def code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
-        return self._popen.poll()
+        if self._popen.returncode is not None or not hasattr(os, "waitid"):
+            return self._popen.poll()
+        # only a look: until `stop` has ended the group, its number must not be given to another one
+        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     async def do(self, job: Path, limits: Limits, heartbeat: Heartbeat) -> int:
         """Have it do a job, and return its exit code.
@@ -128,7 +161,7 @@ class Process:
         Raises: TookTooLong, and whatever `on_epoch` raises; the process runs on then.
         """
         assert self._popen.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended already: its exit code says more
+        with suppress(BrokenPipeError, ValueError):  # it has ended already, or was killed: its exit code says more
             os.write(self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
         started = heard = time.monotonic()
         while (code := self.code) is None:
@@ -140,7 +173,7 @@ class Process:
         return code
 
     async def stop(self) -> str:
-        """End the group: ask, and kill what is left after the grace, or at once when cancelled while waiting.
+        """End all of it: ask, and kill what is left after the grace, or at once when cancelled while waiting.
 
         Returns what the process wrote to standard error before it had a log.
         """
@@ -149,11 +182,28 @@ class Process:
                 self._signal(signal.SIGTERM)
                 await self._ended(GRACE)
         finally:
-            self._signal(signal.SIGKILL)
+            self.kill()
+            if self.code == -_KILL:
+                await asyncio.sleep(_BEAT)  # killed itself, it leaves it to the worker to end what that has started
+            await self._ended(_LAST)
+            self._signal(_KILL)
             await self._ended()
+        return self.bury()
+
+    def bury(self) -> str:
+        """Wait for a process that has ended, so that nothing is left of it; returns what `stop` does."""
+        _living.discard(self)
         with self._popen, self._early as early:
             early.seek(0)
             return early.read().decode(errors="replace")
+
+    def kill(self) -> None:
+        """Kill it and what it has started, without waiting for its end."""
+        if not CONTAINED:
+            self._signal(_KILL)
+        elif self._popen.stdin is not None:
+            with suppress(OSError):
+                self._popen.stdin.close()
 
     async def _ended(self, seconds: float = math.inf) -> None:
         end = time.monotonic() + seconds
@@ -163,4 +213,4 @@ class Process:
     def _signal(self, number: signal.Signals) -> None:
         # nobody is left, or, as macOS has it, only dead ones that nobody waited for yet
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+            os.killpg(self.pid, number) if hasattr(os, "killpg") else self._popen.send_signal(number)

@@ -18,6 +18,7 @@ from typing import NoReturn
 from ..spaces.errors import GeniusError
 from ..training.disk import DiskFull
 from ..training.job import Job
+from .containment import CONTAINED, adopt_orphans, end_descendants
 
 REFUSED = 78
 """The exit code where it is the job that cannot be done, whatever the architecture: the last line says why."""
@@ -27,6 +28,8 @@ FULL = 74
 
 def main() -> None:
     """Do one job; it ends with a code of its own where the fault is not the architecture's."""
+    if CONTAINED:
+        adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
     # before torch is loaded: that takes seconds, in which the parent may die as well
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -71,7 +74,9 @@ def _listen(jobs: "queue.Queue[str]") -> None:
         told += read
         if told.endswith(b"\n"):
             jobs.put(os.fsdecode(told[:-1]))
-    if os.getpgrp() == os.getpid():
+    if CONTAINED:
+        end_descendants()
+    elif hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)  # with what it started itself
     os._exit(1)
 

@@ -17,12 +17,12 @@ from ..spaces.errors import GeniusError, RunFailed
 from ..tools.candidate import Failure, Measurement
 from ..training.disk import full
 from ..training.job import Epoch, Files, Job, cores
-from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong
+from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
 
 # nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
-_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+_FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
 _END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
@@ -186,8 +186,10 @@ class _Seat:
 
     def prepare(self) -> None:
         """Start the next process, unless one waits already."""
-        if self._next is None or self._next.code is not None:
-            self._next = Process(self._place.environment)
+        if self._next is not None and self._next.code is not None:
+            self._next.bury()
+            self._next = None
+        self._next = self._next or Process(self._place.environment)
 
     async def close(self) -> None:
         if self._next is not None:

@@ -30,10 +30,12 @@ def start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def workers_of(search: subprocess.Popen[bytes]) -> list[int]:
-    """Return the worker processes that a search has started."""
+    """Return the worker processes that a search has started, and those that stand between it and them."""
     listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-    return [int(pid) for pid, parent, args in rows if int(parent) == search.pid and "genius.evaluators.worker" in args]
+    of_workers = [(int(pid), int(parent)) for pid, parent, args in rows if "genius.evaluators.worker" in args]
+    own = [pid for pid, parent in of_workers if parent == search.pid]
+    return own + [pid for pid, parent in of_workers if parent in own]
 
 
 def finished(run: Path) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The state machine: reflector → proposer → validator → trainer, one invocation an iteration.
+"""The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations.
@@ -18,12 +18,13 @@ from ..agents.advice import advise
 from ..agents.proposer import Reply, Unprompted, received
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
+from ..agents.secrets import errors_cleared
 from ..agents.trainer import check_evaluator, train
 from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate, Message, Suggestion
 from ..tools.history import History
-from .journal import BrokenRun
-from .state import FIRST, Asking, Context, InFlight, Kept, SearchState
+from .questions import answered, approver, asker, before_training
+from .state import FIRST, Context, InFlight, Kept, SearchState, candidate_of, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -49,21 +50,22 @@ def build_graph(
     builder.add_node("reflector", reflector)
     builder.add_node("proposer", proposer, retry_policy=retry)
     builder.add_node("validator", validator)
+    builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
+    builder.add_node("asker", asker)
     builder.add_edge(START, "reflector")
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
-) -> Command[Literal["proposer", "validator", "trainer"]]:
+) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
     """Write the prompt for the next proposal from what was measured, where there is to be one.
 
     An iteration that was cut off goes on where it was.
     """
-    context, known = runtime.context, _filled(state)
-    _restore(state, context)
-    candidate = _candidate(known)
+    context, known = ready(state, runtime), _filled(state)
+    candidate = candidate_of(known)
     if candidate is None:
         if not _may_propose(known, context, len(known["running"])):
             return Command(goto="trainer", update=known)
@@ -73,10 +75,10 @@ async def reflector(
         )
     known["candidate"] = candidate.to_json()
     if candidate.architecture or candidate.error:
-        return Command(goto="trainer", update=known)
+        return Command(goto=before_training(candidate, context), update=known)
     if candidate.reply or candidate.fault:
         return Command(goto="validator", update=known)
-    prompt, shortlist = await _write(context, _history(known, context))
+    prompt, shortlist = await _write(context, history_of(known, context))
     known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
     return Command(goto="proposer", update={**known, "prompt": prompt})
 
@@ -84,18 +86,6 @@ async def reflector(
 def _filled(state: SearchState) -> InFlight:
     """Return the state with what a trial begins with in place of what is missing."""
     return {name: state.get(name, value) for name, value in FIRST.items()}  # type: ignore[return-value]
-
-
-def _restore(state: SearchState, context: Context) -> None:
-    """Take into the journal what only the checkpoints of an earlier process hold.
-
-    Raises: BrokenRun where finished candidates are missing.
-    """
-    trial, done = state.get("trial", 1), state.get("done", 0)
-    if len(context.journal.finished(trial)) < done:
-        context.journal.restore(map(Candidate.from_json, state.get("history", [])))
-    if (known := len(context.journal.finished(trial))) < done:
-        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
 
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
@@ -116,12 +106,12 @@ def _may_propose(state: InFlight, context: Context, running: int) -> bool:
     return left and not state["stopped"] and running < context.slots.count and not context.is_spent
 
 
-async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
     """
-    context, candidate = runtime.context, _in_flight(state)
+    context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
     call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
@@ -130,13 +120,14 @@ async def proposer(state: Asking, runtime: Runtime[Context]) -> Command[Literal[
     return Command(goto="validator", update={"candidate": candidate.to_json()})
 
 
-async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
+async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
-    history = _history(state, context)
+    history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
     messages = conversation(prompt, candidate)
     try:
-        answer = await context.proposer(messages, history)
+        with errors_cleared():
+            answer = await context.proposer(messages, history)
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
@@ -149,72 +140,61 @@ async def _ask(context: Context, state: Asking, candidate: Candidate) -> Reply:
     return reply
 
 
-def _candidate(state: InFlight) -> Candidate | None:
-    return None if state["candidate"] is None else Candidate.from_json(state["candidate"])
-
-
-def _in_flight(state: InFlight) -> Candidate:
-    assert state["candidate"] is not None
-    return Candidate.from_json(state["candidate"])
-
-
-def _running(state: InFlight) -> list[Candidate]:
-    return [Candidate.from_json(candidate) for candidate in state["running"]]
-
-
-def _history(state: InFlight, context: Context) -> History:
-    """Return the trial's finished candidates, and those in flight: neither may be proposed again.
-
-    A line that was written just before a crash is not in the state's history yet: the iteration is made again.
-    """
-    return context.journal.history(state["trial"], state["done"], _running(state))
-
-
-async def validator(state: InFlight, runtime: Runtime[Context]) -> Command[Literal["proposer", "trainer"]]:
+async def validator(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["proposer", "approver", "trainer"]]:
     """Judge the reply; after a refusal another is asked for.
 
     Counting FLOPs may build the network, so it runs in a thread.
     """
-    context = runtime.context
+    context = ready(state, runtime)
     judged = await asyncio.to_thread(
         validate,
-        _in_flight(state),
+        in_flight(state),
         context.space,
-        _history(state, context),
+        history_of(state, context),
         limits=context.limits,
         repair=context.repair,
         max_replies=context.max_replies,
         when_done=context.when_done,
     )
+    update = {"candidate": judged.to_json()}
     # what is valid, and what came to nothing, is passed on
-    goto: Literal["proposer", "trainer"] = "trainer" if judged.architecture or judged.error else "proposer"
-    return Command(goto=goto, update={"candidate": judged.to_json()})
+    if judged.architecture or judged.error:
+        return Command(goto=before_training(judged, context), update=update)
+    return Command(goto="proposer", update=update)
 
 
-async def trainer(state: InFlight, runtime: Runtime[Context]) -> Command[Literal["reflector", "__end__"]]:
+async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
-    Without any pending evaluation the invocation ends at once.
+    Without any pending evaluation the invocation ends at once. Where one of them asks a person, the graph pauses.
 
     Finished candidates are lines of the journal, and are taken in their order: also those that finished while the
     graph was at something else, or just before a crash.
     """
-    context, running, candidate = runtime.context, _running(state), _candidate(state)
+    context, running, candidate = ready(state, runtime), running_of(state), candidate_of(state)
     context.slots.check()
     if candidate is not None and not (context.is_spent_on_training and candidate.error is None):
         running.append(candidate)
     for pending in running:
         if not context.slots.holds(pending.iteration) and not _is_finished(pending, context):
-            context.slots.start(pending.iteration, _measure(pending, context))
+            answers = state.get("answers", {}).get(str(pending.iteration), ())
+            context.slots.start(pending.iteration, _measure(pending, context, answers))
     update: Update = {"candidate": None, "running": [pending.to_json() for pending in running]}
     if _may_propose(state, context, len(running)):
         return Command(goto="reflector", update=update)
     while (finished := _next_finished(state, context)) is None and running:
+        if question := context.slots.question:
+            return Command(goto="asker", update=update | {"question": question})
         await context.slots.wait()
-    return Command(goto="__end__", update=update if finished is None else _taken_in(state, context, running, finished))
+    if finished is None:
+        return Command(goto="__end__", update=update)
+    goto: Literal["reflector", "__end__"] = "reflector" if context.whole else "__end__"
+    return Command(goto=goto, update=_taken_in(state, context, running, finished))
 
 
-def _taken_in(state: InFlight, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:
+def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:
     """Count a finished candidate; without a run folder the state itself keeps it."""
     context.tell("finished", finished)
     update: Update = {
@@ -224,6 +204,8 @@ def _taken_in(state: InFlight, context: Context, running: Sequence[Candidate], f
     }
     if finished.error in ENDINGS:
         update["stopped"] = finished.error
+    if answered := state.get("answers"):
+        update["answers"] = {at: given for at, given in answered.items() if at != str(finished.iteration)}
     if context.journal.folder is None:
         update["history"] = [finished.to_json()]
     return update
@@ -238,12 +220,15 @@ def _next_finished(state: InFlight, context: Context) -> Candidate | None:
     return finished[state["done"]] if state["done"] < len(finished) else None
 
 
-async def _measure(candidate: Candidate, context: Context) -> None:
-    """Have a candidate measured, unless it came to nothing, and write it into the journal."""
+async def _measure(candidate: Candidate, context: Context, answers: Sequence[object]) -> None:
+    """Have a candidate measured, unless it came to nothing, and write it into the journal.
+
+    `answers` are those to what its evaluation asked a person before.
+    """
     if candidate.error is None:
         context.tell("training", candidate)
         started = time.monotonic()
-        candidate = await train(candidate, context.evaluator)
+        candidate = await train(candidate, answered(context.evaluator, answers))
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     candidate = replace(candidate, seconds=time.time() - candidate.started)
     line = asyncio.create_task(context.journal.add(candidate))

@@ -75,8 +75,8 @@ class Display:
         head = f"trial {candidate.trial}, iteration {candidate.iteration}/{self._iterations}: "
         if step.stage == "waiting":
             return f"{head}no answer from the model: {one_line(step.note, _LONGEST)}"
-        if step.stage == "note":
-            return f"{head}{one_line(step.note, _LONGEST)}"
+        if step.stage == "note":  # of an iteration, or of the whole search
+            return f"{head if candidate.iteration else ''}{one_line(step.note, _LONGEST)}"
         best = self._best.get(candidate.trial)
         tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
         taken = f", {_taken(step)}" if _taken(step) else ""

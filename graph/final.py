@@ -66,18 +66,19 @@ def plan_training(
     threads: int = 1,
     out: Path | None = None,
     downloads: Path,
-) -> tuple[Job, str]:
-    """Say what is to be trained, on what and how; the second value tells of a learning rate that was scaled.
+) -> tuple[Job, list[str]]:
+    """Say what is to be trained, on what and how; the second value tells what was found and what was scaled.
 
     Data and recipe are the run's or the space's own unless they are named. `batch` scales the learning rate with it.
     Raises: GeniusError.
     """
-    names = _task(subject, data, recipe)
-    find_data(names[0], downloads)
+    names = task_named(subject, data, recipe)
+    split = find_data(names[0], downloads).split()
     chosen: Recipe = override(get_recipe(names[1]), changes)
-    said = ""
+    said = list(split.notes) if split else []
     if batch is not None:
-        chosen, said = scaled(chosen, batch)
+        chosen, scaling = scaled(chosen, batch)
+        said.append(scaling)
     named = folder_name(subject.architecture, seed)
     folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
     job = Job(
@@ -91,12 +92,17 @@ def plan_training(
         device=device,
         threads=threads,
         keep_weights=True,
+        found=split.found if split else None,
     )
     _check_folder(job)
     return job, said
 
 
-def _task(subject: Subject, data: str | None, recipe: str | None) -> tuple[str, str]:
+def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[str, str]:
+    """Return the names of a data set and a recipe: the run's or the space's own unless they are named.
+
+    Raises: GeniusError where the space has none.
+    """
     run = subject.settings
     if data is None and run is not None:
         data = run.train_on
@@ -161,6 +167,8 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:
     """Say where weights come from: data, recipe, seed, and what they reached."""
     found: dict[str, object] = {"data": job.data, "recipe": asdict(job.recipe), "seed": job.seed}
+    if job.found is not None:
+        found["images"] = {part: getattr(job.found, part) for part in ("train", "validation", "test")}
     if measurement is not None:
         found |= {"accuracy": measurement.accuracy, "test_accuracy": measurement.test_accuracy}
         found |= {"device": measurement.device, "device_seconds": round(measurement.seconds, 1)}

@@ -46,17 +46,7 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
         partial.replace(folder / PICTURE_FILE)
     finally:
         partial.unlink(missing_ok=True)
-        _close_fonts()
     return folder / PICTURE_FILE
-
-
-def _close_fonts() -> None:
-    """Close the font files, which matplotlib keeps open for each thread that ever drew: every search has its own."""
-    from matplotlib import font_manager
-
-    cached = getattr(font_manager, "_get_font", None)
-    if cached is not None:
-        cached.cache_clear()
 
 
 def as_label(text: str, length: int = 80) -> str:

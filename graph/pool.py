@@ -11,18 +11,19 @@ from ..training.recipes import get_recipe, override, scaled, task_of
 from .settings import Settings
 
 
-def common_job(settings: Settings, downloads: Path) -> Job:
+def common_job(settings: Settings, downloads: Path) -> tuple[Job, tuple[str, ...]]:
     """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
 
+    The second value tells what was found in an image folder.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
     own = ("", "") if settings.train_on and settings.recipe else task_of(settings.space)
     data, recipe = settings.train_on or own[0], settings.recipe or own[1]
-    find_data(data, downloads)
+    split = find_data(data, downloads).split()
     chosen = override(get_recipe(recipe), settings.recipe_changes)
     if settings.batch is not None:
         chosen, _ = scaled(chosen, settings.batch)
-    return Job(
+    job = Job(
         space=settings.space,
         architecture=(),
         seed=settings.seed,
@@ -31,7 +32,9 @@ def common_job(settings: Settings, downloads: Path) -> Job:
         folder=Path(),
         downloads=downloads.absolute(),
         memory_limit=settings.memory_limit,
+        found=split.found if split else None,
     )
+    return job, split.notes if split else ()
 
 
 def open_workers(settings: Settings, data: str) -> Workers:

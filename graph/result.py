@@ -179,6 +179,7 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "flops": cost.counted(convention) if cost else None,
         "params": cost.params if cost else None,
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
+        "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],

@@ -1,5 +1,6 @@
 """Searches from Python: start one, go on with one, fork one."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..tools.fetch import data_folder
 from ..tools.own_table import sha256_of
 from .fork import states_after, take_over
 from .journal import Journal
+from .pause import Answers, Ask
 from .result import SearchResult, read_result
 from .run import new_folder, new_run
 from .settings import Options, Settings, fresh_id
@@ -48,6 +50,7 @@ async def search(
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
+    ask: Ask | None = None,
     **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
@@ -59,11 +62,13 @@ async def search(
     - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
+    - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
     - `options`: see `Options`.
 
-    Raises: GeniusError for what cannot work, before anything is written; RunFailed where a search had to stop.
+    Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
+    where a search had to stop.
     """
-    called = wanted(callbacks, config)
+    called, answering = wanted(callbacks, config), Answers(ask=ask)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
     settings = Settings(
@@ -79,7 +84,8 @@ async def search(
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        return await carry_on(new_run(settings, _path(run)), settings, setup, progress, called)
+        folder = await asyncio.to_thread(new_run, settings, _path(run))
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 async def resume(
@@ -93,22 +99,27 @@ async def resume(
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
+    answers: Any = None,
+    ask: Ask | None = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
     Objects that the run was given from Python are needed again; `changes` are options that differ from now on.
-    Raises: GeniusError, BrokenRun, RunFailed.
+    `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
+    Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
-    folder, called = Path(run), wanted(callbacks, config)
+    folder, called, answering = Path(run), wanted(callbacks, config), Answers(answers, ask)
     old = Settings.load(folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes, data)
-    if (result := read_result(folder, settings, Journal.load(folder))).finished:
+    result = read_result(folder, settings, await asyncio.to_thread(Journal.load, folder))
+    if result.finished:
+        answering.sort(())
         return result
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        return await carry_on(folder, settings, setup, progress, called)
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 async def fork(
@@ -124,6 +135,7 @@ async def fork(
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
+    ask: Ask | None = None,
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
@@ -131,7 +143,7 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
     Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source, called = Path(run), wanted(callbacks, config)
+    source, called, answering = Path(run), wanted(callbacks, config), Answers(ask=ask)
     old = Settings.load(source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
@@ -143,7 +155,7 @@ async def fork(
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         folder = new_folder(settings, _path(to))
         await take_over(Journal.load(source), states, folder, settings)
-        return await carry_on(folder, settings, setup, progress, called)
+        return await carry_on(folder, settings, setup, progress, called, answering)
 
 
 def _changed(

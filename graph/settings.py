@@ -49,14 +49,13 @@ class Options(TypedDict, total=False):
     - `table`: the file of a table of one's own, see `tools.own_table`; only what it holds is searched.
     - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
-    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of its device, as in
-      "20G".
+    - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of that, as in "20G".
     - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
       end an epoch, or it is taken to hang.
     - `max_replies`: replies an iteration may take until one is valid. `tries`: calls for one reply while a server is
       in trouble.
     - `when_done`: ask again, or stop, when the model says that nothing better is left.
-    - `order`: prompts list the best experiments first, or all in order of time.
+    - `order`: prompts list the best experiments first, or all in order of time. `approve`: ask before each training.
     - `advice`: whether prompts tell what a surrogate makes of the measurements, with a shortlist of what to try.
     - `disguise`: whether the model sees neutral names and shuffled options in place of the real ones.
     - `trace`: whether the run folder gets a `trace.jsonl`.
@@ -94,6 +93,7 @@ class Options(TypedDict, total=False):
     max_replies: int
     tries: int
     when_done: WhenDone
+    approve: bool
     order: Order
     advice: bool
     disguise: bool
@@ -157,6 +157,7 @@ class Settings:
     max_replies: int = 10
     tries: int = 6
     when_done: WhenDone = "ask"
+    approve: bool = False
     order: Order = "best"
     advice: bool = False
     disguise: bool = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import BASELINES
+from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
@@ -70,6 +71,7 @@ class Setup:
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Mapping[str, object]]]  # to each language model, so far
+    notes: Sequence[str] = ()  # on what is trained
 
 
 def choose_parts(
@@ -156,6 +158,7 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
 
     Raises: GeniusError.
     """
+    clean_tracing_keys()
     if missing := set(settings.custom) - set(given.parts):
         raise GeniusError(
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
@@ -164,12 +167,12 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
     shown = disguise(space, settings.meanings) if settings.disguise else space
     await asyncio.to_thread(_check_limits, space, settings)
     async with (
-        _open_evaluators(settings, given, space, table, data) as evaluator,
+        _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
     ):
         if settings.disguise:
             evaluator = _of_shown(evaluator, settings.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -237,27 +240,28 @@ async def _open_proposers(
 @asynccontextmanager
 async def _open_evaluators(
     settings: Settings, given: Given, space: SearchSpace, table: Table | None, data: Path
-) -> AsyncIterator[EvaluatorOfTrial]:
+) -> AsyncIterator[tuple[EvaluatorOfTrial, Sequence[str]]]:
+    """Open what evaluates in each trial, with notes on what it trains on."""
     if given.evaluator is not None:
         passed = given.evaluator
-        yield lambda trial, folder, on_epoch: passed
+        yield (lambda trial, folder, on_epoch: passed), ()
     elif table is not None:
         look_up = table_evaluator(table)
-        yield lambda trial, folder, on_epoch: look_up
+        yield (lambda trial, folder, on_epoch: look_up), ()
     elif given.space is not None:
         raise GeniusError(
             f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
             "what to train it on"
         )
     elif settings.trains or space.name == DIGITS.name:
-        common = await asyncio.to_thread(common_job, settings, data)
+        common, notes = await asyncio.to_thread(common_job, settings, data)
         async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
-            yield _trainers(settings, space, common, workers)
+            yield _trainers(settings, space, common, workers), notes
     elif space.name in SOURCES:
         published = table_evaluator(await asyncio.to_thread(load_table, space, data))
-        yield lambda trial, folder, on_epoch: published
+        yield (lambda trial, folder, on_epoch: published), ()
     elif (recording := _recording(settings.llm)) is not None:
-        yield await asyncio.to_thread(_recorded, settings, space, recording)
+        yield await asyncio.to_thread(_recorded, settings, space, recording), ()
     else:
         raise GeniusError(
             f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, give it one by "

@@ -107,7 +107,9 @@ def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
 def _architecture(candidate: Candidate) -> str:
     words = [str(list(candidate.architecture))] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
-    words += [f"(repaired from {list(candidate.repair.proposed)})"] if candidate.repair else []
+    if candidate.repair:
+        how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
+        words.append(f"({how} from {list(candidate.repair.proposed)})")
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
 
@@ -187,7 +189,7 @@ def _protocol(settings: Settings) -> list[str]:
 def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
-    repaired = sum(candidate.repair is not None for candidate in candidates)
+    repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
     return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
 
 

@@ -5,6 +5,16 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+from langgraph.errors import GraphInterrupt
+from typing_extensions import TypedDict
+
+
+class Question(TypedDict):
+    """What an evaluation asks a person, as the graph pauses; `iteration` is that of the evaluation."""
+
+    iteration: int
+    value: Any
+
 
 class Slots:
     """Up to `count` evaluations at a time; closing them cancels what still runs."""
@@ -12,6 +22,7 @@ class Slots:
     def __init__(self, count: int = 1) -> None:
         self.count = count
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by iteration
+        self._questions: dict[int, Any] = {}  # of evaluations that wait for a person, by iteration
 
     async def __aenter__(self) -> Self:
         return self
@@ -26,8 +37,20 @@ class Slots:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def holds(self, iteration: int) -> bool:
-        """Tell whether the evaluation of an iteration is in flight here: after a crash, none is."""
-        return iteration in self._tasks
+        """Tell whether the evaluation of an iteration is in flight here, or waits: after a crash, none does."""
+        return iteration in self._tasks or iteration in self._questions
+
+    @property
+    def question(self) -> Question | None:
+        """What the earliest of the evaluations that wait for a person asks; None where none waits."""
+        if not self._questions:
+            return None
+        iteration = min(self._questions)
+        return Question(iteration=iteration, value=self._questions[iteration])
+
+    def answered(self, iteration: int) -> None:
+        """Free the slot of an evaluation that waited: with its answer it starts again."""
+        self._questions.pop(iteration, None)
 
     def start(self, iteration: int, evaluation: Coroutine[Any, Any, None]) -> None:
         """Start the evaluation of an iteration."""
@@ -42,11 +65,14 @@ class Slots:
         self.check()
 
     def check(self) -> None:
-        """Free the slots of the evaluations that have ended.
+        """Free the slots of the evaluations that have ended; those that ask a person keep theirs until the answer.
 
         Raises: what one of them raised.
         """
-        done = [task for task in self._tasks.values() if task.done()]
+        done = {iteration: task for iteration, task in self._tasks.items() if task.done()}
         self._tasks = {iteration: task for iteration, task in self._tasks.items() if not task.done()}
-        for task in done:
-            task.result()
+        for iteration, task in done.items():
+            try:
+                task.result()
+            except GraphInterrupt as pause:
+                self._questions[iteration] = pause.args[0][0].value

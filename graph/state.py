@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from langgraph.channels import UntrackedValue
+from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from ..agents.proposer import Proposer
 from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
+from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message
+from ..tools.history import History
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
-from .journal import Journal
-from .slots import Slots
+from .journal import BrokenRun, Journal
+from .slots import Question, Slots
 
 
 def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -55,9 +58,12 @@ class Asking(InFlight, total=False):
 class Kept(InFlight, total=False):
     """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
 
-    `history` holds the finished candidates where no run folder does.
+    `history` holds the finished candidates where no run folder does. `question` is what an evaluation waits for,
+    `answers` are those that evaluations in flight have had, by iteration.
     """
 
+    question: Question | None
+    answers: dict[str, list[Any]]
     history: Annotated[list[dict[str, Any]], _add_new]
 
 
@@ -95,8 +101,9 @@ class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
     `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
-    trial's `seed`. `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `slots`
-    are its evaluations in flight.
+    trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
+    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
+    are the evaluations in flight.
     """
 
     space: SearchSpace
@@ -112,6 +119,8 @@ class Context:
     advice: bool = False
     seed: Sequence[int] = (0,)
     iterations: int | None = None
+    approve: bool = False
+    whole: bool = False
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = _ignore
 
@@ -130,3 +139,44 @@ class Context:
     def is_spent_on_training(self) -> bool:
         """Whether the budget leaves no room for a further training; a proposal that was paid for is trained."""
         return self.budget.reached(Spent(hours=self.journal.spent.hours)) is not None
+
+
+def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
+    """Return the context of an invocation, with what only the checkpoints of an earlier process hold in its journal.
+
+    Raises: GeniusError without a context; BrokenRun where finished candidates are missing.
+    """
+    context = runtime.context
+    if not isinstance(context, Context):
+        need = "ainvoke(…, context=genius.Context(space, proposer, evaluator))"
+        raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
+    trial, done = state.get("trial", 1), state.get("done", 0)
+    if len(context.journal.finished(trial)) < done:
+        context.journal.restore(map(Candidate.from_json, state.get("history", [])))
+    if (known := len(context.journal.finished(trial))) < done:
+        raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
+    return context
+
+
+def candidate_of(state: InFlight) -> Candidate | None:
+    """Return the candidate that is on its way through the nodes."""
+    return None if state["candidate"] is None else Candidate.from_json(state["candidate"])
+
+
+def in_flight(state: InFlight) -> Candidate:
+    """Return the candidate that is on its way through the nodes, where there must be one."""
+    assert state["candidate"] is not None
+    return Candidate.from_json(state["candidate"])
+
+
+def running_of(state: InFlight) -> list[Candidate]:
+    """Return the candidates whose evaluation goes on."""
+    return [Candidate.from_json(candidate) for candidate in state["running"]]
+
+
+def history_of(state: InFlight, context: Context) -> History:
+    """Return the trial's finished candidates, and those in flight: neither may be proposed again.
+
+    A line that was written just before a crash is not in the state's history yet: the iteration is made again.
+    """
+    return context.journal.history(state["trial"], state["done"], running_of(state))

@@ -5,10 +5,12 @@ import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from langgraph.types import Command
 
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
@@ -18,6 +20,7 @@ from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
 from .journal import Journal, drop_torn_lines
+from .pause import Answers, paused
 from .result import SearchResult, read_result
 from .run import broken_checkpoints, locked, open_checkpoints, resume_command
 from .settings import Settings
@@ -27,6 +30,7 @@ from .state import FIRST, Context, Progress
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Interrupt
 
     from .build import Graph
 
@@ -37,25 +41,31 @@ async def carry_on(
     setup: Setup,
     progress: Callable[[Progress], None],
     called: "RunnableConfig",
+    answers: Answers,
 ) -> SearchResult:
     """Make all iterations that a run still lacks, and return what it found.
 
-    `called` is what the caller wants of every invocation of the graph.
-    Raises: RunFailed where it has to stop; what was done until then is kept.
+    `called` is what the caller wants of every invocation of the graph; `answers` answers where it pauses.
+    Raises: Paused where nobody does; RunFailed where it has to stop; what was done until then is kept.
     """
     async with locked(folder), _saying_why(folder, settings):
         settings = replace(settings, sent=setup.sent())
-        settings.save(folder)
-        drop_torn_lines(folder)
-        journal = Journal.load(folder)
+        await asyncio.to_thread(settings.save, folder)
+        for note in setup.notes:
+            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
+        await asyncio.to_thread(drop_torn_lines, folder)
+        journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
             graph = build_graph(saver, tries=settings.tries).with_config(called)
+            numbers = range(1, settings.trials + 1)
+            contexts = {trial: _context(folder, settings, setup, journal, trial, progress) for trial in numbers}
+            starts = {trial: await _start(graph, settings, trial) for trial in numbers}
+            answers.sort([each for start in starts.values() for each in start.interrupts])
             async with asyncio.TaskGroup() as trials:
-                for trial in range(1, settings.trials + 1):
-                    context = _context(folder, settings, setup, journal, trial, progress)
-                    trials.create_task(_trial(graph, context, settings, trial, sent))
+                for trial, context in contexts.items():
+                    trials.create_task(_trial(graph, context, settings, trial, starts[trial], sent, answers))
         return read_result(folder, settings, journal)
 
 
@@ -80,6 +90,7 @@ def _context(
         advice=settings.advice,
         seed=(settings.seed, trial),
         iterations=settings.iterations,
+        approve=settings.approve,
         slots=Slots(ceil(settings.workers / settings.trials)),
         progress=progress,
     )
@@ -98,28 +109,41 @@ class _Sent:
             self._settings.save(self._folder)
 
 
-async def _trial(graph: "Graph", context: Context, settings: Settings, trial: int, sent: _Sent) -> None:
-    state = await _latest(graph, settings, trial)
+@dataclass(frozen=True)
+class _Start:
+    """Where a trial goes on: its last state, and what it waits for a person to answer."""
+
+    state: Mapping[str, Any]
+    interrupts: Sequence["Interrupt"]
+
+
+async def _start(graph: "Graph", settings: Settings, trial: int) -> _Start:
+    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
+    no_more = snapshot.next == ("approver",) and not settings.approve
+    return _Start(FIRST | snapshot.values, () if no_more else snapshot.interrupts)
+
+
+async def _trial(
+    graph: "Graph", context: Context, settings: Settings, trial: int, begun: _Start, sent: _Sent, answers: Answers
+) -> None:
+    state, asked = begun.state, begun.interrupts
     tracer = TraceCollector() if settings.trace else None
     start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
     async with context.slots:
-        while state["running"] or _goes_on(state, context, settings):
+        while asked or state["running"] or _goes_on(state, context, settings):
+            if asked:
+                start = Command(resume=await answers.to(asked, context.journal.folder or Path()))
             config = invocation_config(settings, trial, state["done"] + 1, tracer, graph.config)
             try:
                 state = await graph.ainvoke(start, config, context=context, durability="exit")
             finally:
                 await context.journal.trace(tracer.take() if tracer else [])
                 sent.note()
-            start = {}
+            start, asked = {}, state.get("__interrupt__", ())
 
 
 def _goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
     return state["done"] < settings.iterations and not state["stopped"] and not context.is_spent
-
-
-async def _latest(graph: "Graph", settings: Settings, trial: int) -> Mapping[str, Any]:
-    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    return FIRST | snapshot.values
 
 
 def invocation_config(
@@ -163,6 +187,8 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
+        if isinstance(raised, BaseExceptionGroup) and (pause := paused(raised.exceptions)):
+            raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised
         if isinstance(error, ProviderError):
             times = f" after {settings.tries} tries" if error.transient else ""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .training.conftest import write_images
+
 TRAIN = ("train", "digits", "000000000")
 
 
@@ -38,9 +40,17 @@ def test_an_architecture_is_trained_once_and_exported(genius, tmp_path):
     again = genius(*TRAIN, "--set", "epochs=3", "--batch", 50, "--json")
     assert json.loads(again.stdout) == found
     assert "is finished: nothing was trained again" in again.stderr
-    genius("export", found["folder"], "--out", "bundle")
+    exported = genius("export", found["folder"], "--out", "bundle")
     about = json.loads((tmp_path / "bundle" / "model.json").read_text())
     assert about["provenance"]["accuracy"] == found["accuracy"]
+    assert about["class_names"] == list("0123456789")
+    assert exported.stdout == f"bundle: bundle\ninput:  {about['contract']}\n"
+    again = genius(
+        "export", *TRAIN[1:], "--weights", f"{found['folder']}/weights.safetensors", "--out", "again", "--json"
+    )
+    assert json.loads(again.stdout)["weights"] == about["weights"]
+    refused = genius("export", found["folder"], "--out", "bundle", ok=False)
+    assert refused.stderr == "genius: bundle exists and is not empty: name another folder with --out\n"
     assert "holds another training" in genius(*TRAIN, "--out", found["folder"], ok=False).stderr
 
 
@@ -70,6 +80,19 @@ def test_two_processes_train_together(tmp_path):
     assert done.returncode == 0, done.stderr
     assert 0 <= json.loads(done.stdout)["accuracy"] <= 100
     assert len((tmp_path / "t" / "epochs.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_training_says_which_images_it_found(genius, tmp_path):
+    for part in ("Training", "Test"):
+        write_images(tmp_path / "pets" / part, 3, seed=0)
+    options = ("--data", "folder:pets", "--recipe", "nas-bench-macro", "--set", "size=16", "--set", "epochs=1")
+    done = genius("train", "nas-bench-macro", "00000000", *options, "--batch", 2, "--out", "t")
+    assert done.stderr.splitlines()[:2] == [
+        "3 classes: blue, green, red",
+        "images: 6 to train on, of pets/Training; 3 that steer the search, held out of the training images; 9 for the "
+        "final test alone, of pets/Test",
+    ]
+    assert json.loads((tmp_path / "t" / "job.json").read_text())["found"]["classes"] == ["blue", "green", "red"]
 
 
 def test_what_bad_input_gets(genius, tmp_path):

@@ -92,12 +92,19 @@ class Refusal:
     reason: str
 
 
+RepairedBy = Literal["nearest", "person"]
+
+
 @dataclass(frozen=True)
 class Repair:
-    """What was proposed where it broke the limits and the nearest architecture within was taken, and why, in words."""
+    """What was proposed where another architecture was taken, and why, in words.
+
+    `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
+    """
 
     proposed: Architecture
     reason: str
+    by: RepairedBy = "nearest"
 
 
 @dataclass(frozen=True)
@@ -167,7 +174,7 @@ class Candidate:
         if fields.get("architecture") is not None:
             fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
         if repair := fields.get("repair"):
-            fields["repair"] = Repair(tuple(repair["proposed"]), repair["reason"])  # type: ignore[index]
+            fields["repair"] = Repair(**repair | {"proposed": tuple(repair["proposed"])})  # type: ignore[operator,index]
         suggestions = fields.get("shortlist", ())
         fields["shortlist"] = tuple(
             Suggestion(**suggestion | {"architecture": tuple(suggestion["architecture"])})
@@ -198,9 +205,10 @@ def _checked(candidate: Candidate) -> Candidate:
     architectures = [candidate.architecture or (), *(suggestion.architecture for suggestion in candidate.shortlist)]
     numbers = [*chain(*architectures), *(repair.proposed if repair else ()), *(vars(cost).values() if cost else ())]
     texts = [words for refusal in candidate.refusals for words in (refusal.reply, refusal.reason)]
+    texts += [repair.reason, repair.by] if repair else []
     found = [(name, getattr(candidate, name), kind) for name, kind in _KINDS.items()]
     found += [("an architecture or a cost", value, int) for value in numbers]
-    found += [("a refusal or a repair", value, str) for value in (*texts, *([repair.reason] if repair else ()))]
+    found += [("a refusal or a repair", value, str) for value in texts]
     for name, value, kind in found:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name} holds {named(value)}")

@@ -16,6 +16,7 @@ class Index:
         self.measured: list[Candidate] = []
         self.places: list[int] = []  # of the measured ones among all
         self.ranked: list[tuple[float, int]] = []  # the negative accuracy and the place of each, the best first
+        self.sent_back: list[tuple[int, str]] = []  # the replies that were refused, with their candidate's place
         self.replies = [0]  # how many replies were used before each place
         self.totals = [0.0]  # the sum of the first so many accuracies
         self._space: SearchSpace | None = None
@@ -29,6 +30,7 @@ class Index:
         place = len(self.candidates)
         self.candidates.append(candidate)
         self.replies.append(self.replies[-1] + _replies(candidate))
+        self.sent_back += [(place, refusal.reply) for refusal in candidate.refusals]
         if candidate.accuracy is not None:
             self.measured.append(candidate)
             self.places.append(place)
@@ -99,6 +101,12 @@ class History(Sequence[Candidate]):
         """Go through the measured candidates by accuracy; of equals, the one measured first is the better one."""
         ranked = reversed(self._index.ranked) if worst_first else iter(self._index.ranked)
         return (self._index.candidates[place] for _, place in ranked if place < self.finished)
+
+    @property
+    def sent_back(self) -> list[str]:
+        """The replies that were refused."""
+        finished = [reply for place, reply in self._index.sent_back if place < self.finished]
+        return finished + [refusal.reply for candidate in self.running for refusal in candidate.refusals]
 
     @property
     def replies(self) -> int:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Message
+from .history import History
 from .reply import UnreadableReply, read_reply
 
 
@@ -14,17 +15,9 @@ def refused(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Can
     What the space's rule forbids is among them.
     """
     replies = [message["content"] for message in prompt if message["role"] == "assistant"]
-    replies += [refusal.reply for candidate in history for refusal in candidate.refusals]
+    replies += History.of(history).sent_back
     found = (_read(reply, space.without_rule) for reply in replies)
     return {architecture for architecture in found if architecture is not None}
-
-
-def not_built(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Architecture]:
-    """Return what was sent back in a space whose costs are counted on networks: it may be what cannot be built.
-
-    In other spaces nothing that a surrogate or a baseline proposes is sent back.
-    """
-    return set() if space.parts else refused(space, prompt, history)
 
 
 @lru_cache(4096)

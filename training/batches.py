@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ..spaces.errors import GeniusError
 from .augment import change, draw_plan, pad
+from .card import MEAN, SD
 from .images import Pixels
 from .layout import CHANNELS_LAST
 from .recipes import Recipe
@@ -107,6 +108,6 @@ def prepare(images: Tensor, recipe: Recipe) -> Tensor:
 
 @cache
 def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return mean and 1 / SD of the bytes of each colour, those of ImageNet's images, once for each device."""
-    mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]) * 255
+    """Return mean and 1 / SD of the bytes of each colour, once for each device."""
+    mean, deviation = torch.tensor([MEAN, SD]) * 255
     return mean[:, None, None].to(device), (1 / deviation)[:, None, None].to(device)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..spaces.errors import GeniusError
+from .folders import Layout, find_layout, folders_in
+from .split import Split, split_folder
 
 Kind = Literal["digits", "cifar", "folder"]
 
@@ -15,6 +17,7 @@ class DataSet:
 
     - `size`: images are `size` × `size` pixels; 0 where they differ.
     - `held_out`: the share of each class's training images that steers the search; the rest is trained on.
+    - `root`: where the files of a downloaded one lie. `layout`: where the parts of an image folder lie.
     """
 
     name: str
@@ -24,9 +27,25 @@ class DataSet:
     size: int
     held_out: float
     root: Path | None = None
+    layout: Layout | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of its classes as far as they are known without reading it."""
+        if self.layout:
+            return tuple(folder.name for folder in folders_in(self.layout.train))
+        return _DIGITS if self.kind == "digits" else ()
+
+    def split(self) -> Split | None:
+        """List the images of a folder, split; None for a data set that is no folder of images.
+
+        Raises: GeniusError.
+        """
+        return split_folder(self.layout, self.held_out) if self.layout else None
 
 
 _CIFAR = {"cifar10": 10, "cifar100": 100}
+_DIGITS = tuple("0123456789")
 NAMES = ("digits", *_CIFAR, "imagenet", "imagenet:PATH", "folder:PATH")
 """What a data set can be called."""
 
@@ -37,6 +56,11 @@ _HELD_OUT_OF_CIFAR = 0.1
 _HELD_OUT_OF_IMAGENET = 0.01  # the paper's (Zheng et al. 2023, section 4.3)
 _HELD_OUT_OF_FOLDER = 0.1
 _IMAGENET_CLASSES = 1000
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of the data set of this name; what is neither digits nor CIFAR is a folder."""
+    return "digits" if name == "digits" else "cifar" if name in _CIFAR else "folder"
 
 
 def find_data(name: str, downloads: Path) -> DataSet:
@@ -77,21 +101,13 @@ def _find_imagenet(name: str, root: Path) -> DataSet:
 
 
 def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
-    images = training_folder(root)
-    if not images.is_dir():
-        raise GeniusError(f"there is no folder {images}")
-    try:
-        classes = sum(1 for entry in images.iterdir() if entry.is_dir())
-    except OSError as error:
-        raise GeniusError(f"{images} cannot be read: {error.strerror}") from error
+    if not root.is_dir():
+        raise GeniusError(f"there is no folder {root}")
+    layout = find_layout(root)
+    classes = len(folders_in(layout.train))
     if classes < 2:
-        raise GeniusError(f"{images} must hold a folder of images for each of at least 2 classes, got {classes}")
-    return DataSet(name, "folder", classes, channels=3, size=0, held_out=held_out, root=root)
-
-
-def training_folder(root: Path) -> Path:
-    """Return where an image folder's training images lie: in `train/`, or at once where there is no such folder."""
-    return root / "train" if (root / "train").is_dir() else root
+        raise GeniusError(f"{layout.train} must hold a folder of images for each of at least 2 classes, got {classes}")
+    return DataSet(name, "folder", classes, channels=3, size=0, held_out=held_out, layout=layout)
 
 
 def download(name: str, downloads: Path) -> Path:

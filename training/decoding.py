@@ -1,27 +1,50 @@
-"""Image files, decoded: whatever is wrong with one is the file's fault and names it. Imports torch."""
+"""Image files, decoded to bytes of three colours: whatever is wrong with one is the file's fault. Imports torch."""
 
 import io
+import os
+import stat
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import pil_to_tensor
 
 from ..spaces.errors import GeniusError
 
-_JPEG = b"\xff\xd8\xff"  # how each of them begins
+DECODING = (
+    "the first frame, turned as its EXIF data says; grey, palettes, CMYK, YCbCr and LAB become RGB; what is "
+    "transparent shows a grey of 128; 16-bit values are divided by 257, and floats from 0 to 1 multiplied by 255; "
+    "colour profiles are left alone"
+)
+"""How an image file becomes bytes from 0 to 255 here, in words."""
+
+# read by content, whatever a file is called; Pillow has more, some of which start other programs
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
+_BACKGROUND = 128  # on which neither black nor white drawings vanish
+_TIFF = (b"II*\0", b"MM\0*")  # how each of them begins
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _SIGNED = 258, 339, 2  # its tags
+_DARK = 16  # of 255: where no value of a deep image reaches it, 4 of its bits or more are not in use
 
 
 def read_image(path: str) -> Tensor:
     """Read an image file as bytes of shape (3, height, width).
 
-    Raises: GeniusError where it is none, or a broken one.
+    Raises: GeniusError where it is none, a broken one, or one whose range of values is not known.
     """
     try:
-        return _decode(Path(path).read_bytes())
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise ValueError("it is no file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is odd about a file that can be read
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _decode(Path(path).read_bytes())
     except Exception as error:  # decoders raise whatever comes: SyntaxError, struct.error, zlib.error, ...
         raise GeniusError(f"{path!r} cannot be read as an image: {_reason(error)}") from error
 
@@ -30,15 +53,73 @@ def _decode(content: bytes) -> Tensor:
     """Decode by torchvision what it decodes faster, by Pillow all else; a broken PNG ends torchvision's process."""
     if not content:
         raise ValueError("it is empty")
-    if content.startswith(_JPEG):
+    image = _open(content)
+    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
+        held = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         try:
-            return cast(Tensor, decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB))
+            return cast(Tensor, decode_jpeg(held, ImageReadMode.RGB, apply_exif_orientation=True))
         except RuntimeError:
             pass  # Pillow knows more forms of JPEG, and says what is wrong
-    image = Image.open(io.BytesIO(content))
+    return cast(Tensor, pil_to_tensor(_in_bytes(ImageOps.exif_transpose(image), _bits(image, content))))
+
+
+def _open(content: bytes) -> Image.Image:
+    """Read an image's header. One that says that it has more pixels than Pillow thinks sane is refused by it."""
+    try:
+        return Image.open(io.BytesIO(content), formats=_known())
+    except UnidentifiedImageError:
+        if content[:4] in _TIFF:
+            raise ValueError("it is a TIFF of a kind that is not read: save it with 8 or 16 bits a colour") from None
+        raise
+
+
+@cache
+def _known() -> list[str]:
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+    """Return how many bits a value has in the file."""
+    if image.format == "PNG":
+        return content[24]  # of its first chunk
+    tags = getattr(image, "tag_v2", {})
+    if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
+        raise ValueError(f"its values are signed integers, {_UNKNOWN}")
+    deep = 16 if image.mode[0] == "I" else 8
+    return int(max(tags.get(_BITS_PER_SAMPLE, (deep,))))
+
+
+_UNKNOWN = "and nothing says where black and white are: save it with 8 or 16 bits"
+
+
+def _in_bytes(image: Image.Image, bits: int) -> Image.Image:
+    """Return an image as RGB, its values scaled from their own range; `bits` are those of a value in the file."""
     if image.mode[0] in "IF":
-        raise ValueError("its pixels have more than 8 bits a colour")
-    return cast(Tensor, pil_to_tensor(image.convert("RGB")))
+        values = np.asarray(image)
+        found = Image.fromarray(_of_floats(values) if image.mode == "F" else _of_integers(values, bits)).convert("RGB")
+    elif image.has_transparency_data:
+        background = Image.new("RGBA", image.size, (_BACKGROUND,) * 3)
+        found = Image.alpha_composite(background, image.convert("RGBA")).convert("RGB")
+    else:
+        found = image.convert("RGB")
+    if 8 < bits <= 16 and max(high for _, high in found.getextrema()) < _DARK:  # type: ignore[misc]
+        raise ValueError(f"its {bits}-bit values keep to the darkest 1/16 of their range: scale it, or save 8 bits")
+    return found
+
+
+def _of_integers(values: npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.uint8]:
+    if bits > 16:
+        raise ValueError(f"its values are {bits}-bit integers, {_UNKNOWN}")
+    scaled: npt.NDArray[np.uint8] = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
+    return scaled
+
+
+def _of_floats(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    low, high = float(values.min()), float(values.max())
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"its values are floats from {low:g} to {high:g}, where 0 to 1 is read: scale it")
+    return np.rint(values * 255).astype(np.uint8)
 
 
 def _reason(error: Exception) -> str:

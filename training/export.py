@@ -1,161 +1,256 @@
-"""A trained network as a bundle that others can use: what it is, its weights, and ONNX. Imports torch."""
+"""A trained network as a bundle that others can use without this package. Imports torch."""
 
 import hashlib
+import io
 import json
-import pickle  # for the name of its error alone
+import os
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from ..spaces.cost import count
 from ..spaces.errors import GeniusError
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.printable import brief
+from .card import Card, Input
+from .decoding import DECODING
+from .disk import told_when_full
 from .job import write_atomically
+from .weights import Trained, write_weights
 
-ABOUT_FILE, WEIGHTS_FILE, ONNX_FILE = "model.json", "weights.safetensors", "model.onnx"
+ABOUT_FILE, WEIGHTS_FILE, PROGRAM_FILE, ONNX_FILE = "model.json", "weights.safetensors", "model.pt2", "model.onnx"
+SAMPLE_FILE = "sample.npz"
+IMAGES, SCORES = "images", "scores"
 
-_IMAGES = 4  # compared in PyTorch and in ONNX
-_TOLERANCE = 1e-3  # of scores, relative to the largest of them: the two order their sums differently
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network with its weights: made for `classes` classes and images of shape `image` (channels, height, width)."""
-
-    space: SearchSpace
-    architecture: Architecture
-    network: nn.Module
-    classes: int
-    image: tuple[int, int, int]
+_TRACED, _SAMPLES = 2, 3  # images: another number than it was traced with, so that the batch is seen to be free
+_TOLERANCE = 1e-3  # of scores, relative to the largest of them: others order their sums differently
 
 
-def load_trained(
-    space: SearchSpace, architecture: Architecture, weights: Path, image: tuple[int, int, int] | None = None
-) -> Trained:
-    """Build the network of an architecture with trained weights, from safetensors or a state dict that torch saved.
+class Normalised(nn.Module):
+    """A network that takes values from 0 to 1 and normalises them itself."""
 
-    `image` is the shape that the network is to be used for; None for the space's own. How many classes there are
-    follows from the weights. Nothing but tensors is read from the file.
+    mean: Tensor
+    sd: Tensor
 
-    Raises: GeniusError for a file that is neither, or that holds the weights of another network.
-    """
-    space.check(architecture)
-    tensors = read_weights(weights)
-    classes = next(reversed([tensor for tensor in tensors.values() if tensor.dim()])).shape[0]
-    shape = image or space.input_shape
-    network = space.build_for(architecture, classes, shape[-1])
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise GeniusError(
-            f"{weights} holds the weights of another network than {list(architecture)}: {reason}"
-        ) from None
-    return Trained(space, architecture, network.eval(), classes, shape)
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        taken = trained.card.input
+        self.network = trained.network
+        self.register_buffer("mean", torch.tensor(taken.mean)[:, None, None])
+        self.register_buffer("sd", torch.tensor(taken.sd)[:, None, None])
 
-
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a state dict; a pickle that holds anything but tensors is refused.
-
-    Raises: GeniusError.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise GeniusError(f"there are no weights at {path}")
-    try:
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise GeniusError(f"{path} holds something other than weights, and nothing else is read from a file") from None
-    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError) as error:
-        raise GeniusError(f"{path} does not hold weights: {' '.join(str(error).split())[:200]}") from None
-    if not isinstance(found, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in found.values()):
-        raise GeniusError(f"{path} does not hold a state dict: names and their tensors")
-    return found
-
-
-def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[str, object]) -> dict[str, object]:
-    """Write a bundle into a new folder: `model.json`, `weights.safetensors` and, where asked for, `model.onnx`.
-
-    Returns what `model.json` holds. ONNX is run beside PyTorch on random images before it counts as written.
-    Raises: GeniusError where the folder holds something, `onnx` is not installed, or the two disagree.
-    """
-    from safetensors.torch import save_model
-
-    if folder.exists() and any(folder.iterdir()):
-        raise GeniusError(f"{folder} exists and is not empty: name another folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    save_model(trained.network, str(folder / WEIGHTS_FILE))
-    cost = count(trained.network, trained.image)
-    about: dict[str, object] = {
-        "space": trained.space.name,
-        "architecture": list(trained.architecture),
-        "classes": trained.classes,
-        "image": list(trained.image),
-        "flops": {convention: cost.counted(convention) for convention in ("macs", "thop")},
-        "params": cost.params,
-        "weights": {"file": WEIGHTS_FILE, "sha256": _sha256(folder / WEIGHTS_FILE)},
-        "provenance": dict(provenance),
-        "torch": torch.__version__,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    if onnx:
-        about["onnx"] = asdict(_export_onnx(trained, folder / ONNX_FILE))
-    write_atomically(folder / ABOUT_FILE, json.dumps(about, indent=2) + "\n")
-    return about
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images of shape (n, channels, height, width) to scores of shape (n, classes)."""
+        scores: Tensor = self.network((images - self.mean) / self.sd)
+        return scores
 
 
 @dataclass(frozen=True)
-class OnnxCheck:
-    """How ONNX compares with PyTorch: the largest difference of a score, and the largest score."""
+class Check:
+    """A file, and how its scores compare with PyTorch's: the largest difference, and the largest score."""
 
     file: str
     sha256: str
-    images: int
     largest_difference: float
     largest_score: float
 
 
-def _export_onnx(trained: Trained, path: Path) -> OnnxCheck:
+@dataclass(frozen=True)
+class Sample:
+    """Images of values from 0 to 1, and the scores that they must get."""
+
+    images: Tensor
+    scores: Tensor
+
+
+def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[str, object]) -> dict[str, object]:
+    """Write a bundle into a new folder, whole or not at all, and return what its `model.json` holds.
+
+    Besides that there are `weights.safetensors`, the `torch.export` program `model.pt2`, `model.onnx` where asked for,
+    and `sample.npz`, images with the scores that they must get. Program and ONNX are run on them before they count.
+
+    Raises: GeniusError where the folder holds something, `onnx` is not installed, or scores disagree; DiskFull.
+    """
+    if onnx:
+        _import_onnx()
+    with told_when_full(folder.parent), _whole(folder) as part:
+        network = Normalised(trained).eval()
+        sample, program = _sample(network, trained.card.input), _program(network, trained.card)
+        about = _about(trained) | {"provenance": dict(provenance)}
+        about |= _write_data(trained, sample, part)
+        about["program"] = asdict(_write_program(program, part / PROGRAM_FILE, about, sample))
+        if onnx:
+            about["onnx"] = asdict(_write_onnx(program, part / ONNX_FILE, about, sample))
+        write_atomically(part / ABOUT_FILE, json.dumps(about, indent=2) + "\n")
+    return about
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into; it takes its place at the end, and nothing is left of it if that is not reached.
+
+    Raises: GeniusError where the place is taken, or cannot be written.
+    """
+    place = folder.resolve()
+    partial = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise GeniusError(f"{folder} exists and is not empty: name another folder with --out")
+        partial.mkdir(parents=True)
+        yield partial
+        partial.replace(place)
+    except OSError as error:
+        raise GeniusError(f"cannot write the bundle {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _about(trained: Trained) -> dict[str, object]:
+    """Say what the network is, what it takes and what it gives."""
+    card, taken = trained.card, trained.card.input
+    cost = count(trained.network, taken.shape)
+    return {
+        "space": trained.space.name,
+        "architecture": list(card.architecture),
+        "classes": trained.classes,
+        "class_names": list(card.classes) or None,
+        "image": list(taken.shape),
+        "contract": _contract(taken),
+        "input": {"name": IMAGES, "type": "float32", "shape": ["batch", *taken.shape], "values": [0, 1]},
+        "output": {
+            "name": SCORES,
+            "shape": ["batch", trained.classes],
+            "values": "logits, ordered as class_names",
+        },
+        "preprocessing": _preprocessing(taken),
+        "flops": {convention: cost.counted(convention) for convention in ("macs", "thop")},
+        "params": cost.params,
+        "torch": torch.__version__,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _contract(taken: Input) -> str:
+    shape = ", ".join(map(str, taken.shape))
+    return (
+        f"{IMAGES} are float32 of shape (batch, {shape}), {_colours(taken)}, values from 0 (black) to 1 (white), as "
+        "bytes divided by 255 are; the model normalises them itself: subtract no mean from them"
+    )
+
+
+def _colours(taken: Input) -> str:
+    return {1: "grey", 3: "RGB"}.get(taken.channels, f"{taken.channels} channels")
+
+
+def _preprocessing(taken: Input) -> dict[str, object]:
+    """Say how an image file becomes the input, step by step."""
+    return {
+        "decoding": DECODING,
+        "channels": _colours(taken),
+        "layout": "NCHW",
+        "crop": {"rule": "the central square; its side is a share of the shorter side, rounded", "share": taken.kept},
+        "resize": {"size": [taken.size] * 2, "interpolation": "bilinear", "antialias": taken.antialias},
+        "scale": {"bytes_divided_by": 255, "values": [0, 1]},
+        "normalisation": {"mean": list(taken.mean), "sd": list(taken.sd), "applied_by": "the model"},
+    }
+
+
+def _sample(network: nn.Module, taken: Input) -> Sample:
+    images = torch.rand(_SAMPLES, *taken.shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        scores = network(images)
+    if not scores.isfinite().all():
+        raise GeniusError("the network gives scores that are not finite: its weights are no use")
+    return Sample(images, scores)
+
+
+def _write_data(trained: Trained, sample: Sample, folder: Path) -> dict[str, object]:
+    """Write weights and sample; returns their names and sums."""
+    write_weights(trained.network, trained.card, folder / WEIGHTS_FILE)
+    np.savez(folder / SAMPLE_FILE, images=sample.images.numpy(), scores=sample.scores.numpy())
+    files = {"weights": folder / WEIGHTS_FILE, "sample": folder / SAMPLE_FILE}
+    return {name: {"file": path.name, "sha256": _sha256(path)} for name, path in files.items()}
+
+
+def _program(network: nn.Module, card: Card) -> ExportedProgram:
+    """Trace a network for any number of images; nothing of it tells where the code lies on this machine."""
+    example = torch.zeros(_TRACED, *card.input.shape)
+    try:
+        program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    except Exception as error:  # of any kind: the network is the user's own
+        reason = brief(str(error).strip().split("\n")[0])
+        raise GeniusError(f"torch.export cannot trace the network of {list(card.architecture)}: {reason}") from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    return program
+
+
+def _write_program(program: ExportedProgram, path: Path, about: Mapping[str, object], sample: Sample) -> Check:
+    held = io.BytesIO()
+    torch.export.save(program, held, extra_files={ABOUT_FILE: json.dumps(about)})
+    path.write_bytes(held.getvalue())
+    with torch.no_grad():
+        scores = torch.export.load(io.BytesIO(held.getvalue())).module()(sample.images)
+    return _checked(path, scores.numpy(), sample)
+
+
+def _import_onnx() -> None:
     try:
         import onnx  # noqa: F401
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise GeniusError(
             f"ONNX needs a package that is not installed ({error.name}): pip install 'genius-nas[onnx]'"
         ) from error
-    example = torch.randn(2, *trained.image, generator=torch.Generator().manual_seed(0))
+
+
+def _write_onnx(program: ExportedProgram, path: Path, about: Mapping[str, object], sample: Sample) -> Check:
+    """Write ONNX, with what `model.json` says so far among its metadata."""
+    import onnx
+    import onnxruntime
+
     torch.onnx.export(
-        trained.network,
-        (example,),
-        path,
-        input_names=["images"],
-        output_names=["scores"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        program,
+        f=path,
+        input_names=[IMAGES],
+        output_names=[SCORES],
         dynamo=True,
         external_data=False,
         verbose=False,
     )
-    # another number of images than it was traced with, so that the batch is seen to be free
-    images = torch.randn(_IMAGES, *trained.image, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        expected = trained.network(images).numpy()
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {name: _text(value) for name, value in about.items()})
+    model.graph.input[0].doc_string = str(about["contract"])
+    onnx.save(model, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    scores = np.asarray(session.run(["scores"], {"images": images.numpy()})[0])
+    return _checked(path, np.asarray(session.run([SCORES], {IMAGES: sample.images.numpy()})[0]), sample)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _checked(path: Path, scores: npt.NDArray[np.float32], sample: Sample) -> Check:
+    """Compare scores with those of the sample.
+
+    Raises: GeniusError where they differ.
+    """
+    expected = sample.scores.numpy()
     difference, largest = float(np.abs(scores - expected).max()), float(np.abs(expected).max())
-    if difference > _TOLERANCE * max(largest, 1.0):
-        path.unlink()
+    if not difference <= _TOLERANCE * max(largest, 1.0):
         raise GeniusError(
-            f"ONNX gives scores that differ by {difference:.2g} from PyTorch's, which reach {largest:.2g}"
+            f"{path.name} gives scores that differ by {difference:.2g} from PyTorch's, which reach {largest:.2g}"
         )
-    return OnnxCheck(path.name, _sha256(path), _IMAGES, difference, largest)
+    return Check(path.name, _sha256(path), difference, largest)
 
 
 def _sha256(path: Path) -> str:

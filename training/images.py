@@ -1,19 +1,18 @@
 """The images of a data set, split once and for all: to train on, to steer the search, to test. Imports torch."""
 
-import os
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..spaces.errors import GeniusError
 from .augment import distort
-from .data import DataSet, find_data, training_folder
+from .data import DataSet, find_data
+from .split import Files, held_out
 
-_TASK_SEED = 1797  # of every split: it is part of the task and never changes
+_DIGITS_SEED = 1797  # it is part of the task and never changes
 _DIGITS_TRAIN_EACH = 20
 _DIGITS_COPIES = 4  # distorted copies of every validation and test image: more of them measure more exactly
 
@@ -52,9 +51,13 @@ Images = Pixels | ImageFiles
 
 @dataclass(frozen=True)
 class Task:
-    """A data set's images to train on, those that steer the search, and those for the final test alone."""
+    """A data set's images to train on, those that steer the search, and those for the final test alone.
+
+    `classes` are the names of its classes, in the order of the labels.
+    """
 
     data: DataSet
+    classes: tuple[str, ...]
     train: Images
     validation: Images
     test: Images
@@ -69,12 +72,14 @@ def load_task(name: str, downloads: Path) -> Task:
     if data.kind == "digits":
         return _digits(data)
     if data.kind == "cifar":
-        train, test = _cifar(data, train=True), _cifar(data, train=False)
-        return Task(data, *_hold_out(train, data.held_out), test)
-    return _folder(data)
+        (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
+        return Task(data, classes, *_hold_out(train, data.held_out), test)
+    split = data.split()
+    assert split is not None
+    return Task(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
 
 
-def _cifar(data: DataSet, *, train: bool) -> Pixels:
+def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     from torchvision.datasets import CIFAR10, CIFAR100
 
     assert data.root is not None
@@ -82,62 +87,18 @@ def _cifar(data: DataSet, *, train: bool) -> Pixels:
         read = {"cifar10": CIFAR10, "cifar100": CIFAR100}[data.name](data.root, train=train)
     except (RuntimeError, OSError) as error:  # the first is torchvision's word for files that are not its authors'
         raise GeniusError(f"{data.name} in {data.root} is not whole: run `genius fetch {data.name}`") from error
-    return Pixels(torch.from_numpy(read.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(read.targets))
+    images = torch.from_numpy(read.data).permute(0, 3, 1, 2).contiguous()
+    return Pixels(images, torch.tensor(read.targets)), tuple(read.classes)
 
 
-def _folder(data: DataSet) -> Task:
-    """Split a folder of images, one folder a class.
-
-    `test/`, or `val/` where there is no `test/`, is for the final test alone; `val/` steers the search where there are
-    both, and else a share of each class's training images. Where there is neither, a share of them is the test, too.
-    """
-    assert data.root is not None
-    folder = training_folder(data.root)
-    train, classes = _read_folder(folder)
-    beside = [data.root / name for name in ("val", "test") if folder != data.root and (data.root / name).is_dir()]
-    official = [_read_folder(place, classes)[0] for place in beside]
-    if len(official) == 2:
-        return Task(data, train, *official)
-    if not official:
-        train, test = _hold_out(train, data.held_out)
-        official = [test]
-    return Task(data, *_hold_out(train, data.held_out), *official)
+def _on_disk(files: Files) -> ImageFiles:
+    return ImageFiles(files.paths, torch.from_numpy(files.labels))
 
 
-def _read_folder(folder: Path, expected: list[str] | None = None) -> tuple[Images, list[str]]:
-    """List the images of a folder and the names of its classes."""
-    from torchvision.datasets import ImageFolder
-
-    try:
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                os.scandir(entry).close()  # torchvision takes a folder that must not be read for an empty one
-        found = ImageFolder(str(folder))
-    except FileNotFoundError as error:  # a class without images
-        raise GeniusError(str(error)) from error
-    except OSError as error:
-        raise GeniusError(f"{error.filename} cannot be read: {error.strerror}") from error
-    if expected is not None and found.classes != expected:
-        odd = sorted(set(found.classes) ^ set(expected))
-        raise GeniusError(f"{folder} has other classes than the training images: {', '.join(odd[:5])}")
-    return ImageFiles(tuple(path for path, _ in found.samples), torch.tensor(found.targets)), found.classes
-
-
-def _hold_out(images: Images, share: float) -> tuple[Images, Images]:
-    """Split off a share of each class, at least one image; returns the rest and what is held out, both in order.
-
-    Raises: GeniusError where a class has too few.
-    """
-    rng = np.random.default_rng(_TASK_SEED)
-    labels = images.labels.numpy()
-    held = np.zeros(len(labels), dtype=bool)
-    for label in range(int(labels.max()) + 1):
-        members = np.flatnonzero(labels == label)
-        number = max(1, round(share * len(members)))
-        if number >= len(members):
-            raise GeniusError(f"class {label} has {len(members)} training images: too few to hold some of them out")
-        held[rng.permutation(members)[:number]] = True
-    return images.of(torch.from_numpy(~held).nonzero()[:, 0]), images.of(torch.from_numpy(held).nonzero()[:, 0])
+def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
+    """Split off a share of each class; returns the rest and what is held out, both in order."""
+    held = torch.from_numpy(held_out(images.labels.numpy(), share))
+    return images.of((~held).nonzero()[:, 0]), images.of(held.nonzero()[:, 0])
 
 
 @cache
@@ -149,16 +110,17 @@ def _digits(data: DataSet) -> Task:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    rng = torch.Generator().manual_seed(_TASK_SEED)
+    rng = torch.Generator().manual_seed(_DIGITS_SEED)
     whole = Pixels(torch.from_numpy(bunch.images / 16).float()[:, None], torch.from_numpy(bunch.target).long())
     shuffled = torch.randperm(len(whole.labels), generator=rng)
     by_digit = [shuffled[whole.labels[shuffled] == digit] for digit in range(10)]
     train = torch.cat([numbers[:_DIGITS_TRAIN_EACH] for numbers in by_digit])
     rest = torch.cat([numbers[_DIGITS_TRAIN_EACH:] for numbers in by_digit])
 
-    def held_out(numbers: Tensor) -> Pixels:
+    def distorted(numbers: Tensor) -> Pixels:
         copies = whole.of(numbers.repeat(_DIGITS_COPIES))
         return Pixels(distort(copies.images, rng), copies.labels)
 
     # every second image of each digit, so that both sets hold the digits in the same numbers
-    return Task(data, whole.of(train), held_out(rest[::2]), held_out(rest[1::2]))
+    names = tuple(map(str, bunch.target_names))
+    return Task(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))

@@ -12,6 +12,17 @@ from .recipes import Recipe
 
 
 @dataclass(frozen=True)
+class Found:
+    """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
+
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Job:
     """One training, in plain JSON types: what to train, on what, how, where, and into which folder.
 
@@ -22,6 +33,7 @@ class Job:
       as many as suit the device.
     - `memory_limit`: bytes of the device that the training may use; None for what is free.
     - `keep_weights`: leave the trained weights in the folder.
+    - `found`: what the image folder held when the training was planned, where the data set is one.
     """
 
     space: str
@@ -36,6 +48,7 @@ class Job:
     loaders: int | None = None
     memory_limit: int | None = None
     keep_weights: bool = False
+    found: Found | None = None
 
     @property
     def files(self) -> "Files":
@@ -65,9 +78,16 @@ class Job:
             told["recipe"] = Recipe(**told["recipe"])
             told["architecture"] = tuple(told["architecture"])
             told["folder"], told["downloads"] = Path(told["folder"]), Path(told["downloads"])
+            told["found"] = _found(told.get("found"))
             return cls(**told)
         except (ValueError, TypeError, KeyError) as error:
             raise GeniusError(f"{path} does not hold a training job: {error}") from error
+
+
+def _found(told: dict[str, list[str]] | None) -> Found | None:
+    if told is None:
+        return None
+    return Found(**{**told, "classes": tuple(told["classes"]), "notes": tuple(told["notes"])})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from .job import Epoch, Files, Job, write_atomically
 from .memory import Estimate, available, estimate
 from .reading import loaders_for
 from .saving import Checkpoint, Saved
-from .subject import image_shape, initial
+from .subject import card_of, image_shape, initial
+from .weights import write_weights
 
 OnEpoch = Callable[[Epoch], None]
 """Is told of every epoch as it ends."""
@@ -165,7 +166,7 @@ class _Run:
         if accuracy is None:  # the training was cut off after its last epoch
             accuracy = self.top1(learns.measured, self.task.validation)
         if job.keep_weights and self.rank.number == 0:
-            keep(learns.measured, job.files)
+            write_weights(learns.measured, card_of(job, self.task), job.files.weights)
         return accuracy, self.top1(learns.measured, self.task.test)
 
     def top1(self, network: nn.Module, images: Images) -> float:
@@ -197,18 +198,6 @@ def _mend(files: Files) -> None:
     whole, newline, torn = files.epochs.read_text(encoding="utf-8").rpartition("\n")
     if torn:
         write_atomically(files.epochs, whole + newline)
-
-
-def keep(network: nn.Module, files: Files) -> None:
-    """Leave the weights of a network in the job's folder."""
-    from safetensors.torch import save_model
-
-    partial = files.weights.with_suffix(".partial")
-    try:
-        save_model(network, str(partial))
-        partial.replace(files.weights)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def warm_up() -> None:

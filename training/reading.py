@@ -16,13 +16,13 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..spaces.errors import GeniusError
 from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
+from .card import KEPT
 from .decoding import read_image
 from .images import ImageFiles, Images, Pixels
 from .job import cores
 from .memory import available
 from .recipes import Recipe
 
-_KEPT = 0.875  # side of the central square that is measured, as usual on ImageNet
 _AHEAD = 2  # batches that each process reads ahead
 _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
@@ -38,7 +38,7 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
     return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
 
 
-def central(image: Tensor, size: int, kept: float = _KEPT) -> Tensor:
+def central(image: Tensor, size: int, kept: float = KEPT) -> Tensor:
     """Cut out the central square, `kept` of the shorter side."""
     height, width = image.shape[1:]
     side = max(1, round(kept * min(width, height)))
@@ -189,7 +189,7 @@ def _filled(batch: Batch | None, size: int) -> Batch:
 
 def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield images as they are measured: their central square, in batches of the recipe's size."""
-    for batch, labels in _read_plain(images, recipe, device, loaders, kept=_KEPT if _streams(recipe) else 1.0):
+    for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
         yield prepare(batch, recipe), labels
 
 

@@ -5,6 +5,7 @@ from torch import nn
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
+from .card import Card, input_of
 from .images import Pixels, Task
 from .job import Job
 from .reading import pixels_of
@@ -18,6 +19,12 @@ def image_shape(job: Job, task: Task) -> tuple[int, int, int]:
         return channels, height, width
     size = pixels_of(images, job.recipe)
     return task.data.channels, size, size
+
+
+def card_of(job: Job, task: Task) -> Card:
+    """Say what the weights of a training are."""
+    channels, _, size = image_shape(job, task)
+    return Card(job.space, job.architecture, task.classes, input_of(task.data.kind, job.recipe, channels, size))
 
 
 def initial(job: Job, space: SearchSpace, task: Task) -> nn.Module:

@@ -28,7 +28,7 @@ async def evaluate(architecture: genius.Architecture) -> genius.Measurement:
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch) -> None:
-    monkeypatch.setattr(secrets, "_of_objects", {})
+    monkeypatch.setattr(secrets, "_kept", {})
 
 
 def _model(url: str, key: str = KEY) -> ChatOpenAI:

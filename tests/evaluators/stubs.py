@@ -45,7 +45,10 @@ def lives(pid: int) -> bool:
 
 
 def descendants(name: str, of: int | None = None) -> list[int]:
-    """List the processes that this one started, itself or by others, with a name in their command."""
+    """List the processes that this one started, itself or by others, with a name in their command.
+
+    Those that only stand between a worker and its pool are left out.
+    """
     listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
     family = {root := of or os.getpid()}
@@ -54,7 +57,8 @@ def descendants(name: str, of: int | None = None) -> list[int]:
         if not more:
             break
         family |= more
-    return [int(row[0]) for row in rows if int(row[0]) in family - {root} and len(row) > 2 and name in row[2]]
+    own = [row for row in rows if int(row[0]) in family - {root} and len(row) > 2 and "containment" not in row[2]]
+    return [int(row[0]) for row in own if name in row[2]]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:

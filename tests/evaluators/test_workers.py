@@ -147,10 +147,12 @@ async def test_a_process_ahead_that_was_killed_costs_no_try(tmp_path: Path, work
 
 
 def _started() -> Callable[[], list[int]]:
-    """List the processes that this one has started from now on and that live."""
+    """List the processes that this one itself has started from now on and that live."""
 
     def children() -> set[int]:
-        return {pid for pid in descendants("") if lives(pid)}
+        listed = ["ps", "-o", "pid=", "--ppid", str(os.getpid())]
+        found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        return {int(pid) for pid in found.split() if lives(int(pid))}
 
     before = children()
     return lambda: sorted(pid for pid in children() - before if lives(pid))

@@ -50,8 +50,7 @@ class HeardAsync(AsyncCallbackHandler):
 
 
 @pytest.fixture
-def search(openai_server, tmp_path, monkeypatch):
-    monkeypatch.setattr("genius.graph.trials.draw", lambda result, folder: None)
+def search(openai_server, tmp_path):
     replies = iter(f"Architecture: [{at // 9}, {at // 3 % 3}, {at % 3}, 0, 0, 0, 0, 0]" for at in range(27))
     openai_server.answer = lambda call: says(next(replies))
 

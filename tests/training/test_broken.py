@@ -58,11 +58,11 @@ def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, what):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_gone_and_pixels_that_are_no_bytes_are_named(tmp_path):
+def test_a_file_that_is_gone_and_one_that_would_be_all_black_are_named(tmp_path):
     with pytest.raises(GeniusError, match=r"gone\.jpg' cannot be read as an image: No such file or directory$"):
         read_image(str(tmp_path / "gone.jpg"))
     Image.fromarray(NOISE[:, :, 0].astype(np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(GeniusError, match="its pixels have more than 8 bits a colour"):
+    with pytest.raises(GeniusError, match="its 16-bit values keep to the darkest 1/16 of their range"):
         read_image(str(tmp_path / "deep.png"))
 
 

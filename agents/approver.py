@@ -1,0 +1,85 @@
+"""The agent that is a person who approves each training: what is asked, and what an answer makes of the candidate."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..spaces.limits import Limits
+from ..spaces.space import Architecture, BadArchitecture, SearchSpace
+from ..tools.candidate import Candidate, Repair
+from ..tools.history import History
+from ..tools.plain import named, text
+from ..tools.prices import changes
+from .validator import Broken, judge, refuse
+
+YES, NO, EDIT = "yes", "no", "edit"
+_FORMS = '{"answer": "yes"}, {"answer": "no", "reason": "…"} or {"answer": "edit", "architecture": […]}'
+
+
+_LONGEST = 500  # characters of a reason
+
+
+class BadAnswer(ValueError):
+    """An answer of another form, or an architecture that cannot be taken; says what would be right."""
+
+
+def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
+    """Return what a person is asked, in plain JSON types."""
+    assert candidate.architecture is not None
+    chosen = zip(space.decisions, candidate.architecture, strict=True)
+    return {
+        "question": f"Train {list(candidate.architecture)}? Answer with {_FORMS}.",
+        "iteration": candidate.iteration,
+        "architecture": list(candidate.architecture),
+        "options": {decision.name: decision.options[number - decision.first] for decision, number in chosen},
+        "flops": candidate.cost.flops if candidate.cost else None,
+        "params": candidate.cost.params if candidate.cost else None,
+        "rationale": candidate.rationale,
+    }
+
+
+def decide(
+    answer: object, candidate: Candidate, space: SearchSpace, history: History, limits: Limits, max_replies: int
+) -> Candidate:
+    """Return the candidate as it is, changed by the person, or refused with the person's reason.
+
+    Raises: BadAnswer.
+    """
+    given: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {"answer": answer}
+    said = given.get("answer")
+    if said == YES and set(given) == {"answer"}:
+        return candidate
+    if said == NO and set(given) <= {"answer", "reason"}:
+        return _refused(candidate, given.get("reason") or "", max_replies)
+    if said == EDIT and set(given) == {"answer", "architecture"}:
+        return _edited(candidate, given["architecture"], space, history, limits)
+    raise BadAnswer(f"an answer is {_FORMS}, got {named(answer)}")
+
+
+def _refused(candidate: Candidate, reason: object, max_replies: int) -> Candidate:
+    if not isinstance(reason, str):
+        raise BadAnswer(f"the reason for a no is a text, got {named(reason)}")
+    why = f"a person refuses to train {list(candidate.architecture or ())}"
+    why += f": {text(reason, _LONGEST)}" if reason.strip() else ""
+    candidate = replace(candidate, rationale="", architecture=None, cost=None, repair=None)
+    return refuse(candidate, why, max_replies)
+
+
+def _edited(candidate: Candidate, given: object, space: SearchSpace, history: History, limits: Limits) -> Candidate:
+    """Take a person's architecture, held against the same rules as a reply."""
+    if not isinstance(given, list | tuple) or not all(type(number) is int for number in given):
+        raise BadAnswer(f"an architecture is a list of {len(space.decisions)} numbers, got {named(given)}")
+    architecture: Architecture = tuple(given)
+    if architecture == candidate.architecture:
+        return candidate
+    try:
+        space.without_rule.check(architecture)
+    except BadArchitecture as bad:
+        raise BadAnswer(str(bad)) from None
+    found = judge(architecture, space, history, limits)
+    if isinstance(found, Broken):
+        raise BadAnswer(found.reason.splitlines()[0])
+    assert candidate.architecture is not None
+    words = f"was changed by a person: {changes(space, candidate.architecture, architecture)}"
+    repair = Repair(candidate.architecture, words, "person")
+    return replace(candidate, architecture=architecture, cost=found, repair=repair)

@@ -1,0 +1,51 @@
+"""Questions of a search to a person, asked at the terminal and answered in one line."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..spaces.printable import printable
+
+if TYPE_CHECKING:
+    from langgraph.types import Interrupt
+
+
+async def ask(question: "Interrupt") -> Any:
+    """Ask on standard error and read the answer from standard input; None where that has ended."""
+    from ..agents.human import read_line
+    from ..graph.pause import in_words
+
+    value = question.value
+    approves = isinstance(value, Mapping) and "architecture" in value
+    words = _proposal(value) if approves else f"{in_words(value)}\n\nYour answer, in one line: "
+    print(f"\n{printable(words)}", end="", file=sys.stderr, flush=True)
+    line = await read_line()
+    if not line:
+        print(file=sys.stderr)
+        return None
+    return read_approval(line) if approves else line.strip()
+
+
+def _proposal(value: Mapping[str, Any]) -> str:
+    wrong = f"That is no answer: {value['error']}\n\n" if value.get("error") else ""
+    costs = [f"{value[name] / 1e6:,.3f} M {name}" for name in ("flops", "params") if value.get(name) is not None]
+    options = ", ".join(f"{name} {option}" for name, option in value["options"].items())
+    reason = f"\n{value['rationale']}" if value["rationale"] else ""
+    head = f"iteration {value['iteration']} proposes {value['architecture']}: {', '.join(costs)}"
+    return f"{wrong}{head}\n({options}){reason}\n\nTrain it? yes, no and why, or another architecture as a list: "
+
+
+def read_approval(line: str) -> object:
+    """Read an answer as a person types it: yes, no with a reason, or an architecture; all else stays as it is."""
+    word, _, rest = line.strip().partition(" ")
+    said = word.lower().rstrip(",.:;")
+    if said in ("y", "yes") and not rest:
+        return {"answer": "yes"}
+    if said in ("n", "no"):
+        return {"answer": "no", "reason": rest.strip()}
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError):
+        return line.strip()
+    return {"answer": "edit", "architecture": given} if isinstance(given, list) else given

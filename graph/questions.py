@@ -1,0 +1,93 @@
+"""Where the graph pauses for a person: before a training that is to be approved, and where an evaluation asks."""
+
+import asyncio
+from collections.abc import Sequence
+from inspect import isawaitable
+from typing import Any, Literal
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphInterrupt
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command, interrupt
+from typing_extensions import TypedDict
+
+from ..agents.approver import BadAnswer, decide, question
+from ..evaluators.evaluator import Evaluator
+from ..spaces.space import Architecture
+from ..tools.candidate import Candidate
+from .state import Context, SearchState, history_of, in_flight, ready
+
+
+def before_training(candidate: Candidate, context: Context) -> Literal["approver", "trainer"]:
+    """Name the node that a candidate goes to: to a person where one is asked, unless there is nothing to train."""
+    settled = candidate.error is not None or candidate.measurement is not None
+    return "approver" if context.approve and not settled else "trainer"
+
+
+async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["proposer", "trainer"]]:
+    """Ask a person whether to train the candidate; what the answer is not, is said with the question that follows."""
+    context, candidate = ready(state, runtime), in_flight(state)
+    asked = question(candidate, context.space)
+    while True:
+        answer = interrupt(asked)
+        try:
+            decided = await asyncio.to_thread(
+                decide,
+                answer,
+                candidate,
+                context.space,
+                history_of(state, context),
+                context.limits,
+                context.max_replies,
+            )
+        except BadAnswer as bad:
+            asked = {**asked, "error": str(bad)}
+            continue
+        break
+    update = {"candidate": decided.to_json()}
+    return Command(goto="trainer" if decided.architecture or decided.error else "proposer", update=update)
+
+
+async def asker(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["trainer"]]:
+    """Ask what an evaluation asks: in a node of its own, so that the answer can be for no other evaluation."""
+    context, asked = ready(state, runtime), state["question"]
+    assert asked is not None
+    answer, at = interrupt(asked["value"]), str(asked["iteration"])
+    context.slots.answered(asked["iteration"])
+    known = state.get("answers", {})
+    answers = {**known, at: [*known.get(at, []), answer]}
+    return Command(goto="trainer", update={"question": None, "answers": answers})
+
+
+class _Evaluation(TypedDict):
+    architecture: list[int]
+
+
+def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
+    """Make an evaluator whose calls of `interrupt` return these answers, one after the other; it pauses at the next."""
+    if not answers:
+        return evaluate
+
+    async def again(architecture: Architecture) -> Any:
+        found: list[Any] = []
+        taken_in: list[object] = []
+
+        async def evaluation(state: _Evaluation) -> None:
+            if len(taken_in) < len(answers):
+                for _ in (*taken_in, None):
+                    interrupt(None)  # the answers are taken in one by one; only then the evaluation starts
+            returned: Any = evaluate(architecture)
+            found.append(await returned if isawaitable(returned) else returned)
+
+        graph = StateGraph(_Evaluation).add_node(evaluation).add_edge(START, "evaluation").compile(InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "evaluation"}}
+        state: Any = await graph.ainvoke({"architecture": list(architecture)}, config)
+        for answer in answers:
+            taken_in.append(answer)
+            state = await graph.ainvoke(Command(resume=answer), config)
+        if pending := state.get("__interrupt__"):
+            raise GraphInterrupt(pending)
+        return found[-1]
+
+    return again

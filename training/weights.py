@@ -1,0 +1,166 @@
+"""Trained weights in files: what is read of them, and the network that they are put into. Imports torch."""
+
+import pickle  # for the name of its error alone
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..spaces.errors import GeniusError
+from ..spaces.printable import brief, said_by
+from ..spaces.space import SearchSpace
+from .card import HEADER, Card
+
+_FEW, _MORE = 2, 3  # classes of two networks that are compared
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict, and what its file says that it is, if it does."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with its weights, ready to be used, for so many classes."""
+
+    space: SearchSpace
+    network: nn.Module
+    card: Card
+    classes: int
+
+
+def write_weights(network: nn.Module, card: Card, path: Path) -> None:
+    """Write the weights of a network as safetensors, with what they are in the header; whole or not at all."""
+    from safetensors.torch import save_file
+
+    # the library takes no tensors that share memory, as tied weights do, nor such as lie channels last
+    weights = {n: tensor.clone(memory_format=torch.contiguous_format) for n, tensor in network.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    try:
+        partial.touch()
+        mode = partial.stat().st_mode
+        save_file(weights, partial, {HEADER: card.text()})
+        partial.chmod(mode)  # the library lets nobody but the owner read it
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read safetensors, or a state dict that torch saved; a pickle that holds anything but tensors is refused.
+
+    Raises: GeniusError.
+    """
+    from safetensors import SafetensorError
+
+    if not path.is_file():
+        raise GeniusError(f"there are no weights at {path}")
+    try:
+        if path.suffix == ".safetensors":
+            return _read_safetensors(path)
+        found = torch.load(path, "cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise GeniusError(f"{path} holds something other than weights, and nothing else is read from a file") from None
+    except (SafetensorError, RuntimeError, ValueError, EOFError, OSError, LookupError, TypeError) as error:
+        raise GeniusError(f"{path} does not hold weights: {brief(str(error))}") from None
+    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
+        raise GeniusError(f"{path} does not hold a state dict: names and their tensors")
+    return Weights(path, found)
+
+
+def _read_safetensors(path: Path) -> Weights:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+        told = file.metadata() or {}
+    # safetensors' own save_model saves what a network has under two names once, and the other name refers to it
+    tensors |= {name: tensors[same] for name, same in told.items() if same in tensors and name not in tensors}
+    return Weights(path, tensors, read_card(path))
+
+
+def read_card(path: Path) -> Card | None:
+    """Return what the header of a safetensors file says that its weights are; None where it does not.
+
+    Raises: GeniusError where it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(HEADER)
+        return None if text is None else Card.read(text)
+    except (SafetensorError, OSError, ValueError, GeniusError) as error:
+        raise GeniusError(f"{path} does not hold weights: {brief(str(error))}") from None
+
+
+def load_trained(space: SearchSpace, card: Card, weights: Weights) -> Trained:
+    """Build the network of a card's architecture with trained weights. How many classes there are, the weights say.
+
+    Raises: GeniusError where they are of another network, or of another number of classes than the card names.
+    """
+    space.check(card.architecture)
+    if weights.card and weights.card.architecture != card.architecture:
+        raise _of_another(weights, card, f"it says that it holds those of {list(weights.card.architecture)}")
+    classes = _count_classes(space, card, weights)
+    if card.classes and classes != len(card.classes):
+        raise GeniusError(f"{weights.path} is for {classes} classes, and {len(card.classes)} are named")
+    network, _ = _built(space, card, classes)
+    own = network.state_dict()
+    if odd := [n for n in own.keys() & weights.tensors.keys() if _kind(own[n]) != _kind(weights.tensors[n])]:
+        raise _of_another(weights, card, f"{brief(min(odd))} holds numbers of another kind")
+    try:
+        network.load_state_dict(dict(weights.tensors))
+    except RuntimeError as error:
+        raise _of_another(weights, card, " ".join(str(error).split())[:300]) from None
+    return Trained(space, network.eval(), card, classes)
+
+
+def _of_another(weights: Weights, card: Card, why: str) -> GeniusError:
+    return GeniusError(f"{weights.path} holds the weights of another network than {list(card.architecture)}: {why}")
+
+
+def _kind(tensor: Tensor) -> tuple[bool, bool]:
+    return tensor.is_floating_point(), tensor.is_complex()
+
+
+def _built(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int]:
+    """Build a network, and try it on images, so that lazy layers learn their shapes; returns how many scores it gives.
+
+    Raises: GeniusError where that cannot be done.
+    """
+    # layers draw their weights from the global generator and take no other: it is put back
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            network = space.build_for(card.architecture, classes, card.input.size).eval()
+            scores = network(torch.zeros(2, *card.input.shape))
+            return network, len(scores[0])
+        except Exception as error:
+            raise GeniusError(
+                f"the network of {list(card.architecture)} for {classes} classes and images of shape "
+                f"{list(card.input.shape)} cannot be built: {said_by(error)}"
+            ) from error
+
+
+def _count_classes(space: SearchSpace, card: Card, weights: Weights) -> int:
+    """Return the number of classes by the shape of the weights whose shape depends on it.
+
+    Where the network takes no number of classes it is that of its scores.
+    """
+    (few, scores), (more, _) = _built(space, card, _FEW), _built(space, card, _MORE)
+    larger = more.state_dict()
+    for name, tensor in few.state_dict().items():
+        low, high = tensor.shape, larger[name].shape
+        if low != high:
+            found = weights.tensors.get(name, torch.empty(0)).shape
+            side = next(side for side in range(len(low)) if low[side] != high[side])
+            if len(found) != len(low) or any(a == b != c for a, b, c in zip(low, high, found, strict=True)):
+                raise _of_another(weights, card, f"its {brief(name)} is of shape {list(found)}")
+            return max(1, _FEW + int(found[side] - low[side]) // int(high[side] - low[side]))
+    return scores
