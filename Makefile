@@ -12,12 +12,13 @@ test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--max-worker-restart 0 --within 3600
 
-lint: $(VENV)/installed  ## check style and types
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+lint: $(VENV)/installed  ## check style, and types for each Python
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	for python in 3.11 3.12 3.13; do $(BIN)/mypy --python-version $$python || exit 1; done
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,onnx,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,onnx,studio,dev]'
 	touch $@
 
 clean:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .graph.state import Context as Context
     from .graph.state import Progress as Progress
     from .graph.state import SearchState as SearchState
+    from .graph.studio import make_graph as make_graph
     from .spaces import get_space as get_space
     from .spaces.errors import GeniusError as GeniusError
     from .spaces.errors import RunFailed as RunFailed
@@ -33,6 +34,7 @@ _HOMES = {
     "graph.picture": ("draw",),
     "graph.pause": ("Paused",),
     "graph.result": ("SearchResult", "read"),
+    "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),

@@ -1,6 +1,7 @@
 """The commands, and what becomes of them: exit codes, and one line for each kind of end."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -9,11 +10,18 @@ from typing import Any
 import typer
 
 from ..spaces.errors import GeniusError, RunFailed
+from ..spaces.printable import one_line
 from . import benching, looking, searching, signals, training
 from .streams import finish, say
 
+_LONGEST = 1_500  # characters of a complaint, whatever names it quotes
 _UNREAD = 141  # as shells say of SIGPIPE
-_PRINTING = (errno.EPIPE, errno.ENOSPC, errno.EBADF)  # what standard output comes to where it is no file's fault
+_PRINTING = (
+    errno.EPIPE,
+    errno.ENOSPC,
+    errno.EBADF,
+    errno.EIO,
+)  # what standard output comes to where it is no file's fault
 
 app = typer.Typer(
     help="Neural architecture search led by a language model.",
@@ -64,9 +72,12 @@ def call() -> int:
     try:
         code = _call()
     except OSError as error:
-        if error.filename is not None or error.errno not in _PRINTING:
+        if error.filename is not None:
+            code = _complain(f"cannot use {os.fsdecode(error.filename)}: {error.strerror}", 1 if _is_full(error) else 2)
+        elif error.errno in _PRINTING:
+            unprinted, code = error, 0
+        else:
             raise
-        unprinted, code = error, 0
     finally:
         left = finish()
     unprinted = unprinted or left
@@ -92,6 +103,10 @@ def _call() -> int:
     return code or 0
 
 
+def _is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 def _complain(message: str, code: int) -> int:
-    say(f"genius: {message}")
+    say(one_line(f"genius: {message}", _LONGEST))
     return code

@@ -32,7 +32,8 @@ _how_to_go_on: list[Callable[[], str]] = []
 
 def code() -> int:
     """Return the exit code of a command that was asked to end, as shells say of the signal."""
-    return 128 + (_first or _asked or [signal.SIGINT])[0]
+    _first.append((_asked or [signal.SIGINT])[0])  # the thread that watches may not have come to it yet
+    return 128 + _first[0]
 
 
 @contextmanager

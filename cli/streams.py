@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
@@ -23,15 +24,34 @@ class _Cleared:
         self._stream.write(redact(text))
         return len(text)
 
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class _Unneeded(_Cleared):
+    """A stream of words beside the result: that a disk is full or nobody reads on ends no search."""
+
+    def write(self, text: str) -> int:
+        """Write a text if that can be."""
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what is written if that can be."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def say(text: str) -> None:
     """Print a line on standard error, if anybody reads it."""
     if sys.stderr is not None:  # print would take standard output in its place
-        with suppress(OSError):
-            print(one_line(text), file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 def print_text(text: str) -> None:
@@ -54,11 +74,11 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = _cleared(sys.stdout), _cleared(sys.stderr)
+    sys.stdout, sys.stderr = _cleared(sys.stdout, _Cleared), _cleared(sys.stderr, _Unneeded)
 
 
-def _cleared(stream: TextIO) -> TextIO:
-    return stream if stream is None or isinstance(stream, _Cleared) else cast(TextIO, _Cleared(stream))
+def _cleared(stream: TextIO | None, kind: type[_Cleared]) -> TextIO:
+    return cast(TextIO, stream if stream is None or isinstance(stream, _Cleared) else kind(stream))
 
 
 def _warn(

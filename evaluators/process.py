@@ -162,7 +162,7 @@ class Process:
         """
         assert self._popen.stdin is not None
         with suppress(BrokenPipeError, ValueError):  # it has ended already, or was killed: its exit code says more
-            os.write(self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
+            await asyncio.to_thread(os.write, self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
         started = heard = time.monotonic()
         while (code := self.code) is None:
             await asyncio.sleep(_BEAT)
@@ -188,7 +188,7 @@ class Process:
             await self._ended(_LAST)
             self._signal(_KILL)
             await self._ended()
-        return self.bury()
+        return await asyncio.to_thread(self.bury)
 
     def bury(self) -> str:
         """Wait for a process that has ended, so that nothing is left of it; returns what `stop` does."""

@@ -151,8 +151,11 @@ class LocalWorkers:
 
     async def __aenter__(self) -> Self:
         if self._ahead:
-            for seat in self._seats:
-                seat.prepare()
+            try:
+                await asyncio.gather(*(seat.prepare() for seat in self._seats))
+            except BaseException:
+                await self.__aexit__()
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -173,7 +176,7 @@ class LocalWorkers:
             if measurement is None:
                 measurement = await seat.train(job, Limits(deadline, silence), on_epoch)
                 if self._ahead:
-                    seat.prepare()
+                    await seat.prepare()
             return measurement
 
 
@@ -184,8 +187,16 @@ class _Seat:
         self._place, self._tries = place, tries
         self._next: Process | None = None
 
-    def prepare(self) -> None:
-        """Start the next process, unless one waits already."""
+    async def prepare(self) -> None:
+        """Start the next process, unless one waits already; in a thread, for that waits for the system."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self._start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting  # so that it is known, and ends with the others
+            raise
+
+    def _start(self) -> None:
         if self._next is not None and self._next.code is not None:
             self._next.bury()
             self._next = None
@@ -217,7 +228,7 @@ class _Seat:
 
     async def _try(self, path: Path, limits: Limits, heartbeat: Heartbeat) -> "_End":
         """Have a process do the job; nothing of the process is left, come what may."""
-        self.prepare()
+        await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
         try:

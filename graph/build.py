@@ -24,7 +24,7 @@ from ..agents.validator import ENDINGS, validate
 from ..tools.candidate import Candidate, Message, Suggestion
 from ..tools.history import History
 from .questions import answered, approver, asker, before_training
-from .state import FIRST, Context, InFlight, Kept, SearchState, candidate_of, history_of, in_flight, ready, running_of
+from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -64,7 +64,7 @@ async def reflector(
 
     An iteration that was cut off goes on where it was.
     """
-    context, known = ready(state, runtime), _filled(state)
+    known, context = filled(state), ready(state, runtime)
     candidate = candidate_of(known)
     if candidate is None:
         if not _may_propose(known, context, len(known["running"])):
@@ -81,11 +81,6 @@ async def reflector(
     prompt, shortlist = await _write(context, history_of(known, context))
     known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
     return Command(goto="proposer", update={**known, "prompt": prompt})
-
-
-def _filled(state: SearchState) -> InFlight:
-    """Return the state with what a trial begins with in place of what is missing."""
-    return {name: state.get(name, value) for name, value in FIRST.items()}  # type: ignore[return-value]
 
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:

@@ -30,9 +30,6 @@ class Told:
     changes: Sequence[str] = ()
     size: int | None = None
 
-    def __bool__(self) -> bool:
-        return bool(self.data or self.recipe or self.changes)
-
 
 def find_trained(
     target: str, architecture: str | None, weights: Path | None, told: Told
@@ -49,6 +46,8 @@ def find_trained(
     chosen = weights or (job.files.weights if job else None)
     if chosen is None:
         raise GeniusError("name the weights with --weights; `genius train` makes them")
+    if job and not weights and not chosen.exists():
+        raise GeniusError(f"{target} holds no weights: its training has not come to its end, or leaves none")
     read = read_weights(chosen)
     card = _find_card(subject, job, read, told)
     named = replace(card, space=subject.space_name, architecture=subject.architecture).at(told.size)
@@ -58,7 +57,7 @@ def find_trained(
 
 def _find_card(subject: Subject, job: Job | None, weights: Weights, told: Told) -> Card:
     """Say what weights are: as the user says, else as they say themselves, else as their job says."""
-    if told:
+    if told.data or told.recipe or told.changes:
         return _told_card(subject, told)
     return weights.card or (_of_job(subject, job) if job else _guess(subject, weights.path))
 

@@ -1,6 +1,7 @@
 """Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -179,7 +180,7 @@ class Settings:
             object.__setattr__(self, name, (_end(low), _end(high)))
         for name in ("model_file", "table", "data"):
             if (path := getattr(self, name)) is not None:
-                object.__setattr__(self, name, str(Path(path).resolve()))
+                object.__setattr__(self, name, os.path.abspath(path))
 
     def check(self) -> "Settings":
         """Return the settings if every number is in its range.

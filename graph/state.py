@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from langgraph.channels import UntrackedValue
 from langgraph.runtime import Runtime
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from ..agents.proposer import Proposer
@@ -18,6 +19,7 @@ from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message
 from ..tools.history import History
+from ..tools.plain import named
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from .journal import BrokenRun, Journal
@@ -93,7 +95,8 @@ class Progress:
     epoch: Epoch | None = None
 
 
-def _ignore(progress: Progress) -> None: ...
+def ignore(progress: Progress) -> None:
+    """Show a step to nobody."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,26 @@ class Context:
     approve: bool = False
     whole: bool = False
     slots: Slots = field(default_factory=Slots)
-    progress: Callable[[Progress], None] = _ignore
+    progress: Callable[[Progress], None] = ignore
+
+    def __post_init__(self) -> None:
+        """Raises GeniusError for parts that are none, such as their names."""
+        if not isinstance(self.space, SearchSpace):
+            raise GeniusError(
+                f"a context's space is a SearchSpace, as of genius.get_space(name), got {named(self.space)}"
+            )
+        for name in ("proposer", "evaluator"):
+            if not callable(getattr(self, name)):
+                raise GeniusError(f"a context's {name} is a function, got {named(getattr(self, name))}")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        """Let servers of graphs write the schema down, though it holds functions: they ask for one of every context."""
+        return core_schema.is_instance_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
+        return {"title": cls.__name__, "type": "object", "description": "A genius.Context, made in Python."}
 
     def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
         """Tell whoever shows the search how far it is."""
@@ -152,10 +174,35 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:
-        context.journal.restore(map(Candidate.from_json, state.get("history", [])))
+        context.journal.restore(_read(state.get("history", [])))
     if (known := len(context.journal.finished(trial))) < done:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
     return context
+
+
+def filled(state: SearchState) -> InFlight:
+    """Return the state that was passed in, with what a trial begins with in place of what is missing.
+
+    Raises: GeniusError where it holds something else.
+    """
+    for name, kinds in _KINDS.items():
+        if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
+            raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
+    found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
+    _read([*found["running"], *filter(None, [found["candidate"]])])
+    return found  # type: ignore[no-any-return]
+
+
+_PASS = "pass a graph nothing, or what its last invocation returned: the state's"
+_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list}
+_KINDS |= {"candidate": dict | None, "stopped": str | None}
+
+
+def _read(candidates: Sequence[Any]) -> list[Candidate]:
+    try:
+        return [Candidate.from_json(candidate) for candidate in candidates]
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise GeniusError(f"{_PASS} candidates cannot be read: {error}") from error
 
 
 def candidate_of(state: InFlight) -> Candidate | None:

@@ -26,7 +26,7 @@ from .run import broken_checkpoints, locked, open_checkpoints, resume_command
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
-from .state import FIRST, Context, Progress
+from .state import FIRST, Context, Progress, ignore
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -60,7 +60,7 @@ async def carry_on(
         async with open_checkpoints(folder) as saver:
             graph = build_graph(saver, tries=settings.tries).with_config(called)
             numbers = range(1, settings.trials + 1)
-            contexts = {trial: _context(folder, settings, setup, journal, trial, progress) for trial in numbers}
+            contexts = {trial: context_of(folder, settings, setup, journal, trial, progress) for trial in numbers}
             starts = {trial: await _start(graph, settings, trial) for trial in numbers}
             answers.sort([each for start in starts.values() for each in start.interrupts])
             async with asyncio.TaskGroup() as trials:
@@ -69,9 +69,16 @@ async def carry_on(
         return read_result(folder, settings, journal)
 
 
-def _context(
-    folder: Path, settings: Settings, setup: Setup, journal: Journal, trial: int, progress: Callable[[Progress], None]
+def context_of(
+    folder: Path,
+    settings: Settings,
+    setup: Setup,
+    journal: Journal,
+    trial: int,
+    progress: Callable[[Progress], None] = ignore,
 ) -> Context:
+    """Return what the invocations of a trial work with; trainings go into the folder."""
+
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
         progress(Progress("epoch", candidate, run=folder, epoch=epoch))
@@ -155,7 +162,7 @@ def invocation_config(
 ) -> Any:
     """Configure one iteration: its thread, and the names under which a trace shows it.
 
-    The recursion limit guards the loop between proposer and validator.
+    The recursion limit guards the loop between proposer, validator and approver.
     """
     thread = settings.thread(trial)
     named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
@@ -172,7 +179,7 @@ def invocation_config(
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.workers * (2 * settings.max_replies + 6),
+        "recursion_limit": settings.workers * (3 * settings.max_replies + 6),
         "callbacks": [tracer] if tracer else None,
     }
 

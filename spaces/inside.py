@@ -1,10 +1,11 @@
 """The architectures inside limits that the space's rule allows: all of a small space, and the largest of any."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import islice
+from functools import cached_property, lru_cache, partial
+from itertools import count, islice
 from math import ceil, floor, gcd, inf
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -125,6 +126,40 @@ def largest_inside(space: SearchSpace, limits: Limits) -> Iterator[Architecture]
     Where a large space has a rule, it ends after the first 20,000 inside limits, of which the rule may allow none.
     Raises: GeniusError for a large space whose costs are no sums over its decisions.
     """
+    yield from _from_the_largest(space, limits)
+
+
+class _Ordered:
+    """An order that is gone through again and again, and computed once, as far as it was asked for."""
+
+    def __init__(self, begin: Callable[[], Iterator[Architecture]]) -> None:
+        self._begin, self._order = begin, begin()
+        self._known: list[Architecture] = []
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[Architecture]:
+        for at in count():
+            if at == len(self._known) and not self._is_longer(at):
+                return
+            yield self._known[at]
+
+    def _is_longer(self, length: int) -> bool:
+        with self._lock:
+            if length == len(self._known):
+                try:
+                    self._known.extend(islice(self._order, 1))
+                except BaseException:
+                    self._order = islice(self._begin(), length, None)  # the next one fails likewise, and does not end
+                    raise
+            return length < len(self._known)
+
+
+@lru_cache(4)
+def _from_the_largest(space: SearchSpace, limits: Limits) -> _Ordered:
+    return _Ordered(partial(_by_size, space, limits))
+
+
+def _by_size(space: SearchSpace, limits: Limits) -> Iterator[Architecture]:
     if space.size > ENUMERABLE:
         yield from chains(space, limits).within() if space.valid is None else _largest_by_rule(space, limits)
         return

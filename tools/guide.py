@@ -19,6 +19,7 @@ _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
 _GOOD = 5  # measured architectures around which a large space is searched
 _SAMPLE = 512  # architectures over which effects are averaged
+_FITTED = 256  # observations that a surrogate is fitted to, at most
 _FEW, _CHECKED = 2, 10  # measurements before the first forecast; the latest that are forecast
 
 
@@ -86,13 +87,21 @@ def fit(
     rng: np.random.Generator,
     guide: Guide = GUIDE,
 ) -> Surrogate:
-    """Fit a surrogate to at least one observation."""
+    """Fit a surrogate to at least one observation; of many, to the best and the latest."""
     coder = encoder(space)
-    known = coder.encode(observed.architectures)
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
-    return Surrogate(
-        known, observed.accuracy, coder.counts.tolist(), rng, sd=observed.sd, prior=prior, leanings=leanings
-    )
+    kept = _kept(observed)
+    known = coder.encode(kept.architectures)
+    return Surrogate(known, kept.accuracy, coder.counts.tolist(), rng, sd=kept.sd, prior=prior, leanings=leanings)
+
+
+def _kept(observed: Observed) -> Observed:
+    """Of many observations, keep the most accurate and the latest: the cost of a fit grows with their cube."""
+    if len(observed) <= _FITTED:
+        return observed
+    best = np.argsort(-observed.accuracy, kind="stable")[: _FITTED // 2]
+    places = np.union1d(best, np.arange(len(observed) - _FITTED // 2, len(observed)))
+    return Observed([observed.architectures[at] for at in places], observed.accuracy[places], observed.sd[places])
 
 
 def suggest(

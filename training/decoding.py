@@ -60,7 +60,8 @@ def _decode(content: bytes) -> Tensor:
             return cast(Tensor, decode_jpeg(held, ImageReadMode.RGB, apply_exif_orientation=True))
         except RuntimeError:
             pass  # Pillow knows more forms of JPEG, and says what is wrong
-    return cast(Tensor, pil_to_tensor(_in_bytes(ImageOps.exif_transpose(image), _bits(image, content))))
+    ImageOps.exif_transpose(image, in_place=True)
+    return cast(Tensor, pil_to_tensor(_in_bytes(image, _bits(image, content))))
 
 
 def _open(content: bytes) -> Image.Image:

@@ -172,3 +172,24 @@ def test_thop_is_held_against_whole_millions_as_in_the_paper():
     assert not limits.allow(first)
     assert not limits.accept(Cost(flops=330_536_832))
     assert not Limits(parse_range("270M", "330M")).accept(first)
+
+
+def test_the_largest_are_computed_once_and_a_failure_stays_one(monkeypatch):
+    begun = []
+
+    def order(space, limits):
+        begun.append(space)
+        yield from ((1,), (0,))
+        raise GeniusError("no further")
+
+    monkeypatch.setattr(inside, "_by_size", order)
+    inside._from_the_largest.cache_clear()
+    space = get_space("nas-bench-macro")
+    for _ in range(3):
+        found = inside.largest_inside(space, NO_LIMITS)
+        assert [next(found), next(found)] == [(1,), (0,)]
+    assert len(begun) == 1
+    for _ in range(2):
+        with pytest.raises(GeniusError, match="no further"):
+            list(inside.largest_inside(space, NO_LIMITS))
+    inside._from_the_largest.cache_clear()

@@ -11,7 +11,7 @@ from genius.spaces.limits import NO_LIMITS, Limits
 from genius.spaces.space import Decision, SearchSpace
 from genius.tools.candidate import best
 from genius.tools.features import WHOLE
-from genius.tools.guide import GUIDE, Guide, effects, fit, forecasts, observe, suggest
+from genius.tools.guide import GUIDE, Guide, Observed, _kept, effects, fit, forecasts, observe, suggest
 from genius.tools.tables import load_table
 
 MACRO = get_space("nas-bench-macro")
@@ -206,3 +206,14 @@ def test_of_very_many_the_guide_goes_uphill_within_the_rule():
 def test_what_was_refused_is_not_suggested():
     first = suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0))[0].architecture
     assert suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0), refused={first})[0].architecture != first
+
+
+def test_of_many_observations_the_best_and_the_latest_are_fitted():
+    rng = np.random.default_rng(0)
+    architectures = [MACRO.sample(rng) for _ in range(1_000)]
+    accuracy = rng.permutation(np.linspace(50, 90, 1_000))
+    kept = _kept(Observed(architectures, accuracy, np.zeros(1_000)))
+    assert len(kept) <= 256
+    assert set(np.sort(accuracy)[-128:]) | set(accuracy[-128:]) == set(kept.accuracy)
+    few = Observed(architectures[:256], accuracy[:256], np.zeros(256))
+    assert _kept(few) is few

@@ -15,6 +15,7 @@ from genius.graph.bundle import Told, find_trained
 from genius.spaces import get_space
 from genius.spaces.errors import GeniusError, GeniusWarning
 from genius.training.card import Card, Input, input_of
+from genius.training.disk import DiskFull
 from genius.training.export import export
 from genius.training.feeding import measuring_batches
 from genius.training.images import load_task
@@ -334,6 +335,31 @@ def test_what_weights_say_of_themselves_is_checked(tmp_path, text):
     assert len(str(caught.value)) < 600
 
 
+def test_nothing_that_weights_name_is_imported_or_opened(tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    said = replace(CARD, space="evil:SPACE", classes=("../../etc/passwd", "\x1b[31mred", "\udcff"))
+    write_weights(DIGITS.build_for(SMALL, 3, 8), said, tmp_path / "w.safetensors")
+    trained, origin = find_trained("digits", json.dumps(SMALL), tmp_path / "w.safetensors", told(tmp_path))
+    about = export(trained, tmp_path / "bundle", onnx=False, provenance=origin)
+    assert "evil" not in sys.modules
+    assert about["space"] == "digits"
+    assert json.loads((tmp_path / "bundle" / "model.json").read_text())["class_names"] == list(said.classes)
+
+
+def test_a_training_without_weights_and_a_task_of_other_images_are_one_sentence(digits_job, weights, tmp_path):
+    job = digits_job(folder=tmp_path / "t", architecture=SMALL)
+    job.save()
+    with pytest.raises(GeniusError, match=rf"^{tmp_path / 't'} holds no weights: its training has not come to its end"):
+        find_trained(str(job.folder), None, None, told(tmp_path))
+    saying = told(tmp_path, data="cifar10", recipe="nas-bench-macro")
+    with pytest.raises(GeniusError, match="the data set cifar10 is not in"):
+        find_trained("digits", json.dumps(SMALL), weights, saying)
+    saying = told(tmp_path, recipe="nas-bench-macro", changes=("size=8",))
+    assert find_trained("digits", json.dumps(SMALL), weights, saying)[0].card.input.size == 8
+
+
 def test_what_cannot_be_traced_and_images_that_are_too_small_are_one_sentence(tmp_path):
     choosy = get_space("own_network:CHOOSY")
     card = Card("own_network:CHOOSY", (0,), (), Input(3, 16, 1.0, True, (0.5,) * 3, (0.5,) * 3))
@@ -371,6 +397,22 @@ def test_a_bundle_is_there_whole_or_not_at_all(weights, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     export(trained, tmp_path / "empty", onnx=False, provenance={})
     assert (tmp_path / "empty" / "model.json").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a tmpfs")
+@pytest.mark.parametrize("size", [4, 24, 60])
+def test_a_full_disk_is_said_and_leaves_nothing(weights, tmp_path, size):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        with pytest.raises(DiskFull, match=f"^the disk of {disk} is full: free some space$"):
+            export(load_trained(DIGITS, CARD, read_weights(weights)), disk / "bundle", onnx=False, provenance={})
+        assert os.listdir(disk) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def _no_room(*arguments, **named):
