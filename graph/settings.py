@@ -296,6 +296,4 @@ class Settings:
 
 
 def _end(given: str | float | None) -> str:
-    if given is None:
-        return "-"
-    return given if isinstance(given, str) else f"{given:.0f}"
+    return "-" if given is None else given if isinstance(given, str) else f"{given:.0f}"
