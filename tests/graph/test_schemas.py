@@ -58,24 +58,25 @@ async def test_what_it_cannot_take_is_said_in_a_sentence(state, options, words):
     assert "\n" not in error.value.args[0]
 
 
+PARTS = {"space": SPACE, "proposer": propose, "evaluator": evaluate}
+
+
 @pytest.mark.parametrize(
-    ("call", "error"),
+    ("state", "thread", "given", "error"),
     [
-        ({"input": None, "context": context()}, EmptyInputError),
-        ({"input": {}, "context": context()}, ValueError),  # no thread
-        ({"input": {}, "context": {}}, TypeError),
-        ({"input": {}, "context": {"space": SPACE, "proposer": propose, "evaluator": evaluate, "x": 1}}, TypeError),
+        (None, {"thread_id": "t"}, context(), EmptyInputError),
+        ({}, {}, context(), ValueError),
+        ({}, {"thread_id": "t"}, {}, TypeError),
+        ({}, {"thread_id": "t"}, {**PARTS, "colour": 1}, TypeError),
     ],
 )
-async def test_what_langgraph_itself_refuses_it_refuses_here(call, error):
+async def test_what_langgraph_itself_refuses_it_refuses_here(state, thread, given, error):
     with pytest.raises(error):
-        await genius.build_graph(InMemorySaver()).ainvoke(**call)
+        await genius.build_graph(InMemorySaver()).ainvoke(state, {"configurable": thread}, context=given)
 
 
 async def test_a_context_may_be_a_dict_and_what_is_not_of_the_state_is_left_out():
-    found = await genius.build_graph().ainvoke(
-        {"more": 1}, context={"space": SPACE, "proposer": propose, "evaluator": evaluate}
-    )
+    found = await genius.build_graph().ainvoke({"more": 1}, context=PARTS)
     assert (found["done"], "more" in found) == (1, False)
 
 
