@@ -1,6 +1,7 @@
 """The run folder: made, locked, and left in a state from which a search can go on."""
 
 import shlex
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -79,9 +80,9 @@ async def locked(folder: Path) -> AsyncIterator[None]:
 
     Raises: GeniusError where another process holds it, or the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK_FILE)
+    lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
-        lock.acquire(timeout=0)
+        await asyncio.to_thread(lock.acquire, timeout=0)
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:

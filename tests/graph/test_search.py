@@ -87,7 +87,7 @@ async def test_going_on_needs_the_same_objects(tmp_path):
 
 
 async def test_a_space_of_ones_own_needs_an_evaluator(tmp_path):
-    with pytest.raises(genius.GeniusError, match="the space 'tiny' is your own: pass an evaluator for it"):
+    with pytest.raises(genius.GeniusError, match="the space 'tiny' is your own: pass an evaluator or a table for it"):
         await genius.search(SPACE, proposer="random", run=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
