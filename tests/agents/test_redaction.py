@@ -175,7 +175,7 @@ async def test_no_form_of_what_an_evaluator_says_is_kept(form, tmp_path, monkeyp
             raise answer
         return answer
 
-    await genius.search(SPACE, proposer="random", evaluator=evaluate, iterations=3, run=tmp_path)
+    genius.draw(await genius.search(SPACE, proposer="random", evaluator=evaluate, iterations=3, run=tmp_path))
     there: dict[str, str | bytes] = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     there["log"] = caplog.text
     assert "search.png" in there
