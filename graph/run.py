@@ -1,7 +1,7 @@
 """The run folder: made, locked, and left in a state from which a search can go on."""
 
-import shlex
 import asyncio
+import shlex
 import sqlite3
 import time
 from collections.abc import AsyncIterator
