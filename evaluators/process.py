@@ -132,6 +132,7 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=self._early,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
         _living.add(self)
 
