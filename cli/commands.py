@@ -36,6 +36,10 @@ class _Stopped(Exception):
     """A signal while a command ran, which has said how to go on."""
 
 
+class _Unread(Exception):
+    """Nobody reads the result; Typer would end the process by itself, with code 1."""
+
+
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
@@ -43,6 +47,8 @@ def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
             command(*arguments, **options)
         except KeyboardInterrupt:  # Typer would make no difference between this one and one before the command ran
             raise _Stopped from None
+        except BrokenPipeError:
+            raise _Unread from None
 
     return run
 
@@ -92,6 +98,8 @@ def _call() -> int:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except _Stopped:
         return signals.code()
+    except _Unread:
+        return _UNREAD
     except (typer.Abort, KeyboardInterrupt):
         code = _ABORTED
     except _UsageError as error:

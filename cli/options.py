@@ -1,5 +1,7 @@
 """Options that several commands share, and the console they print to."""
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,4 +92,9 @@ def console(*, stderr: bool = True) -> "Console":
     """Return the terminal: standard error for progress, standard output for results. It takes text without markup."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to the command line what follows where nobody reads on: rich itself would exit with 1."""
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    return Piped(stderr=stderr, markup=False, highlight=False, emoji=False)
