@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..spaces.limits import Limits
+from ..spaces.printable import named
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.candidate import Candidate, Repair
 from ..tools.history import History
-from ..tools.plain import named, text
+from ..tools.plain import text
 from ..tools.prices import changes
 from .validator import Broken, judge, refuse
 

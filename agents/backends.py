@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
-from ..tools.keys import is_secret_name
 from ..tools.schema import proposal_schema
 from .chat import ChatModel, first_that_answers
 from .connections import CLOSING, openai_clients
@@ -20,7 +18,7 @@ from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
 from .keys import clean_keys
-from .options import OLLAMA_CONTEXT, LLMOptions
+from .options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
@@ -62,6 +60,7 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
 
 
 def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
+    refuse_url_with_secret("the language model's name", spec)
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
         return
@@ -73,7 +72,7 @@ def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] =
             f"{spec!r} names no language model: write PROVIDER:MODEL (as in openai:gpt-4o), local, replay:FILE or human"
         )
     base_url = _at_url(spec)[1] or options.base_url
-    _check_base_url(base_url)
+    refuse_url_with_secret("the base URL", base_url or "")
     if kind in _KEYS and not environment.get(_KEYS[kind]) and not base_url:
         raise BadBackend(f"{spec} needs a key: set {_KEYS[kind]}, or use --llm local, which needs none")
     if options.num_ctx is not None and kind != "ollama":
@@ -94,14 +93,6 @@ def _at_url(spec: str) -> tuple[str, str | None]:
     """Split PROVIDER:MODEL@URL, which names a server of one's own; most have no URL."""
     name, at, rest = spec.partition("@http")
     return name, f"http{rest}" if at else None
-
-
-def _check_base_url(base_url: str | None) -> None:
-    """Keep secrets out of the run folder, which holds the URL."""
-    url = urlsplit(base_url or "")
-    secret_fields = [name for name, _ in parse_qsl(url.query) if is_secret_name(name) or "sig" in name.lower()]
-    if url.username or url.password or secret_fields:
-        raise BadBackend("the base URL holds a secret: take it out and set it as OPENAI_API_KEY")
 
 
 def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
@@ -153,6 +144,11 @@ def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
+def servers_named(environment: Mapping[str, str] = os.environ) -> set[str]:
+    """Return the servers that the environment names."""
+    return {environment[name] for names in _URLS.values() for name in names if environment.get(name)}
+
+
 def _url_of(spec: str, options: LLMOptions) -> str | None:
     """Return where a model's server is, as far as that is said here or in the environment."""
     name, url = _at_url(spec)
@@ -170,7 +166,7 @@ class Opened:
     """Language models that can be asked: the proposer of each trial, counted from 1, and what is sent to each model."""
 
     proposer: ProposerOfTrial
-    sent: Callable[[], list[dict[str, object]]]
+    sent: Callable[[], list[Sent]]
 
 
 @asynccontextmanager
@@ -181,7 +177,7 @@ async def open_llms(
     data: Path,
     *,
     may_stop: bool = False,
-    taught: Sequence[Mapping[str, Any]] = (),
+    taught: Sequence[Sent] = (),
 ) -> AsyncIterator[Opened]:
     """Open language models, named or given as objects, for the length of a search; a later one answers for an earlier.
 
@@ -221,11 +217,9 @@ def _name_of(model: object) -> str:
     return str(getattr(model, "name", None) or type(model).__name__)
 
 
-def _chat(
-    llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Mapping[str, Any]]
-) -> ChatModel:
+def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Sent]) -> ChatModel:
     """Make the chat model of a name or of an object; what its server was found to refuse is not sent again."""
-    known = next((one for one in taught if one.get("llm") == name), {})
+    known = next((one for one in taught if one.get("llm") == name), Sent())
     if isinstance(llm, str):
         make, url, told = partial(chat_model, llm), _url_of(llm, options), {}
         options = options.without_all(known.get("left_out", ()))

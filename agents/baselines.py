@@ -5,11 +5,13 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..spaces.draws import sample_inside
+from ..spaces.errors import GeniusError
 from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
@@ -198,3 +200,13 @@ BASELINES = {
     "guided": guided,
     "guided-without-prior": guided_without_prior,
 }
+
+
+def find_baseline(name: str) -> Any:
+    """Return what makes a proposer without a model, by its name.
+
+    Raises: GeniusError for an unknown one.
+    """
+    if name not in BASELINES:
+        raise GeniusError(f"there is no proposer {name!r}; the proposers are: llm, {', '.join(BASELINES)}")
+    return BASELINES[name]

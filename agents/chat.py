@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from ..tools.candidate import Candidate, Message
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
-from .options import LLMOptions
+from .options import LLMOptions, Sent
 from .pricing import cost_of, priced_name
 from .proposer import Proposer, Reply
 from .provider import ProviderError, provider_errors
@@ -171,9 +171,10 @@ class ChatModel:
                 transient=False,
             )
 
-    def sent(self) -> dict[str, object]:
+    def sent(self) -> Sent:
         """Return what is sent with every call, and what the server refuses of it."""
-        return {"llm": self.name, **self.told, **self.options.to_json(), "structured": self.structured}
+        told = {"llm": self.name, **self.told, **self.options.to_json(), "structured": self.structured}
+        return cast("Sent", told)
 
 
 def _may_be_the_format(error: ProviderError) -> bool:

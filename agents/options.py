@@ -1,11 +1,16 @@
 """How a language model is asked: the parameters that a user gave, and those that its server refused."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
 from ..spaces.errors import GeniusError
+from ..spaces.record import Count, Flag, Name
 from ..tools.keys import is_secret_name, secrets_in_urls
 from .secrets import redact
 
@@ -23,6 +28,44 @@ _WIRE = {
 """What each parameter is called on the way to a server, by provider."""
 
 _NOT_EXTRA = {"model", "model_provider", "base_url", "timeout", "max_retries", "name", *_WIRE}
+
+
+SAMPLING = {"top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty", "repeat_last_n"}
+"""Options of a provider's that change which token comes next and nothing else."""
+
+_HOSTED = {"anthropic", "cohere", "deepseek", "google_genai", "groq", "mistralai", "ollama", "openai", "xai"}
+"""Providers of which each has one server, which its key or its address in the environment names, or this machine."""
+
+_URL_WITH_MORE = re.compile(r"://[^/]*@|://.*[?#]", re.DOTALL)
+
+
+def is_plain_llm(spec: str) -> bool:
+    """Tell whether a language model's name leads to no server, file or code but the provider's own."""
+    provider, colon, model = spec.partition(":")
+    return spec in ("local", "human") or (provider in _HOSTED and bool(colon) and "@" not in model)
+
+
+def refuse_url_with_secret(name: str, text: str) -> None:
+    """Keep secrets out of the run folder, which holds what is given: of a URL nothing but server and path is.
+
+    Raises: GeniusError, which does not quote it.
+    """
+    if _URL_WITH_MORE.search(text):
+        raise GeniusError(
+            f"{name} holds a URL with a user, a password, a query or a fragment, which may be a secret and would be "
+            "written down: take it out and set the key in the environment, as in OPENAI_API_KEY"
+        )
+
+
+class Sent(TypedDict, total=False):
+    """What was really sent to a language model, its parameters by name, and which of them its server refused."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    llm: Name
+    left_out: Sequence[Name]
+    max_tokens: Count | None
+    structured: Flag
 
 
 @dataclass(frozen=True)
@@ -94,6 +137,7 @@ def read_extra(given: Sequence[str]) -> tuple[tuple[str, object], ...]:
         except ValueError:
             found[name] = value
         _refuse_secrets(name, found[name])
+        refuse_url_with_secret(name, value)
     return tuple(found.items())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..spaces.errors import RunFailed
+from ..spaces.record import CLOSED, Amount, Count, Schema, Text, Whole
 from ..tools.candidate import Candidate, Message
 from .secrets import redact
 
@@ -24,28 +25,40 @@ class Reply:
     - `notes`: what was left out of the call because the server refuses it.
     """
 
-    text: str
-    model: str | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-    llm: str | None = None
-    passed: tuple[str, ...] = ()
-    finish: str = ""
-    refusal: str = ""
-    fault: str | None = None
-    cost: float | None = None
-    notes: tuple[str, ...] = ()
+    __pydantic_config__ = CLOSED
 
-    def __post_init__(self) -> None:
-        """Take lists for tuples, as a reply that was read from JSON has them."""
-        object.__setattr__(self, "passed", tuple(self.passed))
-        object.__setattr__(self, "notes", tuple(self.notes))
+    text: Text
+    model: Text | None = None
+    input_tokens: Whole = 0
+    output_tokens: Whole = 0
+    llm: Text | None = None
+    passed: tuple[Text, ...] = ()
+    finish: Text = ""
+    refusal: Text = ""
+    fault: Text | None = None
+    cost: Amount | None = None
+    notes: tuple[Text, ...] = ()
 
     @property
     def tokens(self) -> int:
         """The tokens of prompt and reply; of a server that counts none, a quarter of the reply's characters."""
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
+
+@dataclass(frozen=True)
+class Call:
+    """One line of a log of calls: the prompt and the reply of an attempt, trial, iteration and attempt from 1."""
+
+    __pydantic_config__ = CLOSED
+
+    trial: Count
+    iteration: Count
+    attempt: Count
+    prompt: list[Message]
+    reply: Reply
+
+
+CALL = Schema[Call](Call)
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"]]
 """Answers a prompt, knowing the trial's finished candidates. A function that returns text is enough.

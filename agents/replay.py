@@ -8,25 +8,28 @@ ImageNet space, github.com/mingkai-zheng/GENIUS at 97361d3. A row names a reply 
 
 import csv
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
 from os.path import isdir  # False, too, for a name that no file can have
 from pathlib import Path
-from typing import Any
 
 from ..spaces.errors import RunFailed
+from ..spaces.record import BadRecord
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message, measured
+from ..tools.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
+from ..tools.files import read_lines, read_plain
 from ..tools.history import History
-from ..tools.recording import BadRecording, messages_of
+from ..tools.recording import BadRecording, read_messages
 from ..tools.reply import UnreadableReply, read_reply
 from ..tools.seen import short
-from .proposer import Proposer, Reply
+from .proposer import CALL, Proposer, Reply
 
 CALLS_FILE = "calls.jsonl"
 CANDIDATES_FILE = "candidates.jsonl"
+
+_LONGEST = 1 << 28  # bytes of a recorded conversation
 
 
 def load_recording(path: Path, trial: int = 1) -> list[Reply]:
@@ -36,11 +39,11 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
     """
     file = path / CALLS_FILE if isdir(path) else path
     try:
-        replies = _replies(file.read_text(encoding="utf-8-sig"), trial)
+        replies = _replies(file, trial)
     except OSError as error:
         raise BadRecording(f"there is no recording at {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        wrong = f"it has no {error}" if isinstance(error, KeyError) else short(error, 300)
+    except (ValueError, RecursionError) as error:
+        wrong = short(error, 300)
         raise BadRecording(f"{file} is neither a log of calls nor a list of messages: {wrong}") from error
     if not replies:
         raise BadRecording(f"{file} holds no reply for trial {trial}")
@@ -60,7 +63,7 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
     replies = load_recording(path, trial)
     table = path.with_suffix(".csv")
     try:
-        rows = _rows(table.read_text(encoding="utf-8-sig")) if table.is_file() else _published(replies)
+        rows = _rows(read_plain(table).decode("utf-8-sig")) if table.is_file() else _published(replies)
         return _by_architecture(rows, replies, space)
     except (ValueError, OSError, csv.Error) as error:
         raise BadRecording(f"the accuracies of {path} in {table.name}: {short(error, 300)}") from error
@@ -68,10 +71,9 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
 
 def _journalled(journal: Path, trial: int) -> dict[Architecture, float]:
     try:
-        lines = map(json.loads, _whole_lines(journal.read_text(encoding="utf-8")))
-        found = measured([Candidate.from_json(line) for line in lines if line["trial"] == trial])
-        return {c.architecture: float(c.accuracy) for c in found if c.architecture and c.accuracy is not None}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        found = measured([c for c in map(CANDIDATE.read, read_lines(journal)) if c.trial == trial])
+        return {c.architecture: c.accuracy for c in found if c.architecture and c.accuracy is not None}
+    except (BadRecord, OSError) as error:
         raise BadRecording(f"{journal} is no journal: {short(error, 300)}") from error
 
 
@@ -127,31 +129,15 @@ def _by_architecture(
     return dict(found.values())
 
 
-def _replies(text: str, trial: int) -> list[Reply]:
+def _replies(file: Path, trial: int) -> list[Reply]:
     """Read the replies of a log's trial, or those of a list of messages, which are the same for every trial.
 
-    Raises: ValueError, KeyError, TypeError or AttributeError for anything else.
+    Raises: ValueError or RecursionError for anything else.
     """
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        value = {}
-    if isinstance(value, dict) and "messages" not in value:
-        calls = [call for call in map(json.loads, _whole_lines(text)) if call["trial"] == trial]
-        return [_reply(call["reply"]) for call in calls]
-    return [Reply(m["content"], model="recorded") for m in messages_of(value) if m["role"] == "assistant"]
-
-
-def _reply(fields: Mapping[str, Any]) -> Reply:
-    reply = Reply(**fields)
-    if not isinstance(reply.text, str):
-        raise TypeError(f"the text of a reply is a text, got {type(reply.text).__name__}")
-    return reply
-
-
-def _whole_lines(text: str) -> list[str]:
-    """Return the lines of a log, but for a last one that a crash cut short."""
-    return [line for line in text.split("\n")[:-1] if line]
+    if next(read_lines(file), b"").lstrip().startswith(b'{"trial"'):
+        return [call.reply for call in map(CALL.read, read_lines(file)) if call.trial == trial]
+    messages = read_messages(read_plain(file, _LONGEST).decode("utf-8-sig"))
+    return [Reply(m["content"], model="recorded") for m in messages if m["role"] == "assistant"]
 
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:

@@ -17,8 +17,10 @@ from pathlib import Path
 from ..agents.secrets import redact
 from ..spaces.errors import GeniusError, GeniusWarning, RunFailed
 from ..spaces.printable import one_line, reason
+from ..spaces.record import BadRecord
+from ..tools.files import check_folder, cut_torn_line, plain, read_lines
 from .task import Task, load
-from .trial import LLM, Trial, check_proposer, run_trial
+from .trial import LLM, TRIAL, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
 _LONGEST = 1_000  # characters of what is said of a failure
@@ -114,11 +116,10 @@ def read_trials(out: Path) -> list[Trial]:
     Raises: GeniusError where a line is no trial.
     """
     path = out / TRIALS_FILE
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
     try:
-        return [Trial.from_json(json.loads(line)) for line in text[: text.rfind("\n") + 1].splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise GeniusError(f"{path} holds a line that is no trial: {error}; name another folder with --out") from error
+        return [TRIAL.read(line) for line in read_lines(path)]
+    except BadRecord as error:
+        raise GeniusError(f"{path} holds a line that is no trial: {error}; name another folder with --out") from None
 
 
 _Key = tuple[str, str, str, int]
@@ -226,12 +227,12 @@ def _make(chunk: _Chunk) -> list[Trial]:
 def _mend(path: Path) -> None:
     """Make the folder, and cut off what a kill left of a last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    check_folder(path.parent)
+    cut_torn_line(path)
 
 
 def _append(path: Path, trials: Sequence[Trial]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(trial.to_json()) + "\n" for trial in trials))
+    with open(path, "a", encoding="utf-8", opener=plain) as file:
+        file.write("".join(json.dumps(TRIAL.plain(trial)) + "\n" for trial in trials))
         file.flush()
         os.fsync(file.fileno())

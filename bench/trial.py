@@ -1,6 +1,6 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits
 from ..spaces.named import import_object
+from ..spaces.record import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Candidate, Measurement
 from .task import Task, load
@@ -38,31 +39,23 @@ class Trial:
     the proposer stopped by itself. Accuracies stand in the table; of one's own `table` is the SHA-256.
     """
 
-    space: str
-    pool: str
-    proposer: str
-    seed: int
-    iterations: int
-    architectures: tuple[Architecture | None, ...]
-    table: str = ""
-    taken: int = 0
-    llm_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    seconds: float = 0.0
+    __pydantic_config__ = CLOSED
 
-    def to_json(self) -> dict[str, object]:
-        """Return plain JSON types."""
-        return asdict(self)
+    space: Name
+    pool: Name
+    proposer: Name
+    seed: Whole
+    iterations: Count
+    architectures: tuple[Numbers | None, ...]
+    table: Name = ""
+    taken: Whole = 0
+    llm_calls: Whole = 0
+    input_tokens: Whole = 0
+    output_tokens: Whole = 0
+    seconds: Amount = 0.0
 
-    @classmethod
-    def from_json(cls, line: Mapping[str, Any]) -> "Trial":
-        """Read what `to_json` wrote.
 
-        Raises: TypeError where the fields are not a trial's.
-        """
-        architectures = tuple(a and tuple(a) for a in line["architectures"])
-        return cls(**{**line, "architectures": architectures})
+TRIAL = Schema[Trial](Trial)
 
 
 def check_proposer(name: str) -> None:

@@ -73,7 +73,8 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
     budget = max(len(trial.candidates) for trial in result.trials)
     plan = Plan([task], PEERS, SEEDS, budget)
-    kept = result.run / PEERS_FOLDER if os.access(result.run, os.W_OK) else None
+    peers = result.run / PEERS_FOLDER
+    kept = peers if os.access(result.run, os.W_OK) and not peers.is_symlink() else None
     trials = await make_trials(plan, data, kept, tell=tell)
     return _among(result, table, score(plan, trials, data))
 

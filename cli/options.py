@@ -75,6 +75,14 @@ Deadline = Annotated[float | None, typer.Option(help="Seconds one training may t
 Silence = Annotated[float | None, typer.Option(help="Seconds without an epoch after which a training hangs.")]
 Memory = Annotated[str | None, typer.Option(help="Memory of its device, for each worker, as in 20G; default: all.")]
 
+OwnSpace = Annotated[
+    str | None, typer.Option("--space", help="The run's own space, MODULE:NAME, as the run names it: imports it.")
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Use the modules, servers and paths that the folder's files name: all of them.")
+]
+ModelFile = Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")]
+
 OPEN = ("-", "-")
 
 

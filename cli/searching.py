@@ -31,7 +31,9 @@ from .options import (
     MaxReplies,
     MaxTokens,
     Memory,
+    ModelFile,
     NumCtx,
+    OwnSpace,
     Price,
     ProposerName,
     RecipeName,
@@ -43,6 +45,7 @@ from .options import (
     Timeout,
     TrainOn,
     Tries,
+    Trust,
     WhenDone,
     console,
 )
@@ -93,7 +96,7 @@ def search(
     max_llm_tokens: MaxLlmTokens = None,
     max_hours: MaxHours = None,
     base_url: BaseUrl = None,
-    model_file: Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")] = None,
+    model_file: ModelFile = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for a whole reply.")] = 600.0,
     max_replies: Annotated[int, typer.Option(help="Replies an iteration may take until one is valid.")] = 10,
     tries: Annotated[int, typer.Option(help="Calls for one reply while the model's server is in trouble.")] = 6,
@@ -160,6 +163,10 @@ def resume(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    train_on: TrainOn = None,
+    model_file: ModelFile = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -173,7 +180,15 @@ def resume(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.resume(
-            run, llm=llm, proposer=proposer, data=data, progress=progress, ask=ask, **_options(context)
+            run,
+            space=space,
+            llm=llm,
+            proposer=proposer,
+            data=data,
+            trust=trust,
+            progress=progress,
+            ask=ask,
+            **_options(context),
         )
 
     asks = settings.approve if approve is None else approve
@@ -212,6 +227,10 @@ def fork(
     deadline: Deadline = None,
     silence: Silence = None,
     memory: Memory = None,
+    train_on: TrainOn = None,
+    model_file: ModelFile = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     table: TableFile = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -225,7 +244,17 @@ def fork(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.fork(
-            run, at, to=to, llm=llm, proposer=proposer, data=data, progress=progress, ask=ask, **_options(context)
+            run,
+            at,
+            to=to,
+            space=space,
+            llm=llm,
+            proposer=proposer,
+            data=data,
+            trust=trust,
+            progress=progress,
+            ask=ask,
+            **_options(context),
         )
 
     asks = settings.approve if approve is None else approve
@@ -248,7 +277,7 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
     with beginning():
         from ..graph.display import Display
         from ..graph.picture import draw
-        from ..graph.run import resume_command
+        from ..graph.trust import resume_command
 
     display = Display(console(), iterations, live=live)
     with (

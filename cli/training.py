@@ -10,7 +10,7 @@ import typer
 
 from ..spaces.errors import RunFailed
 from . import beginning
-from .options import AsJson, console
+from .options import AsJson, OwnSpace, Trust, console
 from .signals import stopping
 from .streams import print_text, say
 
@@ -36,6 +36,8 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
     threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
@@ -44,7 +46,7 @@ def train(
         from ..tools.fetch import data_folder
 
     planned, said = plan_training(
-        find_subject(target, architecture),
+        find_subject(target, architecture, space, trust=trust),
         data=data,
         recipe=recipe,
         changes=changes or (),
@@ -138,6 +140,8 @@ def export(
     changes: Annotated[list[str] | None, typer.Option("--set", help="A field of that recipe, as in size=224.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,
     out: Annotated[Path, typer.Option(help="New folder for the bundle.")] = Path("bundle"),
+    space: OwnSpace = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
@@ -146,7 +150,7 @@ def export(
         from ..tools.fetch import data_folder
         from ..training.export import export as write
 
-    told = Told(data_folder(None), data, recipe, changes or (), size)
+    told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

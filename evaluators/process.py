@@ -1,7 +1,6 @@
 """One worker process: started, told its job, watched, and ended with everything that it started itself."""
 
 import asyncio
-import json
 import math
 import os
 import signal
@@ -16,8 +15,10 @@ from pathlib import Path
 from typing import IO
 from weakref import WeakSet
 
+from ..spaces.record import BadRecord
+from ..tools.files import read_lines
 from ..tools.keys import without_secrets
-from ..training.job import Epoch
+from ..training.job import EPOCH, Epoch
 from .containment import CONTAINED
 
 GRACE = 5.0
@@ -82,7 +83,7 @@ class Heartbeat:
         if size <= self._read:
             self._read = size  # a worker that goes on cuts off what its predecessor wrote half
             return False
-        lines = await asyncio.to_thread(self._whole_lines)
+        lines = await asyncio.to_thread(lambda: list(read_lines(self._path, self._read)))
         for line in lines:
             self._read += len(line)
             if epoch := _read_epoch(line):
@@ -91,17 +92,12 @@ class Heartbeat:
                 self._on_epoch(epoch)
         return bool(lines)
 
-    def _whole_lines(self) -> list[bytes]:
-        with self._path.open("rb") as file:
-            file.seek(self._read)
-            return [line for line in file if line.endswith(b"\n")]
-
 
 def _read_epoch(line: bytes) -> Epoch | None:
     """Read an epoch; a line that a kill tore tells of none: the training knows from its checkpoint where it is."""
     try:
-        return Epoch(**json.loads(line))
-    except (ValueError, TypeError):
+        return EPOCH.read(line)
+    except BadRecord:
         return None
 
 
@@ -151,7 +147,10 @@ class Process:
         if self._popen.returncode is not None or not hasattr(os, "waitid"):
             return self._popen.poll()
         # only a look: until `stop` has ended the group, its number must not be given to another one
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # the program that called us waits for all processes
+            return self._popen.poll()
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

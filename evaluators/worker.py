@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..spaces.errors import GeniusError
+from ..tools.files import plain
 from ..training.disk import DiskFull
 from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
@@ -36,7 +37,7 @@ def main() -> None:
     answer = _load()
     try:
         job = Job.load(Path(jobs.get()))
-        with job.files.log.open("ab") as log:
+        with open(job.files.log, "ab", opener=plain) as log:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
     except DiskFull:

@@ -1,7 +1,6 @@
 """Who trains: a pool of worker processes on this machine, each pinned to its device. Does not load torch."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -9,12 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 from typing import Protocol, Self
 
 from ..spaces.errors import GeniusError, RunFailed
-from ..tools.candidate import Failure, Measurement
+from ..spaces.record import BadRecord
+from ..tools.candidate import MEASUREMENT, Failure, Measurement
+from ..tools.files import plain, read_plain
 from ..training.disk import full
 from ..training.job import Epoch, Files, Job, cores
 from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
@@ -258,30 +258,22 @@ class _End:
 def _prepare(job: Job) -> Path:
     path = job.save()
     job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
-    job.files.log.write_bytes(b"")
-    return path
+    with open(job.files.log, "wb", opener=plain):
+        return path
 
 
 def read_answer(path: Path) -> Measurement | None:
     """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
     try:
-        measurement = Measurement.of(Measurement(**json.loads(path.read_bytes())))
-    except (FileNotFoundError, ValueError, TypeError):
+        measurement = MEASUREMENT.read(read_plain(path))
+    except (FileNotFoundError, BadRecord):
         return None
-    return measurement if _makes_sense(measurement) else None
-
-
-def _makes_sense(measurement: Measurement) -> bool:
-    """Tell whether there is either an error or an accuracy, and of the right types: the file may hold anything."""
-    accuracy, error = measurement.accuracy, measurement.error
-    if isinstance(error, str):
-        return accuracy is None
-    return error is None and isinstance(accuracy, int | float) and isfinite(accuracy)
+    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
 
 
 def _read_log(folder: Path) -> str:
     """Read the end of a log, which may be of any length."""
-    with Files(folder).log.open("rb") as file:
+    with open(Files(folder).log, "rb", opener=plain) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
         return file.read(_END_OF_LOG).decode(errors="replace")
 

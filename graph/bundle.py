@@ -1,6 +1,5 @@
 """What is exported: trained weights, and what is known of them. Imports torch."""
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from ..training.data import find_data, kind_of
 from ..training.job import Files, Job
 from ..training.recipes import Recipe, get_recipe, override
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
-from .final import Subject, find_subject, finished_training, provenance, task_named
+from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
 
 _SIZES = {"digits": 8, "cifar": 32}  # of images, in pixels
 
@@ -21,7 +20,8 @@ _SIZES = {"digits": 8, "cifar": 32}  # of images, in pixels
 class Told:
     """What the user says of weights: the data set and the recipe that they were trained with, and where data sets lie.
 
-    `size` is what the images are to have in pixels, whatever they had.
+    `size` is what the images are to have in pixels, whatever they had. A `space` of one's own that a run or a job names
+    is imported where it is named here too, or with `trust`.
     """
 
     downloads: Path
@@ -29,6 +29,8 @@ class Told:
     recipe: str | None = None
     changes: Sequence[str] = ()
     size: int | None = None
+    space: str | None = None
+    trust: bool = False
 
 
 def find_trained(
@@ -41,8 +43,9 @@ def find_trained(
     job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
     if job is not None:
         job = replace(job, folder=Path(target))
-        architecture = json.dumps(job.architecture)
-    subject = find_subject(job.space if job else target, architecture)
+        subject = subject_of(job, job.files.job, told.space, trust=told.trust)
+    else:
+        subject = find_subject(target, architecture, told.space, trust=told.trust)
     chosen = weights or (job.files.weights if job else None)
     if chosen is None:
         raise GeniusError("name the weights with --weights; `genius train` makes them")

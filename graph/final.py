@@ -1,57 +1,86 @@
 """From a search to a model: train an architecture by itself, and export what was trained."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..evaluators.trained import folder_name
 from ..evaluators.workers import read_answer
-from ..spaces import get_space
+from ..spaces import get_space, known_space
 from ..spaces.errors import GeniusError
+from ..spaces.record import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.candidate import Measurement
+from ..tools.files import check_folder, read_lines
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import Epoch, Job
+from ..training.job import EPOCH, Epoch, Job
 from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
-from .picture import as_label
+from .picture import as_label, save
 from .result import read
 from .settings import SETTINGS_FILE, Settings
+from .trust import Claim, check_claims, claims
 
 CURVE_FILE = "curve.png"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained or exported: an architecture of a space, and the run that found it, if one did."""
+    """What is trained or exported: an architecture of a space, and the run that found it, if one did.
+
+    `trusted` is whether all that the run names is taken from it.
+    """
 
     space: SearchSpace
     space_name: str
     architecture: Architecture
     settings: Settings | None = None
+    trusted: bool = False
 
 
-def find_subject(target: str, architecture: str | None) -> Subject:
+def find_subject(target: str, architecture: str | None, space: str | None = None, *, trust: bool = False) -> Subject:
     """Return the architecture of a space by its numbers or its name, or the best one of a run.
 
+    A run's own `space` is imported where it is named here too, or with `trust`.
     Raises: GeniusError where the target is neither, or a run has measured nothing.
     """
     if (Path(target) / SETTINGS_FILE).is_file():
         if architecture is not None:
             raise GeniusError(f"{target} is a run, whose best architecture is taken: leave {architecture} out")
-        return _best_of(Path(target))
-    space = get_space(target)
+        return _best_of(Path(target), space, trust)
+    found = get_space(target)
     if architecture is None:
         raise GeniusError(f"name an architecture of {target}, as in [{', '.join('0' * 3)}, …], or a run folder")
-    return Subject(space, target, read_architecture(architecture, space))
+    return Subject(found, target, read_architecture(architecture, found))
 
 
-def _best_of(run: Path) -> Subject:
+def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
     result = read(run)
     if result.best is None or result.best.architecture is None:
         raise GeniusError(f"{run} has measured nothing yet: there is no best architecture")
-    return Subject(get_space(result.settings.space), result.settings.space, result.best.architecture, result.settings)
+    found = space_of_file(run / SETTINGS_FILE, result.settings.space, space, trust=trust)
+    return Subject(found, result.settings.space, found.check(result.best.architecture), result.settings, trust)
+
+
+def subject_of(job: Job, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
+    """Return what a training trains; its own `space` is imported where it is named here too, or with `trust`.
+
+    Raises: GeniusError.
+    """
+    found = space_of_file(file, job.space, space, trust=trust)
+    return Subject(found, job.space, found.check(job.architecture))
+
+
+def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> SearchSpace:
+    """Return the space that a file names.
+
+    Raises: GeniusError where it is one's own and named by the file alone.
+    """
+    if again not in (None, name):
+        raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
+    if known_space(name) is None and not (trust or again):
+        check_claims(file, [Claim("space", name)])
+    return get_space(name)
 
 
 def plan_training(
@@ -104,8 +133,8 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None:
-        data = run.train_on
+    if data is None and run is not None and (data := run.train_on) and not subject.trusted:
+        check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
     if data is None or recipe is None:
         own = final_task_of(subject.space_name)
         data, recipe = data or own[0], recipe or own[1]
@@ -118,6 +147,7 @@ def _plain(name: str) -> str:
 
 
 def _check_folder(job: Job) -> None:
+    check_folder(job.folder)
     if job.files.job.is_file():
         if Job.load(job.files.job).identity != job.identity:
             raise GeniusError(f"{job.folder} holds another training: name another folder with --out")
@@ -131,11 +161,14 @@ def finished_training(job: Job) -> Measurement | None:
 
 
 def read_epochs(path: Path) -> list[Epoch]:
-    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts."""
-    if not path.is_file():
-        return []
-    epochs = [Epoch(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return list({epoch.epoch: epoch for epoch in epochs}.values())
+    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
+
+    Raises: GeniusError.
+    """
+    try:
+        return list({epoch.epoch: epoch for epoch in map(EPOCH.read, read_lines(path))}.values())
+    except BadRecord as error:
+        raise GeniusError(f"{path} holds a line that is no epoch: {error}") from None
 
 
 def draw_curve(job: Job, measurement: Measurement) -> Path:
@@ -159,9 +192,7 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
     title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
     loss.set_title(as_label(title), fontsize=10)
-    path = job.folder / CURVE_FILE
-    figure.savefig(path, dpi=120)
-    return path
+    return save(figure, job.folder / CURVE_FILE, 120)
 
 
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:

@@ -4,13 +4,16 @@ import asyncio
 import shutil
 import sqlite3
 import tempfile
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..spaces.errors import GeniusError
+from ..tools.files import plain
 from .build import build_graph
+from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
 from .journal import Journal, read_calls
-from .run import CHECKPOINTS_FILE, broken_checkpoints, locked, open_checkpoints
+from .run import locked
 from .settings import Settings
 from .state import SearchState
 
@@ -24,10 +27,9 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
     A trial that stopped earlier of itself gives its last state. Works on a copy, so that the source stays as it is.
     Raises: GeniusError where a trial has not come that far.
     """
-    async with locked(source):
+    async with locked(source, to_read=True):
         with tempfile.TemporaryDirectory() as copy:
-            for file in source.glob(f"{CHECKPOINTS_FILE}*"):
-                await asyncio.to_thread(shutil.copy2, file, copy)
+            await asyncio.to_thread(_copy_checkpoints, source, Path(copy))
             try:
                 async with open_checkpoints(Path(copy)) as saver:
                     graph = build_graph(saver)
@@ -36,17 +38,43 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
                 raise broken_checkpoints(source, error) from error
 
 
+def _copy_checkpoints(source: Path, target: Path) -> None:
+    """Copy the checkpoints, with what SQLite has not yet written into the file itself.
+
+    Raises: GeniusError where another process, which a folder that cannot be written does not tell of, writes them.
+    """
+    names = [CHECKPOINTS_FILE + end for end in ("", "-wal", "-journal")]
+    before = [_changed(source / name) for name in names]
+    for name in names:
+        with (
+            suppress(FileNotFoundError),
+            open(source / name, "rb", opener=plain) as file,
+            (target / name).open("wb") as copy,
+        ):
+            shutil.copyfileobj(file, copy)
+    if before != [_changed(source / name) for name in names]:
+        raise GeniusError(f"{source} is in use by another process; wait for it to end")
+
+
+def _changed(path: Path) -> tuple[int, int] | None:
+    try:
+        return path.stat().st_mtime_ns, path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) -> SearchState | None:
     if at == 0:
         return None
     config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
     made = 0
-    async for snapshot in graph.aget_state_history(config):  # the latest first
-        state: Any = snapshot.values
-        if state and state.get("done") and state["candidate"] is None:
-            made = max(made, state["done"])
-            if state["done"] == at or (state["done"] < at and state["stopped"]):
-                return cast("SearchState", state)
+    async with aclosing(graph.aget_state_history(config)) as snapshots:  # type: ignore[type-var]
+        async for snapshot in snapshots:  # the latest first
+            state: Any = read_state(snapshot.values, trial)
+            if state["done"] and state["candidate"] is None:
+                made = max(made, state["done"])
+                if state["done"] == at or (state["done"] < at and state["stopped"]):
+                    return cast("SearchState", state)
     raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
 
 

@@ -10,15 +10,18 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TypeVar
 
 import aiofiles
 
-from ..agents.proposer import Reply
+from ..agents.proposer import CALL, Reply
 from ..agents.replay import CALLS_FILE
 from ..spaces.errors import GeniusError
-from ..tools.candidate import Candidate, Message
+from ..spaces.record import BadRecord, Schema
+from ..tools.candidate import CANDIDATE, Candidate, Message
+from ..tools.files import cut_torn_line, plain, read_lines
 from ..tools.history import History, Index
 from .budget import NOTHING_SPENT, Spent, hours_of
 
@@ -27,7 +30,6 @@ TRACE_FILE = "trace.jsonl"
 
 _Line = TypeVar("_Line")
 _Call = tuple[int, int, int]  # trial, iteration, attempt
-_BLOCK = 65_536  # bytes that are read at once from the end of a file
 
 
 class BrokenRun(GeniusError):
@@ -67,8 +69,8 @@ class Journal:
         Raises: BrokenRun, with the file and the line.
         """
         journal = cls(folder)
-        for line in _read_lines(folder / CANDIDATES_FILE, Candidate.from_json):
-            journal._settle(line)
+        for candidate in _read_lines(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
+            journal._settle(candidate)
         for call, _, reply in read_calls(folder):
             journal._keep(call, reply)
         return journal
@@ -160,12 +162,13 @@ def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
 
     Raises: BrokenRun, with the line.
     """
-    yield from _read_lines(folder / CALLS_FILE, _read_call)
+    for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
+        yield (call.trial, call.iteration, call.attempt), call.prompt, call.reply
 
 
 async def _append_synced(path: Path, content: bytes) -> None:
     """Append all of the content or, where the disk is full, nothing."""
-    async with aiofiles.open(path, "ab", buffering=0) as file:
+    async with aiofiles.open(path, "ab", buffering=0, opener=plain) as file:
         size = await file.seek(0, os.SEEK_END)
         try:
             if await file.write(content) < len(content):
@@ -176,41 +179,26 @@ async def _append_synced(path: Path, content: bytes) -> None:
             raise
 
 
-def _read_call(line: Mapping[str, Any]) -> tuple[_Call, list[Message], Reply]:
-    return (line["trial"], line["iteration"], line["attempt"]), line["prompt"], Reply(**line["reply"])
+def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tuple[int, ...]]) -> Iterator[_Line]:
+    """Yield a file's records, each of which has a place of its own.
 
-
-def _read_lines(path: Path, read: Callable[[Mapping[str, Any]], _Line]) -> Iterator[_Line]:
-    """Read the lines one by one; a last one that is being written, or that a crash cut short, is left out."""
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                found = read(json.loads(line))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from error
-            yield found
+    Raises: BrokenRun, with the file and the line.
+    """
+    known, number = set(), 0
+    try:
+        for number, line in enumerate(read_lines(path), start=1):
+            record = schema.read(line)
+            if (at := place(record)) in known:
+                raise BrokenRun(f"{path}, line {number}, tells again of what an earlier line tells: remove one of them")
+            known.add(at)
+            yield record
+    except BadRecord as error:
+        raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from None
+    except OSError as error:
+        raise BrokenRun(f"{path} cannot be read: {error.strerror}") from error
 
 
 def drop_torn_lines(folder: Path) -> None:
     """Cut off what a crash left of a last line, so that the next line starts on its own."""
     for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE):
-        path = folder / file
-        if path.is_file():
-            with path.open("rb+") as content:
-                content.truncate(_end_of_lines(content))
-
-
-def _end_of_lines(file: BinaryIO) -> int:
-    """Return the place behind the last end of a line, read from the end."""
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - _BLOCK)
-        file.seek(start)
-        if (found := file.read(end - start).rfind(b"\n")) >= 0:
-            return start + found + 1
-        end = start
-    return 0
+        cut_torn_line(folder / file)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import GeniusError, RunFailed
 from ..spaces.printable import one_line
-from .run import resume_command
+from .trust import resume_command
 
 if TYPE_CHECKING:
     from langgraph.types import Interrupt

@@ -1,16 +1,19 @@
 """The picture of a search: accuracy and rank against the iteration, as Figure 2 of the paper."""
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..spaces.printable import one_line
+from ..tools.files import write_atomically
 from ..tools.tables import sees_test_accuracy
 from .result import SearchResult, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PICTURE_FILE = "search.png"
 _DPI = 150
@@ -28,7 +31,7 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
 
     folder = result.run if folder is None else folder
     ranked = any(c.measurement and c.measurement.rank for trial in result.trials for c in trial.candidates)
-    figure = Figure(figsize=(9 if ranked else 5.5, 3.6), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(9 if ranked else 5.5, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if ranked else 1, squeeze=False)[0]
     _draw_panel(panels[0], result.trials, "accuracy", max)
     panels[0].set_ylabel(f"{'test' if sees_test_accuracy(result.settings.space) else 'validation'} accuracy (%)")
@@ -40,13 +43,15 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
     settings = result.settings
     title = f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}"
     figure.suptitle(as_label(title), fontsize=10)
-    partial = folder / f".{PICTURE_FILE}"
-    try:
-        figure.savefig(partial, format="png")
-        partial.replace(folder / PICTURE_FILE)
-    finally:
-        partial.unlink(missing_ok=True)
-    return folder / PICTURE_FILE
+    return save(figure, folder / PICTURE_FILE, _DPI)
+
+
+def save(figure: "Figure", path: Path, dpi: float) -> Path:
+    """Write a figure as PNG, whole or not at all; returns its path."""
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=dpi)
+    write_atomically(path, content.getvalue())
+    return path
 
 
 def as_label(text: str, length: int = 80) -> str:

@@ -1,18 +1,19 @@
 """What a search found, read from its journal: for people as tables, for programs as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
 from ..agents.validator import ENDINGS
+from ..spaces import known_space
 from ..spaces.cost import Convention
-from ..spaces.disguise import reveal
-from ..spaces.space import Architecture
+from ..spaces.disguise import disguise, reveal
+from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.candidate import Candidate, best
 from .budget import NOTHING_SPENT, Spent
-from .journal import Journal, Usage
+from .journal import BrokenRun, Journal, Usage
 from .settings import Settings
 
 
@@ -127,7 +128,35 @@ def read(run: Path | str) -> SearchResult:
     Raises: BrokenRun.
     """
     folder = Path(run)
-    return read_result(folder, Settings.load(folder), Journal.load(folder))
+    settings, journal = load(folder)
+    return read_result(folder, settings, journal)
+
+
+def load(folder: Path) -> tuple[Settings, Journal]:
+    """Read a run's settings and its journal, and hold the one against the other.
+
+    Raises: BrokenRun.
+    """
+    settings, journal = Settings.load(folder), Journal.load(folder)
+    space = None if "space" in settings.custom else known_space(settings.space)
+    if space is not None:
+        check_journal(journal, settings, disguise(space, settings.meanings) if settings.disguise else space)
+    return settings, journal
+
+
+def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> None:
+    """Make sure that a journal's architectures are of the space that its search was shown.
+
+    Raises: BrokenRun.
+    """
+    for trial in range(1, settings.trials + 1):
+        for candidate in journal.finished(trial):
+            try:
+                if candidate.architecture is not None:
+                    shown.check_options(candidate.architecture)
+            except BadArchitecture as error:
+                where = f"the journal in {journal.folder}, trial {trial}, iteration {candidate.iteration}"
+                raise BrokenRun(f"{where}, holds no architecture of {shown.name}: {error}") from None
 
 
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
@@ -147,15 +176,19 @@ def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidat
     def real(architecture: Architecture | None) -> Any:
         return architecture and reveal(architecture, settings.meanings)
 
-    return [
-        replace(
-            candidate,
-            architecture=real(candidate.architecture),
-            shortlist=tuple(replace(s, architecture=real(s.architecture)) for s in candidate.shortlist),
-            repair=candidate.repair and replace(candidate.repair, proposed=real(candidate.repair.proposed)),
-        )
-        for candidate in history
-    ]
+    try:
+        return [_revealed(candidate, real) for candidate in history]
+    except (IndexError, ValueError) as error:
+        raise BrokenRun(f"the run's meanings are not those of its architectures: {error}") from error
+
+
+def _revealed(candidate: Candidate, real: Callable[[Architecture | None], Any]) -> Candidate:
+    return replace(
+        candidate,
+        architecture=real(candidate.architecture),
+        shortlist=tuple(replace(s, architecture=real(s.architecture)) for s in candidate.shortlist),
+        repair=candidate.repair and replace(candidate.repair, proposed=real(candidate.repair.proposed)),
+    )
 
 
 def _by_iteration(candidate: Candidate) -> int:

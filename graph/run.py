@@ -1,26 +1,21 @@
-"""The run folder: made, locked, and left in a state from which a search can go on."""
+"""The run folder: made, and held by one process."""
 
 import asyncio
-import shlex
-import sqlite3
+import errno
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from ..spaces.errors import GeniusError, RunFailed
-from .journal import BrokenRun
+from ..spaces.errors import GeniusError
+from ..tools.files import check_folder
 from .settings import SETTINGS_FILE, Settings
+from .trust import resume_command
 
-if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-CHECKPOINTS_FILE = "checkpoints.sqlite"
 LOCK_FILE = "lock"
-LOCK_WAIT = 20.0  # seconds
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def new_run(settings: Settings, given: Path | None) -> Path:
@@ -52,11 +47,6 @@ def new_folder(settings: Settings, given: Path | None) -> Path:
     return folder
 
 
-def resume_command(folder: Path) -> str:
-    """Write the command that goes on with a run."""
-    return shlex.join(["genius", "resume", str(folder)])
-
-
 def _cannot_write(folder: Path, error: OSError) -> GeniusError:
     return GeniusError(f"cannot write the run folder {folder}: {error.strerror or error}")
 
@@ -75,53 +65,22 @@ def _unused(parent: Path, settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def locked(folder: Path) -> AsyncIterator[None]:
-    """Hold the run for this process alone.
+async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
+    """Hold the run for this process alone; one that is there `to_read` and cannot be written is not held.
 
-    Raises: GeniusError where another process holds it, or the folder cannot be written.
+    Raises: GeniusError where another process holds it, the folder cannot be written, or holds links.
     """
+    await asyncio.to_thread(check_folder, folder)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
         await asyncio.to_thread(lock.acquire, timeout=0)
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}") from error
+        if not (to_read and getattr(error, "errno", None) in _NOT_WRITABLE):
+            why = getattr(error, "strerror", None) or error
+            raise GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}") from error
     try:
         yield
     finally:
         lock.release()
-
-
-@asynccontextmanager
-async def open_checkpoints(folder: Path) -> AsyncIterator["AsyncSqliteSaver"]:
-    """Open the run's checkpoints; left open, the connection would keep the process from ending.
-
-    Where another process holds them locked, every access waits up to `LOCK_WAIT` seconds.
-    """
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    async with AsyncSqliteSaver.from_conn_string(str(folder / CHECKPOINTS_FILE)) as saver:
-        await saver.conn.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000:.0f}")
-        await saver.setup()
-        yield saver
-
-
-_PASSING = {
-    ("SQLITE_BUSY", "SQLITE_LOCKED"): "was locked by another process for {wait:g} s, everything so far is kept: close "
-    "what reads or writes it, such as a database browser or a backup",
-    ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"): "cannot be written ({error}): make its folder writable",
-    ("SQLITE_IOERR", "SQLITE_PROTOCOL"): "cannot be read or written ({error}): look after its disk, which needs locks "
-    "that work, as some network disks have none",
-}
-"""What may be over when a run goes on, by the beginnings of SQLite's names for it."""
-
-
-def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
-    """Say why a run's checkpoints cannot be used, and what to do: as RunFailed where it may pass."""
-    path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
-    for kinds, words in _PASSING.items():
-        if kind.startswith(kinds):
-            return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `{resume_command(folder)}`")
-    return BrokenRun(f"{path} cannot be used: {error}; without that file, a run goes on from its journal")

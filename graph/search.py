@@ -1,12 +1,13 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ..agents.calling import wanted
+from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
 from ..spaces import get_space
@@ -16,14 +17,15 @@ from ..spaces.space import SearchSpace
 from ..tools.fetch import data_folder
 from ..tools.own_table import sha256_of
 from .fork import states_after, take_over
-from .journal import Journal
 from .pause import Answers, Ask
-from .result import SearchResult, read_result
+from .result import SearchResult, check_journal, load, read_result
 from .run import new_folder, new_run
-from .settings import Options, Settings, fresh_id
-from .setup import LLM, Given, check_fits, choose_parts, fingerprint, open_setup
+from .settings import LLM, SETTINGS_FILE, Options, Settings
+from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
+from .trust import check_claims, claims
+from .versions import fresh_id
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -91,11 +93,12 @@ async def search(
 async def resume(
     run: Path | str,
     *,
-    space: SearchSpace | None = None,
+    space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
+    trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
@@ -105,20 +108,25 @@ async def resume(
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
-    Objects that the run was given from Python are needed again; `changes` are options that differ from now on.
+    Objects that the run was given from Python are needed again; `changes` are options that differ from now on. What
+    `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from there.
     `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
     folder, called, answering = Path(run), wanted(callbacks, config), Answers(answers, ask)
-    old = Settings.load(folder)
+    old, journal = await asyncio.to_thread(load, folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     settings = _changed(old, names, given, changes, data)
-    result = read_result(folder, settings, await asyncio.to_thread(Journal.load, folder))
+    result = read_result(folder, settings, journal)
     if result.finished:
         answering.sort(())
         return result
+    if not trust:
+        _check_named(folder, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
+    check_fits(old, settings, given)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+        check_journal(journal, settings, setup.space)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
@@ -127,11 +135,12 @@ async def fork(
     at: int,
     *,
     to: Path | str | None = None,
-    space: SearchSpace | None = None,
+    space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
     data: Path | str | None = None,
+    trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
@@ -140,21 +149,25 @@ async def fork(
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
 
-    `at` is the last iteration that is taken over, 0 for none; the old run stays as it is.
-    Raises: GeniusError, BrokenRun, RunFailed.
+    `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
+    are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
     source, called, answering = Path(run), wanted(callbacks, config), Answers(ask=ask)
-    old = Settings.load(source)
+    old, journal = await asyncio.to_thread(load, source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
     settings = replace(_changed(old, names, given, changes, data), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
+    if not trust:
+        _check_named(source, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
+    check_fits(old, settings, given)
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+        check_journal(journal, settings, setup.space)
         folder = new_folder(settings, _path(to))
-        await take_over(Journal.load(source), states, folder, settings)
+        await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
@@ -169,19 +182,30 @@ def _changed(
     named = {**_named(changes), **_hashed(changes)} | ({"data": str(data)} if data is not None else {})
     seed = {"llm_seed": named["seed"]} if "seed" in named else {}
     settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
-    check_fits(old, settings, given)
+    if settings.space != old.space:
+        raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     return settings
 
 
-def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _check_named(folder: Path, settings: Settings, given: Given, named: Collection[str]) -> None:
+    """Refuse what `search.json` alone names, and not the call.
+
+    Raises: GeniusError.
+    """
+    alone = [claim for claim in claims(settings, given.parts) if claim.setting not in named]
+    check_claims(folder / SETTINGS_FILE, alone)
+
+
+def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[Sent]:
     """Return what is known of the servers, but for the parameters that are changed: these are tried anew."""
     extra = {option.partition("=")[0] for option in changes.get("llm_options", ())}
     tried = set(changes) | extra
-    return [
-        {name: value for name, value in one.items() if name not in tried}
-        | {"left_out": [name for name in one.get("left_out", ()) if name not in tried]}  # type: ignore[attr-defined]
-        for one in old.sent
-    ]
+    found = []
+    for one in old.sent:
+        known = {name: value for name, value in one.items() if name not in tried}
+        left_out = [name for name in one.get("left_out", ()) if name not in tried]
+        found.append(cast("Sent", known | {"left_out": left_out}))
+    return found
 
 
 def _check_object(given: Given, options: Options) -> None:

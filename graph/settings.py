@@ -3,32 +3,30 @@
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from uuid import uuid4
+from typing import Annotated, Literal
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from ..agents.options import LLMOptions, read_extra
+from ..agents.options import LLMOptions, Sent, read_extra, refuse_url_with_secret
 from ..agents.reflector import Order
 from ..agents.validator import Repair, WhenDone
 from ..spaces.cost import Convention, check_convention
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits, parse_range
-from ..training.job import write_atomically
+from ..spaces.record import CLOSED, BadRecord, Count, Flag, Name, Schema, Whole
+from ..tools.files import read_plain, write_atomically
 from .budget import Budget
 from .journal import BrokenRun
-from .versions import installed_versions
+from .versions import fresh_id, installed_versions
 
 SETTINGS_FILE = "search.json"
-
-
-def fresh_id() -> str:
-    """Return an identifier for a new run; its threads in checkpoints and traces carry it."""
-    return uuid4().hex[:12]
-
+LLM = "llm"
+"""The proposer that asks language models."""
 
 Ends = tuple[str | float | None, str | float | None]
 """The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
@@ -103,8 +101,13 @@ class Options(TypedDict, total=False):
     trace: bool
 
 
-_COUNTS = ("iterations", "trials", "workers", "max_replies", "tries", "max_tokens", "num_ctx", "batch", "threads")
-_CHOICES = {"when_done": ("stop", "ask"), "order": ("best", "time"), "repair": ("ask", "nearest")}
+Upto = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Few = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=1e9)]
+Most = Annotated[float, Field(strict=True, gt=0, le=1e15)]
+Price = Annotated[float, Field(strict=True, ge=0, le=1e9)]
+Word = Annotated[str, Field(strict=True, max_length=100)]
+Names = Annotated[Sequence[Name], Field(max_length=1_000)]
 
 
 @dataclass(frozen=True)
@@ -118,60 +121,62 @@ class Settings:
     behind the shown ones of a search in disguise.
     """
 
-    space: str
-    proposer: str
-    llm: str | None = None
-    fallbacks: Sequence[str] = ()
-    fingerprint: str = ""
-    iterations: int = 10
-    trials: int = 1
-    workers: int = 1
-    on: str = "local"
-    table: str | None = None
-    table_sha256: str | None = None
-    train_on: str | None = None
-    recipe: str | None = None
-    recipe_changes: Sequence[str] = ()
-    batch: int | None = None
-    device: str | None = None
-    threads: int | None = None
-    memory: str | None = None
-    seed: int = 0
-    flops: tuple[str, str] = ("-", "-")
-    params: tuple[str, str] = ("-", "-")
+    __pydantic_config__ = CLOSED
+
+    space: Name
+    proposer: Name
+    llm: Name | None = None
+    fallbacks: Names = ()
+    fingerprint: Name = ""
+    iterations: Upto = 10
+    trials: Few = 1
+    workers: Few = 1
+    on: Name = "local"
+    table: Name | None = None
+    table_sha256: Name | None = None
+    train_on: Name | None = None
+    recipe: Name | None = None
+    recipe_changes: Names = ()
+    batch: Upto | None = None
+    device: Word | None = None
+    threads: Few | None = None
+    memory: Word | None = None
+    seed: Whole = 0
+    flops: tuple[Word, Word] = ("-", "-")
+    params: tuple[Word, Word] = ("-", "-")
     flops_convention: Convention = "macs"
     repair: Repair = "ask"
-    temperature: float | None = None
-    max_tokens: int | None = None
-    reasoning_effort: str | None = None
-    num_ctx: int | None = None
-    llm_options: Sequence[str] = ()
-    llm_seed: int | None = None
-    price: tuple[float, float] | None = None
-    max_cost: float | None = None
-    max_llm_tokens: int | None = None
-    max_hours: float | None = None
-    base_url: str | None = None
-    model_file: str | None = None
-    timeout: float = 600.0
-    sent: Sequence[Mapping[str, object]] = ()
-    max_replies: int = 10
-    tries: int = 6
+    temperature: Annotated[float, Field(strict=True, ge=0, le=2)] | None = None
+    max_tokens: Count | None = None
+    reasoning_effort: Word | None = None
+    num_ctx: Count | None = None
+    llm_options: Names = ()
+    llm_seed: Whole | None = None
+    price: tuple[Price, Price] | None = None
+    max_cost: Most | None = None
+    max_llm_tokens: Count | None = None
+    max_hours: Most | None = None
+    base_url: Name | None = None
+    model_file: Name | None = None
+    timeout: Seconds = 600.0
+    sent: Sequence[Sent] = ()
+    max_replies: Few = 10
+    tries: Few = 6
     when_done: WhenDone = "ask"
-    approve: bool = False
+    approve: Flag = False
     order: Order = "best"
-    advice: bool = False
-    disguise: bool = False
-    meanings: Sequence[Sequence[int]] = ()
-    deadline: float | None = None
-    silence: float | None = 1800.0
-    custom: list[str] = field(default_factory=list)
-    forked_from: str | None = None
-    trace: bool = True
-    data: str | None = None
-    id: str = field(default_factory=fresh_id)
-    created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-    versions: dict[str, str] = field(default_factory=installed_versions)
+    advice: Flag = False
+    disguise: Flag = False
+    meanings: Sequence[Sequence[Whole]] = ()
+    deadline: Seconds | None = None
+    silence: Seconds | None = 1800.0
+    custom: list[Literal["space", "llm", "proposer", "evaluator"]] = field(default_factory=list)
+    forked_from: Name | None = None
+    trace: Flag = True
+    data: Name | None = None
+    id: Word = field(default_factory=fresh_id)
+    created: Word = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    versions: dict[Word, Word] = field(default_factory=installed_versions)
 
     def __post_init__(self) -> None:
         """Write ends of ranges and paths as text, however they were given: that is how `search.json` holds them."""
@@ -183,28 +188,20 @@ class Settings:
                 object.__setattr__(self, name, os.path.abspath(path))
 
     def check(self) -> "Settings":
-        """Return the settings if every number is in its range.
+        """Return the settings if every one has its type and is in its range.
 
         Raises: GeniusError, with the first rule broken.
         """
-        for name in _COUNTS:
-            if (count := getattr(self, name)) is not None and count < 1:
-                raise GeniusError(f"{name.replace('_', '-')} must be at least 1, got {count}")
-        for name in ("timeout", "deadline", "silence"):
-            if (seconds := getattr(self, name)) is not None and not seconds > 0:
-                raise GeniusError(f"{name} must be more than 0 seconds, got {seconds}")
-        for name in ("max_cost", "max_llm_tokens", "max_hours"):
-            if (most := getattr(self, name)) is not None and not most > 0:
-                raise GeniusError(f"{name.replace('_', '-')} must be more than 0, got {most}")
-        if self.price is not None and not (len(self.price) == 2 and min(self.price) >= 0):
-            raise GeniusError(f"price takes two numbers from 0, dollars per million tokens, got {self.price}")
-        if self.seed < 0:
-            raise GeniusError(f"seed must be 0 or more, got {self.seed}")
-        if self.temperature is not None and not 0 <= self.temperature <= 2:
-            raise GeniusError(f"temperature must lie between 0 and 2, got {self.temperature}")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise GeniusError(f"{name.replace('_', '-')} is {' or '.join(allowed)}, got {getattr(self, name)!r}")
+        try:
+            SETTINGS.take(SETTINGS.plain(self))
+        except BadRecord as error:
+            name, _, rule = str(error).partition(" ")
+            raise GeniusError(f"{name.replace('_', '-')} {rule}") from None
+        if self.proposer == LLM and not self.llm:
+            raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
+        for spec in self.llms:
+            refuse_url_with_secret("the language model's name", spec)
+        refuse_url_with_secret("the base URL", self.base_url or "")
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
         if self.table is not None and self.trains:
@@ -271,7 +268,7 @@ class Settings:
 
     def save(self, folder: Path) -> None:
         """Write `search.json`, whole or not at all."""
-        write_atomically(folder / SETTINGS_FILE, json.dumps(asdict(self), indent=2) + "\n")
+        write_atomically(folder / SETTINGS_FILE, json.dumps(SETTINGS.plain(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> "Settings":
@@ -280,22 +277,16 @@ class Settings:
         Raises: BrokenRun.
         """
         path = folder / SETTINGS_FILE
-        if not path.is_file():
-            raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
         try:
-            return cls._read(json.loads(path.read_text(encoding="utf-8"))).check()
-        except (ValueError, TypeError, GeniusError) as error:
+            return SETTINGS.read(read_plain(path)).check()
+        except (FileNotFoundError, NotADirectoryError):
+            raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}") from None
+        except (BadRecord, GeniusError, OSError) as error:
             raise BrokenRun(f"{path} cannot be read: {error}") from error
 
-    @classmethod
-    def _read(cls, values: Mapping[str, object]) -> "Settings":
-        known = {f.name for f in fields(cls)}
-        if unknown := set(values) - known:
-            raise ValueError(f"it has fields of another version: {', '.join(sorted(unknown))}")
-        return cls(**values)  # type: ignore[arg-type]
+
+SETTINGS = Schema[Settings](Settings)
 
 
 def _end(given: str | float | None) -> str:
-    if given is None:
-        return "-"
-    return given if isinstance(given, str) else f"{given:.0f}"
+    return "-" if given is None else given if isinstance(given, str) else f"{given:.0f}"

@@ -4,15 +4,16 @@ import asyncio
 import hashlib
 import json
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
-from ..agents.baselines import BASELINES
+from ..agents.baselines import find_baseline
 from ..agents.keys import clean_tracing_keys
+from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
@@ -32,7 +33,7 @@ from ..tools.own_table import open_table
 from ..tools.tables import SOURCES, Table, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
-from .settings import Settings
+from .settings import LLM, Settings
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
     Model = Runnable[Any, AIMessage]
     Llm = str | Model | Sequence[str | Model]
-
-LLM = "llm"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Setup:
     space: SearchSpace
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
-    sent: Callable[[], Sequence[Mapping[str, object]]]  # to each language model, so far
+    sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
 
 
@@ -89,8 +88,8 @@ def choose_parts(
     if llm is not None and proposer not in (None, LLM):
         raise GeniusError("an llm and a proposer exclude each other: name one of them")
     names: dict[str, Any] = {}
-    if isinstance(proposer, str) and proposer != LLM and proposer not in BASELINES:
-        raise GeniusError(f"there is no proposer {proposer!r}; the proposers are: {LLM}, {', '.join(BASELINES)}")
+    if isinstance(proposer, str) and proposer != LLM:
+        find_baseline(proposer)
     if llm is None and (proposer == LLM or (proposer is None and old is None)):
         llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
@@ -125,8 +124,6 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
 
     Raises: GeniusError.
     """
-    if new.space != old.space:
-        raise GeniusError(f"this run searches {old.space}, and {new.space} is another space: start a new search")
     space = given.space or (None if "space" in old.custom else get_space(old.space))
     if space is not None and old.fingerprint and fingerprint(space) != old.fingerprint:
         raise GeniusError(
@@ -219,13 +216,13 @@ def _check_limits(space: SearchSpace, settings: Settings) -> None:
 @asynccontextmanager
 async def _open_proposers(
     settings: Settings, given: Given, space: SearchSpace, data: Path
-) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Mapping[str, object]]]]]:
+) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
         passed = given.proposer
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
-        make = BASELINES[settings.proposer]
+        make = find_baseline(settings.proposer)
         yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
         llms = given.llm or settings.llms

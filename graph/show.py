@@ -15,8 +15,8 @@ from ..tools.candidate import Candidate
 from ..tools.tables import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 from .result import SearchResult, TrialResult
-from .run import resume_command
 from .settings import Settings
+from .trust import resume_command
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
 _BEST, _LATEST = 20, 20  # rows of a table of many
@@ -155,7 +155,7 @@ def _sentences(result: SearchResult) -> list[str]:
     if result.stopped:
         sentences.append(f"Stopped early: {result.stopped}.")
     if not result.finished:
-        sentences.append(f"Not finished: go on with `{resume_command(result.run)}`.")
+        sentences.append(f"Not finished: go on with `{resume_command(result.run, result.settings)}`.")
     return sentences
 
 

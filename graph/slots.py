@@ -8,6 +8,8 @@ from typing import Any, Self
 from langgraph.errors import GraphInterrupt
 from typing_extensions import TypedDict
 
+from ..spaces.errors import GeniusError
+
 
 class Question(TypedDict):
     """What an evaluation asks a person, as the graph pauses; `iteration` is that of the evaluation."""
@@ -59,8 +61,13 @@ class Slots:
     async def wait(self) -> None:
         """Wait until one of the evaluations ends.
 
-        Raises: what it raised.
+        Raises: what it raised; GeniusError where none is in flight: files of the run were changed by others then.
         """
+        if not self._tasks:
+            raise GeniusError(
+                "the run's journal and its checkpoints contradict each other: without checkpoints.sqlite, a run goes "
+                "on from its journal"
+            )
         await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         self.check()
 

@@ -16,10 +16,10 @@ from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
 from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.printable import named
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Candidate, Message
 from ..tools.history import History
-from ..tools.plain import named
 from ..training.job import Epoch
 from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from .journal import BrokenRun, Journal

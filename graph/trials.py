@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
+from ..agents.options import Sent
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..spaces.errors import RunFailed
@@ -19,14 +20,16 @@ from ..spaces.space import Architecture
 from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
+from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .journal import Journal, drop_torn_lines
 from .pause import Answers, paused
 from .result import SearchResult, read_result
-from .run import broken_checkpoints, locked, open_checkpoints, resume_command
+from .run import locked
 from .settings import Settings
 from .setup import Setup
 from .slots import Slots
-from .state import FIRST, Context, Progress, ignore
+from .state import Context, Progress, ignore
+from .trust import resume_command
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -106,7 +109,7 @@ def context_of(
 class _Sent:
     """Keeps in `search.json` what is really sent to the language models, as their servers refuse some of it."""
 
-    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Mapping[str, object]]]) -> None:
+    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Sent]]) -> None:
         self._folder, self._settings, self._sent = folder, settings, sent
 
     async def note(self) -> None:
@@ -127,7 +130,7 @@ class _Start:
 async def _start(graph: "Graph", settings: Settings, trial: int) -> _Start:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
     no_more = snapshot.next == ("approver",) and not settings.approve
-    return _Start(FIRST | snapshot.values, () if no_more else snapshot.interrupts)
+    return _Start(read_state(snapshot.values, trial), () if no_more else snapshot.interrupts)
 
 
 async def _trial(
@@ -190,7 +193,7 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
 
     Raises: RunFailed.
     """
-    kept = f"everything so far is kept: go on with `{resume_command(folder)}`"
+    kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:

@@ -1,8 +1,9 @@
-"""The versions that a search depends on."""
+"""What tells a run from others: its identifier, and the versions of what it was made with."""
 
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from uuid import uuid4
 
 _PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
@@ -17,3 +18,8 @@ def installed_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def fresh_id() -> str:
+    """Return an identifier for a new run; its threads in checkpoints and traces carry it."""
+    return uuid4().hex[:12]

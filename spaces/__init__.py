@@ -25,15 +25,19 @@ SPACES = {
 _ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}
 
 
+def known_space(name: str) -> SearchSpace | None:
+    """Return a space of this package by its name; None for one's own, of which nothing is imported."""
+    plain = name.lower().replace(":", "-").replace("/", "-")
+    return SPACES.get(_ALIASES.get(plain, plain))
+
+
 def get_space(name: str) -> SearchSpace:
     """Return a space by its name, or one's own as `MODULE:NAME`.
 
     `nas-bench-201:cifar100` names a data set too; cifar10 is meant where none is named.
     Raises: GeniusError for an unknown name.
     """
-    plain = name.lower().replace(":", "-").replace("/", "-")
-    space = SPACES.get(_ALIASES.get(plain, plain))
-    if space is not None:
+    if (space := known_space(name)) is not None:
         return space
     if ":" not in name:
         raise GeniusError(

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from .errors import GeniusError, GeniusWarning
 from .printable import brief, said_by
+from .record import Whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,10 +47,10 @@ class Cost:
     counts them; the FLOPs hold nothing of either.
     """
 
-    flops: int = 0
-    params: int = 0
-    norm_outputs: int = 0
-    pooling: int = 0
+    flops: Whole = 0
+    params: Whole = 0
+    norm_outputs: Whole = 0
+    pooling: Whole = 0
 
     def counted(self, convention: Convention) -> int:
         """Return the FLOPs by a convention."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cost import Cost, Part
+from .errors import GeniusError
 from .space import Architecture, CannotBuild, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
     """Return the space with neutral names and with its options in the drawn order; everything else is as it was.
 
     The rule and networks that cannot be built refuse the same architectures, without a word on why.
+    Raises: GeniusError for meanings of another space.
     """
+    if [sorted(options) for options in meanings] != [list(decision.numbers) for decision in space.decisions]:
+        raise GeniusError(f"these meanings are not those of {space.name}: each of its options once")
     table = [np.array(options) for options in meanings]
 
     def reveal_all(shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

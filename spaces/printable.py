@@ -1,5 +1,6 @@
 """Text that strangers wrote, made harmless: a terminal shows it and does nothing else."""
 
+import reprlib
 import sysconfig
 from pathlib import Path
 from traceback import walk_tb
@@ -30,6 +31,12 @@ def one_line(text: str, length: int | None = None) -> str:
 def brief(text: str) -> str:
     """Return others' words as one line that is short enough for a message of ours."""
     return one_line(text, _BRIEF)
+
+
+def named(value: object) -> str:
+    """Say in a few words what a value is: its type, and how it prints."""
+    words = one_line(reprlib.repr(value), 80)
+    return words if value is None or isinstance(value, float) else f"the {type(value).__name__} {words}"
 
 
 def said_by(error: Exception) -> str:

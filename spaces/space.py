@@ -122,7 +122,7 @@ class SearchSpace:
             object.__setattr__(self, "description", _bare(self.decisions))
         for name, architecture in self.named.items():
             try:
-                self._check_options(architecture)
+                self.check_options(architecture)
             except BadArchitecture as error:
                 raise GeniusError(f"{name!r} is no architecture of {self.name}: {error}") from error
 
@@ -154,12 +154,16 @@ class SearchSpace:
 
         Raises: BadArchitecture, with the first rule broken.
         """
-        self._check_options(architecture)
+        self.check_options(architecture)
         if broken := self.forbids(architecture):
             raise BadArchitecture(broken)
         return architecture
 
-    def _check_options(self, architecture: Architecture) -> None:
+    def check_options(self, architecture: Architecture) -> None:
+        """Make sure that an architecture has an option for each decision, whatever the rule says.
+
+        Raises: BadArchitecture.
+        """
         expected = len(self.decisions)
         if len(architecture) != expected:
             raise BadArchitecture(f"expected {expected} numbers, got {len(architecture)}: {list(architecture)}")
@@ -217,7 +221,7 @@ class SearchSpace:
         return np.array(rows, dtype=np.int64).reshape(-1, FIELDS)
 
     def _counted_row(self, architecture: Architecture, strict: bool) -> tuple[int, ...]:
-        self._check_options(architecture)
+        self.check_options(architecture)
         try:
             return self.cost(architecture, strict=strict).row
         except BadArchitecture:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal, get_args
 
 from typing_extensions import TypedDict
 
 from ..spaces.cost import Cost
-from ..spaces.space import Architecture
-from .plain import BadValue, named, number, text, whole
+from ..spaces.printable import named
+from ..spaces.record import CLOSED, Amount, Count, Number, Numbers, Schema, Text
+from .plain import BadValue, number, text, whole
 from .statistics import weigh
 
 NOTHING_LEFT = "-"
@@ -19,8 +19,8 @@ NOTHING_LEFT = "-"
 class Message(TypedDict):
     """One message of a conversation, as chat models take it; `role` is system, user or assistant."""
 
-    role: str
-    content: str
+    role: Text
+    content: Text
 
 
 Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost", "raised"]
@@ -41,15 +41,17 @@ class Measurement:
     `seconds` are those for which the `device` was held, all tries together.
     """
 
-    accuracy: float | None = None
-    test_accuracy: float | None = None
-    rank: int | None = None
-    test_rank: int | None = None
-    seconds: float = 0.0
-    error: str | None = None
+    __pydantic_config__ = CLOSED
+
+    accuracy: Number | None = None
+    test_accuracy: Number | None = None
+    rank: Count | None = None
+    test_rank: Count | None = None
+    seconds: Amount = 0.0
+    error: Text | None = None
     failure: Failure | None = None
-    device: str = ""
-    sd: float | None = None
+    device: Text = ""
+    sd: Amount | None = None
 
     @classmethod
     def of(cls, returned: object) -> "Measurement":
@@ -88,8 +90,8 @@ def _failure(given: object) -> Failure | None:
 class Refusal:
     """A reply that was sent back, and the rule it broke."""
 
-    reply: str
-    reason: str
+    reply: Text
+    reason: Text
 
 
 RepairedBy = Literal["nearest", "person"]
@@ -102,8 +104,8 @@ class Repair:
     `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
     """
 
-    proposed: Architecture
-    reason: str
+    proposed: Numbers
+    reason: Text
     by: RepairedBy = "nearest"
 
 
@@ -112,9 +114,9 @@ class Suggestion:
     """An architecture that is worth trying, with the accuracy in percent that a measurement of it is expected to give
     and the standard deviation of that; None where nothing was measured yet."""
 
-    architecture: Architecture
-    accuracy: float | None = None
-    sd: float | None = None
+    architecture: Numbers
+    accuracy: Number | None = None
+    sd: Amount | None = None
 
 
 @dataclass(frozen=True)
@@ -128,22 +130,24 @@ class Candidate:
     `error` says why there is no accuracy.
     """
 
-    trial: int
-    iteration: int
-    started: float = 0.0
+    __pydantic_config__ = CLOSED
+
+    trial: Count
+    iteration: Count
+    started: Number = 0.0
     shortlist: tuple[Suggestion, ...] = ()
-    reply: str = ""
-    llm: str | None = None
-    fault: str | None = None
-    rationale: str = ""
-    architecture: Architecture | None = None
+    reply: Text = ""
+    llm: Text | None = None
+    fault: Text | None = None
+    rationale: Text = ""
+    architecture: Numbers | None = None
     cost: Cost | None = None
     measurement: Measurement | None = None
     refusals: tuple[Refusal, ...] = ()
     repair: Repair | None = None
-    error: str | None = None
-    seconds: float = 0.0
-    evaluation_seconds: float = 0.0
+    error: Text | None = None
+    seconds: Number = 0.0
+    evaluation_seconds: Amount = 0.0
 
     @property
     def accuracy(self) -> float | None:
@@ -158,61 +162,19 @@ class Candidate:
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return CANDIDATE.plain(self)
 
     @classmethod
     def from_json(cls, line: Mapping[str, object]) -> "Candidate":
         """Read what `to_json` wrote.
 
-        Raises: TypeError where the fields are not a candidate's.
+        Raises: BadRecord where the fields are not a candidate's.
         """
-        fields = dict(line)
-        if fields.get("cost"):
-            fields["cost"] = Cost(**fields["cost"])  # type: ignore[arg-type]
-        if fields.get("measurement"):
-            fields["measurement"] = Measurement.of(Measurement(**fields["measurement"]))  # type: ignore[arg-type]
-        if fields.get("architecture") is not None:
-            fields["architecture"] = tuple(fields["architecture"])  # type: ignore[arg-type]
-        if repair := fields.get("repair"):
-            fields["repair"] = Repair(**repair | {"proposed": tuple(repair["proposed"])})  # type: ignore[operator,index]
-        suggestions = fields.get("shortlist", ())
-        fields["shortlist"] = tuple(
-            Suggestion(**suggestion | {"architecture": tuple(suggestion["architecture"])})
-            for suggestion in suggestions  # type: ignore[attr-defined]
-        )
-        fields["refusals"] = tuple(Refusal(**refusal) for refusal in fields.get("refusals", ()))  # type: ignore[attr-defined]
-        return _checked(cls(**fields))  # type: ignore[arg-type]
+        return CANDIDATE.take(line)
 
 
-def _plain(value: object) -> object:
-    """Return a field of a record as plain JSON types: records as objects, tuples as lists."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    fields = getattr(value, "__dataclass_fields__", None)
-    return value if fields is None else {name: _plain(getattr(value, name)) for name in fields}
-
-
-_KINDS = {"trial": int, "iteration": int, "started": float | int, "seconds": float | int} | {
-    "reply": str,
-    "rationale": str,
-    "error": str | None,
-}
-
-
-def _checked(candidate: Candidate) -> Candidate:
-    """Raises TypeError where what was read is of another type than a candidate's field: the file may hold anything."""
-    repair, cost = candidate.repair, candidate.cost
-    architectures = [candidate.architecture or (), *(suggestion.architecture for suggestion in candidate.shortlist)]
-    numbers = [*chain(*architectures), *(repair.proposed if repair else ()), *(vars(cost).values() if cost else ())]
-    texts = [words for refusal in candidate.refusals for words in (refusal.reply, refusal.reason)]
-    texts += [repair.reason, repair.by] if repair else []
-    found = [(name, getattr(candidate, name), kind) for name, kind in _KINDS.items()]
-    found += [("an architecture or a cost", value, int) for value in numbers]
-    found += [("a refusal or a repair", value, str) for value in texts]
-    for name, value, kind in found:
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"{name} holds {named(value)}")
-    return candidate
+MEASUREMENT = Schema[Measurement](Measurement)
+CANDIDATE = Schema[Candidate](Candidate)
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:

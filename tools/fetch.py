@@ -12,9 +12,13 @@ import httpx
 from filelock import AsyncFileLock
 
 from ..spaces.errors import GeniusError
+from .files import plain
 from .tables import SOURCES, BadTable, Source, check_sha256, table_path
 
 _CHUNK = 1 << 16
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and, where the server says so, with how many there will be."""
 
 
 class FetchFailed(GeniusError):
@@ -43,12 +47,8 @@ def sources_named(name: str) -> list[Source]:
     return found
 
 
-async def fetch(
-    source: Source, data: Path, progress: Callable[[int, int | None], None] = lambda done, size: None
-) -> Path:
+async def fetch(source: Source, data: Path, progress: Progress = lambda done, size: None) -> Path:
     """Download a table unless it is there already; return its path.
-
-    `progress` is called with the bytes that are here and, where the server says so, with how many there will be.
 
     Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
     """
@@ -64,7 +64,7 @@ async def fetch(
     return path
 
 
-async def _fetch(source: Source, path: Path, progress: Callable[[int, int | None], None]) -> None:
+async def _fetch(source: Source, path: Path, progress: Progress) -> None:
     await aiofiles.os.makedirs(path.parent, exist_ok=True)
     part = path.with_suffix(".part")
     async with AsyncFileLock(path.with_suffix(".lock")):
@@ -81,18 +81,9 @@ async def _accept(source: Source, part: Path, path: Path) -> None:
     await aiofiles.os.replace(part, path)
 
 
-async def _download(source: Source, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    here = part.stat().st_size if part.is_file() else 0
-    headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
+async def _download(source: Source, part: Path, progress: Progress) -> None:
     try:
-        async with (
-            httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
-            client.stream("GET", source.url, headers=headers) as response,
-        ):
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return  # everything had arrived already; the checksum decides
-            response.raise_for_status()
-            await _write(response, part, here, progress)
+        await download(source.url, part, source.size, progress)
     except httpx.HTTPError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FetchFailed(
@@ -101,16 +92,39 @@ async def _download(source: Source, part: Path, progress: Callable[[int, int | N
         ) from error
 
 
-async def _write(response: httpx.Response, part: Path, here: int, progress: Callable[[int, int | None], None]) -> None:
+async def download(url: str, part: Path, most: int, progress: Progress = lambda done, size: None) -> None:
+    """Download a file of at most `most` bytes, or what is missing of it; what has arrived stays.
+
+    Raises: httpx.HTTPError; FetchFailed where more comes, and keeps none of it; NotPlain where the part is a link.
+    """
+    async with aiofiles.open(part, "ab", opener=plain) as file:
+        here = await file.tell()
+    headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
+    async with (
+        httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # everything had arrived already; the checksum decides
+        response.raise_for_status()
+        if not await _write(response, part, here, most, progress):
+            await aiofiles.os.remove(part)
+            raise FetchFailed(f"{url} sends more than the {most:,} bytes that the published file has")
+
+
+async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: Progress) -> bool:
+    """Write what arrives; returns whether it stayed within its bound."""
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     done = here if resumed else 0
     length = response.headers.get("Content-Length")
     size = done + int(length) if length else None
-    async with aiofiles.open(part, "ab" if resumed else "wb") as file:
+    async with aiofiles.open(part, "ab" if resumed else "wb", opener=plain) as file:
         async for chunk in response.aiter_bytes(_CHUNK):
+            if (done := done + len(chunk)) > most:
+                return False
             await file.write(chunk)
-            done += len(chunk)
             progress(done, size)
+    return True
 
 
 def _sha256(path: Path) -> str:

@@ -1,9 +1,9 @@
 """What others hand over, as plain JSON types: numbers of whatever library, and texts of whatever length."""
 
-import reprlib
 from math import inf, isfinite
 
-from ..spaces.printable import one_line, reason
+from ..spaces.printable import named, one_line, reason
+from ..spaces.record import LARGEST
 
 
 class BadValue(ValueError):
@@ -20,7 +20,7 @@ def number(name: str, value: object, least: float = -inf, expected: str = "a fin
         found = float(plain) if _is_real(plain) else None  # type: ignore[arg-type]  # by __float__ or __index__
     except Exception:  # whatever another library's conversion raises: the value is named
         found = None
-    if found is None or not isfinite(found) or found < least:
+    if found is None or not abs(found) <= LARGEST or found < least:
         bound = f" from {least:g} on" if isfinite(least) else ""
         raise BadValue(f"expected {expected}{bound}, got {named(value)} as {name}")
     return found
@@ -61,9 +61,3 @@ def _item(value: object) -> object:
 def _is_real(value: object) -> bool:
     """Tell whether a value converts to a number by its own methods; text does not, and truth values may not."""
     return not isinstance(value, bool) and (hasattr(value, "__float__") or hasattr(value, "__index__"))
-
-
-def named(value: object) -> str:
-    """Say in a few words what a value is: its type, and how it prints."""
-    words = one_line(reprlib.repr(value), 80)
-    return words if value is None or isinstance(value, float) else f"the {type(value).__name__} {words}"

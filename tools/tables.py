@@ -22,13 +22,17 @@ from .candidate import Measurement
 
 @dataclass(frozen=True)
 class Source:
-    """A published table: where it is, what it must hash to, and which of its fields are the accuracies in percent."""
+    """A published table: where it is, what it must hash to, and which of its fields are the accuracies in percent.
+
+    `size` is in bytes.
+    """
 
     space: str
     url: str
     sha256: str
     accuracy: str
     test_accuracy: str
+    size: int
 
     @property
     def file(self) -> str:
@@ -50,6 +54,7 @@ SOURCES = {
             "686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297",
             "mean_acc",
             "mean_acc",
+            size=1_178_821,
         ),
         Source(
             "channel-bench-resnet",
@@ -57,6 +62,7 @@ SOURCES = {
             "bf13bcaea3f2076f2c1bfbf5c2fee044aafe0385fae6a0d64c433b1d7f5a7520",
             "mean",
             "mean",
+            size=2_821_965,
         ),
         Source(
             "channel-bench-mobilenet",
@@ -64,6 +70,7 @@ SOURCES = {
             "f640474d8ff3ff2231d0c45986bb0f10af291545316342fb009952e7641908e0",
             "mean",
             "mean",
+            size=2_793_867,
         ),
         Source(
             "nas-bench-201-cifar10",
@@ -71,6 +78,7 @@ SOURCES = {
             "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
             _VALIDATION,
             _TEST,
+            size=2_625_770,
         ),
         Source(
             "nas-bench-201-cifar100",
@@ -78,6 +86,7 @@ SOURCES = {
             "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
             _VALIDATION,
             _TEST,
+            size=2_722_508,
         ),
         Source(
             "nas-bench-201-imagenet16-120",
@@ -85,6 +94,7 @@ SOURCES = {
             "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
             _VALIDATION,
             _TEST,
+            size=2_738_705,
         ),
     )
 }

@@ -20,10 +20,10 @@ from torch.export import ExportedProgram
 from ..spaces.cost import count
 from ..spaces.errors import GeniusError
 from ..spaces.printable import brief
+from ..tools.files import write_atomically
 from .card import Card, Input
 from .decoding import DECODING
 from .disk import told_when_full
-from .job import write_atomically
 from .weights import Trained, write_weights
 
 ABOUT_FILE, WEIGHTS_FILE, PROGRAM_FILE, ONNX_FILE = "model.json", "weights.safetensors", "model.pt2", "model.onnx"
@@ -99,7 +99,7 @@ def _whole(folder: Path) -> Iterator[Path]:
 
     Raises: GeniusError where the place is taken, or cannot be written.
     """
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))
     partial = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):

@@ -4,10 +4,10 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
 
 from ..spaces.errors import GeniusError
-from ..spaces.space import Architecture
+from ..spaces.record import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
+from ..tools.files import read_plain, write_atomically
 from .recipes import Recipe
 
 
@@ -15,11 +15,11 @@ from .recipes import Recipe
 class Found:
     """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
 
-    classes: tuple[str, ...]
-    train: int
-    validation: int
-    test: int
-    notes: tuple[str, ...] = ()
+    classes: tuple[Text, ...]
+    train: Whole
+    validation: Whole
+    test: Whole
+    notes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,20 @@ class Job:
     - `found`: what the image folder held when the training was planned, where the data set is one.
     """
 
-    space: str
-    architecture: Architecture
-    seed: int
-    data: str
+    __pydantic_config__ = CLOSED
+
+    space: Name
+    architecture: Numbers
+    seed: Whole
+    data: Name
     recipe: Recipe
     folder: Path
     downloads: Path
-    device: str = "cpu"
-    threads: int = 1
-    loaders: int | None = None
-    memory_limit: int | None = None
-    keep_weights: bool = False
+    device: Name = "cpu"
+    threads: Count = 1
+    loaders: Whole | None = None
+    memory_limit: Whole | None = None
+    keep_weights: Flag = False
     found: Found | None = None
 
     @property
@@ -68,26 +70,15 @@ class Job:
         return self.files.job
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> "Job":
         """Read what `save` wrote.
 
         Raises: GeniusError where it is not a job.
         """
         try:
-            told = json.loads(path.read_bytes())
-            told["recipe"] = Recipe(**told["recipe"])
-            told["architecture"] = tuple(told["architecture"])
-            told["folder"], told["downloads"] = Path(told["folder"]), Path(told["downloads"])
-            told["found"] = _found(told.get("found"))
-            return cls(**told)
-        except (ValueError, TypeError, KeyError) as error:
-            raise GeniusError(f"{path} does not hold a training job: {error}") from error
-
-
-def _found(told: dict[str, list[str]] | None) -> Found | None:
-    if told is None:
-        return None
-    return Found(**{**told, "classes": tuple(told["classes"]), "notes": tuple(told["notes"])})  # type: ignore[arg-type]
+            return JOB.read(read_plain(path))
+        except BadRecord as error:
+            raise GeniusError(f"{path} does not hold a training job: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -134,12 +125,17 @@ class Epoch:
     `seconds` are those for which the device has been held so far, all tries together.
     """
 
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float | None
-    images_per_second: float
-    seconds: float
+    __pydantic_config__ = CLOSED
+
+    epoch: Count
+    epochs: Count
+    loss: Number
+    accuracy: Number | None
+    images_per_second: Amount
+    seconds: Amount
+
+
+JOB, EPOCH = Schema[Job](Job), Schema[Epoch](Epoch)
 
 
 def cores() -> int:
@@ -147,19 +143,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut.
-
-    Raises: OSError, and leaves no partial file.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from torch import nn
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
 from ..tools.candidate import Failure, Measurement
+from ..tools.files import cut_torn_line, plain, write_atomically
 from ..tools.statistics import sampling_sd
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
@@ -19,7 +20,7 @@ from .disk import told_when_full
 from .feeding import measuring_batches, training_batches
 from .fit import Diverged, fit, learner, top1, uses_amp
 from .images import Images, Task, load_task
-from .job import Epoch, Files, Job, write_atomically
+from .job import Epoch, Job
 from .memory import Estimate, available, estimate
 from .reading import loaders_for
 from .saving import Checkpoint, Saved
@@ -85,7 +86,7 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
     task = load_task(job.data, job.downloads)
     run = _Run(job, space, task, initial(job, space, task), device, rank, checkpoint, saved, started)
     if rank.number == 0:
-        _mend(job.files)
+        cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
 
 
@@ -177,7 +178,7 @@ class _Run:
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Write an epoch down, and tell who asked."""
         if self.rank.number == 0:
-            with self.job.files.epochs.open("a", encoding="utf-8") as file:
+            with open(self.job.files.epochs, "a", encoding="utf-8", opener=plain) as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -189,15 +190,6 @@ class _Run:
 
 def _gb(size: float) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
-
-
-def _mend(files: Files) -> None:
-    """Cut off the line that a killed training wrote half. An epoch that is done again gets a line again."""
-    if not files.epochs.exists():
-        return
-    whole, newline, torn = files.epochs.read_text(encoding="utf-8").rpartition("\n")
-    if torn:
-        write_atomically(files.epochs, whole + newline)
 
 
 def warm_up() -> None:

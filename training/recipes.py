@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
 from ..spaces.errors import GeniusError
+from ..spaces.record import Flag, Name, Number, Whole
 
 Schedule = Literal["cosine", "one-cycle", "constant"]
 Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]
@@ -37,29 +38,29 @@ class Recipe:
     Raises: GeniusError for a value that is out of range.
     """
 
-    name: str
-    epochs: int
-    batch: int
-    lr: float
+    name: Name
+    epochs: Whole
+    batch: Whole
+    lr: Number
     augment: Augment
     schedule: Schedule = "cosine"
-    warmup: int = 0
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    clip: float = 0.0
-    size: int = 0
-    rand_ops: int = 0
-    rand_magnitude: int = 9
-    dropout: float | None = None
-    ema: float = 0.0
+    warmup: Whole = 0
+    momentum: Number = 0.9
+    nesterov: Flag = False
+    weight_decay: Number = 0.0
+    label_smoothing: Number = 0.0
+    clip: Number = 0.0
+    size: Whole = 0
+    rand_ops: Whole = 0
+    rand_magnitude: Whole = 9
+    dropout: Number | None = None
+    ema: Number = 0.0
     amp: Amp = "auto"
     compile: Compile = "off"
-    deterministic: bool = False
-    sync_bn: bool = False
-    measure_every: int = 0
-    skip_broken: bool = False
+    deterministic: Flag = False
+    sync_bn: Flag = False
+    measure_every: Whole = 0
+    skip_broken: Flag = False
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():

@@ -107,10 +107,10 @@ async def test_a_parameter_that_a_server_refuses_is_left_out_once_and_for_all(
     (sent,) = Settings.load(run).sent
     assert sent["left_out"] == [parameter]
     assert parameter not in sent
-    await genius.resume(run, iterations=3, evaluator=evaluate)
+    await genius.resume(run, trust=True, iterations=3, evaluator=evaluate)
     assert parameter not in openai_server.calls[-1]
     await genius.resume(
-        run, iterations=4, evaluator=evaluate, **{"temperature": 1.0, "seed": 2, "reasoning_effort": "high"}
+        run, trust=True, iterations=4, evaluator=evaluate, **{"temperature": 1.0, "seed": 2, "reasoning_effort": "high"}
     )
     if parameter in ("temperature", "seed", "reasoning_effort"):
         assert parameter in openai_server.calls[-2]  # asked for anew, it is tried anew
@@ -186,11 +186,11 @@ async def test_trials_share_what_is_learned_of_a_server(openai_server, search, r
 
 async def test_resume_and_fork_change_how_a_model_is_asked(openai_server, search, run, tmp_path):
     await search()
-    await genius.resume(run, iterations=3, evaluator=evaluate, max_tokens=777, llm_options=("top_p=0.1",))
+    await genius.resume(run, trust=True, iterations=3, evaluator=evaluate, max_tokens=777, llm_options=("top_p=0.1",))
     call = openai_server.calls[-1]
     assert call["top_p"] == 0.1
     assert call.get("max_tokens", call.get("max_completion_tokens")) == 777
-    await genius.fork(run, 1, to=tmp_path / "fork", evaluator=evaluate, temperature=0.9)
+    await genius.fork(run, 1, trust=True, to=tmp_path / "fork", evaluator=evaluate, temperature=0.9)
     assert openai_server.calls[-1]["temperature"] == 0.9
 
 
@@ -241,7 +241,7 @@ async def test_a_server_without_structured_output_is_asked_for_text_from_then_on
     assert [asks_in_text(call) for call in openai_server.calls] == [False, True, True]
     assert Settings.load(run).sent[0]["structured"] is False
     assert len([note for one in calls(run) for note in one["notes"]]) == 1
-    await genius.resume(run, iterations=3, evaluator=evaluate)
+    await genius.resume(run, trust=True, iterations=3, evaluator=evaluate)
     assert asks_in_text(openai_server.calls[-1])
 
 
@@ -289,7 +289,7 @@ async def test_replies_that_outgrow_every_limit_end_the_search_with_what_to_do(o
     for part in ("cut off at 800 tokens", "--max-tokens 1600", "--reasoning-effort", f"genius resume {run}"):
         assert part in str(failure.value)
     openai_server.answer = in_order()
-    result = await genius.resume(run, evaluator=evaluate, max_tokens=1600)  # the advice works
+    result = await genius.resume(run, trust=True, evaluator=evaluate, max_tokens=1600)  # the advice works
     assert result.finished
     assert limit_of(openai_server.calls[-1]) == 1600
 
@@ -381,7 +381,7 @@ async def test_any_fault_becomes_one_sentence_and_the_run_goes_on_later(openai_s
     assert "openai:m gave no answer" in str(failure.value)
     assert "\n" not in str(failure.value)
     openai_server.answer = in_order()
-    assert (await genius.resume(run, evaluator=evaluate)).finished
+    assert (await genius.resume(run, trust=True, evaluator=evaluate)).finished
 
 
 async def test_a_body_that_drips_is_cut_off(openai_server, search):
@@ -458,10 +458,10 @@ async def test_a_budget_of_tokens_ends_the_search_well(openai_server, search, ru
     assert result.best
     assert not result.finished
     assert "budget of 300 tokens is spent (360" in (result.stopped or "")
-    again = await genius.resume(run, evaluator=evaluate)
+    again = await genius.resume(run, trust=True, evaluator=evaluate)
     assert len(openai_server.calls) == 3  # it is kept over resume
     assert len(again.trials[0].candidates) == 3
-    whole = await genius.resume(run, evaluator=evaluate, max_llm_tokens=10_000)
+    whole = await genius.resume(run, trust=True, evaluator=evaluate, max_llm_tokens=10_000)
     assert whole.finished
     assert len(openai_server.calls) == 5
 
@@ -492,7 +492,7 @@ async def test_a_budget_is_checked_between_refused_replies(openai_server, search
     assert result.best is None
     assert "350 tokens" in (result.stopped or "")
     openai_server.answer = in_order()
-    assert (await genius.resume(run, evaluator=evaluate, max_llm_tokens=10_000)).finished
+    assert (await genius.resume(run, trust=True, evaluator=evaluate, max_llm_tokens=10_000)).finished
 
 
 async def test_a_budget_of_hours_counts_evaluations(search, run):
@@ -502,7 +502,7 @@ async def test_a_budget_of_hours_counts_evaluations(search, run):
     result = await genius.search(SPACE, proposer="random", evaluator=slow, iterations=5, max_hours=2.0, run=run)
     assert len(result.trials[0].candidates) == 2
     assert "2 device-hours" in (result.stopped or "")
-    result = await genius.resume(run, evaluator=slow, max_hours=4.0, workers=2)
+    result = await genius.resume(run, trust=True, evaluator=slow, max_hours=4.0, workers=2)
     assert len(result.trials[0].candidates) == 4
 
 

@@ -57,7 +57,7 @@ async def test_a_hostile_reply_is_kept_and_sent_back_harmlessly(openai_server, s
     with pytest.raises(genius.RunFailed) as failure:
         await search()
     assert "\n" not in str(failure.value)
-    result = await genius.resume(run, evaluator=evaluate)
+    result = await genius.resume(run, trust=True, evaluator=evaluate)
     (found,) = result.trials[0].candidates
     assert found.architecture == (0, 1, 2, 0, 1, 2, 0, 1)
     assert len(found.refusals) == 2
@@ -101,7 +101,7 @@ async def test_another_model_is_warned_of(openai_server, search, run):
     await search()
     openai_server.answer = lambda call: says("Architecture: [1, 1, 1, 1, 1, 1, 1, 1]")
     with pytest.warns(GeniusWarning, match=r"openai:m made this run; from now on openai:other proposes"):
-        await genius.resume(run, llm="openai:other", evaluator=evaluate, iterations=2)
+        await genius.resume(run, llm="openai:other", evaluator=evaluate, iterations=2, trust=True)
     assert openai_server.calls[-1]["model"] == "other"
 
 

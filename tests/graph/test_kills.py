@@ -82,7 +82,7 @@ async def search(notes, run, url, seconds=0.03, **options):
 
 
 async def resume(notes, run, seconds=0.03, **options):
-    return await genius.resume(run, space=SPACE, evaluator=evaluator(notes, seconds), **options)
+    return await genius.resume(run, space=SPACE, evaluator=evaluator(notes, seconds), trust=True, **options)
 
 
 def die_at(moment):
@@ -125,7 +125,9 @@ if __name__ == "__main__":
     plain = {name: getattr(genius.graph.search, name) for name in ("search", "resume")}
     given = {"evaluator": evaluator(notes)}
     genius.graph.search.search = lambda space, **options: plain["search"](SPACE, **{**options, **given})
-    genius.graph.search.resume = lambda run, **options: plain["resume"](run, space=SPACE, **{**options, **given})
+    genius.graph.search.resume = lambda run, **options: plain["resume"](
+        run, **{**options, **given, "space": SPACE, "trust": True}
+    )
     genius.cli.main()
 '''
 TIMES = ("started", "seconds", "evaluation_seconds")
@@ -514,7 +516,7 @@ def test_spoilt_checkpoints_end_the_command_with_code_2(program, server, notes, 
     asyncio.run(program.search(notes, run, server.url, seconds=0.0, iterations=2))
     (run / "checkpoints.sqlite").write_bytes(b"This is no database." * 100)
     resume = genius.resume
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes), "trust": True}
     monkeypatch.setattr("genius.graph.search.resume", lambda run, **options: resume(run, **{**options, **given}))
     monkeypatch.setattr(sys, "argv", ["genius", "resume", str(run), "--iterations", "3"])
     with pytest.raises(SystemExit) as end:
@@ -606,7 +608,7 @@ async def test_a_fork_shares_the_beginning_and_leaves_the_old_run_alone(at, fini
         return server.says(f"Architecture: {architecture(63 - number)}")
 
     server.answer = other
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0), "trust": True}
     fork = await genius.fork(finished.run, at, to=tmp_path / "fork", iterations=8, **given)
     assert hashes(finished.run) == before
     assert content(fork)[:at] == content(finished)[:at]
@@ -625,7 +627,7 @@ async def test_a_fork_shares_the_beginning_and_leaves_the_old_run_alone(at, fini
 
 
 async def test_a_fork_that_is_killed_can_go_on(finished, whole, program, server, notes, tmp_path):
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0), "trust": True}
     answer, server.answer = server.answer, lambda call: server.fails(500, "out of order")
     with pytest.raises(genius.RunFailed):
         await genius.fork(finished.run, 4, to=tmp_path / "fork", iterations=10, **given)
@@ -635,7 +637,7 @@ async def test_a_fork_that_is_killed_can_go_on(finished, whole, program, server,
 
 
 async def test_a_fork_that_was_cut_off_while_it_took_over_is_no_run(finished, program, notes, tmp_path, monkeypatch):
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0), "trust": True}
 
     async def die(*values: Any) -> None:
         raise SystemError
@@ -650,14 +652,14 @@ async def test_a_fork_that_was_cut_off_while_it_took_over_is_no_run(finished, pr
 
 @pytest.mark.parametrize(("at", "iterations"), [(-1, None), (6, None), (7, 12)])
 async def test_a_fork_from_where_the_run_never_was_is_refused(at, iterations, finished, program, notes, tmp_path):
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes), "trust": True}
     with pytest.raises(genius.GeniusError, match=str(at)):
         await genius.fork(finished.run, at, to=tmp_path / "fork", iterations=iterations, **given)
     assert not (tmp_path / "fork").exists()
 
 
 async def test_a_fork_from_the_last_iteration_makes_more(finished, whole, program, notes, tmp_path):
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0), "trust": True}
     fork = await genius.fork(finished.run, 6, to=tmp_path / "fork", iterations=10, **given)
     assert content(fork) == whole
 
@@ -666,7 +668,7 @@ async def test_a_fork_of_several_trials(program, server, notes, tmp_path):
     trials = {"trials": 3, "iterations": 4}
     source = await program.search(notes, tmp_path / "run", server.url, seconds=0.0, **trials)
     before, spent = hashes(source.run), len(server.calls)
-    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0)}
+    given = {"space": program.SPACE, "evaluator": program.evaluator(notes, 0.0), "trust": True}
     fork = await genius.fork(source.run, 2, to=tmp_path / "fork", **given)
     assert hashes(source.run) == before
     assert content(fork) == content(source)

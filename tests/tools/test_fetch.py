@@ -96,6 +96,24 @@ async def test_a_part_that_is_whole_already_is_accepted(source, server, tmp_path
     assert (await fetch(source, tmp_path)).read_bytes() == CONTENT
 
 
+async def test_more_than_the_published_size_is_not_taken(source, tmp_path):
+    small = dataclasses.replace(source, size=100_000)
+    with pytest.raises(FetchFailed, match=r"table\.json sends more than the 100,000 bytes that the published file has"):
+        await fetch(small, tmp_path)
+    assert not any((tmp_path / "tables").glob("table.[jp]*"))
+
+
+@pytest.mark.parametrize("content", [b"private", CONTENT])
+async def test_a_part_that_is_a_link_is_not_followed(source, tmp_path, content):
+    victim = tmp_path / "victim"
+    victim.write_bytes(content)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "table.part").symlink_to(victim)
+    with pytest.raises(GeniusError, match=r"table\.part is a link"):
+        await fetch(source, tmp_path)
+    assert victim.read_bytes() == content
+
+
 async def test_wrong_content_is_refused_and_not_kept(source, tmp_path):
     wrong = dataclasses.replace(source, sha256="0" * 64)
     with pytest.raises(BadTable, match=r"table\.json did not give the published file: .* expected 0000"):
