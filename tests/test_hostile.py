@@ -244,7 +244,7 @@ def test_a_run_folder_names_no_module_that_is_imported(tmp_path, monkeypatch, ca
 
 
 ROOT = Path(__file__).parents[1]
-PRINTS = {"cli/streams.py", "cli/__init__.py", "agents/human.py"}
+PRINTS = {"cli/streams.py", "cli/__init__.py", "cli/asking.py", "agents/human.py"}
 
 
 @pytest.mark.parametrize(("call", "allowed"), [("print", PRINTS), ("Console", {"cli/options.py"})])
