@@ -1,7 +1,6 @@
 """Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -185,7 +184,7 @@ class Settings:
             object.__setattr__(self, name, (_end(low), _end(high)))
         for name in ("model_file", "table", "data"):
             if (path := getattr(self, name)) is not None:
-                object.__setattr__(self, name, os.path.abspath(path))
+                object.__setattr__(self, name, str(Path(path).absolute()))
 
     def check(self) -> "Settings":
         """Return the settings if every one has its type and is in its range.

@@ -40,7 +40,7 @@ process.worker_command = lambda: (sys.executable, "-c", code)
 """
 MACRO = ("search", "nas-bench-macro", "--run", "r", "--data", "TABLES")
 BUSY = {
-    "a model that is slow": ("import genius.agents.human as at; at._read_line = waiting", (*MACRO, "--llm", "human")),
+    "a model that is slow": ("import genius.agents.human as at; at.read_line = waiting", (*MACRO, "--llm", "human")),
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
     "a fit": ("import genius.tools.guide as at; at.fit = busy", (*MACRO, "--proposer", "guided")),
     "arithmetic": ("import genius.tools.guide as at; at.fit = busy_in_c", (*MACRO, "--proposer", "guided")),
