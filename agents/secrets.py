@@ -118,9 +118,10 @@ def _in_text(text: str, name: str, *, is_secret: bool) -> Iterator[str]:
     """Go through the secrets that the text of a field is or holds."""
     yield from secrets_in_urls(text)
     scheme, _, rest = text.partition(" ")
-    if scheme.lower() in _SCHEMES and rest and " " not in rest and (is_secret or _is_key_like(rest)):
+    basic = list(_of_basic(rest)) if scheme.lower() == "basic" else []
+    if scheme.lower() in _SCHEMES and rest and " " not in rest and (is_secret or basic or _is_key_like(rest)):
         yield rest
-        yield from _of_basic(rest) if scheme.lower() == "basic" else ()
+        yield from basic
     elif is_secret:
         yield text
         if "cookie" in name.lower():
@@ -130,7 +131,7 @@ def _in_text(text: str, name: str, *, is_secret: bool) -> Iterator[str]:
 def _of_basic(credentials: str) -> Iterator[str]:
     """Return the password of Basic authentication."""
     try:
-        yield b64decode(credentials).decode().partition(":")[2]
+        yield from filter(None, [b64decode(credentials, validate=True).decode().partition(":")[2]])
     except ValueError:
         return
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,7 @@ def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Pa
 
 
 def _task(name: str, file: Path | None) -> Task:
-    return Task(name) if file is None else Task(name, table=file.resolve(), sha256=sha256_of(file))
+    return Task(name) if file is None else Task(name, table=Path(os.path.abspath(file)), sha256=sha256_of(file))
 
 
 def _name(given: str) -> str:

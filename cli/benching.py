@@ -31,7 +31,7 @@ def bench(
     flops_cap: Annotated[
         str, typer.Option(help="Pools of the architectures up to a share of the largest FLOPs, as in 50%,30%.")
     ] = "",
-    table: Annotated[list[str] | None, typer.Option(help="SPACE=FILE: the table of a space of your own, JSON.")] = None,
+    table: Annotated[list[str] | None, typer.Option(help="SPACE=FILE: a table of your own, JSON.")] = None,
     processes: Annotated[int, typer.Option(help="Processes at once; default: one a core.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; with trials in it already, the bench goes on.")
@@ -76,7 +76,7 @@ def _share(word: str) -> float:
 
 
 def _pair(given: str) -> tuple[str, str]:
-    space, equals, file = given.rpartition("=")
+    space, equals, file = given.partition("=")
     if not equals:
         raise GeniusError(f"a table is named as SPACE=FILE, got {given!r}")
     return space, file

@@ -15,6 +15,7 @@ from . import benching, looking, searching, signals, training
 from .streams import finish, say
 
 _LONGEST = 1_500  # characters of a complaint, whatever names it quotes
+_ABORTED = 130  # as Typer says where the command had not begun
 _UNREAD = 141  # as shells say of SIGPIPE
 _PRINTING = (
     errno.EPIPE,
@@ -92,14 +93,16 @@ def _call() -> int:
     except _Stopped:
         return signals.code()
     except (typer.Abort, KeyboardInterrupt):
-        say(signals.NOTHING_BEGUN)
-        return signals.code()
+        code = _ABORTED
     except _UsageError as error:
         return _complain(error.format_message(), 2)
     except RunFailed as error:
         return _complain(str(error), 1)
     except GeniusError as error:
         return _complain(str(error), 2)
+    if code == _ABORTED:
+        say(signals.NOTHING_BEGUN)
+        return signals.code()
     return code or 0
 
 

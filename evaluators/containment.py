@@ -16,7 +16,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-CONTAINED = sys.platform == "linux" and hasattr(os, "pidfd_open") and os.path.isdir("/proc/self")
+
+def _has_handles() -> bool:
+    """Tell whether the kernel gives handles of processes, which it does from Linux 5.3 on."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+CONTAINED = sys.platform == "linux" and os.path.isdir("/proc/self") and _has_handles()
 """Whether this platform has what containment needs; elsewhere the process group has to do."""
 
 _PR_SET_CHILD_SUBREAPER = 36

@@ -132,6 +132,7 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=self._early,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
         _living.add(self)
 
@@ -146,7 +147,10 @@ class Process:
         if self._popen.returncode is not None or not hasattr(os, "waitid"):
             return self._popen.poll()
         # only a look: until `stop` has ended the group, its number must not be given to another one
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # the program that called us waits for all processes
+            return self._popen.poll()
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

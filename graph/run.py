@@ -1,5 +1,6 @@
 """The run folder: made, and held by one process."""
 
+import asyncio
 import errno
 import time
 from collections.abc import AsyncIterator
@@ -69,10 +70,10 @@ async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
 
     Raises: GeniusError where another process holds it, the folder cannot be written, or holds links.
     """
-    check_folder(folder)
-    lock = FileLock(folder / LOCK_FILE)
+    await asyncio.to_thread(check_folder, folder)
+    lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
-        lock.acquire(timeout=0)
+        await asyncio.to_thread(lock.acquire, timeout=0)
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:

@@ -289,6 +289,4 @@ SETTINGS = Schema[Settings](Settings)
 
 
 def _end(given: str | float | None) -> str:
-    if given is None:
-        return "-"
-    return given if isinstance(given, str) else f"{given:.0f}"
+    return "-" if given is None else given if isinstance(given, str) else f"{given:.0f}"

@@ -112,11 +112,11 @@ class _Sent:
     def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Sent]]) -> None:
         self._folder, self._settings, self._sent = folder, settings, sent
 
-    def note(self) -> None:
+    async def note(self) -> None:
         """Write it down where it has changed."""
         if (sent := self._sent()) != self._settings.sent:
             self._settings = replace(self._settings, sent=sent)
-            self._settings.save(self._folder)
+            await asyncio.to_thread(self._settings.save, self._folder)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ async def _trial(
                 state = await graph.ainvoke(start, config, context=context, durability="exit")
             finally:
                 await context.journal.trace(tracer.take() if tracer else [])
-                sent.note()
+                await sent.note()
             start, asked = {}, state.get("__interrupt__", ())
 
 

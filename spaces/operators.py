@@ -6,6 +6,7 @@ modules that are shared, scripted, or called in a loop.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,11 +68,14 @@ def observe(module: nn.Module, images: Tensor) -> Operators:
     return found
 
 
+_COMPILING = {"torch._dynamo", "torch.nn.attention.flex_attention"}
+
+
 @contextmanager
 def _uncompiled() -> Iterator[None]:
     """Have modules that `torch.compile` made run as they are written."""
-    if not hasattr(torch.compiler, "set_stance"):  # before torch 2.6
-        yield
+    if not _COMPILING & set(sys.modules) or not hasattr(torch.compiler, "set_stance"):
+        yield  # nothing was compiled, or torch is older than 2.6
         return
     with torch.compiler.set_stance("force_eager"):
         yield

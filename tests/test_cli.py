@@ -126,7 +126,7 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         (("search", "nowhere"), "there is no search space 'nowhere'; the spaces are:"),
         (
             ("search", "nas-bench-macro", "--proposer", "random", "--data", "none"),
-            "none`",
+            "`genius fetch nas-bench-macro --data ",
         ),
         (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: llm, random"),
         (("search", "digits", "--proposer", "random", "--llm", "local"), "exclude each other"),

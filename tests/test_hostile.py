@@ -168,7 +168,7 @@ def test_the_prompt_of_a_person(text, monkeypatch, capsys):
 def bench_of(text: str, folder: Path) -> Bench:
     """Give a bench of two proposers on a task, all with hostile names."""
     task, values = Task(text, pool=f"{text} %"), np.array([[3.0, 2.0], [4.0, 1.0]])
-    scores = [Scores(task, proposer, values, values, values, False) for proposer in (text, f"other {text}")]
+    scores = [Scores(task, proposer, values, values, values, values, False) for proposer in (text, f"other {text}")]
     plan = Plan([task], [text, f"other {text}"], seeds=2, iterations=2)
     return Bench(plan, rows(scores, [2]), scores, [f"{text}: the table holds one accuracy"], folder, f"genius {text}")
 
@@ -179,9 +179,9 @@ def test_reports(text, tmp_path):
     check(markdown.replace("\\", ""), "")
     assert "<script" not in markdown
     table = [re.sub(r"\\.", "", line).count("|") for line in markdown.splitlines() if line.startswith("|")]
-    assert set(table) == {4, 10}
+    assert set(table) == {4, 11}
     lines = list(csv.reader(io.StringIO(report.to_csv(found.rows))))
-    assert {len(line) for line in lines} == {26}
+    assert {len(line) for line in lines} == {31}
     for line in lines[1:]:
         assert not line[2].startswith(("=", "+", "-", "@"))
         assert [float(cell) for cell in line[6:] if cell]
@@ -244,7 +244,7 @@ def test_a_run_folder_names_no_module_that_is_imported(tmp_path, monkeypatch, ca
 
 
 ROOT = Path(__file__).parents[1]
-PRINTS = {"cli/streams.py", "cli/__init__.py", "agents/human.py"}
+PRINTS = {"cli/streams.py", "cli/__init__.py", "cli/asking.py", "agents/human.py"}
 
 
 @pytest.mark.parametrize(("call", "allowed"), [("print", PRINTS), ("Console", {"cli/options.py"})])

@@ -24,7 +24,9 @@ def shell(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("line", ["genius spaces mobile-imagenet | true", "genius recipes | true"])
+@pytest.mark.parametrize(
+    "line", ["genius spaces mobile-imagenet | true", "genius recipes | true", "genius --help | true"]
+)
 def test_a_reader_that_goes_away_gets_no_traceback(shell, line):
     done = shell(line)
     assert done.returncode in (1, 141)
@@ -46,6 +48,14 @@ def test_a_full_disk_behind_standard_output_is_said(shell):
         assert done.stderr == "genius: cannot print the result: No space left on device\n"
 
 
+def test_a_standard_error_that_cannot_be_written_ends_no_search(shell, tables):
+    asked = f"genius search nas-bench-macro --proposer random --iterations 5 --data {tables}"
+    for line in (f"{asked} --run full --json 2> /dev/full", f"{asked} --run unread --json 2> >(true)"):
+        done = shell(line)
+        assert done.returncode == 0
+        assert len(json.loads(done.stdout)["iterations"]) == 5
+
+
 def test_closed_streams_stop_nothing_and_take_no_file_for_a_stream(shell, tables, tmp_path):
     done = shell(f"genius search nas-bench-macro --proposer random --iterations 3 --data {tables} --run r <&- >&- 2>&-")
     assert done.returncode == 0
@@ -59,6 +69,7 @@ def test_closed_streams_stop_nothing_and_take_no_file_for_a_stream(shell, tables
     "environment",
     [
         {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "ascii:strict", "TERM": "dumb"},
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     ],
     ids=lambda environment: next(iter(environment)),

@@ -99,7 +99,7 @@ def _whole(folder: Path) -> Iterator[Path]:
 
     Raises: GeniusError where the place is taken, or cannot be written.
     """
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))
     partial = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):

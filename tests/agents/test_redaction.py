@@ -280,6 +280,7 @@ WHERE: dict[str, Callable[[str], object]] = {
     "password of a URL": lambda key: {"endpoint": f"https://me:{key}@host/v1"},
     "signature of a URL": lambda key: {"endpoint": f"https://host/v1?x=1&sig={key}"},
     "client of httpx": lambda key: __import__("httpx").Client(headers={"x-api-key": key}),
+    "user and password of httpx": lambda key: __import__("httpx").Client(auth=("me", key)),
     "address of httpx": lambda key: __import__("httpx").Client(base_url=f"https://me:{key}@host/"),
     "client of a model": lambda key: _object("http://127.0.0.1:1/v1").copy(update={"default_query": {"token": key}}),
 }

@@ -281,7 +281,7 @@ def test_a_function_counts_once_in_a_rank(monkeypatch):
 def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path):
     place = tmp_path / "a folder"
     place.mkdir()
-    own = toy.rename(place / "own table.json")
+    own = toy.rename(place / "own=table 1.json")
     asked = {"proposers": ["random"], "seeds": 2, "flops_caps": [0.625], "tables": {NAME: own}, "data": place}
     found = asyncio.run(bench([NAME], **asked, out=tmp_path / "a"))
     words = shlex.split(found.command)

@@ -11,9 +11,12 @@ from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
+from langsmith import Client, tracing_context
+from langsmith.run_trees import RunTree
 from typing_extensions import TypedDict
 
 from ..conftest import says
+from ..langsmith_receiver import langsmith_receiver
 
 
 class Heard(BaseCallbackHandler):
@@ -131,3 +134,17 @@ async def test_searches_at_once_have_their_own(search, tmp_path):
     handlers = [Heard(), Heard()]
     await asyncio.gather(*(search(callbacks=[each], run=tmp_path / str(at)) for at, each in enumerate(handlers)))
     assert [Counter(each.names)["model"] for each in handlers] == [2, 2]
+
+
+async def test_a_search_is_traced_below_what_langsmith_traces_around_it(search):
+    with langsmith_receiver() as receiver:
+        client = Client(api_url=receiver.url, api_key="lsv2_of_nobody", auto_batch_tracing=True)
+        outer = RunTree(name="outer", run_type="chain", client=client)
+        outer.post()
+        with tracing_context(parent=outer, enabled=True, client=client):
+            await search(iterations=1)
+        await asyncio.to_thread(client.flush)
+        runs = {run["name"]: run for run in receiver.runs.values()}
+    iteration, model = runs["nas-bench-macro iteration 1"], runs["openai:m"]
+    assert iteration["parent_run_id"] == str(outer.id)
+    assert iteration["trace_id"] == model["trace_id"] == str(outer.id)
