@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
-from os.path import isdir  # False, too, for a name that no file can have
+from os.path import isdir, realpath  # isdir is False, too, for a name that no file can have
 from pathlib import Path
 
 from ..spaces.errors import RunFailed
@@ -37,7 +37,7 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
 
     Raises: BadRecording.
     """
-    file = path / CALLS_FILE if isdir(path) else path
+    file = path / CALLS_FILE if isdir(path) else Path(realpath(path))  # who names a link means its end
     try:
         replies = _replies(file, trial)
     except OSError as error:
@@ -63,7 +63,7 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
     replies = load_recording(path, trial)
     table = path.with_suffix(".csv")
     try:
-        rows = _rows(read_plain(table).decode("utf-8-sig")) if table.is_file() else _published(replies)
+        rows = _rows(read_plain(Path(realpath(table))).decode("utf-8-sig")) if table.is_file() else _published(replies)
         return _by_architecture(rows, replies, space)
     except (ValueError, OSError, csv.Error) as error:
         raise BadRecording(f"the accuracies of {path} in {table.name}: {short(error, 300)}") from error

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run
-from langsmith import Client, run_trees
+from langsmith import Client, get_tracing_context, run_trees
 from langsmith.run_trees import configure
 from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
@@ -34,9 +34,10 @@ _ELSEWHERE = (
 def keep_secrets_out() -> None:
     """Have LangSmith's client clear all it sends of the environment's secrets: a server's error may quote a key.
 
-    Does nothing where tracing is off, or where the program has made its own client before.
+    Does nothing where tracing is off, or where the program has made its own client.
     """
-    if tracing_is_enabled() and getattr(run_trees, "_CLIENT", None) is None:
+    own = get_tracing_context().get("client") or getattr(run_trees, "_CLIENT", None)
+    if tracing_is_enabled() and own is None:
         configure(client=_Client(anonymizer=_cleared))
 
 

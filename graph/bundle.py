@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..spaces.errors import GeniusError, GeniusWarning
+from ..tools.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
 from ..training.job import Files, Job
@@ -42,6 +43,7 @@ def find_trained(
     """
     job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
     if job is not None:
+        check_folder(Path(target))
         job = replace(job, folder=Path(target))
         subject = subject_of(job, job.files.job, told.space, trust=told.trust)
     else:

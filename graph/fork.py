@@ -28,14 +28,16 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
     Raises: GeniusError where a trial has not come that far.
     """
     async with locked(source, to_read=True):
-        with tempfile.TemporaryDirectory() as copy:
-            await asyncio.to_thread(_copy_checkpoints, source, Path(copy))
-            try:
-                async with open_checkpoints(Path(copy)) as saver:
-                    graph = build_graph(saver)
-                    return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
-            except sqlite3.DatabaseError as error:
-                raise broken_checkpoints(source, error) from error
+        copy = await asyncio.to_thread(tempfile.TemporaryDirectory)
+        try:
+            await asyncio.to_thread(_copy_checkpoints, source, Path(copy.name))
+            async with open_checkpoints(Path(copy.name)) as saver:
+                graph = build_graph(saver)
+                return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
+        except sqlite3.DatabaseError as error:
+            raise broken_checkpoints(source, error) from error
+        finally:
+            await asyncio.to_thread(copy.cleanup)
 
 
 def _copy_checkpoints(source: Path, target: Path) -> None:
@@ -89,7 +91,7 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
             await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="trainer")
-    settings.save(folder)
+    await asyncio.to_thread(settings.save, folder)
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:

@@ -166,7 +166,7 @@ async def fork(
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         check_journal(journal, settings, setup.space)
-        folder = new_folder(settings, _path(to))
+        folder = await asyncio.to_thread(new_folder, settings, _path(to))
         await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)
 

@@ -91,13 +91,18 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.train_on and ":" in settings.train_on:
         yield Claim("train_on", settings.train_on)
-    if settings.train_on == "imagenet" and settings.data:  # all else that lies there is held against a checksum
-        yield Claim("data", settings.data)
-    if settings.table:
+    # a table is held against its checksum, and so is all that lies among the downloads but ImageNet
+    if settings.table and (settings.table_sha256 is None or _on_another_host(settings.table)):
         yield Claim("table", settings.table)
+    if settings.data and (settings.train_on == "imagenet" or _on_another_host(settings.data)):
+        yield Claim("data", settings.data)
     address = settings.on.partition(":")[2]
     if address and address != os.environ.get("RAY_ADDRESS"):
         yield Claim("on", settings.on)
+
+
+def _on_another_host(path: str) -> bool:
+    return path.startswith(("//", r"\\"))
 
 
 def check_claims(file: Path, found: Collection[Claim], options: Mapping[str, str] = OPTIONS) -> None:

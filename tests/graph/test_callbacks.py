@@ -82,11 +82,11 @@ async def test_they_reach_every_invocation_and_every_call_of_a_model(search, tmp
     assert not {"nightly", "mine", "owner"} & set((tmp_path / "run" / "search.json").read_text().split('"'))
 
 
-async def test_they_hold_for_resume_and_fork_too_and_for_that_call_alone(search, tmp_path):
+async def test_they_hold_for_resume_and_fork_too_and_for_that_call_alone(search, openai_server, tmp_path):
     await search(iterations=1)
     for at, go_on in enumerate((genius.resume, genius.fork)):
         heard = Heard()
-        more = {"iterations": 2 + at, "evaluator": evaluate, "base_url": None}
+        more = {"iterations": 2 + at, "evaluator": evaluate, "base_url": openai_server.url}
         more |= {"at": 1, "to": tmp_path / "fork"} if go_on is genius.fork else {}
         await go_on(tmp_path / "run", callbacks=[heard], config=CONFIG, **more)
         assert {"model", "nightly nas-bench-macro iteration 2"} <= set(heard.names)

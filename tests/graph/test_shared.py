@@ -218,6 +218,18 @@ def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monke
     assert "holds no weights" in said
 
 
+def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkeypatch, capsys):
+    from genius.training.job import Job
+    from genius.training.recipes import get_recipe
+
+    Job("digits", (1,) * 9, 0, "digits", get_recipe("digits"), tmp_path / "job", tmp_path).save()
+    (tmp_path / "private.safetensors").write_bytes(b"weights of others")
+    (tmp_path / "job" / "weights.safetensors").symlink_to(tmp_path / "private.safetensors")
+    code, said = command(monkeypatch, capsys, "export", tmp_path / "job", "--out", tmp_path / "bundle")
+    assert (code, (tmp_path / "bundle").exists()) == (2, False)
+    assert "weights.safetensors is a link" in said
+
+
 @pytest.mark.parametrize("allowed", [{"trust": True}, {"space": "payload:SPACE"}])
 async def test_a_module_is_imported_where_it_is_named_again_or_trusted(run, payload, allowed):
     foreign(run, space="payload:SPACE")
@@ -264,6 +276,10 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
         ({"llm": "openai:m", "llm_options": ["top_p=0.5", 'default_headers={"a": "b"}']}, "--llm-option 'default"),
         ({"llm": "openai:m", "llm_options": ["openai_proxy=http://127.0.0.1:9"]}, "--llm-option openai_proxy="),
         ({"llm": "local", "model_file": "/tmp/stranger.gguf"}, "--model-file /tmp/stranger.gguf"),
+        ({"table": "/tmp/own.json"}, "--table /tmp/own.json"),
+        ({"table": "//host/own.json", "table_sha256": "0" * 64}, "--table //host/own.json"),
+        ({"data": "//host/data"}, "--data //host/data"),
+        ({"data": "/tmp/data", "train_on": "imagenet"}, "--data /tmp/data"),
         ({"train_on": "folder:/tmp"}, "--train-on folder:/tmp"),
         ({"on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
         ({"on": "ray:auto"}, "--on ray:auto"),

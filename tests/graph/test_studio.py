@@ -198,3 +198,27 @@ def test_the_server_pauses_for_a_person(server):
     answer = {"answer": "edit", "architecture": [1] * 8}
     found = server.call(runs, common | {"command": {"resume": answer}})
     assert found["best"]["architecture"] == [1] * 8
+
+
+BLOCKING_IS_AN_ERROR = """
+import asyncio, sys, genius
+from langgraph_runtime_inmem.queue import _enable_blockbuster
+
+async def search(run):
+    await genius.search("nas-bench-macro", proposer="guided", iterations=2, run=f"{run}/1")
+    await genius.resume(f"{run}/1", iterations=3)
+    await genius.fork(f"{run}/1", 1, to=f"{run}/2")
+
+genius.search  # loaded before, as a server loads its graphs
+_enable_blockbuster()
+asyncio.run(search(sys.argv[1]))
+"""
+
+
+def test_a_search_inside_somebody_elses_graph_does_not_block_the_server(tmp_path):
+    if importlib.util.find_spec("langgraph_runtime_inmem") is None:
+        pytest.skip("langgraph dev is not installed: pip install 'genius-nas[studio]'")
+    command = [sys.executable, "-c", BLOCKING_IS_AN_ERROR, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert genius.read(tmp_path / "2").finished
