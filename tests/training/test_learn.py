@@ -292,5 +292,5 @@ def test_a_job_is_read_as_it_was_saved(digits_job):
     job = digits_job(("dropout=0.3",), loaders=2, memory_limit=10, device="cuda:1")
     assert Job.load(job.save()) == job
     job.files.job.write_text('{"space": "digits"}')
-    with pytest.raises(GeniusError, match=r"job.json does not hold a training job: 'recipe'"):
+    with pytest.raises(GeniusError, match=r"job.json does not hold a training job: architecture is missing"):
         Job.load(job.files.job)
