@@ -37,9 +37,9 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
 
     Raises: BadRecording.
     """
-    file = path / CALLS_FILE if isdir(path) else Path(realpath(path))  # who names a link means its end
+    file = path / CALLS_FILE if isdir(path) else path
     try:
-        replies = _replies(file, trial)
+        replies = _replies(file if isdir(path) else Path(realpath(path)), trial)  # who names a link means its end
     except OSError as error:
         raise BadRecording(f"there is no recording at {file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
