@@ -88,7 +88,7 @@ async def test_an_empty_range_is_told_before_anything_is_written(tmp_path):
         await search(tmp_path, "[1, 1, 1]", flops=("210", "290"))
     with pytest.raises(genius.GeniusError, match="low end is above"):
         await search(tmp_path, "[1, 1, 1]", flops=("300", "200"))
-    with pytest.raises(genius.GeniusError, match="repair must be .ask. or .nearest."):
+    with pytest.raises(genius.GeniusError, match="repair must be 'ask' or 'nearest'"):
         await search(tmp_path, "[1, 1, 1]", repair="guess")
     assert not (tmp_path / "run").exists()
 
