@@ -99,7 +99,7 @@ async def test_a_call_that_fails_in_passing_is_made_again(openai_server, trouble
     kind, values, named = TROUBLE[trouble]
     broken = getattr(openai_server, kind)(*values, **named)
     openai_server.script = [broken, broken, openai_server.says(reply(5))]
-    steps = await ask_once(openai_server, timeout=0.5)
+    steps = await ask_once(openai_server, timeout=2 if trouble == "hang" else 30)
     assert [step.stage for step in steps] == [*["proposing", "waiting"] * 2, "proposing", "training", "finished"]
     assert steps[-1].candidate.architecture == (0, 0, 0, 0, 0, 0, 1, 2)
     assert not steps[-1].candidate.refusals  # trouble on the way is no fault of the model
