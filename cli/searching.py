@@ -277,11 +277,11 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
     with beginning():
         from ..graph.display import Display
         from ..graph.picture import draw
-        from ..graph.trust import resume_command
+        from ..graph.trust import going_on
 
     display = Display(console(), iterations, live=live)
     with (
-        stopping(lambda: f"go on with `{resume_command(display.run)}`" if display.run else "nothing was begun"),
+        stopping(lambda: f"go on with `{going_on(display.run)}`" if display.run else "nothing was begun"),
         display,
     ):
         result = asyncio.run(start(display))

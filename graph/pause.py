@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..spaces.errors import GeniusError, RunFailed
 from ..spaces.printable import one_line
-from .trust import resume_command
+from .trust import going_on
 
 if TYPE_CHECKING:
     from langgraph.types import Interrupt
@@ -29,7 +29,7 @@ class Paused(RunFailed):
         self.interrupts, self.run = tuple(interrupts), run
         asked = "; ".join(f"{in_words(each.value)}{_by_id(each, interrupts)}" for each in interrupts)
         super().__init__(
-            f"the run waits for an answer: {asked}; give it with `{resume_command(run)}` at a terminal, or from Python "
+            f"the run waits for an answer: {asked}; give it with `{going_on(run)}` at a terminal, or from Python "
             f"with genius.resume({str(run)!r}, answers=…)"
         )
 

@@ -130,3 +130,11 @@ def resume_command(folder: Path, settings: Settings | None = None) -> str:
         kept = [claim for claim in found if OPTIONS[claim.setting] != "--llm"]
         found = [*(Claim("llm", spec) for spec in settings.llms), *kept]  # one names them all or none
     return shlex.join(["genius", "resume", str(folder), *_again(found, OPTIONS)])
+
+
+def going_on(folder: Path) -> str:
+    """Return that command for a run of this process, whose settings stand in its folder."""
+    try:
+        return resume_command(folder, Settings.load(folder))
+    except GeniusError:
+        return resume_command(folder)

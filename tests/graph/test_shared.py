@@ -15,6 +15,7 @@ from genius.cli import main
 from genius.graph.checkpoints import PlainSerializer
 from genius.graph.picture import draw
 from genius.graph.settings import Settings
+from genius.graph.trust import going_on, resume_command
 from genius.spaces.record import BadRecord
 from genius.tools.candidate import Candidate, Measurement
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -442,3 +443,14 @@ async def test_settings_of_a_wrong_type_or_size_are_refused_at_once(run, told):
 def test_a_copy_of_a_run_is_the_run(run, tmp_path):
     shutil.copytree(foreign(run), tmp_path / "copy")
     assert genius.read(tmp_path / "copy").to_json()["iterations"] == genius.read(run).to_json()["iterations"]
+
+
+def test_the_command_that_goes_on_names_again_what_a_file_alone_does_not(tmp_path: Path) -> None:
+    settings = Settings(
+        "digits", "llm", llm="openai:m", base_url="http://127.0.0.1:8000/v1", train_on=f"folder:{tmp_path}/my images"
+    )
+    settings.save(tmp_path)
+    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --train-on 'folder:{tmp_path}/my images'"
+    assert going_on(tmp_path) == resume_command(tmp_path, settings) == expected
+    (tmp_path / "search.json").unlink()
+    assert going_on(tmp_path) == f"genius resume {tmp_path}"
