@@ -277,13 +277,9 @@ def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -
     with beginning():
         from ..graph.display import Display
         from ..graph.picture import draw
-        from ..graph.trust import going_on
 
     display = Display(console(), iterations, live=live)
-    with (
-        stopping(lambda: f"go on with `{going_on(display.run)}`" if display.run else "nothing was begun"),
-        display,
-    ):
+    with stopping(lambda: display.how_to_go_on), display:
         result = asyncio.run(start(display))
         draw(result)
     print_result(result, as_json=as_json)

@@ -19,6 +19,7 @@ from ..tools.tables import Source
 from ..training.job import Epoch
 from .show import as_text
 from .state import Progress
+from .trust import going_on
 
 _LONGEST = 300  # characters of an error or a note
 _NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
@@ -27,10 +28,11 @@ _FEW_COLUMNS = ("made", "best", "now")
 
 
 class Display:
-    """Shows progress on standard error; call it with each step. `run` is the run folder, once it is known."""
+    """Shows progress on standard error; call it with each step. `how_to_go_on` is what to say where it is stopped."""
 
     def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
-        self.run: Path | None = None
+        self.how_to_go_on = "nothing was begun"
+        self._run: Path | None = None
         self._console = console
         self._iterations = iterations
         self._started = time.monotonic()
@@ -58,7 +60,9 @@ class Display:
     def __call__(self, step: Progress) -> None:
         """Take in a step."""
         trial = step.candidate.trial
-        self.run = step.run
+        if step.run != self._run and step.run is not None:
+            # before it is needed: then arithmetic in a thread may leave this one little time
+            self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
         if step.stage in ("training", "epoch"):
             self._training.setdefault(trial, {})[step.candidate.architecture] = step.epoch
         if step.stage not in ("epoch", "note"):
