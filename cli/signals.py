@@ -18,7 +18,7 @@ from types import FrameType
 
 NOTHING_BEGUN = "stopped: nothing was begun"
 _HURRY = 2.0  # seconds from the second signal to the end, whatever is running then
-_LAST_WORDS = 0.3  # seconds for the last line, which nobody may read
+_LAST_WORDS = 1.0  # seconds for the last line, which nobody may read
 
 # Windows has no SIGHUP
 _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -161,18 +161,18 @@ def _leave() -> None:
     with suppress(Exception):  # nothing may keep it from ending
         _kill_all()
         if _how_to_go_on:
-            _last_words(f"stopped: {_how_to_go_on[-1]()}")
+            from ..agents.secrets import redact
+            from ..spaces.printable import one_line
+
+            _last_words(f"stopped: {one_line(redact(_how_to_go_on[-1]()))}")
     os._exit(number)
 
 
 def _last_words(text: str) -> None:
     """Write a line past the streams, whose locks another thread may hold; show the cursor that a display has hidden."""
-    from ..agents.secrets import redact
-    from ..spaces.printable import one_line
-
     cursor = "\x1b[?25h" if os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb" else ""
     with suppress(OSError):
-        os.write(2, f"{cursor}{one_line(redact(text))}\n".encode(errors="backslashreplace"))
+        os.write(2, f"{cursor}{text}\n".encode(errors="backslashreplace"))
 
 
 @contextmanager
