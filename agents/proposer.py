@@ -7,7 +7,7 @@ from typing import Any
 from ..spaces.errors import RunFailed
 from ..spaces.record import CLOSED, Amount, Count, Schema, Text, Whole
 from ..tools.candidate import Candidate, Message
-from .secrets import redact
+from .secrets import redactor
 
 _HEAD, _TAIL = 2_000, 60_000
 """Characters that are kept of the beginning and of the end of a longer reply."""
@@ -87,14 +87,17 @@ def received(answer: object) -> Reply:
     reply = Reply(answer) if isinstance(answer, str) else answer
     if not isinstance(reply, Reply) or not isinstance(reply.text, str):
         raise RunFailed(f"a proposer returns text or a genius.Reply, got {type(answer).__name__}")
-    return replace(reply, **{one.name: _clean(getattr(reply, one.name)) for one in fields(reply)})
+    redact = redactor()
 
+    def clean(value: Any) -> Any:
+        """Clear a text, or several, of secrets and of halves of surrogates, and shorten it."""
+        if isinstance(value, tuple):
+            return tuple(map(clean, value))
+        if not isinstance(value, str):
+            return value
+        return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)
 
-def _clean(value: Any) -> Any:
-    """Clear a text, or several, of secrets and of halves of surrogates, and shorten it."""
-    if isinstance(value, tuple):
-        return tuple(map(_clean, value))
-    return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL) if isinstance(value, str) else value
+    return replace(reply, **{one.name: clean(getattr(reply, one.name)) for one in fields(reply)})
 
 
 def shortened(text: str, head: int, tail: int) -> str:

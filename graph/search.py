@@ -123,7 +123,7 @@ async def resume(
         answering.sort(())
         return result
     if not trust:
-        _check_named(folder, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
+        _check_named(folder, settings, given, {*names, *_named({**changes, "data": data})})
     check_fits(old, settings, given)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         check_journal(journal, settings, setup.space)
@@ -161,7 +161,7 @@ async def fork(
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     if not trust:
-        _check_named(source, settings, given, {*names, *_named(changes), *(["data"] * (data is not None))})
+        _check_named(source, settings, given, {*names, *_named({**changes, "data": data})})
     check_fits(old, settings, given)
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
@@ -220,7 +220,7 @@ def _check_disguise(old: Settings, changes: Options) -> None:
         raise GeniusError("a run is in disguise from its beginning or not at all")
 
 
-def _named(changes: Options) -> dict[str, Any]:
+def _named(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what is None: it stays as it was."""
     return {name: value for name, value in changes.items() if value is not None}
 

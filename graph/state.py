@@ -33,7 +33,7 @@ def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[di
 
 
 class InFlight(TypedDict, total=False):
-    """What the nodes read of the state; a trace shows a node no more than it reads.
+    """How far a trial is, and what is on its way.
 
     `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
     `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
@@ -51,12 +51,6 @@ FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
 """What a trial begins with."""
 
 
-class Asking(InFlight, total=False):
-    """What is read and written where a reply is asked for: `prompt` is the question, which is not checkpointed."""
-
-    prompt: Annotated[list[Message], UntrackedValue]
-
-
 class Kept(InFlight, total=False):
     """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
 
@@ -69,8 +63,10 @@ class Kept(InFlight, total=False):
     history: Annotated[list[dict[str, Any]], _add_new]
 
 
-class SearchState(Asking, Kept, total=False):
-    """The whole state of a trial."""
+class SearchState(Kept, total=False):
+    """The whole state of a trial: `prompt` is what a proposer is asked, and is not checkpointed."""
+
+    prompt: Annotated[list[Message], UntrackedValue]
 
 
 Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
