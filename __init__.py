@@ -4,13 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agents.proposer import Proposer as Proposer
-    from .agents.proposer import Reply as Reply
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
-    from .graph.picture import draw as draw
-    from .graph.result import SearchResult as SearchResult
-    from .graph.result import read as read
     from .graph.search import fork as fork
     from .graph.search import resume as resume
     from .graph.search import search as search
@@ -18,29 +14,34 @@ if TYPE_CHECKING:
     from .graph.state import Progress as Progress
     from .graph.state import SearchState as SearchState
     from .graph.studio import make_graph as make_graph
+    from .record.call import Reply as Reply
+    from .record.candidate import Candidate as Candidate
+    from .record.candidate import Measurement as Measurement
+    from .record.result import SearchResult as SearchResult
+    from .record.result import read as read
+    from .report.picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.errors import GeniusError as GeniusError
     from .spaces.errors import RunFailed as RunFailed
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
-    from .tools.candidate import Candidate as Candidate
-    from .tools.candidate import Measurement as Measurement
 
 _HOMES = {
-    "agents.proposer": ("Proposer", "Reply"),
+    "agents.proposer": ("Proposer",),
+    "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "graph.picture": ("draw",),
+    "report.picture": ("draw",),
     "graph.pause": ("Paused",),
-    "graph.result": ("SearchResult", "read"),
+    "record.result": ("SearchResult", "read"),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "spaces.errors": ("GeniusError", "RunFailed"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
-    "tools.candidate": ("Candidate", "Measurement"),
+    "record.candidate": ("Candidate", "Measurement"),
 }
 
 

@@ -7,10 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
+from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
+from ..record.candidate import Candidate, Message, Suggestion
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Candidate, Message, Suggestion
-from ..tools.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..tools.refused import refused
 
 SHORTLISTED = 5

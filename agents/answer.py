@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from .proposer import Reply
+from ..record.call import Reply
 
 Ending = Literal["cut off", "filtered", "refused", "tool", "its end"]
 

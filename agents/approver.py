@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..record.candidate import Candidate, Repair
+from ..record.history import History
+from ..record.plain import text
 from ..spaces.limits import Limits
 from ..spaces.printable import named
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
-from ..tools.candidate import Candidate, Repair
-from ..tools.history import History
-from ..tools.plain import text
 from ..tools.prices import changes
-from .validator import Broken, judge, refuse
+from ..tools.validator import Broken, judge, refuse
 
 YES, NO, EDIT = "yes", "no", "edit"
 _FORMS = '{"answer": "yes"}, {"answer": "no", "reason": "…"} or {"answer": "edit", "architecture": […]}'

@@ -9,21 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..record.options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
+from ..record.secrets import keep_secret
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
-from ..tools.schema import proposal_schema
+from ..tools.proposal import proposal_schema
 from .chat import ChatModel, first_that_answers
 from .connections import CLOSING, openai_clients
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
 from .keys import clean_keys
-from .options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
 from .replay import load_recording, replay
-from .secrets import keep_secret
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from ..tools.candidate import Candidate, Message
+from ..record.call import Reply
+from ..record.candidate import Candidate, Message
+from ..record.options import LLMOptions, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
-from .options import LLMOptions, Sent
 from .pricing import cost_of, priced_name
-from .proposer import Proposer, Reply
+from .proposer import Proposer
 from .provider import ProviderError, provider_errors
 
 if TYPE_CHECKING:

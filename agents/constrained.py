@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..record.call import Reply
+from ..record.candidate import NOTHING_LEFT, Candidate, Message
+from ..record.options import LLMOptions
 from ..spaces.space import SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message
 from ..tools.grammar import NothingLeft, architecture_grammar
 from ..tools.refused import refused
 from .advice import shortlist_of
 from .answer import read_answer
 from .embedded import EmbeddedModel, constrained, keep_beginning
-from .options import LLMOptions
-from .proposer import Proposer, Reply
+from .proposer import Proposer
 from .provider import provider_errors
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Mapping, MutableMapping
 
+from ..record.keys import is_secret_name
 from ..spaces.errors import GeniusError
-from ..tools.keys import is_secret_name
 
 _BEGINNINGS = {
     "azure_openai": ("AZURE", "OPENAI"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .proposer import Reply
+    from ..record.call import Reply
 
 _MILLION = 1e6
 _FREE = {"local", "human", "replay"}

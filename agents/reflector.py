@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Literal
 
+from ..record.candidate import NOTHING_LEFT, Candidate, Message
+from ..record.history import History
+from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.space import SearchSpace
-from ..tools.candidate import NOTHING_LEFT, Candidate, Message
-from ..tools.history import History
 from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
-
-Order = Literal["best", "time"]
-"""How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
 
 BEST, LATEST = 15, 15
 """How many experiments a prompt lists at most: of the most accurate, and of the latest."""

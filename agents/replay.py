@@ -15,18 +15,18 @@ from importlib.resources import files
 from os.path import isdir, realpath  # isdir is False, too, for a name that no file can have
 from pathlib import Path
 
+from ..record.call import CALL, CALLS_FILE, Reply
+from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
+from ..record.files import read_lines, read_plain
+from ..record.history import History
 from ..spaces.errors import RunFailed
-from ..spaces.record import BadRecord
+from ..spaces.schema import BadRecord
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
-from ..tools.files import read_lines, read_plain
-from ..tools.history import History
-from ..tools.recording import BadRecording, read_messages
-from ..tools.reply import UnreadableReply, read_reply
+from ..tables.recording import BadRecording, read_messages
+from ..tools.replies import UnreadableReply, read_reply
 from ..tools.seen import short
-from .proposer import CALL, Proposer, Reply
+from .proposer import Proposer
 
-CALLS_FILE = "calls.jsonl"
 CANDIDATES_FILE = "candidates.jsonl"
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation

@@ -12,8 +12,8 @@ from langsmith.run_trees import configure
 from langsmith.utils import tracing_is_enabled
 from pydantic import BaseModel
 
-from .proposer import shortened
-from .secrets import redactor
+from ..record.call import shortened
+from ..record.secrets import redactor
 
 _HEAD, _TAIL = 80, 60
 """Characters that a line keeps of the beginning and of the end of a longer text: the whole stands in `calls.jsonl`."""

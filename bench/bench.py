@@ -12,9 +12,9 @@ from pathlib import Path
 from ..spaces import get_space
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
-from ..tools.fetch import data_folder
-from ..tools.own_table import sha256_of
-from ..tools.tables import SOURCES
+from ..tables.fetch import data_folder
+from ..tables.own import sha256_of
+from ..tables.published import SOURCES
 from . import pictures, report
 from .run import Plan, Tell, make_trials, silent, writing
 from .score import Row, Scores, remarks, rows, score
@@ -68,7 +68,7 @@ async def bench(
     - `proposers`: see `genius bench --help`; differences are to the first.
     - `iterations`: after how many evaluations to report; as many as the most are made.
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
-    - `tables`: files of one's own for some of the spaces, see `tools.own_table`; only what they hold is searched.
+    - `tables`: files of one's own for some of the spaces, see `tables.own`; only what they hold is searched.
     - `out`: a folder for the report; one that holds trials already is gone on with.
 
     Raises: GeniusError; RunFailed where it had to stop.

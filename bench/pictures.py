@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..graph.picture import as_label, log_axis
-from ..tools.features import Floats
-from ..tools.statistics import Mean
+from ..guide.features import Floats
+from ..record.statistics import Mean
+from ..report.picture import as_label, log_axis
 from .score import Scores
 
 if TYPE_CHECKING:

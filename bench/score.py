@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..tools.features import Floats
-from ..tools.statistics import Mean, mean_of
-from ..tools.tables import Table
+from ..guide.features import Floats
+from ..record.statistics import Mean, mean_of
+from ..tables.published import Table
 from .run import Plan
 from .task import Task, load
 from .trial import Trial

@@ -13,8 +13,8 @@ from ..spaces.inside import allowed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.searchable import check_searchable
 from ..spaces.space import SearchSpace
-from ..tools.own_table import open_table
-from ..tools.tables import BadTable, Table, load_table
+from ..tables.own import open_table
+from ..tables.published import BadTable, Table, load_table
 
 WHOLE_POOL = "all"
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import LOCAL, check_llm, open_llms
 from ..agents.baselines import BASELINES
-from ..agents.options import LLMOptions
 from ..agents.proposer import Proposer
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
+from ..record.candidate import Candidate, Measurement
+from ..record.options import LLMOptions
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits
 from ..spaces.named import import_object
-from ..spaces.record import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
+from ..spaces.schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Candidate, Measurement
 from .task import Task, load
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..graph.result import SearchResult, TrialResult
+from ..guide.features import Floats, encoder
+from ..guide.guide import Guide, fit, observe
+from ..record.candidate import Candidate, measured
+from ..record.result import SearchResult, TrialResult
+from ..record.statistics import share_worse
 from ..spaces import SPACES
 from ..spaces.draws import draw_inside
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Candidate, measured
-from ..tools.features import Floats, encoder
-from ..tools.guide import Guide, fit, observe
-from ..tools.statistics import share_worse
-from ..tools.tables import SOURCES, BadTable, Table
+from ..tables.published import SOURCES, BadTable, Table
 from .run import Plan, Tell, make_trials, silent
 from .score import Scores, score
 from .task import Task, load

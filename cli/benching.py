@@ -87,7 +87,7 @@ def _print(found: "Bench") -> None:
     from rich.table import Table
 
     from ..bench.report import percent
-    from ..graph.show import as_text, print_sentences
+    from ..report.show import as_text, print_sentences
 
     out, first = console(stderr=False), found.plan.proposers[0]
     for task in found.plan.tasks:

@@ -14,7 +14,7 @@ from .streams import print_text
 
 if TYPE_CHECKING:
     from ..bench.worth import Worth
-    from ..graph.result import SearchResult
+    from ..record.result import SearchResult
 
 
 @stopping("what was made of the peers is kept: show it again to go on")
@@ -26,7 +26,7 @@ def show(
 ) -> None:
     """Show what a run has found so far, finished or not, and whether its language model was worth it."""
     with beginning():
-        from ..graph.result import read
+        from ..record.result import read
 
     result = read(run)
     found = _worth(result, data) if result.settings.llm else None
@@ -41,7 +41,7 @@ def show(
 def _worth(result: "SearchResult", data: Data) -> "Worth | None":
     with beginning():
         from ..bench.worth import worth
-        from ..tools.fetch import data_folder
+        from ..tables.fetch import data_folder
         from .progress import TrialsBar
 
     named = data or (Path(result.settings.data) if result.settings.data else None)
@@ -53,8 +53,8 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
     """Print where a run stands, then what its model took."""
     from rich.table import Table
 
-    from ..graph.show import as_text, print_sentences, usage
-    from ..tools.statistics import number
+    from ..record.statistics import number
+    from ..report.show import as_text, print_sentences, usage
 
     out = console(stderr=False)
     out.print("\nwas the model worth it?", style="bold")
@@ -115,8 +115,8 @@ def fetch(
 ) -> None:
     """Download published tables, resumable and checked against a pinned SHA-256, or a data set to train on."""
     with beginning():
-        from ..graph.display import fetch_with_bars
-        from ..tools.fetch import data_folder, sources_named
+        from ..report.display import fetch_with_bars
+        from ..tables.fetch import data_folder, sources_named
         from ..training.data import DOWNLOADED, download
 
     if name in DOWNLOADED:
@@ -150,9 +150,9 @@ def baseline(
     """Print the paper's baseline: the mean best of uniform samples over many repetitions."""
     with beginning():
         from ..spaces import get_space
-        from ..tools.fetch import data_folder
-        from ..tools.sampling import random_baseline
-        from ..tools.tables import load_table
+        from ..tables.fetch import data_folder
+        from ..tables.published import load_table
+        from ..tables.sampling import random_baseline
 
     chosen = get_space(space)
     found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
@@ -175,6 +175,6 @@ def print_result(result: "SearchResult", *, as_json: bool, everything: bool = Fa
     if as_json:
         print_text(json.dumps(result.to_json()))
         return
-    from ..graph.show import print_result as print_tables
+    from ..report.show import print_result as print_tables
 
     print_tables(result, console(stderr=False), everything=everything)

@@ -53,9 +53,9 @@ from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
-    from ..graph.result import SearchResult
     from ..graph.search import Show
-    from ..graph.settings import Options
+    from ..record.result import SearchResult
+    from ..record.settings import Options
 
 Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 
@@ -174,7 +174,7 @@ def resume(
     """Go on with a run that was cut off, or make more iterations of it."""
     with beginning():
         from ..graph import search as searches
-        from ..graph.settings import Settings
+        from ..record.settings import Settings
 
     settings = Settings.load(run)
 
@@ -238,7 +238,7 @@ def fork(
     """Go on from an earlier iteration in a new run folder; the old run stays as it is."""
     with beginning():
         from ..graph import search as searches
-        from ..graph.settings import Settings
+        from ..record.settings import Settings
 
     settings = Settings.load(run)
 
@@ -264,7 +264,7 @@ def fork(
 
 def _options(context: typer.Context) -> "Options":
     """Return the options of a command that are settings of a search, as far as they were given or have a default."""
-    from ..graph.settings import Options
+    from ..record.settings import Options
 
     return {  # type: ignore[return-value]  # typer holds the types, and the settings are checked
         name: value
@@ -275,8 +275,8 @@ def _options(context: typer.Context) -> "Options":
 
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
     with beginning():
-        from ..graph.display import Display
-        from ..graph.picture import draw
+        from ..report.display import Display
+        from ..report.picture import draw
 
     display = Display(console(), iterations, live=live)
     with stopping(lambda: display.how_to_go_on), display:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
-from ..agents.secrets import redact
+from ..record.secrets import redact
 from ..spaces.errors import GeniusWarning
 from ..spaces.printable import one_line, printable
 

@@ -15,7 +15,7 @@ from .signals import stopping
 from .streams import print_text, say
 
 if TYPE_CHECKING:
-    from ..tools.candidate import Measurement
+    from ..record.candidate import Measurement
     from ..training.job import Epoch, Job
 
 Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space, or a run whose best is taken.")]
@@ -42,8 +42,9 @@ def train(
 ) -> None:
     """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
     with beginning():
-        from ..graph.final import draw_curve, find_subject, finished_training, plan_training
-        from ..tools.fetch import data_folder
+        from ..graph.final import find_subject, finished_training, plan_training
+        from ..report.curve import draw_curve
+        from ..tables.fetch import data_folder
 
     planned, said = plan_training(
         find_subject(target, architecture, space, trust=trust),
@@ -147,7 +148,7 @@ def export(
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
         from ..graph.bundle import Told, find_trained
-        from ..tools.fetch import data_folder
+        from ..tables.fetch import data_folder
         from ..training.export import export as write
 
     told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)

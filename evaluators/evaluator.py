@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from ..record.candidate import Measurement
 from ..spaces.space import Architecture
-from ..tools.candidate import Measurement
 
 Evaluator = Callable[[Architecture], Awaitable[Measurement]]
 """Measures an architecture. A candidate's own failure is a Measurement with an `error`, or any exception.

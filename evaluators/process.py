@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO
 from weakref import WeakSet
 
-from ..spaces.record import BadRecord
-from ..tools.files import read_lines
-from ..tools.keys import without_secrets
+from ..record.files import read_lines
+from ..record.keys import without_secrets
+from ..spaces.schema import BadRecord
 from ..training.job import EPOCH, Epoch
 from .containment import CONTAINED
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from ..record.candidate import Measurement
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Measurement
-from ..tools.recording import BadRecording
+from ..tables.recording import BadRecording
 from .evaluator import Evaluator
 
 

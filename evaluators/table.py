@@ -1,8 +1,8 @@
 """The evaluator that looks accuracies up in a published table."""
 
+from ..record.candidate import Measurement
 from ..spaces.space import Architecture
-from ..tools.candidate import Measurement
-from ..tools.tables import Table
+from ..tables.published import Table
 from .evaluator import Evaluator
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..record.candidate import Measurement
 from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Measurement
 from ..training.job import Epoch, Job
 from .evaluator import Evaluator
 from .workers import Workers

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from genius.evaluators.trained import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
+from genius.record.candidate import Measurement
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
-from genius.tools.candidate import Measurement
 from genius.training.job import Job
 from genius.training.recipes import get_recipe
 

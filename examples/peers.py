@@ -11,8 +11,8 @@ from dataclasses import replace
 import genius
 import numpy as np
 from genius.agents.baselines import guided
+from genius.guide.guide import GUIDE
 from genius.spaces.limits import NO_LIMITS, Limits
-from genius.tools.guide import GUIDE
 
 Propose = Callable[[Sequence[object], Sequence[genius.Candidate]], object]
 

@@ -8,10 +8,10 @@ import httpx
 import numpy as np
 from genius.agents.embedded import EmbeddedModel, find_model
 from genius.agents.reflector import write_prompt
+from genius.record.candidate import Candidate, Measurement
 from genius.spaces import get_space
 from genius.spaces.limits import Limits, parse_range
-from genius.tools.candidate import Candidate, Measurement
-from genius.tools.fetch import data_folder
+from genius.tables.fetch import data_folder
 
 SPACE = get_space("mobile-imagenet")
 LIMITS = Limits(parse_range("270M", "330M"), convention="thop")

@@ -13,12 +13,12 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from genius.record.candidate import Message
 from genius.spaces.cost import Cost
 from genius.spaces.mobile import MOBILE_IMAGENET
 from genius.spaces.space import Architecture
-from genius.tools.candidate import Message
-from genius.tools.recording import read_messages
-from genius.tools.reply import UnreadableReply, read_reply
+from genius.tables.recording import read_messages
+from genius.tools.replies import UnreadableReply, read_reply
 
 EXPERIMENT = re.compile(r"- Experiment\d+\n((?:Stage .*\n){5}).* a total of (\d+) FLOPS")
 REFUSED = re.compile(r"resulting (\d+) FLOPS")

@@ -19,9 +19,10 @@ from pathlib import Path
 from statistics import fmean
 
 from genius import Candidate, get_space
-from genius.agents.validator import Repair, validate
+from genius.record.settings import RepairMode
 from genius.spaces.limits import Limits
-from genius.tools.recording import read_messages
+from genius.tables.recording import read_messages
+from genius.tools.validator import validate
 
 SPACE = get_space("mobile-imagenet")
 _RANGE = re.compile(r"FLOPS .* remains in \[(\d+), (\d+)\]")
@@ -49,7 +50,7 @@ def limits_of(prompt: str) -> Limits:
     return Limits(flops=(low * 1e6, high * 1e6), convention="thop")
 
 
-def judge(replies: list[str], limits: Limits, repair: Repair) -> list[Candidate]:
+def judge(replies: list[str], limits: Limits, repair: RepairMode) -> list[Candidate]:
     """Return the candidates that a search would have trained."""
     accepted: list[Candidate] = []
     candidate = Candidate(1, 1)

@@ -11,9 +11,9 @@ from statistics import median
 
 import genius
 import numpy as np
+from genius.guide.features import encoder
+from genius.guide.guide import Observed, fit, suggest
 from genius.spaces.limits import NO_LIMITS
-from genius.tools.features import encoder
-from genius.tools.guide import Observed, fit, suggest
 
 SPACES = ("nas-bench-macro", "nas-bench-201-cifar10", "channel-bench-resnet")
 OBSERVATIONS = (10, 50, 200)

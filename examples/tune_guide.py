@@ -18,12 +18,12 @@ from pathlib import Path
 import genius
 import numpy as np
 from genius.bench.task import Task, capped, load
+from genius.guide.features import encoder
+from genius.guide.guide import GUIDE, Guide, suggest
+from genius.guide.surrogate import SIZE, SIZE_WITHIN
+from genius.record.candidate import best
 from genius.spaces.limits import NO_LIMITS, Limits
-from genius.tools.candidate import best
-from genius.tools.features import encoder
-from genius.tools.fetch import data_folder
-from genius.tools.guide import GUIDE, Guide, suggest
-from genius.tools.surrogate import SIZE, SIZE_WITHIN
+from genius.tables.fetch import data_folder
 
 CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
 WITHIN = {"FLOPs or parameters": SIZE, "FLOPs or depth": SIZE_WITHIN}

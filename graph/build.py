@@ -15,14 +15,15 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import Reply, Unprompted, received
+from ..agents.proposer import Unprompted
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
-from ..agents.secrets import errors_cleared
-from ..agents.trainer import check_evaluator, train
-from ..agents.validator import ENDINGS, validate
-from ..tools.candidate import Candidate, Message, Suggestion
-from ..tools.history import History
+from ..record.call import Reply, received
+from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
+from ..record.history import History
+from ..record.secrets import errors_cleared
+from ..tools.trainer import check_evaluator, train
+from ..tools.validator import validate
 from .questions import answered, approver, asker, before_training
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 

@@ -6,22 +6,19 @@ from pathlib import Path
 
 from ..evaluators.trained import folder_name
 from ..evaluators.workers import read_answer
+from ..record.candidate import Measurement
+from ..record.files import check_folder, read_lines
+from ..record.result import read
+from ..record.settings import SETTINGS_FILE, Settings
 from ..spaces import get_space, known_space
 from ..spaces.errors import GeniusError
-from ..spaces.record import BadRecord
+from ..spaces.schema import BadRecord
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Measurement
-from ..tools.files import check_folder, read_lines
 from ..tools.naming import read_architecture
 from ..training.data import find_data
 from ..training.job import EPOCH, Epoch, Job
 from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
-from .picture import as_label, save
-from .result import read
-from .settings import SETTINGS_FILE, Settings
 from .trust import Claim, check_claims, claims
-
-CURVE_FILE = "curve.png"
 
 
 @dataclass(frozen=True)
@@ -169,30 +166,6 @@ def read_epochs(path: Path) -> list[Epoch]:
         return list({epoch.epoch: epoch for epoch in map(EPOCH.read, read_lines(path))}.values())
     except BadRecord as error:
         raise GeniusError(f"{path} holds a line that is no epoch: {error}") from None
-
-
-def draw_curve(job: Job, measurement: Measurement) -> Path:
-    """Draw loss and accuracy against the epoch; returns the picture's path."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    epochs = read_epochs(job.files.epochs)
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    loss = figure.add_subplot()
-    loss.plot([e.epoch for e in epochs], [e.loss for e in epochs], color="tab:blue")
-    loss.set_xlabel("epoch")
-    loss.set_ylabel("training loss", color="tab:blue")
-    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
-    seen = [(e.epoch, e.accuracy) for e in epochs if e.accuracy is not None]
-    accuracy = loss.twinx()
-    accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
-    accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
-    test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
-    loss.set_title(as_label(title), fontsize=10)
-    return save(figure, job.folder / CURVE_FILE, 120)
 
 
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:

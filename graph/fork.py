@@ -8,13 +8,13 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..record.files import plain
+from ..record.journal import Journal, read_calls
+from ..record.settings import Settings
 from ..spaces.errors import GeniusError
-from ..tools.files import plain
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
-from .journal import Journal, read_calls
 from .run import locked
-from .settings import Settings
 from .state import SearchState
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, Workers, count_gpus, has_mps, places
+from ..record.settings import Settings
 from ..spaces.errors import GeniusError
 from ..training.data import find_data
 from ..training.job import Job
 from ..training.recipes import get_recipe, override, scaled, task_of
-from .settings import Settings
 
 
 def common_job(settings: Settings, downloads: Path) -> tuple[Job, tuple[str, ...]]:

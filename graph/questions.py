@@ -14,8 +14,8 @@ from typing_extensions import TypedDict
 
 from ..agents.approver import BadAnswer, decide, question
 from ..evaluators.evaluator import Evaluator
+from ..record.candidate import Candidate
 from ..spaces.space import Architecture
-from ..tools.candidate import Candidate
 from .state import Context, SearchState, history_of, in_flight, ready
 
 

@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ..agents.calling import wanted
-from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Evaluator
+from ..record.options import Sent
+from ..record.result import SearchResult, check_journal, load, read_result
+from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
+from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
-from ..tools.fetch import data_folder
-from ..tools.own_table import sha256_of
+from ..tables.fetch import data_folder
+from ..tables.own import sha256_of
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .result import SearchResult, check_journal, load, read_result
 from .run import new_folder, new_run
-from .settings import LLM, SETTINGS_FILE, Options, Settings
 from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
 from .trust import check_claims, claims
-from .versions import fresh_id
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import find_baseline
 from ..agents.keys import clean_tracing_keys
-from ..agents.options import Sent
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
 from ..evaluators.evaluator import Evaluator
@@ -21,6 +20,9 @@ from ..evaluators.recorded import recorded_evaluator
 from ..evaluators.table import table_evaluator
 from ..evaluators.trained import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
+from ..record.candidate import Measurement
+from ..record.options import Sent
+from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
@@ -28,12 +30,10 @@ from ..spaces.errors import GeniusError, GeniusWarning
 from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.candidate import Measurement
-from ..tools.own_table import open_table
-from ..tools.tables import SOURCES, Table, load_table
+from ..tables.own import open_table
+from ..tables.published import SOURCES, Table, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
-from .settings import LLM, Settings
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage

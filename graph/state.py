@@ -11,18 +11,17 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from ..agents.proposer import Proposer
-from ..agents.reflector import Order
-from ..agents.validator import Repair, WhenDone
 from ..evaluators.evaluator import Evaluator
+from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
+from ..record.candidate import Candidate, Message
+from ..record.history import History
+from ..record.journal import BrokenRun, Journal
+from ..record.settings import Order, RepairMode, WhenDone
 from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.printable import named
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Candidate, Message
-from ..tools.history import History
 from ..training.job import Epoch
-from .budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
-from .journal import BrokenRun, Journal
 from .slots import Question, Slots
 
 
@@ -110,7 +109,7 @@ class Context:
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
     limits: Limits = NO_LIMITS
-    repair: Repair = "ask"
+    repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
     budget: Budget = NO_BUDGET

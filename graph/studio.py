@@ -18,13 +18,13 @@ from ..agents.backends import HUMAN
 from ..agents.baselines import BASELINES
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
+from ..record.journal import Journal
+from ..record.result import read_result
+from ..record.settings import Settings
 from ..spaces import SPACES
 from ..spaces.errors import GeniusError
-from ..tools.fetch import data_folder
+from ..tables.fetch import data_folder
 from .build import build_graph
-from .journal import Journal
-from .result import read_result
-from .settings import Settings
 from .setup import Given, choose_parts, open_setup
 from .state import Context
 from .trials import context_of

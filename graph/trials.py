@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
-from ..agents.options import Sent
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
+from ..record.candidate import Candidate
+from ..record.journal import Journal, drop_torn_lines
+from ..record.options import Sent
+from ..record.result import SearchResult, read_result
+from ..record.settings import Settings
 from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture
-from ..tools.candidate import Candidate
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
-from .journal import Journal, drop_torn_lines
 from .pause import Answers, paused
-from .result import SearchResult, read_result
 from .run import locked
-from .settings import Settings
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from .errors import GeniusError, GeniusWarning
 from .printable import brief, said_by
-from .record import Whole
+from .schema import Whole
 
 if TYPE_CHECKING:
     from torch import nn

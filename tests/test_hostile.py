@@ -20,14 +20,14 @@ from genius.bench.score import Scores, rows
 from genius.bench.task import Task
 from genius.cli import benching, main
 from genius.cli.options import console as console_of_the_command_line
-from genius.graph.display import Display
-from genius.graph.picture import draw
-from genius.graph.result import SearchResult, TrialResult, Usage
-from genius.graph.settings import Settings
-from genius.graph.show import print_result
 from genius.graph.state import Progress
+from genius.record.candidate import Candidate, Measurement, Refusal
+from genius.record.result import SearchResult, TrialResult, Usage
+from genius.record.settings import Settings
+from genius.report.display import Display
+from genius.report.picture import draw
+from genius.report.show import print_result
 from genius.spaces.errors import GeniusError
-from genius.tools.candidate import Candidate, Measurement, Refusal
 from rich.console import Console
 
 HOSTILE = {
@@ -136,7 +136,7 @@ def test_errors(text, monkeypatch, capsys):
     def fail(run):
         raise GeniusError(text)
 
-    monkeypatch.setattr("genius.graph.result.read", fail)
+    monkeypatch.setattr("genius.record.result.read", fail)
     monkeypatch.setattr(sys, "argv", ["genius", "show", "run"])
     with pytest.raises(SystemExit) as end:
         main()

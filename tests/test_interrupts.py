@@ -12,9 +12,9 @@ import pytest
 # only from here on it is ours: before, Python itself starts
 PROGRAM = "import genius.cli; print('begun', flush=True); genius.cli.main()"
 HANGING = """
-import asyncio, genius.tools.fetch
+import asyncio, genius.tables.fetch
 async def hang(*_): await asyncio.sleep(600)
-genius.tools.fetch._download = hang
+genius.tables.fetch._download = hang
 """
 DELAYS = (0.05, 0.3, 0.7, 1.2, 2.0, 3.5)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from genius.cli import main
-from genius.tools.fetch import FetchFailed
+from genius.tables.fetch import FetchFailed
 
 NAMES = {
     "long": "x" * 300,
@@ -71,8 +71,8 @@ def printed(tables, tmp_path, monkeypatch, capsys):
     """Return a function that runs a command with a name at its place, and returns its code and what it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENIUS_DATA", str(tables))
-    monkeypatch.setattr("genius.tools.fetch._download", _no_network)
-    monkeypatch.setattr("genius.graph.picture.draw", lambda result: None)
+    monkeypatch.setattr("genius.tables.fetch._download", _no_network)
+    monkeypatch.setattr("genius.report.picture.draw", lambda result: None)
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "dangling").symlink_to("nowhere")

@@ -42,12 +42,12 @@ MACRO = ("search", "nas-bench-macro", "--run", "r", "--data", "TABLES")
 BUSY = {
     "a model that is slow": ("import genius.agents.human as at; at.read_line = waiting", (*MACRO, "--llm", "human")),
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
-    "a fit": ("import genius.tools.guide as at; at.fit = busy", (*MACRO, "--proposer", "guided")),
-    "arithmetic": ("import genius.tools.guide as at; at.fit = busy_in_c", (*MACRO, "--proposer", "guided")),
-    "a picture": ("import genius.graph.picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
+    "a fit": ("import genius.guide.guide as at; at.fit = busy", (*MACRO, "--proposer", "guided")),
+    "arithmetic": ("import genius.guide.guide as at; at.fit = busy_in_c", (*MACRO, "--proposer", "guided")),
+    "a picture": ("import genius.report.picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
     "a training": (IGNORES, ("search", "digits", "--proposer", "random", "--run", "r")),
     "a download": (
-        "import genius.tools.fetch as at; at._download = waiting",
+        "import genius.tables.fetch as at; at._download = waiting",
         ("fetch", "nas-bench-macro", "--data", "d"),
     ),
     "a bench": (
@@ -122,8 +122,8 @@ def _nothing_is_left(folder):
 
 
 def _run_of_a_model(folder):
-    from genius.graph.settings import Settings
-    from genius.tools.candidate import Candidate, Measurement
+    from genius.record.candidate import Candidate, Measurement
+    from genius.record.settings import Settings
 
     (folder / "m").mkdir()
     Settings("nas-bench-macro", "llm", llm="replay:x", iterations=1).save(folder / "m")

@@ -1,7 +1,7 @@
 """Architectures as people name them: on the command line, in files."""
 
 from ..spaces.space import ENUMERABLE, Architecture, BadArchitecture, SearchSpace
-from .reply import FORM, UnreadableReply, read_reply
+from .replies import FORM, UnreadableReply, read_reply
 
 
 def read_architecture(text: str, space: SearchSpace) -> Architecture:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from ..record.candidate import Candidate, Message
+from ..record.history import History
 from ..spaces.space import Architecture, SearchSpace
-from .candidate import Candidate, Message
-from .history import History
-from .reply import UnreadableReply, read_reply
+from .replies import UnreadableReply, read_reply
 
 
 def refused(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Architecture]:

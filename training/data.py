@@ -139,7 +139,7 @@ def _download_cifar(name: str, root: Path) -> None:
     from torchvision.datasets import CIFAR10, CIFAR100
     from torchvision.datasets.utils import check_integrity
 
-    from ..tools.fetch import download as fetch_file
+    from ..tables.fetch import download as fetch_file
 
     kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
     try:

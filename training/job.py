@@ -5,9 +5,9 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..record.files import read_plain, write_atomically
 from ..spaces.errors import GeniusError
-from ..spaces.record import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
-from ..tools.files import read_plain, write_atomically
+from ..spaces.schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
 from .recipes import Recipe
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..record.candidate import Failure, Measurement
+from ..record.files import cut_torn_line, plain, write_atomically
+from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
-from ..tools.candidate import Failure, Measurement
-from ..tools.files import cut_torn_line, plain, write_atomically
-from ..tools.statistics import sampling_sd
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
 from .disk import told_when_full

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
 from ..spaces.errors import GeniusError
-from ..spaces.record import Flag, Name, Number, Whole
+from ..spaces.schema import Flag, Name, Number, Whole
 
 Schedule = Literal["cosine", "one-cycle", "constant"]
 Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]

@@ -7,7 +7,7 @@ from genius.agents.advice import SHORTLISTED, advice_in_words, advise, shortlist
 from genius.agents.reflector import write_prompt
 from genius.spaces.limits import NO_LIMITS, Limits
 from genius.tools.grammar import architecture_grammar
-from genius.tools.reply import read_reply
+from genius.tools.replies import read_reply
 
 SPACE = get_space("nas-bench-macro")
 

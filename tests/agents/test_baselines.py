@@ -11,8 +11,8 @@ from genius.spaces.cost import Cost, Part
 from genius.spaces.draws import draw_inside
 from genius.spaces.limits import NO_LIMITS, Limits
 from genius.spaces.space import Decision, SearchSpace
-from genius.tools.reply import read_reply
-from genius.tools.tables import load_table
+from genius.tables.published import load_table
+from genius.tools.replies import read_reply
 
 SPACE = get_space("nas-bench-macro")
 TINY = SearchSpace(

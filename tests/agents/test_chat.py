@@ -11,8 +11,8 @@ from typing import Any
 import genius
 import pytest
 from genius.agents.backends import check_llm, default_llm, open_llms
-from genius.agents.options import LLMOptions
 from genius.agents.replay import load_recording
+from genius.record.options import LLMOptions
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage

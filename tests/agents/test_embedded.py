@@ -17,11 +17,11 @@ from genius.agents import embedded
 from genius.agents.constrained import constrained_proposer
 from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
 from genius.agents.reflector import write_prompt
+from genius.record.candidate import Candidate, Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
-from genius.tools.candidate import Candidate, Measurement
-from genius.tools.fetch import data_folder
+from genius.tables.fetch import data_folder
 from genius.tools.grammar import architecture_grammar
-from genius.tools.reply import read_reply
+from genius.tools.replies import read_reply
 
 ASK = "Propose a network and say why."
 ASKED = {"temperature": 0.8, "seed": 1, "max_tokens": 400, "timeout": 60.0}

@@ -8,10 +8,10 @@ import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.provider import ProviderError, provider_error
 from genius.agents.reflector import BEST, LATEST, conversation, write_prompt
-from genius.agents.secrets import redact
-from genius.agents.validator import SAYS_NOTHING_LEFT, validate
+from genius.record.candidate import SAYS_NOTHING_LEFT, Refusal
+from genius.record.secrets import redact
 from genius.spaces import SPACES
-from genius.tools.candidate import Refusal
+from genius.tools.validator import validate
 
 SPACE = get_space("nas-bench-macro")
 RULES = {"max_replies": 3, "when_done": "stop"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import genius
 import pytest
-from genius.graph.settings import Settings
+from genius.record.settings import Settings
 
 from ..conftest import Answer, fails, says
 

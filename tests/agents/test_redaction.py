@@ -15,12 +15,12 @@ from urllib.parse import quote
 
 import genius
 import pytest
-from genius.agents import secrets
-from genius.agents.secrets import keep_secret, redact
 from genius.cli import streams
 from genius.cli.options import console
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, places
+from genius.record import secrets
+from genius.record.secrets import keep_secret, redact
 from genius.training.job import Job
 from genius.training.recipes import get_recipe
 from langchain_openai import ChatOpenAI

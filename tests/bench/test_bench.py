@@ -20,7 +20,7 @@ from genius.bench.task import Task, capped, load
 from genius.bench.trial import Trial, run_trial
 from genius.spaces.errors import GeniusWarning
 from genius.spaces.limits import Limits
-from genius.tools.tables import Table
+from genius.tables.published import Table
 
 from .conftest import NAME
 

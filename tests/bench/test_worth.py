@@ -6,7 +6,7 @@ import genius
 import pytest
 from genius.bench.run import read_trials
 from genius.bench.worth import PEERS, PEERS_FOLDER, worth
-from genius.graph.result import read
+from genius.record.result import read
 
 SEEDS = 12  # in place of the 50 that make an answer steady
 BEST, WORST = [2, 2, 1, 2, 1, 2, 2, 2], [0] * 8

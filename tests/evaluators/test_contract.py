@@ -16,7 +16,7 @@ from genius.evaluators.ray_workers import RayWorkers
 from genius.evaluators.table import table_evaluator
 from genius.evaluators.trained import training_evaluator
 from genius.evaluators.workers import LocalWorkers, Place
-from genius.tools.tables import Table
+from genius.tables.published import Table
 from genius.training.job import Files, Job
 from genius.training.recipes import get_recipe
 

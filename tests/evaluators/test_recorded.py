@@ -6,7 +6,7 @@ import genius
 import pytest
 from genius.agents.replay import load_measurements, load_recording
 from genius.evaluators.recorded import recorded_evaluator
-from genius.tools.recording import BadRecording
+from genius.tables.recording import BadRecording
 
 MACRO, CELLS, MOBILE = (genius.get_space(n) for n in ("nas-bench-macro", "nas-bench-201-cifar10", "mobile-imagenet"))
 A, B = (0,) * 8, (0,) * 7 + (1,)

@@ -5,7 +5,7 @@ import json
 import genius
 import pytest
 from genius.spaces.disguise import conceal
-from genius.tools.tables import load_table
+from genius.tables.published import load_table
 
 SPACE = genius.get_space("nas-bench-macro")
 NAMES = ("cifar", "inverted", "depthwise", "nas-bench", "stride", "identity")

@@ -6,9 +6,9 @@ import json
 import genius
 import pytest
 from genius.agents.approver import BadAnswer, decide
+from genius.record.candidate import Candidate
+from genius.record.history import History
 from genius.spaces.limits import NO_LIMITS, Limits
-from genius.tools.candidate import Candidate
-from genius.tools.history import History
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 

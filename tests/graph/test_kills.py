@@ -42,7 +42,7 @@ import langchain_openai
 import langgraph.checkpoint.sqlite.aio
 import matplotlib.figure
 from genius.agents.backends import chat_model
-from genius.agents.options import LLMOptions
+from genius.record.options import LLMOptions
 from genius.spaces.cost import Cost, Part
 
 chat_model("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here
@@ -645,7 +645,7 @@ async def test_a_fork_that_was_cut_off_while_it_took_over_is_no_run(finished, pr
         raise SystemError
 
     with monkeypatch.context() as patch:
-        patch.setattr("genius.graph.journal.Journal.log_reply", die)
+        patch.setattr("genius.record.journal.Journal.log_reply", die)
         with pytest.raises(SystemError):
             await genius.fork(finished.run, 4, to=tmp_path / "fork", **given)
     with pytest.raises(genius.GeniusError, match="not a run folder"):

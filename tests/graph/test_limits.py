@@ -6,7 +6,7 @@ import genius
 import pytest
 from genius.agents.baselines import BASELINES
 from genius.agents.reflector import write_prompt
-from genius.graph.settings import Options, Settings
+from genius.record.settings import Options, Settings
 from genius.spaces.cost import Cost, Part
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage

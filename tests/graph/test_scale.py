@@ -58,7 +58,7 @@ def test_a_trace_stays_small_for_it_names_prompts_and_replies_by_their_ends(tmp_
 
 
 def test_a_long_run_is_shown_by_its_best_and_its_latest(long, tmp_path, capsys):
-    from genius.graph.show import print_result
+    from genius.report.show import print_result
     from rich.console import Console
 
     search(tmp_path / "run", 60, trace=False)

@@ -13,11 +13,11 @@ import ormsgpack
 import pytest
 from genius.cli import main
 from genius.graph.checkpoints import PlainSerializer
-from genius.graph.picture import draw
-from genius.graph.settings import Settings
 from genius.graph.trust import going_on, resume_command
-from genius.spaces.record import BadRecord
-from genius.tools.candidate import Candidate, Measurement
+from genius.record.candidate import Candidate, Measurement
+from genius.record.settings import Settings
+from genius.report.picture import draw
+from genius.spaces.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt
 

@@ -24,7 +24,7 @@ import genius
 from genius.spaces.cost import Cost
 from genius.spaces.errors import RunFailed
 from genius.spaces.space import Architecture, Decision, Part, SearchSpace
-from genius.tools.candidate import Measurement
+from genius.record.candidate import Measurement
 
 LAYERS = SearchSpace(
     name="layers",

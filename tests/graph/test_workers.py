@@ -6,7 +6,7 @@ import time
 
 import genius
 import pytest
-from genius.graph.journal import Journal
+from genius.record.journal import Journal
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver

@@ -9,7 +9,7 @@ import pytest
 from genius.spaces import SPACES
 from genius.spaces.cost import FIELDS, Cost, count
 from genius.spaces.space import ENUMERABLE, Decision, SearchSpace
-from genius.tools.tables import SOURCES
+from genius.tables.published import SOURCES
 
 LISTED = {name: space for name, space in SPACES.items() if space.size <= ENUMERABLE}
 TABLES_WITH_COSTS = ("nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet")

@@ -14,7 +14,7 @@ from genius import get_space
 from genius.spaces.cost import count
 from genius.spaces.limits import counted
 from genius.spaces.mobile import MOBILE_IMAGENET, build, squeezed
-from genius.tools.reply import read_reply
+from genius.tools.replies import read_reply
 
 PAPER = {"GENIUS-329": (329, 7.0), "GENIUS-401": (401, 7.5)}
 

@@ -6,12 +6,12 @@ from math import inf
 import pytest
 import torch
 from genius import Decision, GeniusError, SearchSpace
-from genius.agents.validator import validate
+from genius.record.candidate import Candidate
 from genius.spaces.cost import Cost, count
 from genius.spaces.errors import GeniusWarning
 from genius.spaces.inside import largest_inside
 from genius.spaces.limits import Limits, count_allowed
-from genius.tools.candidate import Candidate
+from genius.tools.validator import validate
 from torch import nn
 from torch.nn import functional
 

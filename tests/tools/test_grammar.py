@@ -12,7 +12,7 @@ from genius.spaces import SPACES
 from genius.spaces.space import BadArchitecture, Decision, SearchSpace
 from genius.tools import grammar
 from genius.tools.grammar import NothingLeft, architecture_grammar
-from genius.tools.reply import read_reply
+from genius.tools.replies import read_reply
 from hypothesis import given
 from hypothesis import strategies as st
 

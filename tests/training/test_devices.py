@@ -5,7 +5,7 @@ import pytest
 import torch
 from genius.evaluators.workers import Place
 from genius.graph import pool
-from genius.graph.settings import Settings
+from genius.record.settings import Settings
 from genius.training.backend import backend, checked_device, device_name, is_out_of_memory
 from genius.training.fit import uses_amp
 from genius.training.job import Job

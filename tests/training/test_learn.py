@@ -10,9 +10,9 @@ from statistics import mean
 
 import pytest
 import torch
+from genius.record.candidate import Measurement
 from genius.spaces.errors import GeniusError
 from genius.spaces.space import BadArchitecture
-from genius.tools.candidate import Measurement
 from genius.training import saving
 from genius.training.job import Job
 from genius.training.learn import answer, learn

@@ -1,0 +1,64 @@
+"""What a search may spend on its language models and its trainings, and what it has spent."""
+
+from dataclasses import dataclass
+
+from .candidate import Candidate
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has spent: dollars, tokens of prompts and replies, device-hours of evaluations.
+
+    `unpriced` counts the replies of language models whose price is not known; their dollars are missing.
+    """
+
+    cost: float = 0.0
+    tokens: int = 0
+    hours: float = 0.0
+    unpriced: int = 0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.cost + other.cost,
+            self.tokens + other.tokens,
+            self.hours + other.hours,
+            self.unpriced + other.unpriced,
+        )
+
+
+NOTHING_SPENT = Spent()
+
+
+def hours_of(candidate: Candidate) -> float:
+    """Return the device-hours of an evaluation: those that it tells, else how long it took."""
+    told = candidate.measurement.seconds if candidate.measurement else 0.0
+    return (told or candidate.evaluation_seconds) / 3600
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may spend, in the units of `Spent`; None is no limit."""
+
+    cost: float | None = None
+    tokens: int | None = None
+    hours: float | None = None
+
+    def reached(self, spent: Spent) -> str | None:
+        """Say which limit is reached; None where none is."""
+        if self.cost is not None and spent.cost >= self.cost:
+            return f"the budget of ${self.cost:g} is spent (${spent.cost:.4g}, --max-cost)"
+        if self.tokens is not None and spent.tokens >= self.tokens:
+            return f"the budget of {self.tokens:,} tokens is spent ({spent.tokens:,}, --max-llm-tokens)"
+        if self.hours is not None and spent.hours >= self.hours:
+            return f"the budget of {self.hours:g} device-hours is spent ({spent.hours:.3g}, --max-hours)"
+        return None
+
+    def words(self, spent: Spent) -> str:
+        """Say how much of each limit is spent; nothing where there is no limit."""
+        said = [f"${spent.cost:.4g} of ${self.cost:g}"] if self.cost is not None else []
+        said += [f"{spent.tokens:,} of {self.tokens:,} tokens"] if self.tokens is not None else []
+        said += [f"{spent.hours:.3g} of {self.hours:g} device-hours"] if self.hours is not None else []
+        return ", ".join(said)
+
+
+NO_BUDGET = Budget()

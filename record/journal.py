@@ -1,0 +1,203 @@
+"""The journal: what was paid for. Replies are logged before they are used, finished candidates when they are settled.
+
+Both files only grow, a line at a time, flushed and synced. A line that a crash cut short is dropped at the next start.
+"""
+
+import asyncio
+import errno
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import TypeVar
+
+import aiofiles
+
+from ..spaces.errors import GeniusError
+from ..spaces.schema import BadRecord, Schema
+from .budget import NOTHING_SPENT, Spent, hours_of
+from .call import CALL, CALLS_FILE, Reply
+from .candidate import CANDIDATE, Candidate, Message
+from .files import cut_torn_line, plain, read_lines
+from .history import History, Index
+
+CANDIDATES_FILE = "candidates.jsonl"
+TRACE_FILE = "trace.jsonl"
+
+_Line = TypeVar("_Line")
+_Call = tuple[int, int, int]  # trial, iteration, attempt
+
+
+class BrokenRun(GeniusError):
+    """A run folder that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Calls to a language model and their tokens; those of a replayed recording are as recorded."""
+
+    llm_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Journal:
+    """What is known of a run: its finished candidates, indexed, and the replies of its unfinished iterations.
+
+    Where there is a folder, its files hold this and every call with its prompt. Adding what is there already changes
+    nothing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self._candidates: dict[tuple[int, int], Candidate] = {}
+        self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
+        self._replies: dict[_Call, Reply] = {}
+        self._usage: defaultdict[int, Usage] = defaultdict(Usage)
+        self._tokens: Counter[int] = Counter()
+        self._spent = NOTHING_SPENT
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    def load(cls, folder: Path) -> "Journal":
+        """Read a run's journal.
+
+        Raises: BrokenRun, with the file and the line.
+        """
+        journal = cls(folder)
+        for candidate in _read_lines(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
+            journal._settle(candidate)
+        for call, _, reply in read_calls(folder):
+            journal._keep(call, reply)
+        return journal
+
+    def reply(self, call: _Call) -> Reply | None:
+        """Return a logged reply of an unfinished iteration, if that call was made."""
+        return self._replies.get(call)
+
+    def usage(self, trial: int) -> Usage:
+        """Return the calls to language models that a trial made."""
+        return self._usage[trial]
+
+    def tokens(self, trial: int) -> int:
+        """Return how many tokens a trial's replies took, prompts included."""
+        return self._tokens[trial]
+
+    @property
+    def spent(self) -> Spent:
+        """What the run has spent, all its trials together."""
+        return self._spent
+
+    def find(self, trial: int, iteration: int) -> Candidate | None:
+        """Return a finished candidate, if that iteration is finished."""
+        return self._candidates.get((trial, iteration))
+
+    def finished(self, trial: int) -> Sequence[Candidate]:
+        """Return a trial's candidates in the order they finished; they grow as the search goes on."""
+        return self._indices[trial].candidates
+
+    def history(self, trial: int, first: int, running: Sequence[Candidate] = ()) -> History:
+        """Return the first so many of a trial's finished candidates, and those in flight behind them."""
+        return History(self._indices[trial], first, running)
+
+    async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
+        """Write a reply down before anyone uses it."""
+        trial, iteration, attempt = call
+        place = {"trial": trial, "iteration": iteration, "attempt": attempt}
+        await self._append(CALLS_FILE, [place | {"prompt": list(prompt), "reply": asdict(reply)}])
+        self._keep(call, reply)
+
+    def _keep(self, call: _Call, reply: Reply) -> None:
+        trial, iteration, _ = call
+        if self.find(trial, iteration) is None:
+            self._replies[call] = reply
+        if reply.model:
+            known = self._usage[trial]
+            self._usage[trial] = Usage(
+                known.llm_calls + 1, known.input_tokens + reply.input_tokens, known.output_tokens + reply.output_tokens
+            )
+        self._tokens[trial] += reply.tokens
+        unpriced = reply.model is not None and reply.cost is None
+        self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
+
+    async def add(self, candidate: Candidate) -> None:
+        """Write a finished candidate down, unless its iteration is there already."""
+        if self.find(candidate.trial, candidate.iteration) is None:
+            await self._append(CANDIDATES_FILE, [candidate.to_json()])
+            self._settle(candidate)
+
+    def restore(self, candidates: Iterable[Candidate]) -> None:
+        """Take in finished candidates that are kept elsewhere than in the files of a folder."""
+        for candidate in candidates:
+            self._settle(candidate)
+
+    def _settle(self, candidate: Candidate) -> None:
+        key = candidate.trial, candidate.iteration
+        if key in self._candidates:
+            return
+        self._candidates[key] = candidate
+        self._indices[candidate.trial].add(candidate)
+        self._spent += Spent(hours=hours_of(candidate))
+        for attempt in range(1, len(candidate.refusals) + 2):
+            self._replies.pop((*key, attempt), None)
+
+    async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
+        """Write finished runs of the trace down."""
+        await self._append(TRACE_FILE, runs)
+
+    async def _append(self, file: str, lines: Sequence[Mapping[str, object]]) -> None:
+        if self.folder is None or not lines:
+            return
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        async with self._writing:
+            await _append_synced(self.folder / file, text.encode())
+
+
+def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
+    """Go through the calls of a run: trial, iteration and attempt, all counted from 1, the prompt, and the reply.
+
+    Raises: BrokenRun, with the line.
+    """
+    for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
+        yield (call.trial, call.iteration, call.attempt), call.prompt, call.reply
+
+
+async def _append_synced(path: Path, content: bytes) -> None:
+    """Append all of the content or, where the disk is full, nothing."""
+    async with aiofiles.open(path, "ab", buffering=0, opener=plain) as file:
+        size = await file.seek(0, os.SEEK_END)
+        try:
+            if await file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            await asyncio.to_thread(os.fsync, file.fileno())
+        except OSError:
+            await file.truncate(size)
+            raise
+
+
+def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tuple[int, ...]]) -> Iterator[_Line]:
+    """Yield a file's records, each of which has a place of its own.
+
+    Raises: BrokenRun, with the file and the line.
+    """
+    known, number = set(), 0
+    try:
+        for number, line in enumerate(read_lines(path), start=1):
+            record = schema.read(line)
+            if (at := place(record)) in known:
+                raise BrokenRun(f"{path}, line {number}, tells again of what an earlier line tells: remove one of them")
+            known.add(at)
+            yield record
+    except BadRecord as error:
+        raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from None
+    except OSError as error:
+        raise BrokenRun(f"{path} cannot be read: {error.strerror}") from error
+
+
+def drop_torn_lines(folder: Path) -> None:
+    """Cut off what a crash left of a last line, so that the next line starts on its own."""
+    for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE):
+        cut_torn_line(folder / file)

@@ -1,0 +1,34 @@
+"""The picture of a training: loss and held-out accuracy against the epoch."""
+
+from pathlib import Path
+
+from ..graph.final import read_epochs
+from ..record.candidate import Measurement
+from ..training.job import Job
+from .picture import as_label, save
+
+CURVE_FILE = "curve.png"
+
+
+def draw_curve(job: Job, measurement: Measurement) -> Path:
+    """Draw loss and accuracy against the epoch; returns the picture's path."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = read_epochs(job.files.epochs)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss = figure.add_subplot()
+    loss.plot([e.epoch for e in epochs], [e.loss for e in epochs], color="tab:blue")
+    loss.set_xlabel("epoch")
+    loss.set_ylabel("training loss", color="tab:blue")
+    loss.xaxis.set_major_locator(MaxNLocator(integer=True))
+    seen = [(e.epoch, e.accuracy) for e in epochs if e.accuracy is not None]
+    accuracy = loss.twinx()
+    accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
+    accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
+    test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
+    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
+    loss.set_title(as_label(title), fontsize=10)
+    return save(figure, job.folder / CURVE_FILE, 120)

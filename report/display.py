@@ -1,0 +1,169 @@
+"""A search on the terminal while it runs: live where there is a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import DownloadColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from ..graph.state import Progress
+from ..graph.trust import going_on
+from ..spaces.printable import one_line
+from ..spaces.space import Architecture
+from ..tables.fetch import fetch
+from ..tables.published import Source
+from ..training.job import Epoch
+from .show import as_text
+
+_LONGEST = 300  # characters of an error or a note
+_NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
+_COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
+_FEW_COLUMNS = ("made", "best", "now")
+
+
+class Display:
+    """Shows progress on standard error; call it with each step. `how_to_go_on` is what to say where it is stopped."""
+
+    def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
+        self.how_to_go_on = "nothing was begun"
+        self._run: Path | None = None
+        self._console = console
+        self._iterations = iterations
+        self._started = time.monotonic()
+        self._steps: dict[int, Progress] = {}
+        self._best: dict[int, Progress | None] = {}
+        self._last: dict[int, Progress] = {}
+        self._training: dict[int, dict[Architecture | None, Epoch | None]] = {}
+        self._live = (
+            Live(console=console, get_renderable=self._table, refresh_per_second=4)
+            if live and console.is_interactive
+            else None
+        )
+
+    def __enter__(self) -> "Display":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def __call__(self, step: Progress) -> None:
+        """Take in a step."""
+        trial = step.candidate.trial
+        if step.run != self._run and step.run is not None:
+            # before it is needed: then arithmetic in a thread may leave this one little time
+            self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
+        if step.stage in ("training", "epoch"):
+            self._training.setdefault(trial, {})[step.candidate.architecture] = step.epoch
+        if step.stage not in ("epoch", "note"):
+            self._steps[trial] = step
+        if step.stage == "finished":
+            self._last[trial] = step
+            self._training.get(trial, {}).pop(step.candidate.architecture, None)
+            self._best[trial] = _better(self._best.get(trial), step)
+        if step.stage == "note" or (self._live is None and step.stage in ("finished", "waiting")):
+            self._console.print(as_text(self._line(step)), soft_wrap=True)
+
+    def _line(self, step: Progress) -> str:
+        candidate = step.candidate
+        head = f"trial {candidate.trial}, iteration {candidate.iteration}/{self._iterations}: "
+        if step.stage == "waiting":
+            return f"{head}no answer from the model: {one_line(step.note, _LONGEST)}"
+        if step.stage == "note":  # of an iteration, or of the whole search
+            return f"{head if candidate.iteration else ''}{one_line(step.note, _LONGEST)}"
+        best = self._best.get(candidate.trial)
+        tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
+        taken = f", {_taken(step)}" if _taken(step) else ""
+        return f"{head}{_outcome(step)}{tail}{taken}, {time.monotonic() - self._started:.0f} s"
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False)
+        columns = _COLUMNS if self._console.width >= _NARROW else _FEW_COLUMNS
+        for column in columns:
+            table.add_column(column, no_wrap=column not in ("best", "now"), overflow="fold")
+        for trial, step in sorted(self._steps.items()):
+            cells = self._cells(trial, step)
+            table.add_row(*(as_text(cells[column]) for column in columns))
+        return table
+
+    def _cells(self, trial: int, step: Progress) -> dict[str, str]:
+        best, last = self._best.get(trial), self._last.get(trial)
+        return {
+            "trial": str(trial),
+            "made": f"{step.candidate.iteration}/{self._iterations}",
+            "best": f"{best.candidate.accuracy:.2f}% (in {best.candidate.iteration})" if best else "-",
+            "last": _short(last) if last else "-",
+            "spent": _taken(step) or "-",
+            "time": f"{time.monotonic() - self._started:.0f} s",
+            "now": self._now(trial, step),
+        }
+
+    def _now(self, trial: int, step: Progress) -> str:
+        if step.note:
+            return f"no answer: {one_line(step.note, _LONGEST)}"
+        running = self._training.get(trial, {})
+        epochs = [_epoch(epoch) for epoch in running.values() if epoch]
+        words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
+        words += [f"training {len(running)}" if len(running) > 1 else "training"] if running else []
+        return ", ".join([*words, *epochs[:4]])
+
+
+async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Console) -> list[Path]:
+    """Download tables with a bar for each; returns their paths.
+
+    Raises: FetchFailed, BadTable.
+    """
+    paths = []
+    with Bars(TextColumn("{task.description}", markup=False), DownloadColumn(), console=console) as bars:
+        for source in sources:
+            bar = bars.add_task(source.file, total=None)
+            show = partial(_move, bars, bar)
+            paths.append(await fetch(source, data, show))
+    return paths
+
+
+def _move(bars: Bars, bar: TaskID, done: int, size: int | None) -> None:
+    bars.update(bar, completed=done, total=size)
+
+
+def _epoch(epoch: Epoch) -> str:
+    accuracy = f", {epoch.accuracy:.1f}%" if epoch.accuracy is not None else ""
+    speed = f"{epoch.images_per_second:,.0f} images/s"
+    return f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.3f}{accuracy}, {speed}"
+
+
+def _taken(step: Progress) -> str:
+    """Say what was taken: the trial's tokens, and the dollars and the budget of the whole run, where there are some."""
+    words = [f"{step.tokens:,} tokens"] if step.tokens else []
+    words += [f"${step.spent.cost:.4g}"] if step.spent.cost and step.budget.cost is None else []
+    words += [budget] if (budget := step.budget.words(step.spent)) else []
+    return ", ".join(words)
+
+
+def _short(step: Progress) -> str:
+    accuracy = step.candidate.accuracy
+    return f"{accuracy:.2f}%" if accuracy is not None else "failed"
+
+
+def _outcome(step: Progress) -> str:
+    candidate = step.candidate
+    if candidate.accuracy is None:
+        return one_line(candidate.error or "failed", _LONGEST)
+    return f"{list(candidate.architecture or ())} {candidate.accuracy:.2f}%"
+
+
+def _better(best: Progress | None, step: Progress) -> Progress | None:
+    accuracy = step.candidate.accuracy
+    if accuracy is None or (best and accuracy <= (best.candidate.accuracy or 0.0)):
+        return best
+    return step

@@ -1,0 +1,132 @@
+"""Downloads of published tables into the user's data folder: resumable, checked against a pinned SHA-256."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import aiofiles
+import aiofiles.os
+import httpx
+from filelock import AsyncFileLock
+
+from ..record.files import plain
+from ..spaces.errors import GeniusError
+from .published import SOURCES, BadTable, Source, check_sha256, table_path
+
+_CHUNK = 1 << 16
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and, where the server says so, with how many there will be."""
+
+
+class FetchFailed(GeniusError):
+    """A download that did not come through; what arrived is kept, and the next try goes on from there."""
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """Return the folder for downloads: the given one, else `GENIUS_DATA`, else the platform's cache."""
+    if given is not None:
+        return given
+    if from_environment := os.environ.get("GENIUS_DATA"):
+        return Path(from_environment)
+    import platformdirs
+
+    return platformdirs.user_cache_path("genius")
+
+
+def sources_named(name: str) -> list[Source]:
+    """Return the tables that a name stands for: `all`, a space, or a family such as `nas-bench-201`.
+
+    Raises: GeniusError for an unknown name.
+    """
+    found = [source for space, source in SOURCES.items() if name in ("all", space) or space.startswith(f"{name}-")]
+    if not found:
+        raise GeniusError(f"there is no table {name!r}; the tables are: all, {', '.join(SOURCES)}")
+    return found
+
+
+async def fetch(source: Source, data: Path, progress: Progress = lambda done, size: None) -> Path:
+    """Download a table unless it is there already; return its path.
+
+    Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
+    """
+    path = table_path(source, data)
+    if path.is_file():
+        check_sha256(path, await asyncio.to_thread(_sha256, path), source)
+        return path
+    try:
+        await _fetch(source, path, progress)
+    except OSError as error:
+        why = error.strerror or error
+        raise FetchFailed(f"could not fetch {source.file} into {path.parent}: {why}") from error
+    return path
+
+
+async def _fetch(source: Source, path: Path, progress: Progress) -> None:
+    await aiofiles.os.makedirs(path.parent, exist_ok=True)
+    part = path.with_suffix(".part")
+    async with AsyncFileLock(path.with_suffix(".lock")):
+        if not path.is_file():  # otherwise another process was faster
+            await _download(source, part, progress)
+            await _accept(source, part, path)
+
+
+async def _accept(source: Source, part: Path, path: Path) -> None:
+    found = await asyncio.to_thread(_sha256, part)
+    if found != source.sha256:
+        await aiofiles.os.remove(part)  # going on from wrong bytes can never end well
+        raise BadTable(f"{source.url} did not give the published file: SHA-256 {found}, expected {source.sha256}")
+    await aiofiles.os.replace(part, path)
+
+
+async def _download(source: Source, part: Path, progress: Progress) -> None:
+    try:
+        await download(source.url, part, source.size, progress)
+    except httpx.HTTPError as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FetchFailed(
+            f"could not download {source.file}: {reason}; run `genius fetch {source.space}` again to go on, "
+            f"or put the file from {source.url} into {part.parent}"
+        ) from error
+
+
+async def download(url: str, part: Path, most: int, progress: Progress = lambda done, size: None) -> None:
+    """Download a file of at most `most` bytes, or what is missing of it; what has arrived stays.
+
+    Raises: httpx.HTTPError; FetchFailed where more comes, and keeps none of it; NotPlain where the part is a link.
+    """
+    async with aiofiles.open(part, "ab", opener=plain) as file:
+        here = await file.tell()
+    headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
+    async with (
+        httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # everything had arrived already; the checksum decides
+        response.raise_for_status()
+        if not await _write(response, part, here, most, progress):
+            await aiofiles.os.remove(part)
+            raise FetchFailed(f"{url} sends more than the {most:,} bytes that the published file has")
+
+
+async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: Progress) -> bool:
+    """Write what arrives; returns whether it stayed within its bound."""
+    resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+    done = here if resumed else 0
+    length = response.headers.get("Content-Length")
+    size = done + int(length) if length else None
+    async with aiofiles.open(part, "ab" if resumed else "wb", opener=plain) as file:
+        async for chunk in response.aiter_bytes(_CHUNK):
+            if (done := done + len(chunk)) > most:
+                return False
+            await file.write(chunk)
+            progress(done, size)
+    return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,193 @@
+"""A table of one's own: read, and held against its space before anything is searched with it.
+
+The file is JSON: an object that gives for keys of the space (`SearchSpace.key`) an accuracy in percent, or an object
+with `accuracy` and, where reports are to tell it, `test_accuracy`; other fields are not read. What cannot be meant is
+an error. What can be searched all the same is a warning: where a table lacks architectures, the space becomes those
+that it holds.
+"""
+
+import hashlib
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..spaces.errors import GeniusWarning
+from ..spaces.printable import brief, said_by
+from ..spaces.rule import in_words, judge
+from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
+from .published import BadTable, Table
+
+_LARGEST = 2**28  # bytes of a file
+
+_Numbers = dict[str, float]
+"""Numbers by the keys of the file."""
+
+
+def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
+    """Read a table; returns the space as far as the table holds it, and the table in the space's order.
+
+    Of what may not be meant one GeniusWarning tells, with counts and examples.
+    Raises: BadTable.
+    """
+    content = _content(path)
+    accuracy, test = _accuracies(_parsed(content, path), path)
+    architectures = _by_key(space, path)
+    _check_keys(space, path, list(accuracy), architectures)
+    allowed = space.allows([architectures[key] for key in accuracy])
+    held = [key for key, kept in zip(accuracy, allowed, strict=True) if kept]
+    if not held:
+        raise BadTable(f"{path} holds nothing that the rule of {space.name} allows")
+    held.sort(key=architectures.__getitem__)
+    table = Table(
+        [architectures[key] for key in held],
+        np.array([accuracy[key] for key in held]),
+        np.array([test.get(key, accuracy[key]) for key in held]),
+        space.identity,
+        hashlib.sha256(content).hexdigest(),
+    )
+    narrowed = _only(space, table)
+    remarks = [*_on_the_file(accuracy, test, held), *_on_the_space(space, narrowed, table)]
+    if remarks:
+        warnings.warn(f"the table {path}: {'; '.join(remarks)}", GeniusWarning, stacklevel=2)
+    return narrowed, table
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a table's file.
+
+    Raises: BadTable.
+    """
+    return hashlib.sha256(_content(path)).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise BadTable(f"the table {path} is not there, or no file")
+        if (size := path.stat().st_size) > _LARGEST:
+            raise BadTable(f"the table {path} has {size:,} bytes, more than the {_LARGEST:,} that are read")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise BadTable(f"the table {path} cannot be read: {said_by(error)}") from error
+
+
+def _parsed(content: bytes, path: Path) -> Mapping[str, object]:
+    """Read JSON, and make sure that no key stands in it twice with different values."""
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        twice.extend(key for key, value in pairs if found[key] is not value and found[key] != value)
+        return found
+
+    try:
+        parsed = json.loads(content, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise BadTable(f"the table {path} is no JSON: {said_by(error)}") from error
+    if twice:
+        raise BadTable(f"the table {path} gives {len(twice):,} keys twice, with different values, {_as(twice)}")
+    if not isinstance(parsed, dict):
+        raise BadTable(f"the table {path} is to give accuracies by architecture, got {brief(repr(parsed))}")
+    return parsed
+
+
+def _accuracies(parsed: Mapping[str, object], path: Path) -> tuple[_Numbers, _Numbers]:
+    """Return the accuracies of all keys, and the test accuracies of those that have one."""
+    rows = {key: row if isinstance(row, dict) else {"accuracy": row} for key, row in parsed.items()}
+    seen = {key: row.get("accuracy") for key, row in rows.items()}
+    test = {key: row["test_accuracy"] for key, row in rows.items() if row.get("test_accuracy") is not None}
+    return _percentages("accuracies", seen, path), _percentages("test accuracies", test, path)
+
+
+def _percentages(what: str, values: Mapping[str, object], path: Path) -> _Numbers:
+    found = {key: float(value) for key, value in values.items() if _is_percentage(value)}  # type: ignore[arg-type]
+    if wrong := [key for key in values if key not in found]:
+        raise BadTable(
+            f"of the {len(values):,} {what} in {path} {len(wrong):,} are no numbers from 0 to 100, in percent, "
+            f"{_as(wrong)}: {brief(repr(values[wrong[0]]))}"
+        )
+    return found
+
+
+def _is_percentage(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+
+
+def _by_key(space: SearchSpace, path: Path) -> dict[str, Architecture]:
+    """Return the architectures by their keys, what the rule forbids included."""
+    if space.size > ENUMERABLE:
+        raise BadTable(
+            f"{path} cannot be a table of {space.name}: it has {space.size:.3g} architectures, too many to list"
+        )
+    found: dict[str, Architecture] = {}
+    for architecture in space.without_rule.architectures():
+        if (other := found.setdefault(space.key(architecture), architecture)) != architecture:
+            raise BadTable(
+                f"{list(other)} and {list(architecture)} of {space.name} have the same key, "
+                f"{space.key(architecture)!r}: give the space a `key` that tells them apart"
+            )
+    return found
+
+
+def _check_keys(space: SearchSpace, path: Path, keys: Sequence[str], known: Mapping[str, Architecture]) -> None:
+    if not keys:
+        raise BadTable(f"the table {path} is empty: its keys should look like {next(iter(known))!r}")
+    if unknown := [key for key in keys if key not in known]:
+        raise BadTable(
+            f"of the {len(keys):,} keys in {path} {len(unknown):,} are no architecture of {space.name}, "
+            f"{_as(unknown)}: they should look like {next(iter(known))!r}"
+        )
+
+
+def _as(examples: Sequence[str]) -> str:
+    return f"as {brief(repr(examples[0]))}"
+
+
+def _only(space: SearchSpace, table: Table) -> SearchSpace:
+    """Return the space of the architectures that a table holds."""
+    if len(table) == space.count:
+        return space
+    own = space.valid
+
+    def held(architecture: Architecture) -> bool | str:
+        if own is not None and (told := judge(own, architecture, space.name)) is not True:
+            return told
+        return table.place(architecture) is not None or "the table does not hold it"
+
+    held.__doc__ = "; ".join(filter(None, [own and in_words(own), "only what the table holds can be measured"]))
+    return replace(space, valid=held)
+
+
+def _on_the_file(accuracy: _Numbers, test: _Numbers, held: Sequence[str]) -> Iterator[str]:
+    if forbidden := sorted(set(accuracy) - set(held)):
+        yield f"the rule forbids {len(forbidden):,} of its {len(accuracy):,} keys, {_as(forbidden)}; they are left out"
+    lacking = [key for key in accuracy if key not in test]
+    if test and lacking:
+        of_all = f"{len(lacking):,} of {len(accuracy):,}"
+        yield f"{of_all} have no test accuracy, {_as(lacking)}; their accuracy stands for it"
+    if 0 < max(accuracy.values()) <= 1:
+        yield "no accuracy is above 1, and all are read as percent"
+
+
+def _on_the_space(space: SearchSpace, narrowed: SearchSpace, table: Table) -> Iterator[str]:
+    if narrowed is not space:
+        lacking = (a for a in space.architectures() if table.place(a) is None)
+        total = space.count or space.size
+        missing = f"{total - len(table):,} of the {total:,} architectures of {space.name}"
+        searched = f"only the {len(table):,} that it holds are searched, and ranks are among these"
+        yield f"it lacks {missing}, as {list(next(lacking))}; {searched}"
+    values: dict[Hashable, list[int]] = defaultdict(list)
+    for at, architecture in enumerate(table.architectures):
+        values[table.identity(architecture)].append(at)
+    apart = [ats for ats in values.values() if len({(table.accuracy[at], table.test_accuracy[at]) for at in ats}) > 1]
+    if apart:
+        one, other = (list(table.architectures[at]) for at in apart[0][:2])
+        yield (
+            f"{len(apart):,} functions have architectures with different accuracies, as {one} and {other}; a search "
+            "tries one of each"
+        )

@@ -1,0 +1,238 @@
+"""The published benchmark tables: the accuracy of every architecture of a space, trained by others.
+
+Protocol of the paper (Zheng et al. 2023, section 4): on NAS-Bench-201 the search sees the validation accuracy, reports
+give the test accuracy. The macro and channel tables hold test accuracy only, so there the search sees that.
+"""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..record.candidate import Measurement
+from ..spaces.errors import GeniusError
+from ..spaces.space import Architecture, SearchSpace
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published table: where it is, what it must hash to, and which of its fields are the accuracies in percent.
+
+    `size` is in bytes.
+    """
+
+    space: str
+    url: str
+    sha256: str
+    accuracy: str
+    test_accuracy: str
+    size: int
+
+    @property
+    def file(self) -> str:
+        """The file's name in the data folder."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+_MACRO = "https://raw.githubusercontent.com/xiusu/NAS-Bench-Macro/61a2bfc/data/"
+_CHANNEL = "https://raw.githubusercontent.com/xiusu/Channel-Bench-Macro/4ff596e/"
+_CELLS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d3/benchmark/"
+_VALIDATION, _TEST = "val_acc_200", "test_acc_200"
+
+SOURCES = {
+    source.space: source
+    for source in (
+        Source(
+            "nas-bench-macro",
+            _MACRO + "nas-bench-macro_cifar10.json",
+            "686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297",
+            "mean_acc",
+            "mean_acc",
+            size=1_178_821,
+        ),
+        Source(
+            "channel-bench-resnet",
+            _CHANNEL + "Results_ResNet.json",
+            "bf13bcaea3f2076f2c1bfbf5c2fee044aafe0385fae6a0d64c433b1d7f5a7520",
+            "mean",
+            "mean",
+            size=2_821_965,
+        ),
+        Source(
+            "channel-bench-mobilenet",
+            _CHANNEL + "Results_MobileNet.json",
+            "f640474d8ff3ff2231d0c45986bb0f10af291545316342fb009952e7641908e0",
+            "mean",
+            "mean",
+            size=2_793_867,
+        ),
+        Source(
+            "nas-bench-201-cifar10",
+            _CELLS + "nasbench201_cifar10.json",
+            "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
+            _VALIDATION,
+            _TEST,
+            size=2_625_770,
+        ),
+        Source(
+            "nas-bench-201-cifar100",
+            _CELLS + "nasbench201_cifar100.json",
+            "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
+            _VALIDATION,
+            _TEST,
+            size=2_722_508,
+        ),
+        Source(
+            "nas-bench-201-imagenet16-120",
+            _CELLS + "nasbench201_imagenet.json",
+            "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
+            _VALIDATION,
+            _TEST,
+            size=2_738_705,
+        ),
+    )
+}
+
+
+class BadTable(GeniusError):
+    """A table that is missing, or whose file is not the published one."""
+
+
+def _itself(architecture: Architecture) -> Hashable:
+    return architecture
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The accuracy of every architecture of a space.
+
+    `accuracy` is what a search may see, `test_accuracy` is for reports; both follow the order of `architectures`.
+    `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
+    own.
+    """
+
+    architectures: Sequence[Architecture]
+    accuracy: npt.NDArray[np.float64]
+    test_accuracy: npt.NDArray[np.float64]
+    identity: Callable[[Architecture], Hashable] = _itself
+    sha256: str = ""
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def measure(self, architecture: Architecture) -> Measurement:
+        """Look an architecture up. Ranks count the strictly better ones, so equals share the better rank."""
+        if (at := self.place(architecture)) is None:
+            return Measurement(error="the table does not hold it")
+        return Measurement(
+            accuracy=float(self.accuracy[at]),
+            test_accuracy=float(self.test_accuracy[at]),
+            rank=int(self.ranks[at]),
+            test_rank=int(self.test_ranks[at]),
+        )
+
+    def place(self, architecture: Architecture) -> int | None:
+        """Return where an architecture stands in the table; None where it does not."""
+        return self._index.get(architecture)
+
+    def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
+        """Return the table of some of the architectures: ranks are among these."""
+        architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
+        return replace(
+            self, architectures=architectures, accuracy=self.accuracy[inside], test_accuracy=self.test_accuracy[inside]
+        )
+
+    @cached_property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Rank by the accuracy that the search sees; 1 is the best."""
+        return _ranks(self.accuracy)
+
+    @cached_property
+    def test_ranks(self) -> npt.NDArray[np.int64]:
+        """Rank by test accuracy among all architectures, as the paper ranks them; 1 is the best."""
+        return _ranks(self.test_accuracy)
+
+    @cached_property
+    def function_ranks(self) -> npt.NDArray[np.int64]:
+        """Rank by test accuracy among what the architectures compute: those that are the same function count once.
+
+        A function counts as better by the best of its architectures, and never as better than one of its own.
+        """
+        best = np.full(self.functions, -np.inf)
+        np.maximum.at(best, self._function, self.test_accuracy)
+        not_better = np.searchsorted(np.sort(best), self.test_accuracy, side="right")
+        own = best[self._function] > self.test_accuracy
+        return (len(best) - not_better - own + 1).astype(np.int64)
+
+    @property
+    def functions(self) -> int:
+        """How many different functions the architectures are."""
+        return int(self._function.max()) + 1
+
+    @cached_property
+    def _function(self) -> npt.NDArray[np.int64]:
+        """Of each architecture the number of its function, from 0 on."""
+        numbers: dict[Hashable, int] = {}
+        return np.array([numbers.setdefault(self.identity(a), len(numbers)) for a in self.architectures])
+
+    @cached_property
+    def _index(self) -> dict[Architecture, int]:
+        return {architecture: at for at, architecture in enumerate(self.architectures)}
+
+
+def _ranks(accuracy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    not_better = np.searchsorted(np.sort(accuracy), accuracy, side="right")
+    return (len(accuracy) - not_better + 1).astype(np.int64)
+
+
+def sees_test_accuracy(space: str) -> bool:
+    """Tell whether the table of this space holds test accuracy only, so that the search itself sees it."""
+    source = SOURCES.get(space)
+    return source is not None and source.accuracy == source.test_accuracy
+
+
+def table_path(source: Source, data: Path) -> Path:
+    """Return where the table lies: in the data folder itself or in its folder `tables`, where `fetch` puts it."""
+    beside = data / source.file
+    return beside if beside.is_file() else data / "tables" / source.file
+
+
+def load_table(space: SearchSpace, data: Path) -> Table:
+    """Load the table of a space from the data folder, after checking that the file is the published one.
+
+    Raises: BadTable where it is missing, truncated or changed.
+    """
+    if (source := SOURCES.get(space.name)) is None:
+        raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(SOURCES)}")
+    path = table_path(source, data)
+    if not path.is_file():
+        command = shlex.join(["genius", "fetch", space.name, "--data", str(data)])
+        raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
+    content = path.read_bytes()
+    check_sha256(path, hashlib.sha256(content).hexdigest(), source)
+    return _table(space, source, json.loads(content))
+
+
+def check_sha256(path: Path, found: str, source: Source) -> None:
+    """Refuse a file that is not the published one.
+
+    Raises: BadTable.
+    """
+    if found != source.sha256:
+        raise BadTable(
+            f"{path} is truncated or changed: its SHA-256 is {found}, expected {source.sha256}; "
+            f"delete it and run `genius fetch {source.space}`"
+        )
+
+
+def _table(space: SearchSpace, source: Source, rows: Mapping[str, Mapping[str, float]]) -> Table:
+    architectures = list(space.architectures())
+    found = [rows[space.key(architecture)] for architecture in architectures]
+    accuracy = np.array([row[source.accuracy] for row in found])
+    return Table(architectures, accuracy, np.array([row[source.test_accuracy] for row in found]), space.identity)

@@ -1,0 +1,56 @@
+"""Read a recorded conversation: a list of OpenAI-style messages."""
+
+import json
+
+from ..record.candidate import Message
+from ..spaces.errors import GeniusError
+
+_TEXTS = ("text", "input_text", "output_text")
+
+
+class BadRecording(GeniusError):
+    """A file that holds no recorded conversation, or accuracies that do not fit one."""
+
+
+def read_messages(text: str) -> list[Message]:
+    """Read the messages of a conversation from JSON.
+
+    Raises: ValueError for anything else.
+    """
+    return messages_of(json.loads(text))
+
+
+def messages_of(value: object) -> list[Message]:
+    """Take the messages from a JSON value: a list of them, or an object that holds it as `messages`.
+
+    Raises: ValueError for anything else; the message names what is wrong.
+    """
+    messages = value.get("messages") if isinstance(value, dict) else value
+    if not isinstance(messages, list):
+        raise ValueError(f"expected a list of messages, got {type(messages).__name__}")
+    return [_message(number, message) for number, message in enumerate(messages, start=1)]
+
+
+def _message(number: int, message: object) -> Message:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        raise ValueError(f"message {number} is no object with a role")
+    try:
+        return Message(role=message["role"], content=_content(message.get("content")))
+    except ValueError as error:
+        raise ValueError(f"message {number}: {error}") from error
+
+
+def _content(content: object) -> str:
+    """Return a message's text, which may be given in parts, or not at all where only a tool is called."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise ValueError(f"its content is no text and no list of parts, but {type(content).__name__}")
+    texts = [part if isinstance(part, str) else part.get("text") for part in content if _is_text(part)]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a part of its content is a text without text")
+    return "\n".join(map(str, texts))
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str) or (isinstance(part, dict) and part.get("type") in _TEXTS)

@@ -1,0 +1,137 @@
+"""The agent that holds a reply against the rules: readable, in the space, not tried before, within the limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..record.call import shortened
+from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal, Repair
+from ..record.history import History
+from ..record.settings import RepairMode, WhenDone
+from ..spaces.cost import Cost
+from ..spaces.inside import listed
+from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.nearest import nearest
+from ..spaces.space import Architecture, CannotBuild, SearchSpace
+from .prices import changes, in_millions, off_limits
+from .replies import UnreadableReply, read_reply
+
+_HEAD, _TAIL = 500, 1_500
+"""Characters of a refused reply that are kept and sent back: of its beginning, and of its end."""
+
+_LISTED = 100_000  # architectures of which it is looked up whether all were tried
+_ALIKE = 50  # architectures that may compute the same function
+
+
+def validate(
+    candidate: Candidate,
+    space: SearchSpace,
+    history: Sequence[Candidate],
+    *,
+    limits: Limits = NO_LIMITS,
+    repair: RepairMode = "ask",
+    max_replies: int,
+    when_done: WhenDone,
+) -> Candidate:
+    """Judge a candidate's reply.
+
+    Returns the candidate with its architecture and cost; or with one refusal more and no reply, to be asked again; or
+    with an error where the last of `max_replies` was refused or nothing better is left: then the iteration is over.
+    """
+    known = History.of(history)
+    if candidate.fault:
+        return refuse(replace(candidate, reply=""), candidate.fault, max_replies)
+    try:
+        reading = read_reply(candidate.reply, space.without_rule)
+    except UnreadableReply as broken:
+        return refuse(candidate, str(broken), max_replies)
+    if reading.architecture is None:
+        if when_done == "stop" or candidate.llm is None or _all_tried(space, known, limits):
+            return replace(candidate, error=SAYS_NOTHING_LEFT)
+        return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
+    candidate = replace(candidate, rationale=reading.rationale)
+    found = judge(reading.architecture, space, known, limits)
+    if isinstance(found, Cost):
+        return replace(candidate, architecture=reading.architecture, cost=found)
+    if repair == "nearest" and found.mendable:
+        repaired = _nearest(candidate, reading.architecture, found.mendable, space, known, limits)
+        if repaired is not None:
+            return repaired
+    if found.repeat and _all_tried(space, known, limits):
+        return replace(candidate, error=ALL_TRIED)
+    return refuse(candidate, found.reason, max_replies)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why an architecture is not taken; `mendable` says it for one that the nearest can stand in for.
+
+    `repeat` is whether it was tried before.
+    """
+
+    reason: str
+    mendable: str = ""
+    repeat: bool = False
+
+
+def judge(architecture: Architecture, space: SearchSpace, history: History, limits: Limits) -> Cost | Broken:
+    """Return what an architecture costs, or which rule it breaks."""
+    if forbidden := space.forbids(architecture):
+        return Broken(forbidden, mendable=forbidden)
+    if repeat := _repeat(architecture, space, history):
+        return Broken(repeat, repeat=True)
+    try:
+        cost = space.cost(architecture, strict=limits.of_flops)
+    except CannotBuild as error:
+        return Broken(str(error))
+    if limits.accept(cost):
+        return cost
+    short = (
+        f"{list(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
+        "parameters, off the limits"
+    )
+    return Broken(off_limits(space, limits, architecture, cost), mendable=short)
+
+
+def _all_tried(space: SearchSpace, history: History, limits: Limits) -> bool:
+    """Tell whether nothing is left of a space that can be listed quickly."""
+    known = history.tried(space)
+    if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
+        return False
+    allowed = map(tuple, listed(space, limits)[0].tolist()) if limits.limited else space.architectures()
+    return all(space.identity(architecture) in known for architecture in allowed)
+
+
+def _nearest(
+    candidate: Candidate,
+    proposed: Architecture,
+    why: str,
+    space: SearchSpace,
+    history: History,
+    limits: Limits,
+) -> Candidate | None:
+    """Take the nearest untried architecture that keeps limits and rule; None where there is none."""
+    architecture = nearest(space, limits, proposed, history.tried(space))
+    if architecture is None:
+        return None
+    reason = f"{why}; changed {changes(space, proposed, architecture)}"
+    return replace(candidate, architecture=architecture, cost=space.cost(architecture), repair=Repair(proposed, reason))
+
+
+def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
+    """Send a candidate's reply back; with the last of `max_replies` the iteration is over."""
+    refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
+    spent = len(refusals) >= max_replies
+    short = reason.splitlines()[0]
+    error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
+    return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
+
+
+def _repeat(architecture: Architecture, space: SearchSpace, history: History) -> str | None:
+    """Say which earlier architecture this one repeats; None where it is new."""
+    earlier = history.find(space, architecture)
+    if earlier is None or earlier.architecture is None:
+        return None
+    same = f" computes the same function as {list(earlier.architecture)}, which"
+    state = "was tried" if earlier.measurement or earlier.error else "is being trained"
+    differs = earlier.architecture != architecture
+    return f"{list(architecture)}{same if differs else ''} {state} in iteration {earlier.iteration}"
