@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agents.proposer import Proposer as Proposer
+    from .errors import GeniusError as GeniusError
+    from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from .record.result import read as read
     from .report.picture import draw as draw
     from .spaces import get_space as get_space
-    from .spaces.errors import GeniusError as GeniusError
-    from .spaces.errors import RunFailed as RunFailed
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
@@ -39,7 +39,7 @@ _HOMES = {
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
-    "spaces.errors": ("GeniusError", "RunFailed"),
+    "errors": ("GeniusError", "RunFailed"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement"),
 }

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..printable import named
 from ..record.candidate import Candidate, Repair
 from ..record.history import History
 from ..record.plain import text
 from ..spaces.limits import Limits
-from ..spaces.printable import named
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.prices import changes
 from ..tools.validator import Broken, judge, refuse

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import GeniusError
 from ..record.options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
 from ..record.secrets import keep_secret
-from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tools.proposal import proposal_schema
 from .chat import ChatModel, first_that_answers

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
 from ..guide.choices import choose, gather
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..record.history import History
 from ..spaces.draws import sample_inside
-from ..spaces.errors import GeniusError
 from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet, finalize
 from zipfile import BadZipFile, ZipFile
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .connections import CLOSING
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from ..errors import RunFailed
+from ..printable import printable
 from ..record.candidate import Candidate, Message
-from ..spaces.errors import RunFailed
-from ..spaces.printable import printable
 from .proposer import Proposer
 
 

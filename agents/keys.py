@@ -3,8 +3,8 @@
 import os
 from collections.abc import Mapping, MutableMapping
 
+from ..errors import GeniusError
 from ..record.keys import is_secret_name
-from ..spaces.errors import GeniusError
 
 _BEGINNINGS = {
     "azure_openai": ("AZURE", "OPENAI"),

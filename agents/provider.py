@@ -9,8 +9,8 @@ from traceback import walk_tb
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ..errors import GeniusError, is_pause
 from ..record.secrets import redact
-from ..spaces.errors import GeniusError, is_pause
 
 # Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}

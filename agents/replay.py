@@ -15,12 +15,12 @@ from importlib.resources import files
 from os.path import isdir, realpath  # isdir is False, too, for a name that no file can have
 from pathlib import Path
 
+from ..errors import RunFailed
 from ..record.call import CALL, CALLS_FILE, Reply
 from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
 from ..record.files import read_lines, read_plain
 from ..record.history import History
-from ..spaces.errors import RunFailed
-from ..spaces.schema import BadRecord
+from ..schema import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply

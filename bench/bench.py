@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import GeniusError
 from ..spaces import get_space
-from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import sha256_of

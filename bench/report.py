@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from ..printable import one_line
 from ..record.statistics import Mean, number
 from ..record.versions import installed_versions
-from ..spaces.printable import one_line
 from .run import Plan
 from .score import Row
 

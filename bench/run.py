@@ -14,11 +14,11 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import GeniusError, GeniusWarning, RunFailed
+from ..printable import one_line, reason
 from ..record.files import check_folder, cut_torn_line, plain, read_lines
 from ..record.secrets import redact
-from ..spaces.errors import GeniusError, GeniusWarning, RunFailed
-from ..spaces.printable import one_line, reason
-from ..spaces.schema import BadRecord
+from ..schema import BadRecord
 from .task import Task, load
 from .trial import LLM, TRIAL, Trial, check_proposer, run_trial
 

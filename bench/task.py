@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import GeniusError
 from ..spaces import get_space
-from ..spaces.errors import GeniusError
 from ..spaces.inside import allowed
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.searchable import check_searchable

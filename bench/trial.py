@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from ..agents.backends import LOCAL, check_llm, open_llms
 from ..agents.baselines import BASELINES
 from ..agents.proposer import Proposer
+from ..errors import GeniusError
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
+from ..plugins import import_object
 from ..record.candidate import Candidate, Measurement
 from ..record.options import LLMOptions
+from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
-from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits
-from ..spaces.named import import_object
-from ..spaces.schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.space import Architecture, SearchSpace
 from .task import Task, load
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.printable import printable
+from ..printable import printable
 
 if TYPE_CHECKING:
     from langgraph.types import Interrupt

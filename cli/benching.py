@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from . import beginning
 from .options import AsJson, Data, console
 from .progress import TrialsBar

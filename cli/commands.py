@@ -9,8 +9,8 @@ from typing import Any
 
 import typer
 
-from ..spaces.errors import GeniusError, RunFailed
-from ..spaces.printable import one_line
+from ..errors import GeniusError, RunFailed
+from ..printable import one_line
 from . import benching, looking, searching, signals, training
 from .streams import finish, say
 

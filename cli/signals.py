@@ -161,8 +161,8 @@ def _leave() -> None:
     with suppress(Exception):  # nothing may keep it from ending
         _kill_all()
         if _how_to_go_on:
+            from ..printable import one_line
             from ..record.secrets import redact
-            from ..spaces.printable import one_line
 
             _last_words(f"stopped: {one_line(redact(_how_to_go_on[-1]()))}")
     os._exit(number)

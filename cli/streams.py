@@ -8,9 +8,9 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
+from ..errors import GeniusWarning
+from ..printable import one_line, printable
 from ..record.secrets import redact
-from ..spaces.errors import GeniusWarning
-from ..spaces.printable import one_line, printable
 
 
 class _Cleared:

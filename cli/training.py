@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..spaces.errors import RunFailed
+from ..errors import RunFailed
 from . import beginning
 from .options import AsJson, OwnSpace, Trust, console
 from .signals import stopping

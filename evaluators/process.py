@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from ..record.files import read_lines
 from ..record.keys import without_secrets
-from ..spaces.schema import BadRecord
+from ..schema import BadRecord
 from ..training.job import EPOCH, Epoch
 from .containment import CONTAINED
 

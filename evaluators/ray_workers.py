@@ -24,8 +24,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from ..errors import GeniusError
 from ..record.candidate import Measurement
-from ..spaces.errors import GeniusError
 from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import Changes, Seen, apply, changes_of

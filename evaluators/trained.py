@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..errors import RunFailed
 from ..record.candidate import Measurement
-from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture, SearchSpace
 from ..training.job import Epoch, Job
 from .evaluator import Evaluator

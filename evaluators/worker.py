@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from ..errors import GeniusError
 from ..record.files import plain
-from ..spaces.errors import GeniusError
 from ..training.disk import DiskFull
 from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
+from ..errors import GeniusError, RunFailed
 from ..record.candidate import MEASUREMENT, Failure, Measurement
 from ..record.files import plain, read_plain
-from ..spaces.errors import GeniusError, RunFailed
-from ..spaces.schema import BadRecord
+from ..schema import BadRecord
 from ..training.disk import full
 from ..training.job import Epoch, Files, Job, cores
 from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named

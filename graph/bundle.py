@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..errors import GeniusError, GeniusWarning
 from ..record.files import check_folder
-from ..spaces.errors import GeniusError, GeniusWarning
 from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
 from ..training.job import Files, Job

@@ -19,12 +19,12 @@ from langgraph.types import Interrupt
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from ..errors import GeniusError, RunFailed
+from ..printable import brief
 from ..record.candidate import Candidate
 from ..record.files import plain
 from ..record.journal import BrokenRun
-from ..spaces.errors import GeniusError, RunFailed
-from ..spaces.printable import brief
-from ..spaces.schema import BadRecord, Count, Name, Schema, Text, Whole
+from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
 from .trust import resume_command
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..errors import GeniusError
 from ..evaluators.trained import folder_name
 from ..evaluators.workers import read_answer
 from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings
+from ..schema import BadRecord
 from ..spaces import get_space, known_space
-from ..spaces.errors import GeniusError
-from ..spaces.schema import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data

@@ -8,10 +8,10 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..errors import GeniusError
 from ..record.files import plain
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
-from ..spaces.errors import GeniusError
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
 from .run import locked

@@ -6,8 +6,8 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..spaces.errors import GeniusError, RunFailed
-from ..spaces.printable import one_line
+from ..errors import GeniusError, RunFailed
+from ..printable import one_line
 from .trust import going_on
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from ..errors import GeniusError
 from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, Workers, count_gpus, has_mps, places
 from ..record.settings import Settings
-from ..spaces.errors import GeniusError
 from ..training.data import find_data
 from ..training.job import Job
 from ..training.recipes import get_recipe, override, scaled, task_of

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..errors import GeniusError
 from ..record.files import check_folder
 from ..record.settings import SETTINGS_FILE, Settings
-from ..spaces.errors import GeniusError
 from .trust import resume_command
 
 LOCK_FILE = "lock"

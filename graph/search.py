@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ..agents.calling import wanted
 from ..agents.proposer import Proposer
+from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..record.options import Sent
 from ..record.result import SearchResult, check_journal, load, read_result
@@ -15,7 +16,6 @@ from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
-from ..spaces.errors import GeniusError
 from ..spaces.space import SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import sha256_of

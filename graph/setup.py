@@ -15,6 +15,7 @@ from ..agents.baselines import find_baseline
 from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
+from ..errors import GeniusError, GeniusWarning
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.recorded import recorded_evaluator
 from ..evaluators.table import table_evaluator
@@ -26,7 +27,6 @@ from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.errors import GeniusError, GeniusWarning
 from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace

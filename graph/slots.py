@@ -8,7 +8,7 @@ from typing import Any, Self
 from langgraph.errors import GraphInterrupt
 from typing_extensions import TypedDict
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 
 
 class Question(TypedDict):

@@ -11,15 +11,15 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from ..agents.proposer import Proposer
+from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
+from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..record.journal import BrokenRun, Journal
 from ..record.settings import Order, RepairMode, WhenDone
-from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.printable import named
 from ..spaces.space import SearchSpace
 from ..training.job import Epoch
 from .slots import Question, Slots

@@ -18,11 +18,11 @@ from ..agents.backends import HUMAN
 from ..agents.baselines import BASELINES
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
+from ..errors import GeniusError
 from ..record.journal import Journal
 from ..record.result import read_result
 from ..record.settings import Settings
 from ..spaces import SPACES
-from ..spaces.errors import GeniusError
 from ..tables.fetch import data_folder
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup

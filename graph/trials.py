@@ -14,12 +14,12 @@ from langgraph.types import Command
 
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
+from ..errors import RunFailed
 from ..record.candidate import Candidate
 from ..record.journal import Journal, drop_torn_lines
 from ..record.options import Sent
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
-from ..spaces.errors import RunFailed
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.backends import servers_named
+from ..errors import GeniusError
+from ..printable import brief
 from ..record.options import SAMPLING, is_plain_llm
 from ..record.settings import LLM, Settings
 from ..spaces import known_space
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief
 
 OPTIONS = {
     "space": "--space",

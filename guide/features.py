@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
+from ..printable import said_by
 from ..spaces.draws import draw_inside
-from ..spaces.errors import GeniusError
 from ..spaces.limits import NO_LIMITS
-from ..spaces.printable import said_by
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]

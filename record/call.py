@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ..spaces.errors import RunFailed
-from ..spaces.schema import CLOSED, Amount, Count, Schema, Text, Whole
+from ..errors import RunFailed
+from ..schema import CLOSED, Amount, Count, Schema, Text, Whole
 from .candidate import Message
 from .secrets import redactor
 

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from typing_extensions import TypedDict
 
+from ..printable import named
+from ..schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text
 from ..spaces.cost import Cost
-from ..spaces.printable import named
-from ..spaces.schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text
 from .plain import BadValue, number, text, whole
 from .statistics import weigh
 

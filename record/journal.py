@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import aiofiles
 
-from ..spaces.errors import GeniusError
-from ..spaces.schema import BadRecord, Schema
+from ..errors import GeniusError
+from ..schema import BadRecord, Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
 from .candidate import CANDIDATE, Candidate, Message

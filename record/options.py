@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
-from ..spaces.errors import GeniusError
-from ..spaces.schema import Count, Flag, Name
+from ..errors import GeniusError
+from ..schema import Count, Flag, Name
 from .keys import is_secret_name, secrets_in_urls
 from .secrets import redact
 

@@ -2,8 +2,8 @@
 
 from math import inf, isfinite
 
-from ..spaces.printable import named, one_line, reason
-from ..spaces.schema import LARGEST
+from ..printable import named, one_line, reason
+from ..schema import LARGEST
 
 
 class BadValue(ValueError):

@@ -10,8 +10,8 @@ from functools import lru_cache, partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from ..spaces.errors import RunFailed
-from ..spaces.printable import reason
+from ..errors import RunFailed
+from ..printable import reason
 from .escapes import Finder
 from .keys import is_secret_name, secrets_in_urls
 

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from ..errors import GeniusError
+from ..schema import CLOSED, BadRecord, Count, Flag, Name, Schema, Whole
 from ..spaces.cost import Convention, check_convention
-from ..spaces.errors import GeniusError
 from ..spaces.limits import Limits, parse_range
-from ..spaces.schema import CLOSED, BadRecord, Count, Flag, Name, Schema, Whole
 from .budget import Budget
 from .files import read_plain, write_atomically
 from .journal import BrokenRun

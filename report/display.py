@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..graph.state import Progress
 from ..graph.trust import going_on
-from ..spaces.printable import one_line
+from ..printable import one_line
 from ..spaces.space import Architecture
 from ..tables.fetch import fetch
 from ..tables.published import Source

@@ -6,9 +6,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..printable import one_line
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
-from ..spaces.printable import one_line
 from ..tables.published import sees_test_accuracy
 
 if TYPE_CHECKING:

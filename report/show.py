@@ -10,11 +10,11 @@ from rich.text import Text
 
 from ..agents.backends import LOCAL
 from ..graph.trust import resume_command
+from ..printable import one_line
 from ..record.candidate import Candidate
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
 from ..spaces.cost import CONVENTIONS, Convention
-from ..spaces.printable import one_line
 from ..tables.published import SOURCES, sees_test_accuracy
 from .picture import PICTURE_FILE
 

@@ -1,12 +1,12 @@
 """Search spaces: values that say what is searched."""
 
+from ..errors import GeniusError
+from ..plugins import import_object
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
-from .errors import GeniusError
 from .macro import NAS_BENCH_MACRO
 from .mobile import MOBILE_IMAGENET
-from .named import import_object
 from .space import SearchSpace
 
 SPACES = {

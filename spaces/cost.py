@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError, GeniusWarning
-from .printable import brief, said_by
-from .schema import Whole
+from ..errors import GeniusError, GeniusWarning
+from ..printable import brief, said_by
+from ..schema import Whole
 
 if TYPE_CHECKING:
     from torch import nn

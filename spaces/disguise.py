@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
 from .cost import Cost, Part
-from .errors import GeniusError
 from .space import Architecture, CannotBuild, Decision, SearchSpace
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING, TypeGuard
 
-from .errors import GeniusError
-from .printable import brief
+from ..errors import GeniusError
+from ..printable import brief
 
 if TYPE_CHECKING:
     from .space import Decision, SearchSpace

@@ -6,7 +6,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError
+from ..errors import GeniusError
 from .inside import Chains, allowed, chains, listed, option_costs
 from .limits import Limits
 from .nearest import nearest

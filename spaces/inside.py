@@ -10,8 +10,8 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
 from .cost import Convention
-from .errors import GeniusError
 from .limits import OPEN, Limits, counted, keeping, layers
 from .space import ENUMERABLE, Architecture, SearchSpace
 from .sums import Layers, Option

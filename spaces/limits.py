@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
 from .cost import CONVENTIONS, FIELDS, Convention, Cost
-from .errors import GeniusError
 from .space import ENUMERABLE, SearchSpace
 
 Range = tuple[float, float]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable, Iterator
 
 import numpy as np
 
-from .errors import GeniusError
+from ..errors import GeniusError
 from .inside import by_the_rule, chains, listed, option_costs
 from .limits import OPEN, Limits
 from .space import ENUMERABLE, Architecture, SearchSpace

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from .errors import GeniusError
-from .printable import brief, said_by
+from ..errors import GeniusError
+from ..printable import brief, said_by
 
 Rule = Callable[[tuple[int, ...]], bool | str]
 """Is given an architecture: True allows it, a text forbids it and says why, False forbids it by what the rule is."""

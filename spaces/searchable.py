@@ -4,12 +4,12 @@ from math import inf
 
 import numpy as np
 
+from ..errors import GeniusError
+from ..printable import said_by
 from .cost import CONVENTIONS
 from .draws import draw_inside
-from .errors import GeniusError
 from .inside import Chains, chains, largest_inside, listed, option_costs
 from .limits import NO_LIMITS, OPEN, Limits, counted, extremes, in_words
-from .printable import said_by
 from .space import ENUMERABLE, Architecture, CannotBuild, SearchSpace
 
 _BUILT = 100  # networks that are tried, where costs are counted on them, until one can be built

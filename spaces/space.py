@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
+from ..printable import brief, said_by
 from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
-from .errors import GeniusError
-from .printable import brief, said_by
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, in_words, judge, uniform
 

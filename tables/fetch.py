@@ -11,8 +11,8 @@ import aiofiles.os
 import httpx
 from filelock import AsyncFileLock
 
+from ..errors import GeniusError
 from ..record.files import plain
-from ..spaces.errors import GeniusError
 from .published import SOURCES, BadTable, Source, check_sha256, table_path
 
 _CHUNK = 1 << 16

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..spaces.errors import GeniusWarning
-from ..spaces.printable import brief, said_by
+from ..errors import GeniusWarning
+from ..printable import brief, said_by
 from ..spaces.rule import in_words, judge
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from .published import BadTable, Table

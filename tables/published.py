@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import GeniusError
 from ..record.candidate import Measurement
-from ..spaces.errors import GeniusError
 from ..spaces.space import Architecture, SearchSpace
 
 

@@ -2,8 +2,8 @@
 
 import json
 
+from ..errors import GeniusError
 from ..record.candidate import Message
-from ..spaces.errors import GeniusError
 
 _TEXTS = ("text", "input_text", "output_text")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .published import Table
 
 _BATCH = 1_000  # repetitions drawn at once, to bound the memory

@@ -209,7 +209,7 @@ def test_every_damaged_run_is_shown_or_refused(original, tmp_path):
     assert {"worked", "refused"} == set(ends)
 
 
-@pytest.mark.filterwarnings("ignore::genius.spaces.errors.GeniusWarning")
+@pytest.mark.filterwarnings("ignore::genius.errors.GeniusWarning")
 @pytest.mark.parametrize("command", ["resume", "fork"])
 def test_every_damaged_run_goes_on_or_is_refused(original, tmp_path, monkeypatch, command):
     monkeypatch.setenv("GENIUS_DATA", str(tmp_path / "data"))

@@ -20,6 +20,7 @@ from genius.bench.score import Scores, rows
 from genius.bench.task import Task
 from genius.cli import benching, main
 from genius.cli.options import console as console_of_the_command_line
+from genius.errors import GeniusError
 from genius.graph.state import Progress
 from genius.record.candidate import Candidate, Measurement, Refusal
 from genius.record.result import SearchResult, TrialResult, Usage
@@ -27,7 +28,6 @@ from genius.record.settings import Settings
 from genius.report.display import Display
 from genius.report.picture import draw
 from genius.report.show import print_result
-from genius.spaces.errors import GeniusError
 from rich.console import Console
 
 HOSTILE = {

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,12 @@ LAYERS = (
 )
 
 
+ROOT_MODULES = ("errors", "plugins", "printable", "schema")
+
+
 def modules(folder):
-    return sorted((ROOT / folder).glob("*.py"))
+    """List the files of a folder and of the packages in it; of the root its own files alone."""
+    return sorted((ROOT / folder).glob("*.py" if folder == "." else "**/*.py"))
 
 
 def imports(path):
@@ -41,10 +46,23 @@ def imports(path):
 def test_imports_go_strictly_downwards(layer):
     above = LAYERS[LAYERS.index(layer) + 1 :]
     for path in modules(layer):
+        root = len(path.relative_to(ROOT).parts)  # the number of dots that lead from this file to the root
         for level, module in imports(path):
             first = module.split(".")[0]
-            assert not (level == 2 and first in above), f"{path.name} imports {module}"
+            assert not (level == root and first in above), f"{path.name} imports {module}"
             assert not (level == 0 and first in (*LAYERS, "genius")), f"{path.name} imports {module} absolutely"
+
+
+def test_the_modules_at_the_root_import_nothing_but_each_other():
+    for name in ROOT_MODULES:
+        for level, module in imports(ROOT / f"{name}.py"):
+            assert level == 0 or module in ROOT_MODULES, f"{name}.py imports {module}"
+
+
+def test_every_package_is_installed():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {path.parent.relative_to(ROOT).as_posix() for layer in LAYERS for path in (ROOT / layer).rglob("*.py")}
+    assert sorted(packages) == sorted(["genius", *(f"genius.{folder.replace('/', '.')}" for folder in found)])
 
 
 @pytest.mark.parametrize(("package", "home"), [("langgraph", "graph"), ("langchain", "agents")])

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from inspect import isawaitable
 
+from ..errors import GeniusError, RunFailed, is_pause
 from ..evaluators.evaluator import Evaluator
+from ..printable import one_line, printable, reason
 from ..record.candidate import Candidate, Failure, Measurement
 from ..record.plain import BadValue
 from ..record.secrets import redact
-from ..spaces.errors import GeniusError, RunFailed, is_pause
-from ..spaces.printable import one_line, printable, reason
 from ..spaces.space import Architecture
 
 RAISED_AT_FIRST = 5

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 
 
 @contextmanager

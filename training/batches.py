@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .augment import change, draw_plan, pad
 from .card import MEAN, SD
 from .images import Pixels

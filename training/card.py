@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Self
 
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief
+from ..errors import GeniusError
+from ..printable import brief
 from ..spaces.space import Architecture
 from .data import Kind
 from .recipes import Recipe

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .folders import Layout, find_layout, folders_in
 from .split import Split, split_folder
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import pil_to_tensor
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 
 DECODING = (
     "the first frame, turned as its EXIF data says; grey, palettes, CMYK, YCbCr and LAB become RGB; what is "

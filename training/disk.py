@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..spaces.errors import RunFailed
+from ..errors import RunFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

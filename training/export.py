@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from ..errors import GeniusError
+from ..printable import brief
 from ..record.files import write_atomically
 from ..spaces.cost import count
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief
 from .card import Card, Input
 from .decoding import DECODING
 from .disk import told_when_full

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief
+from ..errors import GeniusError
+from ..printable import brief
 
 _NAMES = {
     "train": ("train", "training"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .augment import distort
 from .data import DataSet, find_data
 from .split import Files, held_out

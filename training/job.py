@@ -5,9 +5,9 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..errors import GeniusError
 from ..record.files import read_plain, write_atomically
-from ..spaces.errors import GeniusError
-from ..spaces.schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
+from ..schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
 from .recipes import Recipe
 
 

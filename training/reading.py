@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
 from .card import KEPT
 from .decoding import read_image

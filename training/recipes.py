@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
-from ..spaces.errors import GeniusError
-from ..spaces.schema import Flag, Name, Number, Whole
+from ..errors import GeniusError
+from ..schema import Flag, Name, Number, Whole
 
 Schedule = Literal["cosine", "one-cycle", "constant"]
 Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief
+from ..errors import GeniusError
+from ..printable import brief
 from .folders import Labels, Layout, Part, list_images
 from .job import Found
 

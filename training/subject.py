@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ..spaces.errors import GeniusError
+from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
 from .images import Pixels, Task

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..spaces.errors import GeniusError
-from ..spaces.printable import brief, said_by
+from ..errors import GeniusError
+from ..printable import brief, said_by
 from ..spaces.space import SearchSpace
 from .card import HEADER, Card
 

@@ -18,7 +18,7 @@ from genius.bench.run import TRIALS_FILE, Plan, make_trials, read_trials
 from genius.bench.score import remarks, rows, score
 from genius.bench.task import Task, capped, load
 from genius.bench.trial import Trial, run_trial
-from genius.spaces.errors import GeniusWarning
+from genius.errors import GeniusWarning
 from genius.spaces.limits import Limits
 from genius.tables.published import Table
 

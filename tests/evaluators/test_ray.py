@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from genius.errors import GeniusError
 from genius.evaluators import ray_workers
 from genius.evaluators.ray_workers import RayWorkers
-from genius.spaces.errors import GeniusError
 from genius.training.job import Job
 from genius.training.recipes import get_recipe
 

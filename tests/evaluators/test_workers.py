@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from genius.errors import GeniusError
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, Place, places, read_answer
 from genius.record.candidate import Measurement
-from genius.spaces.errors import GeniusError
 from genius.training.job import Epoch, Files, Job, cores
 from genius.training.recipes import get_recipe
 

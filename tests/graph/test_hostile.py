@@ -6,7 +6,7 @@ from typing import Any
 
 import genius
 import pytest
-from genius.spaces.errors import GeniusWarning
+from genius.errors import GeniusWarning
 
 from ..conftest import fails, says
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import genius
 import pytest
-from genius.spaces.errors import GeniusWarning
+from genius.errors import GeniusWarning
 
 DIGITS = genius.get_space("digits")
 HELD = {f"{n:03}000000": 50.0 + n / 10 for n in (0, 1, 2, 10, 11, 12, 100, 102)} | {"111111111": 0.0}

@@ -17,7 +17,7 @@ from genius.graph.trust import going_on, resume_command
 from genius.record.candidate import Candidate, Measurement
 from genius.record.settings import Settings
 from genius.report.picture import draw
-from genius.spaces.schema import BadRecord
+from genius.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt
 

@@ -22,7 +22,7 @@ _SEARCH = """
 import asyncio, json, sys, threading
 import genius
 from genius.spaces.cost import Cost
-from genius.spaces.errors import RunFailed
+from genius.errors import RunFailed
 from genius.spaces.space import Architecture, Decision, Part, SearchSpace
 from genius.record.candidate import Measurement
 

@@ -6,10 +6,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from genius.errors import GeniusError
 from genius.spaces import draws, get_space, inside, nearest, searchable
 from genius.spaces.cost import Cost, Part
 from genius.spaces.draws import sample_inside
-from genius.spaces.errors import GeniusError
 from genius.spaces.inside import largest_inside
 from genius.spaces.limits import NO_LIMITS, OPEN, Limits, parse_range
 from genius.spaces.nearest import check_nearest

@@ -6,9 +6,9 @@ from math import inf
 import pytest
 import torch
 from genius import Decision, GeniusError, SearchSpace
+from genius.errors import GeniusWarning
 from genius.record.candidate import Candidate
 from genius.spaces.cost import Cost, count
-from genius.spaces.errors import GeniusWarning
 from genius.spaces.inside import largest_inside
 from genius.spaces.limits import Limits, count_allowed
 from genius.tools.validator import validate

@@ -4,7 +4,7 @@ import sys
 import unicodedata
 
 import pytest
-from genius.spaces.printable import one_line, printable, reason
+from genius.printable import one_line, printable, reason
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.tables.fetch import FetchFailed, data_folder, fetch, sources_named
 from genius.tables.published import SOURCES, BadTable
 

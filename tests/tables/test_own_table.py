@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from genius import Decision, SearchSpace
+from genius.errors import GeniusWarning
 from genius.spaces.cost import Cost, Part
-from genius.spaces.errors import GeniusWarning
 from genius.spaces.space import BadArchitecture
 from genius.tables.own import open_table, sha256_of
 from genius.tables.published import BadTable

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from genius.errors import GeniusError
 from genius.spaces import SPACES, get_space
-from genius.spaces.errors import GeniusError
 from genius.tables.published import SOURCES, BadTable, Table, load_table, sees_test_accuracy
 from genius.tables.sampling import random_baseline
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.training.augment import change, draw_plan, pad
 from genius.training.batches import Resident, generator, prepare
 from genius.training.decoding import read_image

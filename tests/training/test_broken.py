@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.training.data import find_data
 from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches

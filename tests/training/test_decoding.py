@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.training.decoding import read_image
 from PIL import Image, ImageCms
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from genius.errors import GeniusError, GeniusWarning
 from genius.graph.bundle import Told, find_trained
 from genius.spaces import get_space
-from genius.spaces.errors import GeniusError, GeniusWarning
 from genius.training.card import Card, Input, input_of
 from genius.training.disk import DiskFull
 from genius.training.export import export

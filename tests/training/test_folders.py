@@ -5,9 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from genius.errors import GeniusError
 from genius.graph.final import Subject, plan_training
 from genius.spaces import get_space
-from genius.spaces.errors import GeniusError
 from genius.training.data import find_data
 from genius.training.images import load_task
 from genius.training.job import Job

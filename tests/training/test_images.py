@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.training.augment import distort
 from genius.training.data import download, find_data
 from genius.training.images import load_task

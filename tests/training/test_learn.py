@@ -10,8 +10,8 @@ from statistics import mean
 
 import pytest
 import torch
+from genius.errors import GeniusError
 from genius.record.candidate import Measurement
-from genius.spaces.errors import GeniusError
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from genius.spaces.errors import GeniusError
+from genius.errors import GeniusError
 from genius.training.batches import Rank, Resident, steps_of
 from genius.training.images import Pixels
 from genius.training.job import Job

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import torch
+from genius.errors import GeniusError
 from genius.spaces import SPACES
-from genius.spaces.errors import GeniusError
 from genius.training import recipes
 from genius.training.recipes import RECIPES, SOURCES, describe, get_recipe, learning_rate, override, scaled, task_of
 
