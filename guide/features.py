@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import said_by
-from ..spaces.draws import draw_inside
-from ..spaces.limits import NO_LIMITS
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
@@ -168,7 +166,7 @@ def _told(
 def _reference(space: SearchSpace) -> Integers:
     if space.size <= WHOLE:
         return np.array(list(space.architectures()))
-    return draw_inside(space, NO_LIMITS, np.random.default_rng(0), _SAMPLE)
+    return space.draw(np.random.default_rng(0), _SAMPLE)
 
 
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
