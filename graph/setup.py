@@ -161,7 +161,7 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
-    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
+    await asyncio.to_thread(Region(space, settings.limits).check)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -202,13 +202,6 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
         return evaluate_shown
 
     return of_trial
-
-
-def _check(region: Region, settings: Settings) -> None:
-    """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-    region.check()
-    if settings.repair == "nearest":
-        region.check_nearest()
 
 
 @asynccontextmanager
