@@ -1,4 +1,9 @@
-"""The errors that users can mend."""
+"""The errors that users can mend, and the warnings that they may want to know of."""
+
+import sys
+import warnings
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class GeniusError(Exception):
@@ -16,3 +21,11 @@ def is_pause(error: BaseException) -> bool:
 
 class GeniusWarning(UserWarning):
     """What a user may not expect, and what nothing ends by."""
+
+
+def warn(sentence: str) -> None:
+    """Warn the user, at the line of code outside this package that led here."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(sentence, GeniusWarning, stacklevel=level)

@@ -17,7 +17,7 @@ from ..graph.build import build_graph
 from ..graph.state import Context
 from ..plugins import import_object
 from ..record.candidate import Candidate, Measurement
-from ..record.options import LLMOptions
+from ..record.settings.llm import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.limits import Limits
@@ -65,7 +65,7 @@ def check_proposer(name: str) -> None:
     """
     spec = _spec(name)
     if spec.startswith(LLM):
-        check_llm(spec.removeprefix(LLM), LLMOptions())
+        check_llm(spec.removeprefix(LLM), LLMSettings())
         return
     if name in BASELINES:
         return
@@ -135,7 +135,7 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM):
         llm = _spec(name).removeprefix(LLM)
-        async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+        async with open_llms([llm], space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
     make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")

@@ -1,11 +1,10 @@
 """What is exported: trained weights, and what is known of them. Imports torch."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
@@ -83,11 +82,9 @@ def _of_job(subject: Subject, job: Job) -> Card:
 def _guess(subject: Subject, weights: Path) -> Card:
     """Take weights that say nothing for those of the space's own task, and say so."""
     data, recipe = task_named(subject, None, None)
-    warnings.warn(
+    warn(
         f"{weights} does not say how it was trained: taken to be on {data} by {recipe}, without names of the classes; "
-        "--data, --recipe and --set say otherwise",
-        GeniusWarning,
-        stacklevel=4,
+        "--data, --recipe and --set say otherwise"
     )
     return _card(subject, data, get_recipe(recipe), ())
 
