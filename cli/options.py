@@ -29,6 +29,15 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Use the modules, servers and paths that the folder's files name: all of them.")
 ]
 
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting by its path, as in llm.timeout=60, or a field of the recipe, as in lr=0.2.",
+    ),
+]
+
 OPEN = ("-", "-")
 
 

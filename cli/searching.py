@@ -1,7 +1,7 @@
 """The commands that search: `search`, `resume` and `fork`."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 from . import beginning
 from .asking import ask
 from .looking import print_result
-from .options import AsJson, OwnSpace, RunFolder, Trust, console, with_settings
+from .options import AsJson, OwnSpace, RunFolder, Set, Trust, console, with_settings
 from .signals import stopping
 from .streams import say
 
@@ -24,7 +24,14 @@ Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 
 @with_settings
 def search(
-    space: Annotated[str, typer.Argument(help="The search space; `genius spaces` lists them.")],
+    space: Annotated[str | None, typer.Argument(help="The search space; `genius spaces` lists them.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Start from a file of settings, YAML or JSON, as a run's search.json is one."
+        ),
+    ] = None,
+    set: Set = None,
     run: Annotated[Path | None, typer.Option(help="New folder for the run; default: a new one in runs/.")] = None,
     as_json: AsJson = False,
     **options: Any,
@@ -33,22 +40,29 @@ def search(
     with beginning():
         from ..agents.backends import default_llm
         from ..graph import search as searches
-        from ..record.settings import Settings
+        from ..record.settings import Settings, read_file
 
-    if options.keys().isdisjoint({"llm", "proposer"}):
+    base = read_file(config) if config else Settings()
+    asked = _asked(base, options, set)
+    if not (asked.proposer or asked.llm.models):
         chosen, why = default_llm()
         options["llm"] = [chosen]
         say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.search(space, run=run, progress=progress, ask=ask, **options)
+        return searches.search(space, settings=base, run=run, progress=progress, ask=ask, set=set or (), **options)
 
-    _show_search(start, Settings(), options, as_json=as_json)
+    _show_search(start, asked, as_json=as_json)
 
 
 @with_settings
 def resume(
-    run: RunFolder, space: OwnSpace = None, trust: Trust = False, as_json: AsJson = False, **options: Any
+    run: RunFolder,
+    set: Set = None,
+    space: OwnSpace = None,
+    trust: Trust = False,
+    as_json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Go on with a run that was cut off, or make more iterations of it."""
     with beginning():
@@ -56,9 +70,9 @@ def resume(
         from ..record.settings import Settings
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.resume(run, space=space, trust=trust, progress=progress, ask=ask, **options)
+        return searches.resume(run, space=space, trust=trust, progress=progress, ask=ask, set=set or (), **options)
 
-    _show_search(start, Settings.load(run), options, as_json=as_json)
+    _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
 
 
 @with_settings
@@ -68,6 +82,7 @@ def fork(
     to: Annotated[
         Path | None, typer.Option("--run", help="New folder for the fork; default: a new one in runs/.")
     ] = None,
+    set: Set = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -79,19 +94,30 @@ def fork(
         from ..record.settings import Settings
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.fork(run, at, to=to, space=space, trust=trust, progress=progress, ask=ask, **options)
+        return searches.fork(
+            run, at, to=to, space=space, trust=trust, progress=progress, ask=ask, set=set or (), **options
+        )
 
-    _show_search(start, Settings.load(run), options, as_json=as_json)
+    _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
 
 
-def _show_search(start: Search, base: "Settings", options: Mapping[str, Any], *, as_json: bool) -> None:
-    """Run a search and show it; `options` are those that differ from the settings that it starts from."""
+def _asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | None) -> "Settings":
+    """Return the settings that a command asks for, as far as they can be shown before its search is opened."""
+    with beginning():
+        from ..record.settings import by_path, read_set
+        from ..training.recipes import RECIPE_FIELDS
+
+    asked = base.changed(by_path(options))
+    return asked.changed(read_set(set or (), asked, RECIPE_FIELDS))
+
+
+def _show_search(start: Search, asked: "Settings", *, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
         from ..report.picture import draw
 
-    asks = options.get("approve", base.loop.approve) or "human" in options.get("llm", base.llm.models)
-    display = Display(console(), options.get("iterations", base.loop.iterations), live=not asks)
+    asks = asked.loop.approve or "human" in asked.llm.models
+    display = Display(console(), asked.loop.iterations, live=not asks)
     with stopping(lambda: display.how_to_go_on), display:
         result = asyncio.run(start(display))
         draw(result)

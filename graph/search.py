@@ -1,7 +1,7 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -12,20 +12,21 @@ from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import LLM, OPTIONS, SETTINGS_FILE, Options, Settings, by_path
+from ..record.settings import LLM, OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
 from ..record.settings.llm import Sent
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.space import SearchSpace
 from ..tables.own import sha256_of
+from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run import locked, new_folder, new_run
 from .setup import Given, changes_in_words, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import Calling, carry_on
-from .trust import check_claims, claims
+from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -44,7 +45,7 @@ def _show_nothing(progress: Progress) -> None: ...
 async def search(
     space: str | SearchSpace | None = None,
     *,
-    settings: Settings | None = None,
+    settings: Settings | Path | str | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
@@ -54,6 +55,7 @@ async def search(
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
@@ -62,19 +64,20 @@ async def search(
       or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
       embedded model.
     - `evaluator`: needed for a space of your own.
-    - `settings`: the settings to start from; what is named beside them wins.
+    - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
     - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
+    - `set`: any setting by its path, as in ("llm.timeout=60", "lr=0.2"), the latter a field of the recipe.
     - `options`: see `Options`.
 
     Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
     where a search had to stop.
     """
     calling = Calling(progress, wanted(callbacks, config), Answers(ask=ask))
-    base = (settings or Settings()).as_new()
-    asked = _asked(space, llm, proposer, evaluator, data, options, base)
+    base = await asyncio.to_thread(_base, settings)
+    asked = _asked(_Call(space, llm, proposer, evaluator, data, set, options), base)
     begun = await asyncio.to_thread(_begun, asked, base)
     async with open_setup(begun, asked.given) as setup:
         folder = await asyncio.to_thread(new_run, begun, _path(run))
@@ -96,19 +99,21 @@ async def resume(
     config: "RunnableConfig | None" = None,
     answers: Any = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
-    Objects that the run was given from Python are needed again; `changes` are options that differ from now on. What
-    `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from there.
-    `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
+    Objects that the run was given from Python are needed again; `set` and `changes` are options that differ from now
+    on. What `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from
+    there. `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of
+    several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
     folder, calling = Path(run), Calling(progress, wanted(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
-        asked = _asked(space, llm, proposer, evaluator, data, changes, old)
+        asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)
         settings = _going_on(asked, old)
         result = read_result(folder, settings, journal)
         if result.finished:
@@ -137,6 +142,7 @@ async def fork(
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
@@ -147,7 +153,7 @@ async def fork(
     source, calling = Path(run), Calling(progress, wanted(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
-        asked = _asked(space, llm, proposer, evaluator, data, changes, old)
+        asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)
         settings = _going_on(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
@@ -162,30 +168,56 @@ async def fork(
 
 
 @dataclass(frozen=True)
+class _Call:
+    """The part of a call that `search`, `resume` and `fork` have in common."""
+
+    space: str | SearchSpace | None
+    llm: "Llm | None"
+    proposer: str | Proposer | None
+    evaluator: Evaluator | None
+    data: Path | str | None
+    set: Sequence[str]
+    options: Options
+
+
+@dataclass(frozen=True)
 class _Asked:
-    """What a call asks for: its objects, and the settings that it names, by their paths."""
+    """What a call asks for: its objects, and the settings that it names, by their paths.
+
+    `llm_options` are the names of a provider's options that the call itself names: others stay beside them.
+    """
 
     given: Given
     named: Mapping[str, object]
+    llm_options: Collection[str]
+
+    def names(self, claim: Claim) -> bool:
+        """Tell whether the call names what a file claims."""
+        if claim.setting == "llm.options":
+            return claim.value.partition("=")[0] in self.llm_options
+        return claim.setting in self.named
 
 
-def _asked(
-    space: str | SearchSpace | None,
-    llm: "Llm | None",
-    proposer: str | Proposer | None,
-    evaluator: Evaluator | None,
-    data: Path | str | None,
-    options: Options,
-    old: Settings,
-) -> _Asked:
+def _base(settings: Settings | Path | str | None) -> Settings:
+    """Return the settings that a new search starts from, without facts of another run.
+
+    Raises: GeniusError for a file that cannot be used.
+    """
+    found = read_file(Path(settings)) if isinstance(settings, str | Path) else settings
+    return Settings() if found is None else found.as_new()
+
+
+def _asked(call: _Call, old: Settings) -> _Asked:
     """Read a call.
 
     Raises: GeniusError where it cannot be meant.
     """
-    names, given = choose_parts(space, llm, proposer, evaluator, old)
-    named = {**names, **by_path(options)} | ({} if data is None else {"downloads": str(data)})
+    flags = by_path(call.options) | ({} if call.data is None else {"downloads": str(call.data)})
+    named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
+    llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
+    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
     _check_object(given, named)
-    return _Asked(given, named)
+    return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
 
 def _begun(asked: _Asked, base: Settings) -> Settings:
@@ -227,7 +259,7 @@ def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, 
     Raises: GeniusError, also for what `search.json` alone names and not the call.
     """
     if not trust:
-        alone = [claim for claim in claims(new, asked.given.parts) if claim.setting not in asked.named]
+        alone = [claim for claim in claims(new, asked.given.parts) if not asked.names(claim)]
         check_claims(folder / SETTINGS_FILE, alone)
     check_fits(old, asked.given)
     for sentence in changes_in_words(old, new):

@@ -10,6 +10,8 @@ from .options import OPTIONS as OPTIONS
 from .options import Option as Option
 from .options import Options as Options
 from .options import by_path as by_path
+from .reading import read_file as read_file
+from .reading import read_set as read_set
 from .settings import LLM as LLM
 from .settings import SETTINGS_FILE as SETTINGS_FILE
 from .settings import Settings as Settings

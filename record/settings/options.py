@@ -73,7 +73,6 @@ class Options(TypedDict, total=False):
     table: Path | str | None
     train_on: str | None
     recipe: str | None
-    recipe_changes: Sequence[str]
     batch: int | None
     device: str | None
     threads: int | None
@@ -111,6 +110,12 @@ Options.__doc__ = (
     "The options of a search besides its parts; an option that is not named keeps its value.\n\n"
     + "\n".join(f"    - `{name}`: {_BY_NAME[name].about.doc}" for name in Options.__annotations__)
 )
+
+
+def flat_option(name: str) -> Option | None:
+    """Return the option that Python's keyword of this name, or the field of this name, is; None where there is none."""
+    fields = (option for path, option in OPTIONS.items() if path.rpartition(".")[2] == name)
+    return _BY_NAME.get(name) or next(fields, None)
 
 
 def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:

@@ -60,9 +60,10 @@ class Settings:
             SETTINGS.take(SETTINGS.plain(self))
         except BadRecord as error:
             raise GeniusError(str(error)) from None
-        for name in ("space", "proposer"):
-            if not getattr(self, name):
-                raise GeniusError(f"a search needs a {name}: name one")
+        if not self.space:
+            raise GeniusError("a search needs a space, as in `genius search digits`; `genius spaces` lists them")
+        if not self.proposer:
+            raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
@@ -136,9 +137,9 @@ def read_settings(content: bytes) -> Settings:
 
 def refuse_flat(held: Mapping[str, Any]) -> None:
     """Raises BadRecord for the flat list of settings that earlier versions wrote."""
-    if "version" in held or "iterations" not in held:
+    if "version" in held or "versions" not in held:
         return
-    versions = held.get("versions")
+    versions = held["versions"]
     made = versions.get("genius-nas") if isinstance(versions, Mapping) else None
     by = f"version {brief(str(made))}" if made else "an earlier version"
     raise BadRecord(

@@ -26,7 +26,7 @@ class TrainingSettings:
         claim="the table",
     )
     recipe: Name | None = setting(None, "A recipe's name; `genius recipes` lists them.")
-    recipe_changes: Names = setting((), "Fields of the recipe that differ, as in lr=0.2.", flag="--set")
+    recipe_changes: Names = setting((), "Fields of the recipe that differ, as in lr=0.2.", hidden=True)
     batch: Upto | None = setting(None, "Another batch size; the learning rate is scaled with it.")
     workers: Few = setting(1, "Evaluations at once, of all trials together.", first=True)
     on: Name = setting("local", "Where trainings run: local, ray, or ray:ADDRESS of a cluster.", claim="the cluster")

@@ -308,6 +308,24 @@ async def test_what_a_run_alone_names_is_asked_for(run, tmp_path, monkeypatch, t
     assert not (tmp_path / "fork").exists()
 
 
+async def test_naming_one_option_of_a_provider_names_no_other(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}})
+    with pytest.raises(genius.GeniusError, match=r"names the option 'openai_proxy=http://127\.0\.0\.1:9'"):
+        await genius.resume(run, evaluator=evaluate, set=["llm.options.top_p=0.5"])
+
+
+@pytest.mark.parametrize("change", ["llm.base_url={url}", 'llm.options={{"openai_proxy": "{url}"}}'])
+async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, monkeypatch, change):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "loop.iterations": 2})
+    named = change.format(url=openai_server.url)
+    assert (await genius.resume(run, evaluator=evaluate, set=[named])).finished
+    if "base_url" in change:
+        openai_server.answer = lambda call: says("Architecture: [0, 1, 2, 0, 1, 2, 0, 1]")
+        assert (await genius.resume(run, evaluator=evaluate, set=[named, "loop.iterations=3"])).finished
+
+
 async def test_the_command_that_a_search_prints_names_all_again(openai_server, run):
     with pytest.raises(genius.RunFailed) as failure:
         await genius.search(
