@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .record.candidate import Message as Message
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
-    from .report.picture import draw as draw
+    from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
@@ -33,7 +33,7 @@ _HOMES = {
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "report.picture": ("draw",),
+    "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
     "graph.studio": ("make_graph",),

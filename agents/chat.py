@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
-from ..record.settings.llm import LLMSettings, Sent
+from ..record.settings.llm_settings import LLMSettings, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name

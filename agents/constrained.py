@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..record.call import Reply
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
-from ..record.settings.llm import LLMSettings
+from ..record.settings.llm_settings import LLMSettings
 from ..spaces.space import SearchSpace
 from ..tools.grammar import NothingLeft, architecture_grammar
 from ..tools.refused import refused

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from ..record.settings import OPTIONS, Option
+from ..record.settings import OPTIONS, Setting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +74,7 @@ def _is_given(value: object) -> bool:
     return value not in (None, [], ())
 
 
-def _parameter(option: Option) -> inspect.Parameter:
+def _parameter(option: Setting) -> inspect.Parameter:
     """Return the option of the command line that a setting is."""
     flag = f"{option.flag}/--no-{option.flag.removeprefix('--')}" if _plain(option.kind) is bool else option.flag
     about = typer.Option(flag, help=_help(option), metavar=option.about.metavar or None, show_default=False)
@@ -82,7 +82,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _help(option: Option) -> str:
+def _help(option: Setting) -> str:
     """Return the line of a setting, with its default where it has one that the line does not tell."""
     default = option.default
     if default in (None, False, "", (), {}, ("-", "-")):

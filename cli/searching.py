@@ -114,7 +114,7 @@ def _asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | No
 def _show_search(start: Search, asked: "Settings", *, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
-        from ..report.picture import draw
+        from ..report.search_picture import draw
 
     asks = asked.loop.approve or "human" in asked.llm.models
     display = Display(console(), asked.loop.iterations, live=not asks)

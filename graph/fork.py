@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
@@ -48,7 +48,7 @@ def _copy_checkpoints(source: Path, target: Path) -> None:
     for name in names:
         with (
             suppress(FileNotFoundError),
-            open(source / name, "rb", opener=plain) as file,
+            open(source / name, "rb", opener=open_plain) as file,
             (target / name).open("wb") as copy,
         ):
             shutil.copyfileobj(file, copy)

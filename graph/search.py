@@ -13,7 +13,7 @@ from ..evaluators.evaluator import Evaluator
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import LLM, OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
-from ..record.settings.llm import Sent
+from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
@@ -22,7 +22,7 @@ from ..tables.own import sha256_of
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .run import locked, new_folder, new_run
+from .run_folder import locked, new_run, new_run_folder
 from .setup import Given, changes_in_words, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import Calling, carry_on
@@ -161,7 +161,7 @@ async def fork(
         states = await states_after(source, old, at)
     async with open_setup(settings, asked.given) as setup:
         check_journal(journal, settings, setup.space)
-        folder = await asyncio.to_thread(new_folder, settings, _path(to))
+        folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
         taken = await take_over(journal, states, folder, settings)
         async with locked(folder):
             return await carry_on(folder, settings, setup, taken, calling)

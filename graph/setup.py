@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import find_baseline
-from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
+from ..agents.provider_keys import clean_tracing_keys
 from ..agents.replay import load_measurements
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured
-from ..evaluators.recorded import recorded_evaluator
-from ..evaluators.table import table_evaluator
-from ..evaluators.trained import OnEpochOf, training_evaluator
+from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
 from ..record.settings import LLM, Settings
-from ..record.settings.llm import Sent
+from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal

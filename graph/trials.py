@@ -19,7 +19,7 @@ from ..record.candidate import Candidate
 from ..record.journal import Journal, drop_torn_lines
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
-from ..record.settings.llm import Sent
+from ..record.settings.llm_settings import Sent
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph

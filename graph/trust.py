@@ -15,7 +15,7 @@ from ..agents.backends import servers_named
 from ..errors import GeniusError
 from ..printable import brief
 from ..record.settings import LLM, OPTIONS, Settings
-from ..record.settings.llm import SAMPLING, is_plain_llm
+from ..record.settings.llm_settings import SAMPLING, is_plain_llm
 from ..spaces import known_space
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...schema import Name, Whole
 from ..versions import fresh_id, installed_versions
-from .llm import Sent
+from .llm_settings import Sent
 from .setting import Word
 
 

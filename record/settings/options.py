@@ -11,12 +11,12 @@ from typing_extensions import TypedDict
 
 from ...errors import GeniusError
 from ...schema import BadRecord, Schema
-from .limits import LimitSettings, RepairMode
-from .llm import LLMSettings, read_options
-from .loop import LoopSettings, Order, WhenDone
+from .limit_settings import LimitSettings, RepairMode
+from .llm_settings import LLMSettings, read_options
+from .loop_settings import LoopSettings, Order, WhenDone
 from .setting import About, declared
 from .settings import Settings
-from .training import TrainingSettings
+from .training_settings import TrainingSettings
 
 Ends = tuple[str | float | None, str | float | None]
 """The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
@@ -25,7 +25,7 @@ GROUPS = {"llm": LLMSettings, "limits": LimitSettings, "training": TrainingSetti
 
 
 @dataclass(frozen=True)
-class Option:
+class Setting:
     """A setting with its place: the path of a field in its group, as in `llm.timeout`."""
 
     path: str
@@ -54,9 +54,9 @@ class Option:
         return Schema(self.kind)
 
 
-def _options(group: str, of: type) -> dict[str, Option]:
+def _options(group: str, of: type) -> dict[str, Setting]:
     prefix = f"{group}." if group else ""
-    return {f"{prefix}{name}": Option(f"{prefix}{name}", *told) for name, told in declared(of).items()}
+    return {f"{prefix}{name}": Setting(f"{prefix}{name}", *told) for name, told in declared(of).items()}
 
 
 OPTIONS = _options("", Settings) | {path: o for name, of in GROUPS.items() for path, o in _options(name, of).items()}
@@ -112,7 +112,7 @@ Options.__doc__ = (
 )
 
 
-def flat_option(name: str) -> Option | None:
+def flat_option(name: str) -> Setting | None:
     """Return the option that Python's keyword of this name, or the field of this name, is; None where there is none."""
     fields = (option for path, option in OPTIONS.items() if path.rpartition(".")[2] == name)
     return _BY_NAME.get(name) or next(fields, None)
@@ -133,7 +133,7 @@ def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:
     return found
 
 
-def _value(option: Option, value: Any) -> object:
+def _value(option: Setting, value: Any) -> object:
     if option.path == "llm.options" and not isinstance(value, Mapping):
         value = read_options(value)
     try:

@@ -11,8 +11,8 @@ from ...documents import read_document
 from ...errors import GeniusError
 from ...printable import brief, named
 from ...schema import BadRecord
-from .llm import read_options
-from .options import GROUPS, OPTIONS, Option, flat_option
+from .llm_settings import read_options
+from .options import GROUPS, OPTIONS, Setting, flat_option
 from .settings import Settings, refuse_flat
 
 _RECIPE, _CHANGES, _OPTIONS = "training.recipe", "training.recipe_changes", "llm.options"
@@ -109,7 +109,7 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def _take(option: Option, value: Any) -> object:
+def _take(option: Setting, value: Any) -> object:
     """Return the value of a setting: as it is, or what a text can be read as.
 
     Raises: GeniusError.

@@ -11,11 +11,11 @@ from ...printable import brief
 from ...schema import CLOSED, BadRecord, Name, Schema
 from ..files import read_plain, write_atomically
 from .facts import Facts
-from .limits import LimitSettings
-from .llm import LLMSettings
-from .loop import LoopSettings
+from .limit_settings import LimitSettings
+from .llm_settings import LLMSettings
+from .loop_settings import LoopSettings
 from .setting import absolute, setting
-from .training import TrainingSettings
+from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
 LLM = "llm"

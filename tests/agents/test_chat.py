@@ -12,7 +12,7 @@ import genius
 import pytest
 from genius.agents.backends import check_llm, default_llm, open_llms
 from genius.agents.replay import load_recording
-from genius.record.settings.llm import LLMSettings
+from genius.record.settings.llm_settings import LLMSettings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage

@@ -42,7 +42,7 @@ import langchain_openai
 import langgraph.checkpoint.sqlite.aio
 import matplotlib.figure
 from genius.agents.backends import chat_model
-from genius.record.settings.llm import LLMSettings
+from genius.record.settings.llm_settings import LLMSettings
 from genius.spaces.cost import Cost, Part
 
 chat_model("openai:m", LLMSettings(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here

@@ -3,8 +3,8 @@
 import genius
 import pytest
 from genius.agents.backends import check_llm
-from genius.agents.keys import BadKey, clean_key, clean_keys, clean_tracing_keys
-from genius.record.settings.llm import LLMSettings, check_options, read_options
+from genius.agents.provider_keys import BadKey, clean_key, clean_keys, clean_tracing_keys
+from genius.record.settings.llm_settings import LLMSettings, check_options, read_options
 
 KEY = "sk-4711-0815-abcdef"
 
