@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from ..record.settings import OPTIONS, Setting
+from . import completing
+from .panels import FILES, MAIN, PANELS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +20,39 @@ if TYPE_CHECKING:
 Data = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
-RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.", rich_help_panel=FILES)]
+NewRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=MAIN
+    ),
+]
+RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
+SpaceName = Annotated[
+    str, typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces)
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
+]
 Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
 FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 OwnSpace = Annotated[
-    str | None, typer.Option("--space", help="The run's own space, MODULE:NAME, as the run names it: imports it.")
+    str | None,
+    typer.Option(
+        "--space",
+        metavar="MODULE:NAME",
+        help="The run's own space, as the run names it: imports it.",
+        rich_help_panel=FILES,
+    ),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Use the modules, servers and paths that the folder's files name: all of them.")
+    bool,
+    typer.Option(
+        "--trust",
+        help="Use the modules, servers and paths that the folder's files name: all of them.",
+        rich_help_panel=FILES,
+    ),
 ]
 
 Set = Annotated[
@@ -35,6 +61,8 @@ Set = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Any setting by its path, as in llm.timeout=60, or a field of the recipe, as in lr=0.2.",
+        autocompletion=completing.paths_of_settings,
+        rich_help_panel=FILES,
     ),
 ]
 
@@ -56,15 +84,17 @@ def console(*, stderr: bool = True) -> "Console":
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for every setting of a search; those that are given reach its `**options`."""
     signature = inspect.signature(command)
-    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    generated = [_parameter(each) for each in OPTIONS.values() if not each.about.hidden]
+    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+    own = [each.replace(kind=keyword) for each in signature.parameters.values() if each.kind is not rest]
     named = {each.name for each in own}
+    settings = sorted(OPTIONS.values(), key=lambda option: option.about.rank or len(OPTIONS))
+    generated = [_parameter(each) for each in settings if not each.about.hidden and each.name not in named]
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         command(*arguments, **{name: each for name, each in options.items() if name in named or _is_given(each)})
 
-    parameters = [*own, *(each for each in generated if each.name not in named)]
+    parameters = [*generated, *own]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
@@ -77,9 +107,25 @@ def _is_given(value: object) -> bool:
 def _parameter(option: Setting) -> inspect.Parameter:
     """Return the option of the command line that a setting is."""
     flag = f"{option.flag}/--no-{option.flag.removeprefix('--')}" if _plain(option.kind) is bool else option.flag
-    about = typer.Option(flag, help=_help(option), metavar=option.about.metavar or None, show_default=False)
-    kind = Annotated[_plain(option.kind) | None, about]  # type: ignore[valid-type]
+    plain = _plain(option.kind)
+    about = typer.Option(
+        flag,
+        help=_help(option),
+        metavar=option.about.metavar or _METAVARS.get(plain, "TEXT"),
+        show_default=False,
+        rich_help_panel=MAIN if option.about.rank else PANELS[option.group],
+        autocompletion=_completer(option),
+    )
+    kind = Annotated[plain | None, about]  # type: ignore[valid-type]
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+_METAVARS = {int: "N", float: "X"}
+
+
+def _completer(option: Setting) -> completing.Completer | None:
+    choices = get_args(option.kind) if get_origin(option.kind) is Literal else ()
+    return completing.completer(lambda: choices) if choices else completing.BY_PATH.get(option.path)
 
 
 def _help(option: Setting) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import beginning
+from . import beginning, completing
 from .asking import ask
 from .looking import print_result
-from .options import AsJson, OwnSpace, RunFolder, Set, Trust, console, with_settings
+from .options import AsJson, NewRun, OwnSpace, RunFolder, Set, Trust, console, with_settings
+from .panels import FILES, MAIN
 from .signals import stopping
 from .streams import say
 
@@ -24,15 +25,20 @@ Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 
 @with_settings
 def search(
-    space: Annotated[str | None, typer.Argument(help="The search space; `genius spaces` lists them.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Start from a file of settings, YAML or JSON, as a run's search.json is one."
+            metavar="FILE",
+            help="Start from a file of settings, YAML or JSON, as a run's search.json is one.",
+            rich_help_panel=FILES,
         ),
     ] = None,
     set: Set = None,
-    run: Annotated[Path | None, typer.Option(help="New folder for the run; default: a new one in runs/.")] = None,
+    run: NewRun = None,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -78,10 +84,11 @@ def resume(
 @with_settings
 def fork(
     run: RunFolder,
-    at: Annotated[int, typer.Option(help="The last iteration that is taken over; 0 for none.")],
-    to: Annotated[
-        Path | None, typer.Option("--run", help="New folder for the fork; default: a new one in runs/.")
-    ] = None,
+    at: Annotated[
+        int,
+        typer.Option(metavar="N", help="The last iteration that is taken over; 0 for none.", rich_help_panel=MAIN),
+    ],
+    to: NewRun = None,
     set: Set = None,
     space: OwnSpace = None,
     trust: Trust = False,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import GeniusError, RunFailed
-from . import beginning
-from .options import AsJson, OwnSpace, Set, Trust, console
+from . import beginning, completing
+from .options import AsJson, OwnSpace, RecipeName, Set, Trust, console
 from .signals import stopping
 from .streams import print_text, say
 
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from ..record.settings import Settings
     from ..training.job import Epoch, Job
 
-Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space, or a run whose best is taken.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPACE|RUN",
+        help="A search space, or a run whose best is taken.",
+        autocompletion=completing.spaces_and_runs,
+    ),
+]
 ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
 
 
@@ -31,7 +38,7 @@ def train(
     data: Annotated[
         str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name; `genius recipes` lists them.")] = None,
+    recipe: RecipeName = None,
     set: Set = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
@@ -152,7 +159,10 @@ def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_
 
 @stopping("a bundle is made anew: export again")
 def export(
-    target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.", autocompletion=completing.spaces_and_runs),
+    ],
     architecture: ArchitectureOf = None,
     weights: Annotated[
         Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")

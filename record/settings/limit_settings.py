@@ -30,8 +30,8 @@ _ENDS = "as in 270M 330M; - leaves an end open."
 class LimitSettings:
     """What an architecture may cost."""
 
-    flops: tuple[End, End] = setting(("-", "-"), f"The range of FLOPs, {_ENDS}", metavar="LOW HIGH", first=True)
-    params: tuple[End, End] = setting(("-", "-"), f"The range of parameters, {_ENDS}", metavar="LOW HIGH", first=True)
+    flops: tuple[End, End] = setting(("-", "-"), f"The range of FLOPs, {_ENDS}", metavar="LOW HIGH", rank=6)
+    params: tuple[End, End] = setting(("-", "-"), f"The range of parameters, {_ENDS}", metavar="LOW HIGH", rank=7)
     convention: Literal["macs", "thop"] = setting(
         "macs",
         "How FLOPs are counted: macs, or thop, which counts batch norm too.",

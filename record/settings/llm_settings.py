@@ -83,7 +83,7 @@ class LLMSettings:
         "answers where one is down or refuses; PROVIDER:MODEL@URL names a server of its own.",
         name="llm",
         claim="the language model",
-        first=True,
+        rank=1,
     )
     base_url: Name | None = setting(
         None, "An OpenAI-compatible server, with --llm openai:MODEL.", claim="the server", metavar="URL"

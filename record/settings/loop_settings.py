@@ -22,10 +22,10 @@ A proposer without a model, and a person, know what they say: then the search st
 class LoopSettings:
     """How the loop of proposals and evaluations runs."""
 
-    iterations: Upto = setting(10, "Architectures to evaluate in each trial, in all.", first=True)
+    iterations: Upto = setting(10, "Architectures to evaluate in each trial, in all.", rank=3)
     trials: Few = setting(1, "Repetitions of the whole search.")
     seed: Whole | None = setting(
-        None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", first=True
+        None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
     order: Order = setting("best", "best or time: the order of earlier experiments in the prompt.", metavar="best|time")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
@@ -35,9 +35,7 @@ class LoopSettings:
         "ask", "ask or stop: what follows when the model says nothing better is left.", metavar="ask|stop"
     )
     max_replies: Few = setting(10, "Replies an iteration may take until one is valid.")
-    max_cost: Most | None = setting(
-        None, "Dollars that the models' replies may take; then the search ends.", first=True
-    )
+    max_cost: Most | None = setting(None, "Dollars that the models' replies may take; then the search ends.", rank=9)
     max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")
     max_hours: Most | None = setting(None, "Device-hours that trainings may take in all.")
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")

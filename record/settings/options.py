@@ -21,7 +21,7 @@ from .training_settings import TrainingSettings
 Ends = tuple[str | float | None, str | float | None]
 """The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
 
-GROUPS = {"llm": LLMSettings, "limits": LimitSettings, "training": TrainingSettings, "loop": LoopSettings}
+GROUPS = {"llm": LLMSettings, "loop": LoopSettings, "limits": LimitSettings, "training": TrainingSettings}
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class About:
       where the option's name is another one; `hidden` where there is neither.
     - `metavar`: what stands for the value in `--help`.
     - `claim`: the kind of thing that it names, where that is a module, a server or a path: see `graph.trust`.
-    - `first`: whether it is among the few that are shown first.
+    - `rank`: its place among the few that are shown first, counted from 1.
     """
 
     doc: str
@@ -36,7 +36,7 @@ class About:
     flag: str = ""
     metavar: str = ""
     claim: str = ""
-    first: bool = False
+    rank: int = 0
     hidden: bool = False
 
 

@@ -33,7 +33,7 @@ class Settings:
     proposer: Name = setting(
         "",
         "Search without a model: random, largest, local-search, evolution, guided or guided-without-prior.",
-        first=True,
+        rank=2,
     )
     downloads: Name | None = setting(
         None,

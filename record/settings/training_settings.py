@@ -17,7 +17,7 @@ class TrainingSettings:
         "Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer.",
         name="train_on",
         claim="the images",
-        first=True,
+        rank=8,
     )
     table: Name | None = setting(
         None,
@@ -28,7 +28,7 @@ class TrainingSettings:
     recipe: Name | None = setting(None, "A recipe's name; `genius recipes` lists them.")
     recipe_changes: Names = setting((), "Fields of the recipe that differ, as in lr=0.2.", hidden=True)
     batch: Upto | None = setting(None, "Another batch size; the learning rate is scaled with it.")
-    workers: Few = setting(1, "Evaluations at once, of all trials together.", first=True)
+    workers: Few = setting(1, "Evaluations at once, of all trials together.", rank=4)
     on: Name = setting("local", "Where trainings run: local, ray, or ray:ADDRESS of a cluster.", claim="the cluster")
     device: Word | None = setting(None, "cpu, cuda or mps; default: CUDA's GPUs, if any.")
     threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
