@@ -126,7 +126,7 @@ async def resume(
         _check_named(folder, settings, given, {*names, *_named({**changes, "data": data})})
     check_fits(old, settings, given)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        check_journal(journal, settings, setup.space)
+        check_journal(journal, settings, setup.region.space)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
@@ -165,7 +165,7 @@ async def fork(
     check_fits(old, settings, given)
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        check_journal(journal, settings, setup.space)
+        check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
         await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)

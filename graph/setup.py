@@ -26,8 +26,7 @@ from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.nearest import check_nearest
-from ..spaces.searchable import check_searchable
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
 from ..tables.published import SOURCES, Table, load_table
@@ -65,7 +64,7 @@ EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 class Setup:
     """The parts of a search, ready to run."""
 
-    space: SearchSpace
+    region: Region
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -160,8 +159,8 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = disguise(space, settings.meanings) if settings.disguise else space
-    await asyncio.to_thread(_check_limits, space, settings)
+    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
+    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -204,17 +203,16 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check_limits(space: SearchSpace, settings: Settings) -> None:
+def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-
-    check_searchable(space, settings.limits)
+    region.check()
     if settings.repair == "nearest":
-        check_nearest(space, settings.limits)
+        region.check_nearest()
 
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
+    settings: Settings, given: Given, region: Region, data: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
@@ -222,14 +220,16 @@ async def _open_proposers(
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
         make = find_baseline(settings.proposer)
-        yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
+        yield (lambda trial: make(region, (settings.seed, trial))), list
     else:
         llms = given.llm or settings.llms
         if settings.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
         may_stop = settings.when_done == "stop"
-        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.sent) as opened:
+        async with open_llms(
+            llms, region.space, settings.asking, data, may_stop=may_stop, taught=settings.sent
+        ) as opened:
             yield opened.proposer, opened.sent
 
 
