@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, data) if result.settings.llm else None
+    found = _worth(result, data) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -44,7 +44,7 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
         from ..tables.fetch import data_folder
         from .trials_bar import TrialsBar
 
-    named = data or (Path(result.settings.data) if result.settings.data else None)
+    named = data or (Path(result.settings.downloads) if result.settings.downloads else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
         return asyncio.run(worth(result, data_folder(named), tell))
 

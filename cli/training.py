@@ -1,21 +1,23 @@
 """The commands that make a model of an architecture: `train` and `export`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RunFailed
+from ..errors import GeniusError, RunFailed
 from . import beginning
-from .options import AsJson, OwnSpace, Trust, console
+from .options import AsJson, OwnSpace, Set, Trust, console
 from .signals import stopping
 from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..record.candidate import Measurement
+    from ..record.settings import Settings
     from ..training.job import Epoch, Job
 
 Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space, or a run whose best is taken.")]
@@ -30,7 +32,7 @@ def train(
         str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name; `genius recipes` lists them.")] = None,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
+    set: Set = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
@@ -46,15 +48,16 @@ def train(
         from ..report.curve import draw_curve
         from ..tables.fetch import data_folder
 
+    asked = _asked(set, {"train_on": data, "recipe": recipe, "batch": batch, "device": device, "threads": threads})
     planned, said = plan_training(
         find_subject(target, architecture, space, trust=trust),
-        data=data,
-        recipe=recipe,
-        changes=changes or (),
-        batch=batch,
-        seed=seed,
-        device=device or "",
-        threads=threads,
+        data=asked.training.data,
+        recipe=asked.training.recipe,
+        changes=asked.training.recipe_changes,
+        batch=asked.training.batch,
+        seed=seed if asked.loop.seed is None else asked.loop.seed,
+        device=asked.training.device or "",
+        threads=asked.training.threads or threads,
         out=out,
         downloads=data_folder(None),
     )
@@ -80,6 +83,27 @@ def train(
             _report(job, measurement, picture, as_json=as_json)
     if measurement.error is not None:
         raise RunFailed(f"{measurement.error}; the log is in {job.folder}")
+
+
+_TRAINED = (
+    *(f"training.{name}" for name in ("data", "recipe", "recipe_changes", "batch", "device", "threads")),
+    "loop.seed",
+)
+
+
+def _asked(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Settings":
+    """Return the settings of a training alone.
+
+    Raises: GeniusError for a setting that only a search has.
+    """
+    from ..record.settings import Settings, by_path, read_set
+    from ..training.recipes import RECIPE_FIELDS
+
+    named = Settings().changed(by_path(flags))
+    changes = read_set(set or (), named, RECIPE_FIELDS)
+    if others := [path for path in changes if path not in _TRAINED]:
+        raise GeniusError(f"a training has no {others[0]}; its settings are {', '.join(_TRAINED)}")
+    return named.changed(changes)
 
 
 class _Epochs:

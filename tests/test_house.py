@@ -26,7 +26,7 @@ LAYERS = (
 )
 
 
-ROOT_MODULES = ("errors", "plugins", "printable", "schema")
+ROOT_MODULES = ("documents", "errors", "plugins", "printable", "schema")
 
 
 def modules(folder):
