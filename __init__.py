@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .record.settings import TrainingSettings as TrainingSettings
     from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.region import Limits as Limits
+    from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
@@ -48,6 +50,7 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement", "Message"),
 }

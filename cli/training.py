@@ -181,11 +181,11 @@ def export(
 ) -> None:
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
-        from ..graph.bundle import Told, find_trained
+        from ..graph.bundle import ExportOptions, find_trained
         from ..tables.fetch import data_folder
         from ..training.export import export as write
 
-    told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)
+    told = ExportOptions(data_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -123,7 +123,7 @@ async def resume(
         if unwritable:
             raise unwritable
         async with open_setup(settings, asked.given) as setup:
-            check_journal(journal, settings, setup.space)
+            check_journal(journal, settings, setup.region.space)
             return await carry_on(folder, settings, setup, journal, calling)
 
 
@@ -160,7 +160,7 @@ async def fork(
         _check_source(source, old, settings, asked, trust=trust)
         states = await states_after(source, old, at)
     async with open_setup(settings, asked.given) as setup:
-        check_journal(journal, settings, setup.space)
+        check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
         taken = await take_over(journal, states, folder, settings)
         async with locked(folder):

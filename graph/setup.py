@@ -25,8 +25,7 @@ from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.nearest import check_nearest
-from ..spaces.searchable import check_searchable
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import open_table
@@ -65,7 +64,7 @@ EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 class Setup:
     """The parts of a search, ready to run."""
 
-    space: SearchSpace
+    region: Region
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -163,8 +162,9 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     data = data_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = disguise(space, settings.run.meanings) if settings.loop.disguise else space
-    await asyncio.to_thread(_check_limits, space, settings)
+    limits = settings.limits.ranges
+    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
+    await asyncio.to_thread(_check, Region(space, limits), settings)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -207,17 +207,16 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check_limits(space: SearchSpace, settings: Settings) -> None:
+def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-
-    check_searchable(space, settings.limits.ranges)
+    region.check()
     if settings.limits.repair == "nearest":
-        check_nearest(space, settings.limits.ranges)
+        region.check_nearest()
 
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
+    settings: Settings, given: Given, region: Region, data: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
@@ -225,14 +224,16 @@ async def _open_proposers(
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
         make = find_baseline(settings.proposer)
-        yield (lambda trial: make(space, (settings.loop.first_seed, trial), settings.limits.ranges)), list
+        yield (lambda trial: make(region, (settings.loop.first_seed, trial))), list
     else:
         llms = given.llm or settings.llm.models
         if settings.loop.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
         may_stop = settings.loop.when_done == "stop"
-        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.run.sent) as opened:
+        async with open_llms(
+            llms, region.space, settings.asking, data, may_stop=may_stop, taught=settings.run.sent
+        ) as opened:
             yield opened.proposer, opened.sent
 
 

@@ -89,11 +89,10 @@ def context_of(
         progress(Progress("epoch", candidate, run=folder, epoch=epoch))
 
     return Context(
-        space=setup.space,
+        region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         journal=journal,
-        limits=settings.limits.ranges,
         repair=settings.limits.repair,
         max_replies=settings.loop.max_replies,
         when_done=settings.loop.when_done,

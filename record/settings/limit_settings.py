@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from .setting import Word, setting
 
 if TYPE_CHECKING:
-    from ...spaces.limits import Limits
+    from ...spaces.region import Limits
 
 RepairMode = Literal["ask", "nearest"]
 """What follows an architecture that breaks the limits or the space's rule: the model is asked again, or the nearest one
@@ -55,6 +55,6 @@ class LimitSettings:
 
         Raises: GeniusError for a range that cannot be read.
         """
-        from ...spaces.limits import Limits, parse_range
+        from ...spaces.region import Limits, parse_range
 
         return Limits(parse_range(*self.flops), parse_range(*self.params), self.convention)

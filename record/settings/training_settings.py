@@ -58,7 +58,7 @@ class TrainingSettings:
 
         Raises: GeniusError for an unreadable amount, or for none.
         """
-        from ...spaces.limits import parse_range
+        from ...spaces.region import parse_range
 
         limit = inf if self.memory is None else parse_range("-", self.memory)[1]
         if limit < 1:
