@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from ..agents.calling import wanted
+from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
@@ -70,7 +70,7 @@ async def search(
     Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
     where a search had to stop.
     """
-    called, answering = wanted(callbacks, config), Answers(ask=ask)
+    called, answering = caller_config(callbacks, config), Answers(ask=ask)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
     settings = Settings(
@@ -113,7 +113,7 @@ async def resume(
     `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
-    folder, called, answering = Path(run), wanted(callbacks, config), Answers(answers, ask)
+    folder, called, answering = Path(run), caller_config(callbacks, config), Answers(answers, ask)
     old, journal = await asyncio.to_thread(load, folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
@@ -152,7 +152,7 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source, called, answering = Path(run), wanted(callbacks, config), Answers(ask=ask)
+    source, called, answering = Path(run), caller_config(callbacks, config), Answers(ask=ask)
     old, journal = await asyncio.to_thread(load, source)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
