@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from .agents.proposer import Proposer as Proposer
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
     from .record.candidate import Measurement as Measurement
+    from .record.candidate import Message as Message
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
-    from .report.picture import draw as draw
+    from .record.settings import LimitSettings as LimitSettings
+    from .record.settings import LLMSettings as LLMSettings
+    from .record.settings import LoopSettings as LoopSettings
+    from .record.settings import Settings as Settings
+    from .record.settings import TrainingSettings as TrainingSettings
+    from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
@@ -34,9 +41,10 @@ _HOMES = {
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "report.picture": ("draw",),
+    "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
+    "record.settings": ("LLMSettings", "LimitSettings", "LoopSettings", "Settings", "TrainingSettings"),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
@@ -44,18 +52,22 @@ _HOMES = {
     "errors": ("GeniusError", "RunFailed"),
     "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
-    "record.candidate": ("Candidate", "Measurement"),
+    "record.candidate": ("Candidate", "Measurement", "Message"),
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f".{home}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+        from importlib import import_module
+
+        if name == "__version__":
+            return import_module(".record.versions", __name__).own_version()
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f".{home}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

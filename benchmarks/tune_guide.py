@@ -17,7 +17,7 @@ from pathlib import Path
 
 import genius
 import numpy as np
-from genius.bench.task import Task, capped, load
+from genius.bench.task import Task, capped, load_task
 from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
 from genius.guide.surrogate import SIZE, SIZE_WITHIN
@@ -49,7 +49,7 @@ class Problem:
 
 def published(task: Task, data: Path) -> Problem:
     """Look accuracies up."""
-    space, table = load(task, data)
+    space, table = load_task(task, data)
     return Problem(Region(space, task.limits), lambda a: table.measure(a).accuracy or 0.0, table.accuracy)
 
 

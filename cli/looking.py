@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import beginning
-from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
+from . import beginning, completing
+from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, SpaceName, console
 from .signals import stopping
 from .streams import print_text
 
@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, data) if result.settings.llm else None
+    found = _worth(result, data) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -42,9 +42,9 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
     with beginning():
         from ..bench.worth import worth
         from ..tables.fetch import data_folder
-        from .progress import TrialsBar
+        from .trials_bar import TrialsBar
 
-    named = data or (Path(result.settings.data) if result.settings.data else None)
+    named = data or (Path(result.settings.downloads) if result.settings.downloads else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
         return asyncio.run(worth(result, data_folder(named), tell))
 
@@ -53,7 +53,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
     """Print where a run stands, then what its model took."""
     from rich.table import Table
 
-    from ..record.statistics import number
+    from ..record.statistics import rounded
     from ..report.show import as_text, print_sentences, usage
 
     out = console(stderr=False)
@@ -64,14 +64,14 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
         for name in ("proposer without a model", "trials", "mean rank", "trials that the run beats"):
             table.add_column(name, justify="left" if name.startswith("prop") else "right", overflow="fold")
         for each in found.standings:
-            cells = (each.proposer, str(each.trials), number(each.rank), f"{each.beaten:.0%}")
+            cells = (each.proposer, str(each.trials), rounded(each.rank), f"{each.beaten:.0%}")
             table.add_row(*map(as_text, cells))
         out.print(table)
     print_sentences(out, [f"it took {usage(result)}"])
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
     flops: Ends = OPEN,
     params: Ends = OPEN,
     flops_convention: FlopsConvention = "macs",
@@ -87,7 +87,7 @@ def spaces(
 
 
 def cost(
-    space: Annotated[str, typer.Argument(help="The search space.")],
+    space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
     flops_convention: FlopsConvention = "macs",
     as_json: AsJson = False,
@@ -127,7 +127,11 @@ def fetch(
         print_text(str(path))
 
 
-def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe to print in full.", autocompletion=completing.recipes)
+    ] = None,
+) -> None:
     """List the recipes of training, or print one."""
     from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
 
@@ -141,7 +145,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print i
 
 @stopping("a baseline is made anew each time")
 def baseline(
-    space: Annotated[str, typer.Argument(help="A search space with a table.")],
+    space: Annotated[str, typer.Argument(help="A search space with a table.", autocompletion=completing.spaces)],
     samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
     repetitions: Annotated[int, typer.Option(help="Repetitions.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
@@ -153,7 +157,7 @@ def baseline(
         from ..spaces import get_space
         from ..tables.fetch import data_folder
         from ..tables.published import load_table
-        from ..tables.sampling import random_baseline
+        from ..tables.random_baseline import random_baseline
 
     chosen = get_space(space)
     found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
@@ -176,6 +180,6 @@ def print_result(result: "SearchResult", *, as_json: bool, everything: bool = Fa
     if as_json:
         print_text(json.dumps(result.to_json()))
         return
-    from ..report.show import print_result as print_tables
+    from ..report.show import print_tables as print_tables
 
     print_tables(result, console(stderr=False), everything=everything)

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..evaluators.trained import folder_name
-from ..evaluators.workers import read_answer
+from ..evaluators.from_training import folder_name
+from ..evaluators.workers import read_measurement
 from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
 from ..record.result import read
@@ -130,8 +130,9 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None and (data := run.train_on) and not subject.trusted:
-        check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
+    if data is None and run is not None and (data := run.training.data) and not subject.trusted:
+        named = [claim for claim in claims(run) if claim.setting == "training.data"]
+        check_claims(Path(SETTINGS_FILE), named, {"training.data": "--data"})
     if data is None or recipe is None:
         own = final_task_of(subject.space_name)
         data, recipe = data or own[0], recipe or own[1]
@@ -154,7 +155,7 @@ def _check_folder(job: Job) -> None:
 
 def finished_training(job: Job) -> Measurement | None:
     """Return what a training in this folder came to, if it is finished."""
-    return read_answer(job.files.answer)
+    return read_measurement(job.files.answer)
 
 
 def read_epochs(path: Path) -> list[Epoch]:

@@ -8,9 +8,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.region import Region
+from ..spaces.region import Integers, Region
 from ..spaces.space import Architecture, SearchSpace
-from .features import WHOLE, Encoded, Floats, Integers, encoder
+from .features import WHOLE, Encoded, Floats, encoder
 
 _DRAWN, _LARGEST = 2_048, 64  # architectures of a large space to begin with: drawn uniformly, and with the most FLOPs
 _CLIMBERS, _STEPS = 16, 30  # from how many one goes uphill at once, and how often

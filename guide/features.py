@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import said_by
+from ..spaces.region import Integers
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 Leaning = tuple[float, float, float]
 """What a prior takes to be better: how much it makes of each of an architecture's promises."""

@@ -1,11 +1,12 @@
-"""What tells a run from others: its identifier, and the versions of what it was made with."""
+"""The identifier of a run, and the versions of the packages that it was made with."""
 
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
-_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
+_OWN = "genius-nas"
+_PACKAGES = (_OWN, "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
 
 @cache
@@ -21,5 +22,10 @@ def installed_versions() -> dict[str, str]:
 
 
 def fresh_id() -> str:
-    """Return an identifier for a new run; its threads in checkpoints and traces carry it."""
+    """Make the identifier of a new run, which its threads in checkpoints and traces carry."""
     return uuid4().hex[:12]
+
+
+def own_version() -> str:
+    """Return the version of this package, as its installation tells it."""
+    return version(_OWN)

@@ -1,5 +1,6 @@
 """A search space within limits: the feasible set of a search. Other rooms import from here alone."""
 
+from .feasible import Integers as Integers
 from .limits import NO_LIMITS as NO_LIMITS
 from .limits import OPEN as OPEN
 from .limits import Limits as Limits

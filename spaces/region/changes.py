@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..space import Architecture, Decision
-from .feasible import Floats, Integers
+from .feasible import Integers, Reals
 
-Worth = Callable[[Integers], Floats]
+Penalty = Callable[[Integers], Reals]
 """A cost of architectures that is to be low, of shape (n,); infinite for those that are not wanted."""
 
 Near = Callable[[Integers], Integers]
@@ -73,7 +73,7 @@ class Changes:
         return changed if ordered else distinct(changed)
 
 
-def improved(rows: Integers, cost: Worth, near: Near, idle: int = 1) -> Integers:
+def improved(rows: Integers, cost: Penalty, near: Near, idle: int = 1) -> Integers:
     """Take the best change of each row again and again, until there is none for some rounds, or each costs nothing."""
     rows, costs, rounds = rows.copy(), cost(rows), 0
     while rounds < idle and np.any(costs != 0):

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .feasible import Floats, Integers
+from .feasible import Integers, Reals
 
 if TYPE_CHECKING:
     from .region import Region
 
-FORBIDDEN = 100.0
+OUTLAWED = 100.0
 """The distance of what cannot be built or breaks the rule: as far off as costs e^100 times too high."""
 
 _LEAST = 1e-12  # the distance of a cost that is one off a limit beyond 10^12
@@ -28,13 +28,13 @@ class Distance:
         self._low, self._high = np.array(region.limits.ranges).T
         self._known: dict[bytes, tuple[bool, list[int]]] = {}
 
-    def __call__(self, rows: Integers) -> tuple[Floats, Integers]:
+    def __call__(self, rows: Integers) -> tuple[Reals, Integers]:
         """Return the distances of architectures, 0 for those inside, and their FLOPs and parameters."""
         allowed, counted = self._looked_up(rows)
         logs, low, high = (np.log1p(np.maximum(each, 0)) for each in (counted, self._low, self._high))
         off = np.maximum(np.abs(logs - np.clip(logs, low, high)), _LEAST)
         distance = np.where((self._low <= counted) & (counted <= self._high), 0.0, off).sum(axis=1)
-        return np.where(allowed & (counted >= 0).all(axis=1), distance, distance + FORBIDDEN), counted
+        return np.where(allowed & (counted >= 0).all(axis=1), distance, distance + OUTLAWED), counted
 
     def inside(self, rows: Integers) -> npt.NDArray[np.bool_]:
         """Tell which architectures are inside: shape (n,)."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .region import Region
 
 Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.float64]
 
 Extremes = tuple[tuple[int, int], tuple[int, int]]
 """The smallest and largest FLOPs, and the smallest and largest parameters."""
@@ -28,7 +28,7 @@ _BATCHES, _BATCHES_BY_RULE = 200, 800  # until a range is too narrow for draws, 
 _ESTIMATED = 16  # batches that an estimate is made of
 
 
-class Count(NamedTuple):
+class Tally(NamedTuple):
     """How many architectures there are; by a sample where it has a standard deviation, else exactly."""
 
     number: float
@@ -51,7 +51,7 @@ class FeasibleSet(Protocol):
     def count(self, *, quick: bool) -> int | None:
         """Count them; None where that cannot be done, or not `quick`, in about a second."""
 
-    def estimate(self, rng: np.random.Generator) -> Count | None:
+    def estimate(self, rng: np.random.Generator) -> Tally | None:
         """Estimate how many they are; None where that cannot be done either."""
 
     def extremes(self) -> Extremes | None:
@@ -88,10 +88,10 @@ def draw_by_rejection(
 
 def estimated(
     region: "Region", batch: Callable[[np.random.Generator], Integers], of: float, rng: np.random.Generator
-) -> Count | None:
+) -> Tally | None:
     """Estimate how many of so many architectures are in the region, by the share of draws from them that are."""
     inside = np.concatenate([region.allows(batch(rng)) for _ in range(_ESTIMATED)])
     if not inside.any():
         return None
     share = float(inside.mean())
-    return Count(of * share, of * sqrt(share * (1 - share) / len(inside)))
+    return Tally(of * share, of * sqrt(share * (1 - share) / len(inside)))

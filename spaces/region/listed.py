@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..space import Architecture, SearchSpace
-from .feasible import Count, Extremes, Integers
+from .feasible import Extremes, Integers, Tally
 
 if TYPE_CHECKING:
     from .region import Region
@@ -44,9 +44,9 @@ class Listed:
         """Count them."""
         return len(self.architectures)
 
-    def estimate(self, rng: np.random.Generator) -> Count:
+    def estimate(self, rng: np.random.Generator) -> Tally:
         """Count them: that is as quick."""
-        return Count(self.count())
+        return Tally(self.count())
 
     def extremes(self) -> Extremes | None:
         """Return the lowest and the highest costs; None where there is no architecture."""

@@ -13,11 +13,11 @@ from ...errors import GeniusError
 from ..rule import ENUMERABLE
 from ..space import Architecture, SearchSpace
 from .additive import Additive
-from .feasible import Count, Extremes, FeasibleSet, Integers
+from .feasible import Extremes, FeasibleSet, Integers, Tally
 from .limits import NO_LIMITS, OPEN, Limits
 from .listed import Listed
 from .searchable import check_searchable
-from .steps import steps_of
+from .steps import steps_through
 from .summed import Summed
 from .walked import Walked
 
@@ -68,17 +68,17 @@ class Region:
         """Return the FLOPs, by the limits' convention, and the parameters of architectures: shape (n, 2)."""
         return self.limits.counted(self.space.costs(self._rows(architectures), strict=self.limits.of_flops))
 
-    def count(self, *, exact: bool = False) -> Count | None:
+    def count(self, *, exact: bool = False) -> Tally | None:
         """Count the architectures: exactly where that takes less than about a second, or is asked for.
 
         None where they can neither be listed nor added up, nor does a sample find them. Exact counts of a large space
         are of sums over its decisions within one limit, without a rule, and up to 2^122.
         """
         if not self.limits.limited and self.space.count is not None:
-            return Count(self.space.count)
+            return Tally(self.space.count)
         counted = _feasible(self).count(quick=not exact)
         if counted is not None:
-            return Count(counted)
+            return Tally(counted)
         return None if exact else _feasible(self).estimate(np.random.default_rng(0))
 
     def extremes(self) -> Extremes | None:
@@ -175,7 +175,7 @@ class Region:
 def _feasible(region: Region) -> FeasibleSet:
     if region.space.size <= (ENUMERABLE if region.space.parts else _BUILT):
         return Listed(region)
-    steps = steps_of(region.space, region.limits.convention)
+    steps = steps_through(region.space, region.limits.convention)
     if steps is None:
         return Walked(region)
     if all(step.states == 1 for step in steps) and (additive := Additive(region, steps)).chain.is_short:

@@ -15,7 +15,7 @@ from .limits import Limits
 
 _STATES = 2**15  # of all steps together
 
-Part = tuple[tuple[int, ...], Integers]
+_Part = tuple[tuple[int, ...], Integers]
 """The decisions of a part, and its costs by a convention: shape (options of each decision, …, 2)."""
 
 
@@ -34,7 +34,7 @@ class Step:
 
 
 @lru_cache(maxsize=8)
-def steps_of(space: SearchSpace, convention: Convention) -> Sequence[Step] | None:
+def steps_through(space: SearchSpace, convention: Convention) -> Sequence[Step] | None:
     """Return the steps that add up the costs of a space; None where it has no parts, or too much is to be remembered.
 
     Where every part depends on one decision, there is one state.
@@ -59,7 +59,7 @@ def steps_of(space: SearchSpace, convention: Convention) -> Sequence[Step] | Non
     return found
 
 
-def _parts(space: SearchSpace, convention: Convention) -> list[Part] | None:
+def _parts(space: SearchSpace, convention: Convention) -> list[_Part] | None:
     tables = space.part_costs
     if not tables:
         return None
@@ -91,7 +91,7 @@ def _cheapest(
 
 
 def _step(
-    decision: int, known: tuple[int, ...], after: tuple[int, ...], done: Sequence[Part], options: Sequence[int]
+    decision: int, known: tuple[int, ...], after: tuple[int, ...], done: Sequence[_Part], options: Sequence[int]
 ) -> Step:
     """Tabulate a step: `known` and `after` are the decisions that the state before and after it holds."""
     taken = (*known, decision)

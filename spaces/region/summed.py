@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .bins import Bins
-from .feasible import Count, Extremes, Integers, draw_by_rejection, estimated
+from .feasible import Extremes, Integers, Tally, draw_by_rejection, estimated
 from .steps import Step
 from .walked import Walked
 
@@ -40,8 +40,8 @@ class Summed(Walked):
             least = (sign * step.added[..., quantity] + least[step.follows]).min(axis=1)
         return int(least[0])
 
-    def estimate(self, rng: np.random.Generator) -> Count | None:
-        """Count how many they are by draws close to the range; None where none of these is inside."""
+    def estimate(self, rng: np.random.Generator) -> Tally | None:
+        """Estimate how many they are by draws close to the range; None where none of these is inside."""
         return estimated(self._region, self._bins.draw, self._bins.share * self._space.size, rng)
 
     def draw(self, rng: np.random.Generator, count: int) -> Integers:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..space import Architecture
-from .changes import Changes, Near, Worth, distinct, improved
-from .distance import FORBIDDEN, Distance
-from .feasible import BATCH, Count, Extremes, Floats, Integers, draw_by_rejection, estimated
+from .changes import Changes, Near, Penalty, distinct, improved
+from .distance import OUTLAWED, Distance
+from .feasible import BATCH, Extremes, Integers, Reals, Tally, draw_by_rejection, estimated
 
 if TYPE_CHECKING:
     from .region import Region
@@ -63,7 +63,7 @@ class Walked:
         """Return nothing: they are not gone through."""
         return None
 
-    def estimate(self, rng: np.random.Generator) -> Count | None:
+    def estimate(self, rng: np.random.Generator) -> Tally | None:
         """Estimate how many they are by draws from all of the space; None where too few of these are inside."""
         if self._effort is _NETWORK or self._space.count is None:
             return None
@@ -77,9 +77,9 @@ class Walked:
         return tuple((low, -high) for low, high in lowest)  # type: ignore[return-value]
 
     def _lowest(self, quantity: int, sign: int) -> int:
-        def cost(rows: Integers) -> Floats:
+        def cost(rows: Integers) -> Reals:
             distance, counted = self._distance(rows)
-            return np.where(distance < FORBIDDEN, sign * counted[:, quantity], np.inf)
+            return np.where(distance < OUTLAWED, sign * counted[:, quantity], np.inf)
 
         rng = np.random.default_rng(0)
         return int(cost(self._downhill(self._space.draw(rng, self._effort.climbers), cost, rng)).min())
@@ -128,7 +128,7 @@ class Walked:
         found = self._downhill(drawn, lambda rows: self._distance(rows)[0], rng)
         return found[self._distance.inside(found)]
 
-    def _downhill(self, rows: Integers, cost: Worth, rng: np.random.Generator) -> Integers:
+    def _downhill(self, rows: Integers, cost: Penalty, rng: np.random.Generator) -> Integers:
         return improved(rows, cost, self._around(rng), self._effort.idle)
 
     def _around(self, rng: np.random.Generator) -> Near:
@@ -145,7 +145,7 @@ class Walked:
     def _met(self, sign: int) -> Iterator[Architecture]:
         """Improve architectures inside by their cost, upwards (-1) or downwards (1), and go through those met."""
 
-        def cost(rows: Integers) -> Floats:
+        def cost(rows: Integers) -> Reals:
             distance, counted = self._distance(rows)
             return np.where(distance == 0, sign * counted[:, self._limits.main], np.inf)
 
@@ -172,10 +172,10 @@ class Walked:
                 level = level[np.argsort(self._distance(level)[0], kind="stable")[: self._effort.kept]]
         yield from _ordered(self._changed_back(architecture), self._changed_from(architecture))
 
-    def _changed_from(self, architecture: Architecture, sign: int = -1) -> Worth:
+    def _changed_from(self, architecture: Architecture, sign: int = -1) -> Penalty:
         """Return the number of changes, and of equals the cost, with a sign; infinity for those not inside."""
 
-        def cost(rows: Integers) -> Floats:
+        def cost(rows: Integers) -> Reals:
             distance, counted = self._distance(rows)
             size = np.log1p(np.maximum(counted[:, self._limits.main], 0)) / _MOST
             return np.where(distance == 0, (rows != np.array(architecture)).sum(axis=1) + sign * size, np.inf)
@@ -196,7 +196,7 @@ class Walked:
         return np.concatenate([self._starts, near, raised, self._changes.single(raised)])
 
 
-def _ordered(rows: Integers, cost: Worth) -> Iterator[Architecture]:
+def _ordered(rows: Integers, cost: Penalty) -> Iterator[Architecture]:
     """Go through those of a finite cost, the lowest first, each once."""
     rows = distinct(rows)
     costs = cost(rows)

@@ -10,7 +10,7 @@ from genius import GeniusError, get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.region import OPEN, Limits, Region, parse_range
 from genius.spaces.region.additive import Additive
-from genius.spaces.region.steps import steps_of
+from genius.spaces.region.steps import steps_through
 from genius.spaces.space import Decision, SearchSpace
 
 MACRO, MOBILE = get_space("nas-bench-macro"), get_space("mobile-imagenet")
@@ -58,7 +58,7 @@ def test_adding_layer_by_layer_counts_what_listing_counts(convention, quantity):
     listed = [Region(MACRO, one).count().number for one in asked]
     assert listed[0] == MACRO.size
     assert listed[-2:] == [1, 0]
-    added = [Additive(Region(MACRO, one), steps_of(MACRO, convention)) for one in asked]
+    added = [Additive(Region(MACRO, one), steps_through(MACRO, convention)) for one in asked]
     assert [each.count(quick=False) for each in added] == listed
     assert added[0].extremes() == by_listing
 

@@ -9,7 +9,7 @@ from genius.errors import GeniusError
 from genius.graph.final import Subject, plan_training
 from genius.spaces import get_space
 from genius.training.data import find_data
-from genius.training.images import load_task
+from genius.training.images import load_images
 from genius.training.job import Job
 from PIL import Image
 
@@ -43,7 +43,7 @@ def numbers(root):
 
 def refusal(root):
     with pytest.raises(GeniusError) as caught:
-        load_task(f"folder:{root}", root)
+        load_images(f"folder:{root}", root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -203,10 +203,10 @@ async def test_a_search_is_told_what_was_found(root, tmp_path, monkeypatch):
 
     fill(root / "train")
     steps = []
-    options = {"train_on": f"folder:{root}", "recipe": "nas-bench-macro", "recipe_changes": ("size=8", "epochs=0")}
+    options = {"train_on": f"folder:{root}", "recipe": "nas-bench-macro", "set": ("size=8", "epochs=0")}
     with pytest.raises(GeniusError, match="epochs must be"):
         await genius.search("nas-bench-macro", proposer="random", run=tmp_path / "none", **options)
-    options["recipe_changes"] = ("size=8", "epochs=1", "batch=4")
+    options["set"] = ("size=8", "epochs=1", "batch=4")
     await genius.search(
         "nas-bench-macro", proposer="random", iterations=1, run=tmp_path / "run", progress=steps.append, **options
     )
