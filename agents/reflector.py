@@ -9,8 +9,8 @@ from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
+from .limited import limits_in_words, questions
 
 BEST, LATEST = 15, 15
 """How many experiments a prompt lists at most: of the most accurate, and of the latest."""
@@ -31,17 +31,7 @@ _NEXT = """\
 Learn from these experiments: which choices go along with high accuracy, which with low? Then propose an architecture \
 that was not tried before and that you expect to beat the best one above, and say why it should."""
 
-_RANGE = """\
-The network must keep a hard limit: {limits}. A proposal outside is not trained."""
-
 _RUNNING = "In training now, without a result yet; do not propose these again:"
-
-_QUESTIONS = """\
-Before you answer, think it through step by step:
-1. Which options make the strongest layers, and what do they cost here?
-2. Which part of the network earns most from stronger layers, and where is computation spent for little?
-3. Where does the network need depth, and where do few layers suffice?
-4. What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."""
 
 _ANSWER = """\
 Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
@@ -72,14 +62,13 @@ def write_prompt(
     known = History.of(history)
     running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else [])]
-    if limits.limited:
-        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
+    parts += limits_in_words(region, known) if limits.limited else []
     if known.finished:
         parts.append(_experiments(known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
     parts += [_NEXT if known.measured else _FIRST]
-    parts += [_QUESTIONS] if limits.limited else []
+    parts += [questions(region)] if limits.limited else []
     parts += [_answer_form(space)]
     parts += [_STOP] if known.measured and may_stop else []
     return [Message(role="system", content=_ROLE), Message(role="user", content="\n\n".join(parts))]
