@@ -85,6 +85,11 @@ class Settings:
                 own[path] = value
         return replace(self, **own, **{name: replace(getattr(self, name), **fields) for name, fields in groups.items()})
 
+    def at(self, path: str) -> object:
+        """Return the value at a path."""
+        group, _, name = path.rpartition(".")
+        return getattr(getattr(self, group) if group else self, name)
+
     @property
     def asking(self) -> LLMSettings:
         """The group `llm` with the seed that models are sent: their own, else the search's, None for none."""
