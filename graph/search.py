@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from ..agents.calling import wanted
+from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator
@@ -75,7 +75,7 @@ async def search(
     Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
     where a search had to stop.
     """
-    calling = Calling(progress, wanted(callbacks, config), Answers(ask=ask))
+    calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
     asked = _asked(_Call(space, llm, proposer, evaluator, data, set, options), base)
     begun = await asyncio.to_thread(_begun, asked, base)
@@ -110,7 +110,7 @@ async def resume(
     several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
-    folder, calling = Path(run), Calling(progress, wanted(callbacks, config), Answers(answers, ask))
+    folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
         asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)
@@ -150,7 +150,7 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source, calling = Path(run), Calling(progress, wanted(callbacks, config), Answers(ask=ask))
+    source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
         asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)

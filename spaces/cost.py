@@ -206,11 +206,11 @@ def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = F
     from torch import zeros
     from torch.nn.parameter import is_lazy
 
-    from .operators import observe
+    from .operators import count_operators
 
     was_training = module.training
     try:
-        found = observe(module.eval(), zeros(1, *input_shape))
+        found = count_operators(module.eval(), zeros(1, *input_shape))
     except MemoryError:
         raise
     except Exception as error:

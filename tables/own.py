@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import warn
 from ..printable import brief, said_by
-from ..spaces.rule import in_words, judge
+from ..spaces.rule import judge, rule_in_words
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from .published import BadTable, Table
 
@@ -157,7 +157,7 @@ def _only(space: SearchSpace, table: Table) -> SearchSpace:
             return told
         return table.place(architecture) is not None or "the table does not hold it"
 
-    held.__doc__ = "; ".join(filter(None, [own and in_words(own), "only what the table holds can be measured"]))
+    held.__doc__ = "; ".join(filter(None, [own and rule_in_words(own), "only what the table holds can be measured"]))
     return replace(space, valid=held)
 
 
