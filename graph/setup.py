@@ -89,12 +89,15 @@ def choose_parts(
     if isinstance(proposer, str) and proposer != LLM:
         find_baseline(proposer)
     if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
-        llm = list(old.llm.models) or default_llm()[0]
+        if old.llm.models:
+            names = {"proposer": LLM}  # and the models stay, as the old settings' claims: the call names none
+        else:
+            llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
     if llms:
         first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
         names = {"proposer": LLM, "llm.models": (first, *others)}
-    elif proposer is not None:
+    elif proposer not in (None, LLM):
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
         names = {"proposer": name, "llm.models": ()}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
@@ -106,7 +109,7 @@ def choose_parts(
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=evaluator,
     )
-    replaced = {"llm", "proposer"} if names.get("proposer") else set()
+    replaced = {"llm", "proposer"} if "llm.models" in names else set()
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
 
