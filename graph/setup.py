@@ -167,7 +167,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     limits = settings.limits.ranges
     shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
-    await asyncio.to_thread(_check, Region(space, limits), settings)
+    await asyncio.to_thread(Region(space, limits).check)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -208,13 +208,6 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
         return evaluate_shown
 
     return of_trial
-
-
-def _check(region: Region, settings: Settings) -> None:
-    """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-    region.check()
-    if settings.limits.repair == "nearest":
-        region.check_nearest()
 
 
 @asynccontextmanager
