@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agents.proposer import Proposer as Proposer
+    from .agents.proposer import seeded as seeded
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .spaces.space import SearchSpace as SearchSpace
 
 _HOMES = {
-    "agents.proposer": ("Proposer",),
+    "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),

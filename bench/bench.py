@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..spaces import get_space
+from ..spaces import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
-from ..tables.published import SOURCES
 from . import pictures, report
 from .run import Plan, Tell, make_trials, silent, writing
 from .score import Row, Scores, remarks, rows, score
@@ -22,6 +21,7 @@ from .task import Task, capped, load, percentage
 
 PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
+_WITH_TABLES = [name for name, space in SPACES.items() if space.table]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ async def bench(
 
 
 def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str]) -> list[Task]:
-    named = [name for given in spaces for name in (SOURCES if given == ALL_TABLES else [given])]
+    named = [name for given in spaces for name in (_WITH_TABLES if given == ALL_TABLES else [given])]
     files = {_name(name): Path(file) for name, file in tables.items()}
     whole = [_task(name, files.get(name)) for name in dict.fromkeys(map(_name, named))]
     if unused := [name for name in files if name not in {task.space for task in whole}]:
@@ -108,7 +108,7 @@ def _task(name: str, file: Path | None) -> Task:
 
 def _name(given: str) -> str:
     space: SearchSpace = get_space(given)
-    return space.name if space.name in SOURCES else given
+    return space.name if SPACES.get(space.name) is space else given
 
 
 def _command(

@@ -6,16 +6,15 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..agents.backends import LOCAL, check_llm, open_llms
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
-from ..plugins import import_object
 from ..record.candidate import Candidate, Measurement
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
@@ -67,16 +66,14 @@ def check_proposer(name: str) -> None:
     if spec.startswith(LLM):
         check_llm(spec.removeprefix(LLM), LLMOptions())
         return
-    if name in BASELINES:
-        return
     if spec != name:
         raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM}{name}")
-    if ":" not in name:
+    if ":" not in name and PROPOSERS.known(name) is None:
         raise GeniusError(
-            f"there is no proposer {name!r}; the proposers are: {', '.join(BASELINES)}, language models as {LLM}SPEC, "
-            f"with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
+            f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
+            f"{LLM}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
         )
-    import_object(name, "proposer")
+    PROPOSERS.find(name)
 
 
 def _spec(name: str) -> str:
@@ -138,5 +135,4 @@ async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: 
         async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
-    make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")
-    yield make(space, (seed, 1), limits)
+    yield PROPOSERS.find(name)(space, (seed, 1), limits)

@@ -128,14 +128,16 @@ def fetch(
 
 def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
     """List the recipes of training, or print one."""
-    from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
+    from ..training.recipes import ORIGINS, RECIPES, describe
 
     if name is not None:
-        print_text(describe(get_recipe(name)))
+        print_text(describe(RECIPES.find(name)))
         return
-    width = max(map(len, RECIPES))
-    for recipe in RECIPES.values():
-        print_text(f"{recipe.name:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {SOURCES[recipe.name]}")
+    width = max(map(len, RECIPES.names()))
+    for each in RECIPES.names():
+        recipe = RECIPES.find(each)
+        origin = ORIGINS.get(each, "a recipe of your own")
+        print_text(f"{each:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {origin}")
 
 
 @stopping("a baseline is made anew each time")

@@ -17,11 +17,13 @@ from genius.spaces.limits import NO_LIMITS, Limits
 Propose = Callable[[Sequence[object], Sequence[genius.Candidate]], object]
 
 
+@genius.seeded
 def reversed_prior(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
     """Take the smallest networks to be the best until measurements say otherwise."""
     return guided(space, seed, limits, replace(GUIDE, prior=-GUIDE.prior))
 
 
+@genius.seeded
 def tpe(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
     """Propose as Optuna's tree-structured Parzen estimator does, with its own defaults and categorical options."""
     import optuna

@@ -12,12 +12,12 @@ from ..record.files import check_folder, read_lines
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings
 from ..schema import BadRecord
-from ..spaces import get_space, known_space
+from ..spaces import SPACES, get_space
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
 from ..training.job import EPOCH, Epoch, Job
-from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
+from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .trust import Claim, check_claims, claims
 
 
@@ -75,7 +75,7 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
     """
     if again not in (None, name):
         raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
-    if known_space(name) is None and not (trust or again):
+    if SPACES.known(name) is None and not (trust or again):
         check_claims(file, [Claim("space", name)])
     return get_space(name)
 
@@ -100,7 +100,7 @@ def plan_training(
     """
     names = task_named(subject, data, recipe)
     split = find_data(names[0], downloads).split()
-    chosen: Recipe = override(get_recipe(names[1]), changes)
+    chosen: Recipe = override(RECIPES.find(names[1]), changes)
     said = list(split.notes) if split else []
     if batch is not None:
         chosen, scaling = scaled(chosen, batch)
@@ -132,10 +132,7 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     run = subject.settings
     if data is None and run is not None and (data := run.train_on) and not subject.trusted:
         check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
-    if data is None or recipe is None:
-        own = final_task_of(subject.space_name)
-        data, recipe = data or own[0], recipe or own[1]
-    return data, recipe
+    return task_of(subject.space, data, recipe, final=True)
 
 
 def _plain(name: str) -> str:

@@ -6,21 +6,21 @@ from ..errors import GeniusError
 from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, Workers, count_gpus, has_mps, places
 from ..record.settings import Settings
+from ..spaces.space import SearchSpace
 from ..training.data import find_data
 from ..training.job import Job
-from ..training.recipes import get_recipe, override, scaled, task_of
+from ..training.recipes import RECIPES, override, scaled, task_of
 
 
-def common_job(settings: Settings, downloads: Path) -> tuple[Job, tuple[str, ...]]:
+def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, tuple[str, ...]]:
     """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
 
     The second value tells what was found in an image folder.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
-    own = ("", "") if settings.train_on and settings.recipe else task_of(settings.space)
-    data, recipe = settings.train_on or own[0], settings.recipe or own[1]
+    data, recipe = task_of(space, settings.train_on, settings.recipe)
     split = find_data(data, downloads).split()
-    chosen = override(get_recipe(recipe), settings.recipe_changes)
+    chosen = override(RECIPES.find(recipe), settings.recipe_changes)
     if settings.batch is not None:
         chosen, _ = scaled(chosen, settings.batch)
     job = Job(

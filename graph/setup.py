@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
-from ..agents.baselines import find_baseline
+from ..agents.baselines import PROPOSERS
 from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
 from ..agents.replay import load_measurements
@@ -31,7 +31,7 @@ from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
-from ..tables.published import SOURCES, Table, load_table
+from ..tables.published import Table, load_table
 from ..training.job import Job
 from .pool import common_job, open_workers
 
@@ -89,7 +89,7 @@ def choose_parts(
         raise GeniusError("an llm and a proposer exclude each other: name one of them")
     names: dict[str, Any] = {}
     if isinstance(proposer, str) and proposer != LLM:
-        find_baseline(proposer)
+        PROPOSERS.find(proposer)
     if llm is None and (proposer == LLM or (proposer is None and old is None)):
         llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
@@ -218,11 +218,8 @@ async def _open_proposers(
     settings: Settings, given: Given, space: SearchSpace, data: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
-    if given.proposer is not None:
-        passed = given.proposer
-        yield (lambda trial: passed), list
-    elif settings.proposer != LLM:
-        make = find_baseline(settings.proposer)
+    if given.proposer is not None or settings.proposer != LLM:
+        make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
         yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
     else:
         llms = given.llm or settings.llms
@@ -251,10 +248,10 @@ async def _open_evaluators(
             "what to train it on"
         )
     elif settings.trains or space.name == DIGITS.name:
-        common, notes = await asyncio.to_thread(common_job, settings, data)
+        common, notes = await asyncio.to_thread(common_job, settings, space, data)
         async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
             yield _trainers(settings, space, common, workers), notes
-    elif space.name in SOURCES:
+    elif space.table is not None:
         published = table_evaluator(await asyncio.to_thread(load_table, space, data))
         yield (lambda trial, folder, on_epoch: published), ()
     elif (recording := _recording(settings.llm)) is not None:

@@ -15,10 +15,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ..agents.backends import HUMAN
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
 from ..record.settings import Settings
@@ -41,13 +42,16 @@ def _field(words: str, name: str = "", **schema: Any) -> Any:
     return Field(description=words, json_schema_extra=schema | ({"default": DEFAULTS[name]} if name else {}))
 
 
+_NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
+
+
 class Form(TypedDict, total=False):
     """A search, as a form can ask for it. What is left empty keeps its default."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     space: Annotated[str, _field("What is searched.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("Who proposes, without a language model.", "proposer", enum=list(BASELINES))]
+    proposer: Annotated[str, _field("Who proposes, without a language model.", "proposer", enum=list(PROPOSERS))]
     llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
     iterations: Annotated[int, _field("Architectures to evaluate.", "iterations", minimum=1)]
     seed: Annotated[int, _field("Of everything random.", "seed")]
@@ -152,8 +156,9 @@ def _settings(form: Form) -> tuple[Settings, Given]:
     Raises: GeniusError.
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
-    if asked["space"] not in SPACES:
-        raise GeniusError(f"there is no space {asked['space']!r}; the spaces are: {', '.join(SPACES)}")
+    for name, plugins in _NAMED.items():
+        if plugins.known(asked[name]) is None:
+            raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]

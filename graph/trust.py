@@ -15,7 +15,7 @@ from ..errors import GeniusError
 from ..printable import brief
 from ..record.options import SAMPLING, is_plain_llm
 from ..record.settings import LLM, Settings
-from ..spaces import known_space
+from ..spaces import SPACES
 
 OPTIONS = {
     "space": "--space",
@@ -71,7 +71,7 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
 
 
 def _of_space(name: str) -> Iterator[Claim]:
-    if known_space(name) is None:
+    if SPACES.known(name) is None:
         yield Claim("space", name)
 
 

@@ -54,7 +54,7 @@ def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("nowhere",), "there is no search space 'nowhere'"),
+        (("nowhere",), "there is no space 'nowhere'"),
         (("digits",), "digits has no table; the spaces with tables are: nas-bench-macro, "),
         (("nas-bench-macro", "--proposers", "gpt"), "there is no proposer 'gpt'"),
         (("nas-bench-macro", "--proposers", "llm:gpt"), "'gpt' names no language model"),

@@ -123,12 +123,12 @@ def test_the_papers_baseline_is_one_command(genius, tables):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("search", "nowhere"), "there is no search space 'nowhere'; the spaces are:"),
+        (("search", "nowhere"), "there is no space 'nowhere'; the spaces are:"),
         (
             ("search", "nas-bench-macro", "--proposer", "random", "--data", "none"),
             "`genius fetch nas-bench-macro --data ",
         ),
-        (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: llm, random"),
+        (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: random, largest"),
         (("search", "digits", "--proposer", "random", "--llm", "local"), "exclude each other"),
         (("search", "digits", "--llm", "gpt-4o"), "write PROVIDER:MODEL"),
         (("search", "digits", "--llm", "nobody:x"), "nobody:x cannot be used"),
@@ -178,7 +178,7 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(arguments, message, tm
 def test_bad_input_ends_the_process_without_a_traceback(genius):
     done = genius("search", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("genius: there is no search space 'nowhere'")
+    assert done.stderr.splitlines()[-1].startswith("genius: there is no space 'nowhere'")
 
 
 def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import GeniusError
 from .augment import distort
-from .data import DataSet, find_data
+from .data import Cifar, DataSet, ImageFolder, find_data
 from .split import Files, held_out
 
 _DIGITS_SEED = 1797  # it is part of the task and never changes
@@ -68,21 +68,24 @@ def load_task(name: str, downloads: Path) -> Task:
 
     Raises: GeniusError where it is not there, or not whole.
     """
-    data = find_data(name, downloads)
-    if data.kind == "digits":
-        return _digits(data)
-    if data.kind == "cifar":
-        (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
-        return Task(data, classes, *_hold_out(train, data.held_out), test)
+    return find_data(name, downloads).load()
+
+
+def load_folder(data: ImageFolder) -> Task:
+    """List the images of a folder, split; they are read when they are needed."""
     split = data.split()
-    assert split is not None
     return Task(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
 
 
-def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
+def load_cifar(data: Cifar) -> Task:
+    """Load CIFAR: its test images are for the final test, a share of its training images steers the search."""
+    (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
+    return Task(data, classes, *_hold_out(train, data.held_out), test)
+
+
+def _cifar(data: Cifar, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     from torchvision.datasets import CIFAR10, CIFAR100
 
-    assert data.root is not None
     try:
         read = {"cifar10": CIFAR10, "cifar100": CIFAR100}[data.name](data.root, train=train)
     except (RuntimeError, OSError) as error:  # the first is torchvision's word for files that are not its authors'
@@ -102,14 +105,14 @@ def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
 
 
 @cache
-def _digits(data: DataSet) -> Task:
+def load_digits(data: DataSet) -> Task:
     """Split scikit-learn's digits: 20 images of each to train on, half of the rest each to validate and to test.
 
     1,797 grey images of 8×8 pixels are made hard: few to train on, and all shifted and noisy.
     """
-    from sklearn.datasets import load_digits
+    from sklearn import datasets
 
-    bunch = load_digits()
+    bunch = datasets.load_digits()
     rng = torch.Generator().manual_seed(_DIGITS_SEED)
     whole = Pixels(torch.from_numpy(bunch.images / 16).float()[:, None], torch.from_numpy(bunch.target).long())
     shuffled = torch.randperm(len(whole.labels), generator=rng)

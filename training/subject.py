@@ -24,7 +24,7 @@ def image_shape(job: Job, task: Task) -> tuple[int, int, int]:
 def card_of(job: Job, task: Task) -> Card:
     """Say what the weights of a training are."""
     channels, _, size = image_shape(job, task)
-    return Card(job.space, job.architecture, task.classes, input_of(task.data.kind, job.recipe, channels, size))
+    return Card(job.space, job.architecture, task.classes, input_of(task.data.form, job.recipe, channels, size))
 
 
 def initial(job: Job, space: SearchSpace, task: Task) -> nn.Module:

@@ -18,12 +18,12 @@ from genius.evaluators.trained import training_evaluator
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
 from genius.training.job import Files, Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import descendants, lives, wait_until
 
 SMALLEST = (0,) * 9
-SHORT = replace(get_recipe("digits"), epochs=2)
+SHORT = replace(RECIPES.find("digits"), epochs=2)
 EPOCHS = 30
 WORKER = "-m genius.evaluators.worker"
 

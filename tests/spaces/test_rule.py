@@ -10,7 +10,8 @@ from itertools import islice, product
 
 import numpy as np
 import pytest
-from genius.spaces import GeniusError, get_space
+from genius.errors import GeniusError
+from genius.spaces import get_space
 from genius.spaces.cost import Cost
 from genius.spaces.draws import draw_inside, sample_inside
 from genius.spaces.inside import largest_inside, listed

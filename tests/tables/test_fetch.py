@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from genius.errors import GeniusError
 from genius.tables.fetch import FetchFailed, data_folder, fetch, sources_named
-from genius.tables.published import SOURCES, BadTable
+from genius.tables.published import TABLES, BadTable
 
 CONTENT = bytes(range(256)) * 2_000
 
@@ -57,7 +57,7 @@ def server():
 def source(server):
     url = f"http://127.0.0.1:{server.server_address[1]}/a/table.json"
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    return dataclasses.replace(SOURCES["nas-bench-macro"], url=url, sha256=sha256)
+    return dataclasses.replace(TABLES["nas-bench-macro"], url=url, sha256=sha256)
 
 
 async def test_a_table_is_downloaded_once_with_progress(source, server, tmp_path):
@@ -139,7 +139,7 @@ async def test_a_server_error_and_no_server_are_one_sentence(source, server, tmp
 
 def test_names_stand_for_tables():
     assert len(sources_named("all")) == 6
-    assert [s.space for s in sources_named("nas-bench-201")] == [s for s in SOURCES if "201" in s]
+    assert [s.name for s in sources_named("nas-bench-201")] == [s for s in TABLES if "201" in s]
     with pytest.raises(GeniusError, match="no table 'imagenet'; the tables are: all, nas-bench-macro"):
         sources_named("imagenet")
 

@@ -21,7 +21,7 @@ from genius.training.feeding import measuring_batches
 from genius.training.images import load_task
 from genius.training.job import Found, Job
 from genius.training.learn import learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from genius.training.weights import load_trained, read_weights, write_weights
 from safetensors.torch import load_file, save_file
 
@@ -72,7 +72,7 @@ class Sent:
     def __init__(self, name, root, photographs):
         architecture, (recipe, settings) = FAMILIES[name]
         data = "digits" if name == "digits" else f"folder:{photographs}"
-        chosen = override(get_recipe(recipe), settings)
+        chosen = override(RECIPES.find(recipe), settings)
         folder = root / name.replace(":", "-")
         self.job = Job(name, architecture, 0, data, chosen, folder, root, keep_weights=True)
         self.measurement = learn(self.job)
@@ -212,7 +212,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
     )
     assert found.best.architecture == best
     space = get_space("digits")
-    card = Card("digits", best, tuple("abc"), input_of("digits", get_recipe("digits"), 1, 8))
+    card = Card("digits", best, tuple("abc"), input_of("digits", RECIPES.find("digits"), 1, 8))
     write_weights(space.build_for(best, 3, 8), card, tmp_path / "w.safetensors")
     trained, origin = find_trained(str(tmp_path / "run"), None, tmp_path / "w.safetensors", told(tmp_path))
     assert (trained.card, trained.classes, origin) == (card, 3, {"weights": "w.safetensors"})
@@ -223,7 +223,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
 
 DIGITS = get_space("digits")
 SMALL = (0, 1, 0, 1, 0, 1, 0, 1, 0)
-CARD = Card("digits", SMALL, (), input_of("digits", get_recipe("digits"), 1, 8))
+CARD = Card("digits", SMALL, (), input_of("digits", RECIPES.find("digits"), 1, 8))
 
 
 @pytest.fixture
