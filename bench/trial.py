@@ -1,6 +1,6 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,10 +12,11 @@ from ..agents.backends import LOCAL, check_llm, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
+from ..evaluators.evaluator import Measured
 from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
-from ..record.candidate import Candidate, Measurement
+from ..record.candidate import Candidate
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
@@ -90,8 +91,8 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     shown = disguise(space, meanings) if meanings else space
     look_up = table_evaluator(table)
 
-    async def evaluate(architecture: Architecture) -> Measurement:
-        return await look_up(reveal(architecture, meanings) if meanings else architecture)
+    def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
+        return look_up(reveal(architecture, meanings) if meanings else architecture)
 
     started = perf_counter()
     async with _open(name, shown, task.limits, seed, data) as proposer:

@@ -312,7 +312,7 @@ def test_the_pool_is_imported_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-KILLS = 3  # examples/kills.py makes more of them
+KILLS = 3  # benchmarks/kills.py makes more of them
 
 
 async def test_kills_cost_no_training_and_at_most_an_epoch_each(

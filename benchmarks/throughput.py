@@ -8,8 +8,8 @@ random; no JPEG is decoded, except in the last part, which measures how fast ima
 - ours: what a worker runs: images on the device and augmented there, bfloat16 and channels last where they pay, fused
   SGD, no waiting for the device; with torch.compile in further rows.
 
-    python examples/throughput.py            # on a GPU: under 4 minutes
-    python examples/throughput.py --quick    # on a CPU: small batches, few steps
+    python benchmarks/throughput.py            # on a GPU: under 4 minutes
+    python benchmarks/throughput.py --quick    # on a CPU: small batches, few steps
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Choose the guide's settings leave-one-family-out: those for a family are the best on the other families.
 
-    python examples/tune_guide.py [SEEDS] [DATA FOLDER]
+    python benchmarks/tune_guide.py [SEEDS] [DATA FOLDER]
 
 Families are NAS-Bench-Macro, the channel tables, NAS-Bench-201, and simulated accuracies on digits and mobile-imagenet.
 Each is searched for 10 evaluations with a prior, without, and with a wrong one, tables also in pools of 50% and 30%

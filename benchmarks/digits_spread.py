@@ -1,6 +1,6 @@
 """Train random architectures of the `digits` space and show how far they are apart, and how far seeds are.
 
-    python examples/digits_spread.py --architectures 30 --seeds 2
+    python benchmarks/digits_spread.py --architectures 30 --seeds 2
 
 Trainings that are in the folder already are not done again.
 """
