@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
+    from .evaluators.pool import CommandPool as CommandPool
+    from .evaluators.pool import Pool as Pool
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -25,14 +27,17 @@ if TYPE_CHECKING:
     from .record.result import read as read
     from .report.picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.published import PublishedTable as PublishedTable
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
+    from .training.recipes import Recipe as Recipe
 
 _HOMES = {
     "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
+    "evaluators.pool": ("CommandPool", "Pool"),
     "graph.build": ("build_graph",),
     "report.picture": ("draw",),
     "graph.pause": ("Paused",),
@@ -42,6 +47,8 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.published": ("PublishedTable",),
+    "training.recipes": ("Recipe",),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement", "Message"),
 }

@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .errors import GeniusError, GeniusWarning
@@ -126,6 +127,19 @@ class Plugins(Mapping[str, T], Generic[T]):
         except (Exception, SystemExit) as error:
             raise GeniusError(f"{name} cannot be loaded: {reason(error)}") from error
         return self.take(value, name)
+
+
+def signature_refusing(function: Callable[..., object], arguments: int) -> Signature | None:
+    """Return the parameters of a function that cannot be called with so many arguments; None where it can."""
+    try:
+        takes = signature(function)
+    except (TypeError, ValueError):  # of some that are written in C nothing is known
+        return None
+    try:
+        takes.bind(*[None] * arguments)
+    except TypeError:
+        return takes
+    return None
 
 
 def import_object(name: str, kind: str) -> object:

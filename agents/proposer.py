@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
-from inspect import Signature, isawaitable, signature
-from typing import Any, Generic, ParamSpec
+from inspect import isawaitable
+from typing import Generic, ParamSpec
 
 from ..errors import GeniusError
+from ..plugins import signature_refusing
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
 
@@ -57,26 +58,12 @@ def maker_of(value: object) -> MakeProposer | None:
     """
     if not callable(value):
         return None
-    if not isinstance(value, Seeded) and (takes := _other_arguments(value)):
+    if not isinstance(value, Seeded) and (takes := signature_refusing(value, 2)):
         raise GeniusError(
             f"{getattr(value, '__name__', type(value).__name__)} takes {takes}: a proposer takes (prompt, history); "
             "mark a function that makes one with @genius.seeded"
         )
     return value if isinstance(value, Seeded) else lambda *_: value
-
-
-def _other_arguments(function: Callable[..., object]) -> Signature | None:
-    """Return a function's parameters where it cannot be called with a prompt and a history."""
-    empty: Any = ()
-    try:
-        takes = signature(function)
-    except (TypeError, ValueError):  # of some that are written in C nothing is known
-        return None
-    try:
-        takes.bind(empty, empty)
-    except TypeError:
-        return takes
-    return None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     settings = result.settings
     if settings.llm is None or result.best is None:
         return None
-    if settings.trains or settings.table or settings.custom or table_of(settings.space) is None:
+    if settings.custom or not settings.looks_up or table_of(settings.space) is None:
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:

@@ -36,10 +36,11 @@ BaseUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible server, 
 ProposerName = Annotated[
     str | None,
     typer.Option(
-        help="Search without a model: random, largest, local-search, evolution, guided or guided-without-prior."
+        help="Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your "
+        "own MODULE:NAME."
     ),
 ]
-Data = Annotated[
+Downloads = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
@@ -50,9 +51,18 @@ Repair = Annotated[
     str,
     typer.Option(help="ask: the model is asked again after a reply off limits; nearest: the nearest within is taken."),
 ]
-TrainOn = Annotated[
+Data = Annotated[
     str | None,
-    typer.Option(help="Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer."),
+    typer.Option(
+        help="Train on digits, cifar10, cifar100, imagenet:PATH, folder:PATH or your own MODULE:NAME, where no table "
+        "is to answer."
+    ),
+]
+EvaluatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--evaluator", help="table, train, recording, or your own MODULE:NAME, a function of an architecture."
+    ),
 ]
 TableFile = Annotated[
     Path | None,
@@ -60,7 +70,12 @@ TableFile = Annotated[
         "--table", help="A table of your own, JSON: accuracies in percent by the space's keys; see the README."
     ),
 ]
-RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's name; `genius recipes` lists them.")]
+RecipeName = Annotated[
+    str | None, typer.Option("--recipe", help="A recipe's name, or your own MODULE:NAME; `genius recipes` lists them.")
+]
+OtherPlace = Annotated[
+    str | None, typer.Option("--on", help="Another place to train: local, ray, ray:ADDRESS or MODULE:NAME.")
+]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
 Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]
 Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]

@@ -27,7 +27,10 @@ def train(
     target: Target,
     architecture: ArchitectureOf = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
+        str | None,
+        typer.Option(
+            help="digits, cifar10, cifar100, imagenet:PATH, folder:PATH or MODULE:NAME; default: the space's."
+        ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe's name; `genius recipes` lists them.")] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
@@ -44,7 +47,7 @@ def train(
     with beginning():
         from ..graph.final import find_subject, finished_training, plan_training
         from ..report.curve import draw_curve
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
 
     planned, said = plan_training(
         find_subject(target, architecture, space, trust=trust),
@@ -56,7 +59,7 @@ def train(
         device=device or "",
         threads=threads,
         out=out,
-        downloads=data_folder(None),
+        downloads=downloads_folder(None),
     )
     with beginning():  # only now: they load torch, which takes seconds
         from ..training.backend import default_device
@@ -148,10 +151,10 @@ def export(
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
         from ..graph.bundle import Told, find_trained
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
         from ..training.export import export as write
 
-    told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)
+    told = Told(downloads_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -29,9 +29,9 @@ from ..record.candidate import Measurement
 from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import Changes, Seen, apply, changes_of
-from .process import GRACE, Heartbeat, Limits, OnEpoch
-from .turns import Turns
-from .workers import LocalWorkers, Place, read_answer, unheard
+from .pool import TurnPool
+from .process import GRACE, Heartbeat, Limits
+from .workers import LocalWorkers, Place
 
 if TYPE_CHECKING:
     from ray.actor import ActorClass, ActorHandle
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LOOK = 0.5  # seconds between two looks at the files of a training
 
 
-class RayWorkers:
+class RayWorkers(TurnPool[int]):
     """A pool on Ray: on the cluster at `address`, or without one on a Ray of its own, which listens on loopback alone.
 
     Each training holds `cpus` cores and `gpus` GPUs (0.5 shares one). `capacity` trainings are submitted at once, and
@@ -55,16 +55,11 @@ class RayWorkers:
     ) -> None:
         if capacity < 1:
             raise GeniusError(f"the number of workers must be at least 1, got {capacity}")
-        self._address, self._capacity, self._cpus, self._gpus, self._tries = address, capacity, cpus, gpus, tries
-        self._turns = Turns(range(capacity))
+        super().__init__(range(capacity))
+        self._address, self._cpus, self._gpus, self._tries = address, cpus, gpus, tries
         self._place = Place("cuda:0" if gpus else "cpu", cpus)
         self._joined = False
         self._scratch: Path | None = None  # of the Ray that was started here
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings are submitted at once."""
-        return self._capacity
 
     async def __aenter__(self) -> Self:
         # in a thread: it takes seconds, and in the main thread Ray would take over the signals
@@ -101,7 +96,7 @@ class RayWorkers:
         self._scratch = Path(tempfile.mkdtemp(prefix=f"genius-ray-{os.getpid()}-", dir=short))
         ray.init(
             address="local",
-            num_cpus=max(1, self._capacity * self._cpus),
+            num_cpus=max(1, self.capacity * self._cpus),
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -130,22 +125,8 @@ class RayWorkers:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)  # Ray's own processes may still end in it
 
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end, as every pool does; time that it waits for room on the cluster does not count."""
-        async with self._turns.take(queue):
-            if answer := await asyncio.to_thread(read_answer, job.files.answer):
-                return answer
-            return await self._train(job, Limits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
-
-    async def _train(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _train(self, place: int, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        """Train a job; time that it waits for room on the cluster does not count."""
         from ray.exceptions import RayActorError, RayTaskError
 
         started = time.monotonic()

@@ -8,7 +8,7 @@ from ..record.candidate import Measurement
 from ..spaces.space import Architecture, SearchSpace
 from ..training.job import Epoch, Job
 from .evaluator import Evaluator
-from .workers import Workers
+from .pool import Pool
 
 OnEpochOf = Callable[[Architecture, Epoch], None]
 """Is told which architecture has ended which epoch."""
@@ -20,18 +20,18 @@ def _unheard(architecture: Architecture, epoch: Epoch) -> None: ...
 def training_evaluator(
     space: SearchSpace,
     common: Job,
-    workers: Workers,
+    pool: Pool,
     *,
     queue: int = 0,
     deadline: float | None = None,
     silence: float | None = None,
     on_epoch: OnEpochOf = _unheard,
 ) -> Evaluator:
-    """Make an evaluator that has every architecture trained by a pool of workers.
+    """Make an evaluator that has every architecture trained by a pool.
 
     `common` is what all the trainings share: its architecture is not looked at, and each gets a folder of its own in
     its folder. What has its answer there is not trained again, and what was cut off goes on. `queue`, `deadline` and
-    `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
+    `silence` are those of `Pool.train`. Cancelling an evaluation kills its training.
 
     The evaluator raises BadArchitecture, and RunFailed where the folder cannot be written.
     """
@@ -40,7 +40,7 @@ def training_evaluator(
         space.check(architecture)
         job = replace(common, architecture=architecture, folder=common.folder / folder_name(architecture, common.seed))
         try:
-            return await workers.train(
+            return await pool.train(
                 job,
                 queue=queue,
                 deadline=deadline,

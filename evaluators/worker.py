@@ -1,8 +1,8 @@
-"""The process that trains one architecture: `python -m genius.evaluators.worker`.
+"""The process that trains one architecture: `python -m genius.evaluators.worker`, perhaps with the path of its job.
 
-It loads what a training needs, which takes seconds, then waits for the path of its job on standard input. It prints
-nothing and answers by a file. Standard input is also its tie to the process that started it: when that end of the pipe
-closes, for whatever reason, the worker ends too.
+It loads what a training needs, which takes seconds, then waits for that path on standard input where it has none. It
+prints nothing and answers by a file. Standard input is also its tie to the process that started it: when that end of
+the pipe closes, for whatever reason, the worker ends too. A worker that has its path has no such tie.
 """
 
 import os
@@ -32,8 +32,10 @@ def main() -> None:
     if CONTAINED:
         adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
-    # before torch is loaded: that takes seconds, in which the parent may die as well
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    if sys.argv[1:]:
+        jobs.put(sys.argv[1])
+    else:  # before torch is loaded: that takes seconds, in which the parent may die as well
+        threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     answer = _load()
     try:
         job = Job.load(Path(jobs.get()))

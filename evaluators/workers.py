@@ -9,62 +9,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
-from ..errors import GeniusError, RunFailed
-from ..record.candidate import MEASUREMENT, Failure, Measurement
-from ..record.files import plain, read_plain
-from ..schema import BadRecord
-from ..training.disk import full
-from ..training.job import Epoch, Files, Job, cores
-from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
-from .turns import Turns
-from .worker import FULL, REFUSED
+from ..errors import GeniusError
+from ..record.candidate import Failure, Measurement
+from ..record.files import plain
+from ..training.job import Job, cores
+from .pool import TurnPool, last_line, raise_refusal, read_answer, read_log
+from .process import Heartbeat, Limits, Process, TookTooLong, signals_named
 
 # nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
 _FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
-_END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-
-
-def unheard(epoch: Epoch) -> None:
-    """Take no notice of an epoch."""
-
-
-class Workers(Protocol):
-    """Trains jobs, `capacity` at once; those who wait are served fairly. An async context manager."""
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings run at once."""
-        ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
-
-        - `queue`: what this caller is one of, say its trial; the queues take turns.
-        - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
-        - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
-        - `on_epoch` is told of every epoch when it ends.
-
-        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
-        however it does, no process of the training is left.
-        Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
-        its data, a full disk or what is not installed.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,11 +79,11 @@ def _asked_of_torch(what: str) -> str:
     code = f"import torch; print({what})"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise GeniusError(f"torch cannot be loaded to look for GPUs: {_last_line(asked.stderr)}")
+        raise GeniusError(f"torch cannot be loaded to look for GPUs: {last_line(asked.stderr)}")
     return asked.stdout.strip()
 
 
-class LocalWorkers:
+class LocalWorkers(TurnPool["_Seat"]):
     """A pool on this machine: a process for each training, and one ahead for each place, which loads torch meanwhile.
 
     A training whose process is killed from outside, by the kernel short of memory or by a person, goes on from its
@@ -141,13 +97,8 @@ class LocalWorkers:
         if not places:
             raise GeniusError("a pool of workers needs at least one place to train at")
         self._seats = [_Seat(place, tries) for place in places]
-        self._turns = Turns(self._seats)
         self._ahead = ahead
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings run at once."""
-        return len(self._seats)
+        super().__init__(self._seats)
 
     async def __aenter__(self) -> Self:
         if self._ahead:
@@ -161,23 +112,11 @@ class LocalWorkers:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end, as every pool does."""
-        async with self._turns.take(queue) as seat:
-            measurement = await asyncio.to_thread(read_answer, job.files.answer)
-            if measurement is None:
-                measurement = await seat.train(job, Limits(deadline, silence), on_epoch)
-                if self._ahead:
-                    await seat.prepare()
-            return measurement
+    async def _train(self, place: "_Seat", job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        measurement = await place.train(job, limits, heartbeat)
+        if self._ahead:
+            await place.prepare()
+        return measurement
 
 
 class _Seat:
@@ -207,9 +146,8 @@ class _Seat:
             process, self._next = self._next, None
             await process.stop()
 
-    async def train(self, job: Job, limits: Limits, on_epoch: OnEpoch) -> Measurement:
+    async def train(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
         started = time.monotonic()
-        heartbeat = Heartbeat(job.files.epochs, on_epoch)
         path = await asyncio.to_thread(_prepare, self._place.assign(job))
         left = self._tries
         while left:
@@ -237,11 +175,8 @@ class _Seat:
             return _End("timed out", str(error))
         finally:
             early_complaint = await process.stop()
-        complaint = await asyncio.to_thread(_read_log, path.parent) or early_complaint
-        if code == FULL:
-            raise full(path.parent)
-        if code == REFUSED:
-            raise RunFailed(_last_line(complaint))
+        complaint = await asyncio.to_thread(read_log, path.parent) or early_complaint
+        raise_refusal(code, path.parent, complaint)
         words = f"training failed: {_reason(code, complaint)}"
         return _End("crashed", words, by_others=code in _FROM_OUTSIDE)
 
@@ -262,29 +197,8 @@ def _prepare(job: Job) -> Path:
         return path
 
 
-def read_answer(path: Path) -> Measurement | None:
-    """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
-    try:
-        measurement = MEASUREMENT.read(read_plain(path))
-    except (FileNotFoundError, BadRecord):
-        return None
-    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
-
-
-def _read_log(folder: Path) -> str:
-    """Read the end of a log, which may be of any length."""
-    with open(Files(folder).log, "rb", opener=plain) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
-        return file.read(_END_OF_LOG).decode(errors="replace")
-
-
 def _reason(code: int, complaint: str) -> str:
     """Say why a worker ended: the signal, or the last line of what it complained about."""
     if code < 0:
         return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
-    return _last_line(complaint) or f"the worker ended with code {code} and no answer"
-
-
-def _last_line(text: str) -> str:
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return said[-1] if said else ""
+    return last_line(complaint) or f"the worker ended with code {code} and no answer"

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..evaluators.pool import read_answer
 from ..evaluators.trained import folder_name
-from ..evaluators.workers import read_answer
 from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
 from ..record.result import read
@@ -99,9 +99,9 @@ def plan_training(
     Raises: GeniusError.
     """
     names = task_named(subject, data, recipe)
-    split = find_data(names[0], downloads).split()
+    found = find_data(names[0], downloads).found()
     chosen: Recipe = override(RECIPES.find(names[1]), changes)
-    said = list(split.notes) if split else []
+    said = list(found.notes) if found else []
     if batch is not None:
         chosen, scaling = scaled(chosen, batch)
         said.append(scaling)
@@ -118,7 +118,7 @@ def plan_training(
         device=device,
         threads=threads,
         keep_weights=True,
-        found=split.found if split else None,
+        found=found,
     )
     _check_folder(job)
     return job, said
@@ -130,8 +130,8 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None and (data := run.train_on) and not subject.trusted:
-        check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
+    if data is None and run is not None and (data := run.data) and not subject.trusted:
+        check_claims(Path(SETTINGS_FILE), [claim for claim in claims(run) if claim.setting == "data"])
     return task_of(subject.space, data, recipe, final=True)
 
 

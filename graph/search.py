@@ -6,18 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ..agents.baselines import PROPOSERS
 from ..agents.calling import wanted
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..record.options import Sent
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
+from ..record.settings import SETTINGS_FILE, Options, Settings
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.space import SearchSpace
-from ..tables.fetch import data_folder
+from ..tables.fetch import downloads_folder
 from ..tables.own import sha256_of
 from .fork import states_after, take_over
 from .pause import Answers, Ask
@@ -46,9 +47,9 @@ async def search(
     *,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: str | Evaluator | None = None,
     run: Path | str | None = None,
-    data: Path | str | None = None,
+    downloads: Path | str | None = None,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
@@ -57,11 +58,11 @@ async def search(
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
 
-    - `space`, `llm`, `proposer`: names, or objects of your own; of several llms the next one answers where one is down
-      or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
-      embedded model.
-    - `evaluator`: needed for a space of your own.
-    - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
+    - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
+      several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
+      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+    - `run`, `downloads`: the run folder, and that of downloaded tables and data sets, which a run that goes on looks in
+      again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
@@ -78,14 +79,14 @@ async def search(
         **_named(options),
         **_hashed(options),
         llm_seed=options.get("seed"),
-        data=None if data is None else str(data),
+        downloads=None if downloads is None else str(downloads),
     ).check()
     settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
-    if isinstance(proposer, str) and proposer != LLM and settings.advice:
-        raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
+    if settings.proposer in PROPOSERS and "proposer" not in settings.custom and settings.advice:
+        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
         settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+    async with open_setup(settings, given, downloads_folder(_path(settings.downloads))) as setup:
         folder = await asyncio.to_thread(new_run, settings, _path(run))
         return await carry_on(folder, settings, setup, progress, called, answering)
 
@@ -96,8 +97,8 @@ async def resume(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
@@ -117,15 +118,15 @@ async def resume(
     old, journal = await asyncio.to_thread(load, folder)
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
-    settings = _changed(old, names, given, changes, data)
+    settings = _changed(old, names, given, changes, downloads)
     result = read_result(folder, settings, journal)
     if result.finished:
         answering.sort(())
         return result
     if not trust:
-        _check_named(folder, settings, given, {*names, *_named({**changes, "data": data})})
+        _check_named(folder, settings, given, {*names, *_named({**changes, "downloads": downloads})})
     check_fits(old, settings, given)
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+    async with open_setup(settings, given, downloads_folder(_path(settings.downloads))) as setup:
         check_journal(journal, settings, setup.space)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
@@ -138,8 +139,8 @@ async def fork(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
@@ -157,14 +158,14 @@ async def fork(
     names, given = choose_parts(space, llm, proposer, evaluator, old)
     _check_disguise(old, changes)
     identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
-    settings = replace(_changed(old, names, given, changes, data), **identity)  # type: ignore[arg-type]
+    settings = replace(_changed(old, names, given, changes, downloads), **identity)  # type: ignore[arg-type]
     if not 0 <= at < settings.iterations:
         raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
     if not trust:
-        _check_named(source, settings, given, {*names, *_named({**changes, "data": data})})
+        _check_named(source, settings, given, {*names, *_named({**changes, "downloads": downloads})})
     check_fits(old, settings, given)
     states = await states_after(source, old, at)
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+    async with open_setup(settings, given, downloads_folder(_path(settings.downloads))) as setup:
         check_journal(journal, settings, setup.space)
         folder = await asyncio.to_thread(new_folder, settings, _path(to))
         await take_over(journal, states, folder, settings)
@@ -172,14 +173,14 @@ async def fork(
 
 
 def _changed(
-    old: Settings, names: Mapping[str, Any], given: Given, changes: Options, data: Path | str | None
+    old: Settings, names: Mapping[str, Any], given: Given, changes: Options, downloads: Path | str | None
 ) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
     Raises: GeniusError where they do not fit the run.
     """
     _check_object(given, changes)
-    named = {**_named(changes), **_hashed(changes)} | ({"data": str(data)} if data is not None else {})
+    named = {**_named(changes), **_hashed(changes)} | ({"downloads": str(downloads)} if downloads is not None else {})
     seed = {"llm_seed": named["seed"]} if "seed" in named else {}
     settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
     if settings.space != old.space:

@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +14,19 @@ from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_ll
 from ..agents.baselines import PROPOSERS
 from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
-from ..agents.replay import load_measurements
 from ..errors import GeniusError, GeniusWarning
 from ..evaluators.evaluator import Evaluator, Measured
-from ..evaluators.recorded import recorded_evaluator
-from ..evaluators.table import table_evaluator
-from ..evaluators.trained import OnEpochOf, training_evaluator
-from ..evaluators.workers import Workers
+from ..evaluators.trained import OnEpochOf
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
-from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
-from ..tables.published import Table, load_table
-from ..training.job import Job
-from .pool import common_job, open_workers
+from ..tables.published import Table
+from .evaluators import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -57,10 +51,6 @@ class Given:
         return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
 
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
-
-
 @dataclass(frozen=True)
 class Setup:
     """The parts of a search, ready to run."""
@@ -76,7 +66,7 @@ def choose_parts(
     space: str | SearchSpace | None,
     llm: "Llm | None",
     proposer: str | Proposer | None,
-    evaluator: Evaluator | None,
+    evaluator: str | Evaluator | None,
     old: Settings | None = None,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
@@ -105,9 +95,11 @@ def choose_parts(
         space=own_space,
         llm=None if all(isinstance(each, str) for each in llms) else llms,
         proposer=None if isinstance(proposer, str) else proposer,
-        evaluator=evaluator,
+        evaluator=None if isinstance(evaluator, str) else evaluator,
     )
-    replaced = {"llm", "proposer"} if names.get("proposer") else set()
+    if evaluator is not None:
+        names["evaluator"] = evaluator if isinstance(evaluator, str) else None
+    replaced = ({"llm", "proposer"} if names.get("proposer") else set()) | {"evaluator"} & set(names)
     names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
     return names, given
 
@@ -149,7 +141,7 @@ def _name_of(function: Proposer) -> str:
 
 
 @asynccontextmanager
-async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncIterator[Setup]:
+async def open_setup(settings: Settings, given: Given, downloads: Path) -> AsyncIterator[Setup]:
     """Find the parts that the settings name; whatever is missing is said here, before anything is written.
 
     Raises: GeniusError.
@@ -162,9 +154,14 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     shown = disguise(space, settings.meanings) if settings.disguise else space
     await asyncio.to_thread(_check_limits, space, settings)
+    search = Measuring(settings, space, table, downloads)
+    if given.evaluator is not None:
+        open_evaluator = EVALUATORS.take(given.evaluator)
+    else:
+        open_evaluator = EVALUATORS.find(evaluator_named(search))
     async with (
-        _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
-        _open_proposers(settings, given, shown, data) as (of_trial, sent),
+        open_evaluator(search) as (evaluator, notes),
+        _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
         if settings.disguise:
             evaluator = _of_shown(evaluator, settings.meanings)
@@ -179,7 +176,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     space = given.space or get_space(settings.space)
     if settings.table is None:
         return space, None
-    if given.evaluator is not None:
+    if given.evaluator is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.table))
     if table.sha256 != settings.table_sha256:
@@ -214,7 +211,7 @@ def _check_limits(space: SearchSpace, settings: Settings) -> None:
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
+    settings: Settings, given: Given, space: SearchSpace, downloads: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None or settings.proposer != LLM:
@@ -226,68 +223,7 @@ async def _open_proposers(
             for llm in llms:
                 check_price(llm, settings.asking)
         may_stop = settings.when_done == "stop"
-        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.sent) as opened:
+        async with open_llms(
+            llms, space, settings.asking, downloads, may_stop=may_stop, taught=settings.sent
+        ) as opened:
             yield opened.proposer, opened.sent
-
-
-@asynccontextmanager
-async def _open_evaluators(
-    settings: Settings, given: Given, space: SearchSpace, table: Table | None, data: Path
-) -> AsyncIterator[tuple[EvaluatorOfTrial, Sequence[str]]]:
-    """Open what evaluates in each trial, with notes on what it trains on."""
-    if given.evaluator is not None:
-        passed = given.evaluator
-        yield (lambda trial, folder, on_epoch: passed), ()
-    elif table is not None:
-        look_up = table_evaluator(table)
-        yield (lambda trial, folder, on_epoch: look_up), ()
-    elif given.space is not None:
-        raise GeniusError(
-            f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
-            "what to train it on"
-        )
-    elif settings.trains or space.name == DIGITS.name:
-        common, notes = await asyncio.to_thread(common_job, settings, space, data)
-        async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
-            yield _trainers(settings, space, common, workers), notes
-    elif space.table is not None:
-        published = table_evaluator(await asyncio.to_thread(load_table, space, data))
-        yield (lambda trial, folder, on_epoch: published), ()
-    elif (recording := _recording(settings.llm)) is not None:
-        yield await asyncio.to_thread(_recorded, settings, space, recording), ()
-    else:
-        raise GeniusError(
-            f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, give it one by "
-            "--table, or pass an evaluator from Python"
-        )
-
-
-def _recording(llm: str | None) -> Path | None:
-    kind, _, path = (llm or "").partition(":")
-    return Path(path) if kind == "replay" else None
-
-
-def _recorded(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOfTrial:
-    trials = range(1, settings.trials + 1)
-    evaluators = [
-        recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
-    ]
-    return lambda trial, folder, on_epoch: evaluators[trial - 1]
-
-
-def _trainers(settings: Settings, space: SearchSpace, common: Job, workers: Workers) -> EvaluatorOfTrial:
-    """Train on shared workers; each trial trains with a seed of its own."""
-
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        place = folder / "evaluations" / f"trial-{trial}"
-        return training_evaluator(
-            space,
-            replace(common, seed=settings.seed + trial - 1, folder=place),
-            workers,
-            queue=trial,
-            deadline=settings.deadline,
-            silence=settings.silence,
-            on_epoch=on_epoch,
-        )
-
-    return of_trial

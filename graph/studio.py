@@ -24,7 +24,7 @@ from ..record.journal import Journal
 from ..record.result import read_result
 from ..record.settings import Settings
 from ..spaces import SPACES
-from ..tables.fetch import data_folder
+from ..tables.fetch import downloads_folder
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
@@ -62,7 +62,7 @@ class Form(TypedDict, total=False):
     advice: Annotated[bool, _field("Tell the language model what a surrogate expects.")]
     approve: Annotated[bool, _field("Ask a person before each training.")]
     max_cost: Annotated[float, _field("Dollars that language models may cost.")]
-    data: Annotated[str, _field("Folder of the published tables; default: GENIUS_DATA, else the platform's cache.")]
+    downloads: Annotated[str, _field("Folder of downloads; default: GENIUS_DATA, else the platform's cache.")]
 
 
 class Refused(GeniusError, ValueError):
@@ -112,10 +112,10 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
 async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
     """Open what a form asks for; trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
-    data = data_folder(Path(form["data"]) if "data" in form else None)
+    downloads = downloads_folder(Path(form["downloads"]) if "downloads" in form else None)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
     try:
-        async with open_setup(settings, given, data) as setup:
+        async with open_setup(settings, given, downloads) as setup:
             context = context_of(Path(folder.name), settings, setup, Journal(), 1)
             async with context.slots:
                 yield settings, replace(context, whole=True)
@@ -167,7 +167,7 @@ def _settings(form: Form) -> tuple[Settings, Given]:
     keep_secrets_out()
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None)
     asked |= names | {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    asked.pop("data", None)
+    asked.pop("downloads", None)
     return Settings(**asked, trace=False).check(), given
 
 

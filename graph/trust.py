@@ -11,35 +11,45 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.backends import servers_named
+from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
 from ..printable import brief
 from ..record.options import SAMPLING, is_plain_llm
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES
+from ..training.recipes import RECIPES
+from .evaluators import EVALUATORS
+from .pool import POOLS
 
 OPTIONS = {
     "space": "--space",
+    "proposer": "--proposer",
+    "evaluator": "--evaluator",
     "llm": "--llm",
     "fallbacks": "--llm",
     "base_url": "--base-url",
     "llm_options": "--llm-option",
     "model_file": "--model-file",
-    "train_on": "--train-on",
+    "data": "--data",
+    "recipe": "--recipe",
     "on": "--on",
     "table": "--table",
-    "data": "--data",
+    "downloads": "--downloads",
 }
 """The settings by which a file could have code run, a server asked or a path opened, and their options."""
 
 _WHAT = {
     "space": "the module",
+    "proposer": "the module",
+    "evaluator": "the module",
+    "recipe": "the module",
     "base_url": "the server",
     "llm_options": "the option",
     "model_file": "the file",
-    "train_on": "the images",
-    "on": "the cluster",
+    "data": "the images",
+    "on": "the pool",
     "table": "the table",
-    "data": "the images in",
+    "downloads": "the images in",
 }
 
 
@@ -65,6 +75,8 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
     found = [] if "space" in given else list(_of_space(settings.space))
     if settings.proposer == LLM and "llm" not in given:
         found += _of_llms(settings)
+    if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
+        found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return found
@@ -89,16 +101,26 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
 
 
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
-    if settings.train_on and ":" in settings.train_on:
-        yield Claim("train_on", settings.train_on)
+    if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
+        yield Claim("evaluator", settings.evaluator)
+    if settings.data and ":" in settings.data:
+        yield Claim("data", settings.data)
+    if settings.recipe and RECIPES.known(settings.recipe) is None:
+        yield Claim("recipe", settings.recipe)
     # a table is held against its checksum, and so is all that lies among the downloads but ImageNet
     if settings.table and (settings.table_sha256 is None or _on_another_host(settings.table)):
         yield Claim("table", settings.table)
-    if settings.data and (settings.train_on == "imagenet" or _on_another_host(settings.data)):
-        yield Claim("data", settings.data)
-    address = settings.on.partition(":")[2]
-    if address and address != os.environ.get("RAY_ADDRESS"):
+    if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
+        yield Claim("downloads", settings.downloads)
+    _, colon, address = settings.on.partition(":")
+    if POOLS.known(settings.on) is None or (colon and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("on", settings.on)
+
+
+def _data_of(settings: Settings) -> str | None:
+    """Return the data set that is named, or that the space names."""
+    space = None if "space" in settings.custom or settings.data else SPACES.known(settings.space)
+    return space.data if space else settings.data
 
 
 def _on_another_host(path: str) -> bool:

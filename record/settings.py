@@ -53,9 +53,9 @@ class Options(TypedDict, total=False):
     - `flops`, `params`: the range that an architecture must keep, FLOPs counted by `flops_convention`, macs or thop.
     - `repair`: what follows a reply off these limits: the model is asked again, or the nearest architecture is taken.
     - `base_url`, `model_file`: an OpenAI-compatible server; a GGUF file for the embedded model.
-    - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, or ray:ADDRESS.
+    - `workers`: evaluations that run at once, of all trials together. `on`: local, ray, ray:ADDRESS, or a pool.
     - `table`: the file of a table of one's own, see `tables.own`; only what it holds is searched.
-    - `train_on`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
+    - `data`, `recipe`: the data set and the recipe to train with, where the space is not looked up in a table;
       `recipe_changes`: its fields that differ, as in ("lr=0.2",); `batch`: another batch, with the rate scaled to it.
     - `device`, `threads`: cpu, cuda or mps, and threads of the CPU, for each worker. `memory`: of that, as in "20G".
     - `timeout`, `deadline`: seconds for one reply, and for one training. `silence`: seconds in which a training must
@@ -74,7 +74,7 @@ class Options(TypedDict, total=False):
     workers: int
     on: str
     table: Path | str | None
-    train_on: str | None
+    data: str | None
     recipe: str | None
     recipe_changes: Sequence[str]
     batch: int | None
@@ -123,11 +123,11 @@ Names = Annotated[Sequence[Name], Field(max_length=1_000)]
 class Settings:
     """A search as its user asked for it: `Options` and the names of its parts.
 
-    `fallbacks` are asked where the `llm` gives no answer. `llm_seed` is the seed that models are sent, None for none;
-    `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
-    passed from Python. `fingerprint` tells the space from another of the same name, `table_sha256` the table from
-    another at the same path. `data` is the folder of downloads, where one was named. `meanings` are the real options
-    behind the shown ones of a search in disguise.
+    `fallbacks` are asked where the `llm` gives no answer. `evaluator` is one that was named. `llm_seed` is the seed
+    that models are sent, None for none; `sent` what was really sent to each of them, and what its server refused.
+    `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
+    same name, `table_sha256` the table from another at the same path. `downloads` is the folder of downloads, where one
+    was named. `meanings` are the real options behind the shown ones of a search in disguise.
     """
 
     __pydantic_config__ = CLOSED
@@ -135,6 +135,7 @@ class Settings:
     space: Name
     proposer: Name
     llm: Name | None = None
+    evaluator: Name | None = None
     fallbacks: Names = ()
     fingerprint: Name = ""
     iterations: Upto = 10
@@ -143,7 +144,7 @@ class Settings:
     on: Name = "local"
     table: Name | None = None
     table_sha256: Name | None = None
-    train_on: Name | None = None
+    data: Name | None = None
     recipe: Name | None = None
     recipe_changes: Names = ()
     batch: Upto | None = None
@@ -182,7 +183,7 @@ class Settings:
     custom: list[Literal["space", "llm", "proposer", "evaluator"]] = field(default_factory=list)
     forked_from: Name | None = None
     trace: Flag = True
-    data: Name | None = None
+    downloads: Name | None = None
     id: Word = field(default_factory=fresh_id)
     created: Word = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[Word, Word] = field(default_factory=installed_versions)
@@ -192,7 +193,7 @@ class Settings:
         for name in ("flops", "params"):
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
-        for name in ("model_file", "table", "data"):
+        for name in ("model_file", "table", "downloads"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, str(Path(path).absolute()))
 
@@ -211,8 +212,6 @@ class Settings:
         for spec in self.llms:
             refuse_url_with_secret("the language model's name", spec)
         refuse_url_with_secret("the base URL", self.base_url or "")
-        if self.on != "local" and self.on.partition(":")[0] != "ray":
-            raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
         if self.table is not None and self.trains:
             raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits, self.memory_limit, self.asking
@@ -221,7 +220,14 @@ class Settings:
     @property
     def trains(self) -> bool:
         """Whether a data set or a recipe is named, so that architectures are trained rather than looked up."""
-        return bool(self.train_on or self.recipe or self.recipe_changes or self.batch)
+        named = self.data or self.recipe or self.recipe_changes or self.batch
+        return self.evaluator == "train" or (self.evaluator is None and bool(named))
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether accuracies are those of the space's published table, if it has one."""
+        own = self.table is not None or "evaluator" in self.custom or self.evaluator not in (None, "table")
+        return not own and not self.trains
 
     @property
     def memory_limit(self) -> int | None:

@@ -179,7 +179,7 @@ def _protocol(settings: Settings) -> list[str]:
     if settings.table is not None:
         return [f"Accuracies are those of the table {settings.table}. Ranks are among what it holds; {_TIES}"]
     table = table_of(settings.space)
-    if table is None or settings.trains or "evaluator" in settings.custom:
+    if table is None or not settings.looks_up:
         return []
     if table.sees_test_accuracy:
         return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]

@@ -26,7 +26,7 @@ class FetchFailed(GeniusError):
     """A download that did not come through; what arrived is kept, and the next try goes on from there."""
 
 
-def data_folder(given: Path | None = None) -> Path:
+def downloads_folder(given: Path | None = None) -> Path:
     """Return the folder for downloads: the given one, else `GENIUS_DATA`, else the platform's cache."""
     if given is not None:
         return given

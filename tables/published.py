@@ -138,7 +138,7 @@ def load_table(space: SearchSpace, data: Path) -> Table:
         raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}")
     path = table_path(source, data)
     if not path.is_file():
-        command = shlex.join(["genius", "fetch", space.name, "--data", str(data)])
+        command = shlex.join(["genius", "fetch", space.name, "--downloads", str(data)])
         raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)

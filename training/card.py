@@ -11,7 +11,7 @@ from typing import Self
 from ..errors import GeniusError
 from ..printable import brief
 from ..spaces.space import Architecture
-from .data import Form
+from .dataset import Form
 from .recipes import Recipe
 
 HEADER = "genius"

@@ -1,58 +1,20 @@
 """Data sets: which there are, where they lie, and how those come that are downloaded. Does not load torch."""
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import GeniusError
 from ..plugins import Plugins
+from .dataset import COLOURS, DataKind, DataSet, Form
 from .folders import Layout, find_layout, folders_in
+from .job import Found
+from .pairs import kind_of_pairs
 from .split import Split, split_folder
 
 if TYPE_CHECKING:
     from .images import Task
-
-Form = Literal["floats", "bytes", "files"]
-"""How a data set's images come: in memory as floats from 0 to 1, which stay as they are, or as bytes, which are
-normalised; or read when they are needed, colour photographs of any size."""
-
-
-@dataclass(frozen=True)
-class DataSet(ABC):
-    """A data set: what a network must know of it, and how its images are loaded.
-
-    - `size`: images are `size` × `size` pixels; 0 where they differ.
-    - `held_out`: the share of each class's training images that steers the search; the rest is trained on.
-    """
-
-    name: str
-    form: Form
-    classes: int
-    channels: int
-    size: int
-    held_out: float
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of its classes as far as they are known without reading it."""
-        return ()
-
-    def split(self) -> Split | None:
-        """List the images of a folder, split; None for a data set that is no folder of images.
-
-        Raises: GeniusError.
-        """
-        return None
-
-    @abstractmethod
-    def load(self) -> "Task":
-        """Load the images, split. Imports torch.
-
-        Raises: GeniusError where they are not there, or not whole.
-        """
 
 
 @dataclass(frozen=True)
@@ -99,23 +61,15 @@ class ImageFolder(DataSet):
         """List the images, split."""
         return split_folder(self.layout, self.held_out)
 
+    def found(self) -> Found:
+        """Say which classes there are, how many images each part has, and what was made of the folder."""
+        return self.split().found
+
     def load(self) -> "Task":
         """List the images, split; they are read when they are needed."""
         from .images import load_folder
 
         return load_folder(self)
-
-
-@dataclass(frozen=True)
-class DataKind:
-    """What a name of a data set stands for: the form of its images, and what opens it.
-
-    `open` is called with the whole name and the folder of downloads. `size` is that of `DataSet`.
-    """
-
-    form: Form
-    size: int
-    open: Callable[[str, Path], DataSet]
 
 
 _CIFAR = {"cifar10": 10, "cifar100": 100}
@@ -129,7 +83,6 @@ _HELD_OUT_OF_CIFAR = 0.1
 _HELD_OUT_OF_IMAGENET = 0.01  # the paper's (Zheng et al. 2023, section 4.3)
 _HELD_OUT_OF_FOLDER = 0.1
 _IMAGENET_CLASSES = 1000
-_COLOURS = 3
 
 
 def find_data(name: str, downloads: Path) -> DataSet:
@@ -147,7 +100,7 @@ def form_of(name: str, channels: int) -> tuple[Form, int]:
     """
     if kind := DATA.known(name):
         return kind.form, kind.size
-    return "files" if channels == _COLOURS else "floats", 0
+    return "files" if channels == COLOURS else "floats", 0
 
 
 def _open_digits(name: str, downloads: Path) -> DataSet:
@@ -193,18 +146,15 @@ def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     return ImageFolder(name, "files", classes, channels=3, size=0, held_out=held_out, layout=layout)
 
 
-def _read(value: object) -> DataKind | None:
-    return None
-
-
 _BUILTIN = {
     "digits": DataKind("floats", 8, _open_digits),
     **dict.fromkeys(_CIFAR, DataKind("bytes", 32, _open_cifar)),
     "imagenet": DataKind("files", 0, _open_imagenet),
     "folder": DataKind("files", 0, _open_folder),
 }
+_WANTED = "a pair or a triple of torch.utils.data.Dataset, or a function that makes one"
 _ARGUMENTS = {"imagenet": "[:PATH]", "folder": ":PATH"}
-DATA = Plugins("data set", _BUILTIN, _read, "a pair of torch.utils.data.Dataset", arguments=_ARGUMENTS)
+DATA = Plugins("data set", _BUILTIN, kind_of_pairs, _WANTED, arguments=_ARGUMENTS)
 """The data sets, and the door for one's own."""
 
 

@@ -19,7 +19,7 @@ from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, 
 from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
-from genius.tables.fetch import data_folder
+from genius.tables.fetch import downloads_folder
 from genius.tools.grammar import architecture_grammar
 from genius.tools.replies import read_reply
 
@@ -45,7 +45,7 @@ def model_file():
     """Return the published file; downloads it the first time."""
     pytest.importorskip("xllamacpp")
     try:
-        return find_model(data_folder())
+        return find_model(downloads_folder())
     except ModelUnavailable as error:
         if "could not download" not in str(error):
             raise

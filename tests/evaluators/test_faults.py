@@ -57,7 +57,7 @@ async def test_a_broken_image_ends_the_search_by_its_name(photographs: Path, tmp
 
 
 def test_a_search_says_so_and_keeps_all(photographs: Path, tmp_path: Path) -> None:
-    options = ["--proposer", "random", "--iterations", "2", "--run", tmp_path / "run", "--train-on"]
+    options = ["--proposer", "random", "--iterations", "2", "--run", tmp_path / "run", "--data"]
     options += [f"folder:{photographs}", "--set", "epochs=1", "--set", "size=16", "--set", "batch=4"]
     code = "from genius.cli import main; main()"
     arguments = [sys.executable, "-c", code, "search", "nas-bench-macro", *map(str, options)]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from genius.evaluators import process
+from genius.evaluators.pool import read_answer
 from genius.evaluators.trained import folder_name, training_evaluator
-from genius.evaluators.workers import LocalWorkers, Place, read_answer
+from genius.evaluators.workers import LocalWorkers, Place
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
 from genius.training.job import Epoch, Files, Job

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from genius.errors import GeniusError
 from genius.evaluators import process
-from genius.evaluators.workers import LocalWorkers, Place, places, read_answer
+from genius.evaluators.pool import read_answer
+from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.record.candidate import Measurement
 from genius.training.job import Epoch, Files, Job, cores
 from genius.training.recipes import RECIPES

@@ -279,9 +279,9 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
         ({"llm": "local", "model_file": "/tmp/stranger.gguf"}, "--model-file /tmp/stranger.gguf"),
         ({"table": "/tmp/own.json"}, "--table /tmp/own.json"),
         ({"table": "//host/own.json", "table_sha256": "0" * 64}, "--table //host/own.json"),
-        ({"data": "//host/data"}, "--data //host/data"),
-        ({"data": "/tmp/data", "train_on": "imagenet"}, "--data /tmp/data"),
-        ({"train_on": "folder:/tmp"}, "--train-on folder:/tmp"),
+        ({"downloads": "//host/data"}, "--downloads //host/data"),
+        ({"downloads": "/tmp/data", "data": "imagenet"}, "--downloads /tmp/data"),
+        ({"data": "folder:/tmp"}, "--data folder:/tmp"),
         ({"on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
         ({"on": "ray:auto"}, "--on ray:auto"),
     ],
@@ -447,10 +447,10 @@ def test_a_copy_of_a_run_is_the_run(run, tmp_path):
 
 def test_the_command_that_goes_on_names_again_what_a_file_alone_does_not(tmp_path: Path) -> None:
     settings = Settings(
-        "digits", "llm", llm="openai:m", base_url="http://127.0.0.1:8000/v1", train_on=f"folder:{tmp_path}/my images"
+        "digits", "llm", llm="openai:m", base_url="http://127.0.0.1:8000/v1", data=f"folder:{tmp_path}/my images"
     )
     settings.save(tmp_path)
-    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --train-on 'folder:{tmp_path}/my images'"
+    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --data 'folder:{tmp_path}/my images'"
     assert going_on(tmp_path) == resume_command(tmp_path, settings) == expected
     (tmp_path / "search.json").unlink()
     assert going_on(tmp_path) == f"genius resume {tmp_path}"

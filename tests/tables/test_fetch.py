@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from genius.errors import GeniusError
-from genius.tables.fetch import FetchFailed, data_folder, fetch, sources_named
+from genius.tables.fetch import FetchFailed, downloads_folder, fetch, sources_named
 from genius.tables.published import TABLES, BadTable
 
 CONTENT = bytes(range(256)) * 2_000
@@ -144,9 +144,9 @@ def test_names_stand_for_tables():
         sources_named("imagenet")
 
 
-def test_the_data_folder_is_given_else_named_by_the_environment_else_the_cache(tmp_path, monkeypatch):
+def test_the_downloads_folder_is_given_else_named_by_the_environment_else_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GENIUS_DATA", str(tmp_path / "named"))
-    assert data_folder(tmp_path) == tmp_path
-    assert data_folder() == tmp_path / "named"
+    assert downloads_folder(tmp_path) == tmp_path
+    assert downloads_folder() == tmp_path / "named"
     monkeypatch.delenv("GENIUS_DATA")
-    assert data_folder().name == "genius"
+    assert downloads_folder().name == "genius"

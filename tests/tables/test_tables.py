@@ -44,7 +44,7 @@ def test_the_search_sees_validation_accuracy_on_nas_bench_201_only(tables):
 
 def test_a_missing_table_names_the_command_that_gets_it(tmp_path):
     with pytest.raises(
-        BadTable, match=r"nas-bench-macro_cifar10\.json is not in .*`genius fetch nas-bench-macro --data "
+        BadTable, match=r"nas-bench-macro_cifar10\.json is not in .*`genius fetch nas-bench-macro --downloads "
     ):
         load_table(get_space("nas-bench-macro"), tmp_path)
 

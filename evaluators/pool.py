@@ -1,0 +1,201 @@
+"""Where trainings run: the contract of a pool, and the parts that pools share. Does not load torch."""
+
+import asyncio
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
+
+from ..errors import RunFailed
+from ..record.candidate import MEASUREMENT, Failure, Measurement
+from ..record.files import plain, read_plain
+from ..record.keys import without_secrets
+from ..schema import BadRecord
+from ..training.disk import full
+from ..training.job import Epoch, Files, Job
+from .process import Heartbeat, Limits, OnEpoch, TookTooLong
+from .turns import Turns
+from .worker import FULL, REFUSED
+
+T = TypeVar("T")
+
+_END_OF_LOG = 10_000  # bytes
+_BEAT = 0.2  # seconds between two looks at a training's files
+
+
+def unheard(epoch: Epoch) -> None:
+    """Take no notice of an epoch."""
+
+
+@runtime_checkable
+class Pool(Protocol):
+    """Trains jobs, `capacity` at once; those who wait are served fairly. An async context manager."""
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
+
+        - `queue`: what this caller is one of, say its trial; the queues take turns.
+        - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
+        - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
+        - `on_epoch` is told of every epoch when it ends.
+
+        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
+        however it does, no process of the training is left.
+        Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
+        its data, a full disk or what is not installed.
+        """
+        ...
+
+
+class TurnPool(ABC, Generic[T]):
+    """A pool of places that each train one job at a time, lent to the queues in turns."""
+
+    def __init__(self, places: Sequence[T]) -> None:
+        self._capacity, self._turns = len(places), Turns(places)
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        return self._capacity
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close what the pool holds open."""
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, as every pool does."""
+        async with self._turns.take(queue) as place:
+            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+                return answer
+            return await self._train(place, job, Limits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+
+    @abstractmethod
+    async def _train(self, place: T, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        """Train a job that has no answer yet at a place."""
+
+
+class CommandPool(TurnPool[int]):
+    """A pool that has each job done by a command, wherever that runs: on a machine that sees the job's folder.
+
+    A subclass says how a command is run, `srun` in front of it for example, and is named as `--on MODULE:NAME`. It is
+    made with the number of `workers`.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(range(workers))
+
+    @abstractmethod
+    async def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run a command to its end, and return its exit code; when cancelled, end it.
+
+        `environment` holds the variables of this process without the secrets among them.
+        """
+
+    async def _train(self, place: int, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+        started, path = time.monotonic(), await asyncio.to_thread(_write, job)
+        command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
+        running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
+        failure, words = await _ended(running, job, limits, heartbeat)
+        if answer := await asyncio.to_thread(read_answer, job.files.answer):
+            return answer
+        return Measurement(seconds=time.monotonic() - started, error=words, failure=failure, device=job.device)
+
+
+def _write(job: Job) -> Path:
+    """Write a job down, without what an earlier try has left of its answer and its log."""
+    path = job.save()
+    for left in (job.files.answer, job.files.log):
+        left.unlink(missing_ok=True)
+    return path
+
+
+async def _ended(running: "asyncio.Future[int]", job: Job, limits: Limits, heartbeat: Heartbeat) -> tuple[Failure, str]:
+    """Wait for the end of a command that does a job, and tell of its epochs; return what is to be said of a failure.
+
+    The clock of the limits starts when the worker opens its log.
+    """
+    begun = heard = 0.0
+    try:
+        while not running.done():
+            await asyncio.wait([running], timeout=_BEAT)
+            now = time.monotonic()
+            begun = begun or (now if job.files.log.exists() else 0.0)
+            heard = now if await heartbeat.listen() else heard or begun
+            if begun:
+                limits.check(begun, heard, heartbeat.last)
+    except TookTooLong as error:
+        return "timed out", str(error)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await heartbeat.listen()
+    complaint = await asyncio.to_thread(read_log, job.folder)
+    raise_refusal(running.result(), job.folder, complaint)
+    why = last_line(complaint) or f"the worker ended with code {running.result()} and no answer"
+    return "crashed", f"training failed: {why}"
+
+
+def raise_refusal(code: int, folder: Path, complaint: str) -> None:
+    """Raise what the exit code of a worker says that no architecture has a part in.
+
+    Raises: DiskFull; RunFailed where the job cannot be done, whatever the architecture.
+    """
+    if code == FULL:
+        raise full(folder)
+    if code == REFUSED:
+        raise RunFailed(last_line(complaint))
+
+
+def read_answer(path: Path) -> Measurement | None:
+    """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
+    try:
+        measurement = MEASUREMENT.read(read_plain(path))
+    except (FileNotFoundError, BadRecord):
+        return None
+    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
+
+
+def read_log(folder: Path) -> str:
+    """Read the end of a training's log, which may be of any length; nothing where there is none."""
+    try:
+        with open(Files(folder).log, "rb", opener=plain) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
+            return file.read(_END_OF_LOG).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a text that says something."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return said[-1] if said else ""
