@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
-    from .evaluators.pool import CommandPool as CommandPool
-    from .evaluators.pool import Pool as Pool
+    from .evaluators.pools import CommandPool as CommandPool
+    from .evaluators.pools import Pool as Pool
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from .record.candidate import Message as Message
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
-    from .report.picture import draw as draw
+    from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
-    from .spaces.published import PublishedTable as PublishedTable
+    from .spaces.published_table import PublishedTable as PublishedTable
+    from .spaces.region import Limits as Limits
+    from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
@@ -37,9 +39,9 @@ _HOMES = {
     "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
-    "evaluators.pool": ("CommandPool", "Pool"),
+    "evaluators.pools": ("CommandPool", "Pool"),
     "graph.build": ("build_graph",),
-    "report.picture": ("draw",),
+    "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
     "graph.studio": ("make_graph",),
@@ -47,8 +49,9 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
-    "spaces.published": ("PublishedTable",),
+    "spaces.published_table": ("PublishedTable",),
     "training.recipes": ("Recipe",),
+    "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement", "Message"),
 }

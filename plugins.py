@@ -15,10 +15,10 @@ from .printable import brief, named, reason
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class Plugins(Mapping[str, T], Generic[T]):
+class Plugins(Mapping[str, _T], Generic[_T]):
     """The plug-ins of one kind. As a mapping it holds the built-in ones by name; `find` finds all others too.
 
     - `kind`: what one is, as in "space"; the entry points of installed packages are those of the group `genius.spaces`.
@@ -30,8 +30,8 @@ class Plugins(Mapping[str, T], Generic[T]):
     def __init__(
         self,
         kind: str,
-        builtin: Mapping[str, T],
-        read: Callable[[object], T | None],
+        builtin: Mapping[str, _T],
+        read: Callable[[object], _T | None],
         wanted: str,
         *,
         arguments: Mapping[str, str] | None = None,
@@ -39,9 +39,9 @@ class Plugins(Mapping[str, T], Generic[T]):
     ) -> None:
         self.kind, self._builtin, self._read, self._wanted = kind, dict(builtin), read, wanted
         self._arguments, self._spell = dict(arguments or {}), spell
-        self._registered: dict[str, T] = {}
+        self._registered: dict[str, _T] = {}
 
-    def __getitem__(self, name: str) -> T:
+    def __getitem__(self, name: str) -> _T:
         return self._builtin[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -69,7 +69,7 @@ class Plugins(Mapping[str, T], Generic[T]):
             raise GeniusError(f"the name {name!r} of a {self.kind} must be new and without a colon")
         self._registered[name] = self.take(value, name)
 
-    def known(self, name: str) -> T | None:
+    def known(self, name: str) -> _T | None:
         """Return a built-in, a registered or an installed value; None for one's own, of which nothing is imported.
 
         Raises: GeniusError where an installed package cannot be loaded.
@@ -82,7 +82,7 @@ class Plugins(Mapping[str, T], Generic[T]):
             raise GeniusError(f"several packages bring a {self.kind} {name!r}, {owners}: name it as MODULE:NAME")
         return self._loaded(points[0]) if points else None
 
-    def find(self, name: str) -> T:
+    def find(self, name: str) -> _T:
         """Return a value by its name, or one's own as `MODULE:NAME`, which is imported.
 
         Raises: GeniusError for an unknown name, for what cannot be imported, and for what is not of this kind.
@@ -96,7 +96,7 @@ class Plugins(Mapping[str, T], Generic[T]):
             )
         return self.take(import_object(name, self.kind), name)
 
-    def take(self, value: object, name: str = "") -> T:
+    def take(self, value: object, name: str = "") -> _T:
         """Return an object of one's own, perhaps of a name, as a value of this kind.
 
         Raises: GeniusError for what is none.
@@ -105,7 +105,7 @@ class Plugins(Mapping[str, T], Generic[T]):
             raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted} but {named(value)}")
         return found
 
-    def _of_here(self, name: str) -> T | None:
+    def _of_here(self, name: str) -> _T | None:
         head = name.partition(":")[0]
         if head in self._arguments:
             return self._builtin[head]
@@ -118,7 +118,7 @@ class Plugins(Mapping[str, T], Generic[T]):
             found.setdefault(point.name, []).append(point)
         return found
 
-    def _loaded(self, point: "EntryPoint") -> T:
+    def _loaded(self, point: "EntryPoint") -> _T:
         name = f"the {self.kind} {point.name!r} of the package {_owner(point)}"
         try:
             value = point.load()

@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from inspect import isawaitable
-from typing import Generic, ParamSpec
 
 from ..errors import GeniusError
 from ..plugins import signature_refusing
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
-
-P = ParamSpec("P")
+from ..spaces.region import Region
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
 """Answers a prompt, knowing the trial's finished candidates, with text or a Reply; a plain function is enough.
@@ -27,27 +25,24 @@ async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence
     return await answer if isawaitable(answer) else answer
 
 
-MakeProposer = Callable[..., Proposer]
-"""Makes the proposer of a trial from the space, the trial's seed and the limits."""
+MakeProposer = Callable[[Region, Sequence[int]], Proposer]
+"""Makes the proposer of a trial from the region that is searched and the trial's seed."""
 
 
-class Seeded(Generic[P]):
-    """A function that makes the proposer of each trial from the space, the trial's seed and the limits.
+class Seeded:
+    """A function that makes the proposer of each trial from the region that is searched and the trial's seed."""
 
-    `@genius.seeded` marks one; any other function is a proposer itself.
-    """
-
-    def __init__(self, make: Callable[P, Proposer]) -> None:
+    def __init__(self, make: MakeProposer) -> None:
         self._make = make
         update_wrapper(self, make)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Proposer:
+    def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
         """Make a proposer."""
-        return self._make(*args, **kwargs)
+        return self._make(region, seed)
 
 
-def seeded(make: Callable[P, Proposer]) -> Seeded[P]:
-    """Mark a function that makes the proposer of each trial from the space, the trial's seed and the limits."""
+def seeded(make: MakeProposer) -> Seeded:
+    """Mark a function of a region and a seed that makes the proposer of each trial; any other is a proposer itself."""
     return Seeded(make)
 
 

@@ -7,7 +7,7 @@ from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.history import History
 from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
-from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
@@ -57,10 +57,9 @@ If you are sure that no untried architecture of this space is better than the be
 
 
 def write_prompt(
-    space: SearchSpace,
+    region: Region,
     history: Sequence[Candidate] = (),
     order: Order = "best",
-    limits: Limits = NO_LIMITS,
     advice: Advice | None = None,
     may_stop: bool = False,
 ) -> list[Message]:
@@ -69,11 +68,12 @@ def write_prompt(
     It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
     all; `may_stop` offers to end the search.
     """
+    space, limits = region.space, region.limits
     known = History.of(history)
     running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else [])]
     if limits.limited:
-        parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
+        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
     if known.finished:
         parts.append(_experiments(known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []

@@ -13,21 +13,21 @@ from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Measured
-from ..evaluators.table import table_evaluator
+from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
 from ..record.candidate import Candidate
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
-from ..spaces.limits import Limits
-from ..spaces.space import Architecture, SearchSpace
-from .task import Task, load
+from ..spaces.region import Region
+from ..spaces.space import Architecture
+from .task import Task, load_task
 
 if TYPE_CHECKING:
     from ..graph.build import Graph
 
-LLM = "llm:"
+LLM_PREFIX = "llm:"
 _ADVICE, _DISGUISE = "+advice", "+disguise"
 
 
@@ -64,15 +64,15 @@ def check_proposer(name: str) -> None:
     Raises: GeniusError.
     """
     spec = _spec(name)
-    if spec.startswith(LLM):
-        check_llm(spec.removeprefix(LLM), LLMOptions())
+    if spec.startswith(LLM_PREFIX):
+        check_llm(spec.removeprefix(LLM_PREFIX), LLMOptions())
         return
     if spec != name:
-        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM}{name}")
+        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
     if ":" not in name and PROPOSERS.known(name) is None:
         raise GeniusError(
             f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
-            f"{LLM}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
+            f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
         )
     PROPOSERS.find(name)
 
@@ -86,7 +86,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
 
     Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
     """
-    space, table = load(task, data)
+    space, table = load_task(task, data)
     meanings = shuffle(space, seed) if _DISGUISE in name else None
     shown = disguise(space, meanings) if meanings else space
     look_up = table_evaluator(table)
@@ -94,11 +94,9 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
         return look_up(reveal(architecture, meanings) if meanings else architecture)
 
-    started = perf_counter()
-    async with _open(name, shown, task.limits, seed, data) as proposer:
-        context = Context(
-            shown, proposer, evaluate, limits=task.limits, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations
-        )
+    started, region = perf_counter(), Region(shown, task.limits)
+    async with _open(name, region, seed, data) as proposer:
+        context = Context(region, proposer, evaluate, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations)
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
     return Trial(
@@ -130,10 +128,10 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 
 
 @asynccontextmanager
-async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
-    if name.startswith(LLM):
-        llm = _spec(name).removeprefix(LLM)
-        async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
+    if name.startswith(LLM_PREFIX):
+        llm = _spec(name).removeprefix(LLM_PREFIX)
+        async with open_llms([llm], region.space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
-    yield PROPOSERS.find(name)(space, (seed, 1), limits)
+    yield PROPOSERS.find(name)(region, (seed, 1))

@@ -13,12 +13,12 @@ from ..record.candidate import Candidate, measured
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
 from ..spaces import SPACES, table_of
-from ..spaces.draws import draw_inside
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tables.published import BadTable, Table
-from .run import Plan, Tell, make_trials, silent
-from .score import Scores, score
-from .task import Task, load
+from .plan import Plan, Tell, make_trials, silent
+from .scores import Scores, score
+from .task import Task, load_task
 
 PEERS = ("random", "largest", "local-search", "evolution", "guided")
 SEEDS = 50
@@ -68,7 +68,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:
-        _, table = load(task, data)
+        _, table = load_task(task, data)
     except BadTable as error:
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
     budget = max(len(trial.candidates) for trial in result.trials)
@@ -133,9 +133,9 @@ def _space(result: SearchResult) -> SearchSpace | None:
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    limits = result.settings.limits
-    surrogate = fit(space, limits, observe(known), rng, Guide(prior=0.0))
-    drawn = draw_inside(space, limits, rng, _POOL)
+    region = Region(space, result.settings.limits)
+    surrogate = fit(region, observe(known), rng, Guide(prior=0.0))
+    drawn = region.draw(rng, _POOL)
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
     predicted = surrogate.predict(encoded)

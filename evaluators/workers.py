@@ -1,4 +1,4 @@
-"""Who trains: a pool of worker processes on this machine, each pinned to its device. Does not load torch."""
+"""Pools of workers: their contract, and the pool of processes on this machine. Does not load torch."""
 
 import asyncio
 import os
@@ -13,26 +13,26 @@ from typing import Self
 
 from ..errors import GeniusError
 from ..record.candidate import Failure, Measurement
-from ..record.files import plain
+from ..record.files import open_plain
 from ..training.job import Job, cores
-from .pool import TurnPool, last_line, raise_refusal, read_answer, read_log
-from .process import Heartbeat, Limits, Process, TookTooLong, signals_named
+from .pools import TurnPool, last_line, raise_refusal, read_log, read_measurement
+from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
 
-# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
+# only the system or a person sends these signals; a failing training ends by another signal, or with an exit code
 _FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one worker trains: a device, `cpu`, `cuda:1` or `mps`, and so many threads of the CPU."""
+    """The place of one worker: a device, `cpu`, `cuda:1` or `mps`, and a number of CPU threads."""
 
     device: str = "cpu"
     threads: int = 1
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that pin a process here: it sees this GPU alone, or none."""
+        """The environment variables that pin a process to this place: it sees this GPU alone, or none."""
         threads = str(self.threads)
         return {"CUDA_VISIBLE_DEVICES": self._visible(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
 
@@ -40,20 +40,20 @@ class Place:
         if not self.device.startswith("cuda"):
             return ""
         number = self.device.partition(":")[2] or "0"
-        # ours are numbered among those that we may see ourselves
+        # the numbers count the GPUs that this process itself may see
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         return seen.split(",")[int(number)].strip() if seen else number
 
     def assign(self, job: Job) -> Job:
-        """Return the job as it is done here; a process that is pinned sees its GPU as the first."""
+        """Return the job for this place; a pinned process sees its GPU as the first."""
         device = "cuda" if self.device.startswith("cuda") else self.device
         return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
 
 
 def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise: str = "cpu") -> list[Place]:
-    """Spread workers round robin over the GPUs, or let them share the `otherwise` named device where there is none.
+    """Spread workers round robin over the GPUs; without a GPU they share the device `otherwise`.
 
-    Each gets `threads` threads of the CPU, or else its share of the cores, at least 1.
+    Each gets `threads` CPU threads, by default its share of the cores, at least 1.
     Raises: GeniusError for fewer than 1 worker or thread.
     """
     for name, number in (("workers", workers), ("threads", threads)):
@@ -64,14 +64,14 @@ def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise
 
 
 def count_gpus() -> int:
-    """Ask torch how many GPUs it can use, in a process of its own: it takes seconds, unless there plainly is none."""
+    """Count the GPUs that torch can use, in a process of its own, which takes seconds; 0 at once without a driver."""
     if not any(map(os.path.exists, _SIGNS_OF_A_GPU)) and os.name != "nt":
         return 0
     return int(_asked_of_torch("torch.cuda.device_count()"))
 
 
 def has_mps() -> bool:
-    """Ask torch whether it can use an Apple GPU, in a process of its own."""
+    """Tell whether torch can use an Apple GPU; asked in a process of its own."""
     return _asked_of_torch("torch.backends.mps.is_available()") == "True"
 
 
@@ -84,11 +84,11 @@ def _asked_of_torch(what: str) -> str:
 
 
 class LocalWorkers(TurnPool["_Seat"]):
-    """A pool on this machine: a process for each training, and one ahead for each place, which loads torch meanwhile.
+    """A pool on this machine: a process for each training, and for each place one started ahead, which loads torch.
 
-    A training whose process is killed from outside, by the kernel short of memory or by a person, goes on from its
+    A training whose process is killed from outside, by the kernel short of memory or by a person, continues from its
     last epoch, until it was killed `tries` times in a row without an epoch in between. Leaving the pool ends the
-    processes that are ahead.
+    processes that were started ahead.
 
     Raises: GeniusError without a place.
     """
@@ -112,7 +112,7 @@ class LocalWorkers(TurnPool["_Seat"]):
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
-    async def _train(self, place: "_Seat", job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _train(self, place: "_Seat", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         measurement = await place.train(job, limits, heartbeat)
         if self._ahead:
             await place.prepare()
@@ -120,19 +120,19 @@ class LocalWorkers(TurnPool["_Seat"]):
 
 
 class _Seat:
-    """A place, and the process that is ahead there."""
+    """A place, and the process that was started ahead there."""
 
     def __init__(self, place: Place, tries: int) -> None:
         self._place, self._tries = place, tries
         self._next: Process | None = None
 
     async def prepare(self) -> None:
-        """Start the next process, unless one waits already; in a thread, for that waits for the system."""
+        """Start the next process, in a thread, unless one waits already."""
         starting = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
             await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await starting  # so that it is known, and ends with the others
+            await starting  # so that `close` finds the process
             raise
 
     def _start(self) -> None:
@@ -146,15 +146,15 @@ class _Seat:
             process, self._next = self._next, None
             await process.stop()
 
-    async def train(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def train(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         started = time.monotonic()
         path = await asyncio.to_thread(_prepare, self._place.assign(job))
         left = self._tries
         while left:
             heard = heartbeat.heard
             end = await self._try(path, limits, heartbeat)
-            # whatever became of the process: what has been answered is paid for
-            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+            # an answer counts, however the process ended
+            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
             if not end.by_others:
                 break
@@ -164,8 +164,8 @@ class _Seat:
         seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
 
-    async def _try(self, path: Path, limits: Limits, heartbeat: Heartbeat) -> "_End":
-        """Have a process do the job; nothing of the process is left, come what may."""
+    async def _try(self, path: Path, limits: TimeLimits, heartbeat: Heartbeat) -> "_End":
+        """Have a process do the job, and end the process in every case."""
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
@@ -183,7 +183,7 @@ class _Seat:
 
 @dataclass(frozen=True)
 class _End:
-    """How a try without an answer ended, and whether a signal from outside ended it."""
+    """The end of a try without an answer; `by_others` where a signal from outside ended it."""
 
     failure: Failure
     words: str
@@ -192,13 +192,13 @@ class _End:
 
 def _prepare(job: Job) -> Path:
     path = job.save()
-    job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
-    with open(job.files.log, "wb", opener=plain):
+    job.files.answer.unlink(missing_ok=True)  # an answer that could not be read
+    with open(job.files.log, "wb", opener=open_plain):
         return path
 
 
 def _reason(code: int, complaint: str) -> str:
-    """Say why a worker ended: the signal, or the last line of what it complained about."""
+    """Return why a worker ended: the signal, or the last line of its log."""
     if code < 0:
         return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
     return last_line(complaint) or f"the worker ended with code {code} and no answer"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..evaluators.pool import Pool
+from ..evaluators.pools import Pool
 from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, count_gpus, has_mps, places
 from ..plugins import Plugins, signature_refusing

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import PROPOSERS
-from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
+from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError, GeniusWarning
 from ..evaluators.evaluator import Evaluator, Measured
-from ..evaluators.trained import OnEpochOf
+from ..evaluators.from_training import OnEpochOf
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.nearest import check_nearest
-from ..spaces.searchable import check_searchable
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
 from ..tables.published import Table
-from .evaluators import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -55,7 +54,7 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    space: SearchSpace
+    region: Region
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -152,8 +151,8 @@ async def open_setup(settings: Settings, given: Given, downloads: Path) -> Async
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = disguise(space, settings.meanings) if settings.disguise else space
-    await asyncio.to_thread(_check_limits, space, settings)
+    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
+    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
     search = Measuring(settings, space, table, downloads)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
@@ -201,22 +200,21 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check_limits(space: SearchSpace, settings: Settings) -> None:
+def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-
-    check_searchable(space, settings.limits)
+    region.check()
     if settings.repair == "nearest":
-        check_nearest(space, settings.limits)
+        region.check_nearest()
 
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, downloads: Path
+    settings: Settings, given: Given, region: Region, downloads: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None or settings.proposer != LLM:
         make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
-        yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
+        yield (lambda trial: make(region, (settings.seed, trial))), list
     else:
         llms = given.llm or settings.llms
         if settings.max_cost is not None:
@@ -224,6 +222,6 @@ async def _open_proposers(
                 check_price(llm, settings.asking)
         may_stop = settings.when_done == "stop"
         async with open_llms(
-            llms, space, settings.asking, downloads, may_stop=may_stop, taught=settings.sent
+            llms, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.sent
         ) as opened:
             yield opened.proposer, opened.sent

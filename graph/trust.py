@@ -18,7 +18,7 @@ from ..record.options import SAMPLING, is_plain_llm
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES
 from ..training.recipes import RECIPES
-from .evaluators import EVALUATORS
+from .measuring import EVALUATORS
 from .pool import POOLS
 
 OPTIONS = {

@@ -8,9 +8,8 @@ import numpy as np
 
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.history import History
-from ..spaces.draws import draw_inside
-from ..spaces.limits import Limits
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.region import Limits, Region
+from ..spaces.space import Architecture
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
 from .surrogate import SIZE, SIZE_WITHIN, Surrogate
@@ -81,15 +80,14 @@ def observe(history: Sequence[Candidate]) -> Observed:
 
 
 def fit(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest."""
-    coder = encoder(space)
-    prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
+    coder = encoder(region.space)
+    prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
     known = coder.encode(kept.architectures)
     return Surrogate(known, kept.accuracy, coder.counts.tolist(), rng, sd=kept.sd, prior=prior, leanings=leanings)
@@ -105,8 +103,7 @@ def _kept(observed: Observed) -> Observed:
 
 
 def suggest(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     history: Sequence[Candidate],
     rng: np.random.Generator,
     guide: Guide = GUIDE,
@@ -118,22 +115,22 @@ def suggest(
     None of them computes what an earlier one does, or one that was `refused`.
     """
     observed = observe(history)
-    surrogate = fit(space, limits, observed, rng, guide) if len(observed) else None
-    leanings = guide.leanings(limits)
+    surrogate = fit(region, observed, rng, guide) if len(observed) else None
+    leanings = guide.leanings(region.limits)
     score = partial(_score, surrogate, guide, len(observed), leanings)
-    choices = gather(space, limits, _best(observed), score, rng)
+    choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
         scores = chance
     elif guide.prior and len(observed) == guide.doubt:
-        promise = encoder(space).encode(observed.architectures).promise(leanings).mean()
+        promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = History.of(history).tried(space, refused)
-    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate)
+    known = History.of(history).tried(region.space, refused)
+    return _suggestions(choices, choose(region.space, choices, scores, known, count), surrogate)
 
 
 def _score(
@@ -168,14 +165,12 @@ class Effect:
     sd: float
 
 
-def effects(
-    space: SearchSpace, limits: Limits, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE
-) -> list[Effect]:
+def effects(region: Region, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
-    sample = draw_inside(space, limits, rng, _SAMPLE)
-    mean, covariance = fit(space, limits, observed, rng, guide).joint(encoder(space).encode(sample))
+    sample = region.draw(rng, _SAMPLE)
+    mean, covariance = fit(region, observed, rng, guide).joint(encoder(region.space).encode(sample))
     found = []
-    for at, decision in enumerate(space.decisions):
+    for at, decision in enumerate(region.space.decisions):
         for option in decision.numbers:
             held = sample[:, at] == option
             if held.any() and not held.all():
@@ -195,7 +190,7 @@ class Forecast:
     measured: float
 
 
-def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
+def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
     found = []
@@ -203,8 +198,8 @@ def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], 
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.accuracy is not None
-        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]))
-        predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
+        surrogate = fit(region, observe(known[:at]), np.random.default_rng([*seed, at]))
+        predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))
     return found

@@ -15,7 +15,7 @@ from rich.table import Table
 from ..graph.state import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
-from ..spaces.published import PublishedTable
+from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
 from ..tables.fetch import fetch
 from ..training.job import Epoch

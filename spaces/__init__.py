@@ -6,7 +6,7 @@ from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
 from .macro import NAS_BENCH_MACRO
 from .mobile import MOBILE_IMAGENET
-from .published import PublishedTable
+from .published_table import PublishedTable
 from .space import SearchSpace
 
 _ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}

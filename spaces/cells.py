@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
-from .published import PublishedTable
+from .published_table import PublishedTable
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:

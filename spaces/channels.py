@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
-from .published import PublishedTable
+from .published_table import PublishedTable
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..errors import GeniusError
 from ..printable import brief, said_by
 from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
-from .published import PublishedTable
+from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, in_words, judge, uniform
 

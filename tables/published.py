@@ -19,7 +19,7 @@ from ..errors import GeniusError
 from ..plugins import Plugins
 from ..record.candidate import Measurement
 from ..spaces import SPACES
-from ..spaces.published import PublishedTable
+from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture, SearchSpace
 
 

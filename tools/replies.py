@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .notation import LIST, UNKNOWN, as_lists, is_list, is_partial, options_of
-from .seen import plain, short, visible
+from .seen import normalise, short, visible
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
@@ -70,7 +70,7 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
     """
     text, reason = _unwrapped(text.strip())
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
-    text = as_lists(plain(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
+    text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
     architecture = None if options == _NOTHING else _architecture(options, space)
@@ -95,7 +95,7 @@ def _unwrapped(text: str) -> tuple[str, str]:
         answer if isinstance(answer, str) else "-" if answer in (None, []) else json.dumps(answer, ensure_ascii=False)
     )
     reason = next((str(value[key]) for key in ("rationale", "reason", "reasoning") if value.get(key)), "")
-    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", plain(visible(reason) or "")
+    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", normalise(visible(reason) or "")
 
 
 def _decoded(text: str) -> dict[str, object]:

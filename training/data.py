@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import GeniusError
 from ..plugins import Plugins
-from .dataset import COLOURS, DataKind, DataSet, Form
-from .folders import Layout, find_layout, folders_in
-from .job import Found
+from .dataset import COLOURS, DataKind, DataSet, ImageForm
+from .folders import FolderLayout, find_layout, folders_in
+from .job import DataSummary
 from .pairs import kind_of_pairs
 from .split import Split, split_folder
 
 if TYPE_CHECKING:
-    from .images import Task
+    from .images import SplitImages
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Digits(DataSet):
         """The digits."""
         return tuple("0123456789")
 
-    def load(self) -> "Task":
+    def load(self) -> "SplitImages":
         """Load the images, split."""
         from .images import load_digits
 
@@ -39,7 +39,7 @@ class Cifar(DataSet):
 
     root: Path
 
-    def load(self) -> "Task":
+    def load(self) -> "SplitImages":
         """Load the images, split."""
         from .images import load_cifar
 
@@ -50,7 +50,7 @@ class Cifar(DataSet):
 class ImageFolder(DataSet):
     """A folder of images, a folder a class; `layout` says where its parts lie."""
 
-    layout: Layout
+    layout: FolderLayout
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -61,11 +61,11 @@ class ImageFolder(DataSet):
         """List the images, split."""
         return split_folder(self.layout, self.held_out)
 
-    def found(self) -> Found:
+    def found(self) -> DataSummary:
         """Say which classes there are, how many images each part has, and what was made of the folder."""
         return self.split().found
 
-    def load(self) -> "Task":
+    def load(self) -> "SplitImages":
         """List the images, split; they are read when they are needed."""
         from .images import load_folder
 
@@ -93,7 +93,7 @@ def find_data(name: str, downloads: Path) -> DataSet:
     return DATA.find(name).open(name, downloads)
 
 
-def form_of(name: str, channels: int) -> tuple[Form, int]:
+def form_of(name: str, channels: int) -> tuple[ImageForm, int]:
     """Return the form of a data set's images of so many channels, and their pixels, 0 where these are not known.
 
     One's own data set is not imported for it.
@@ -184,7 +184,7 @@ def _download_cifar(name: str, root: Path) -> None:
     from torchvision.datasets import CIFAR10, CIFAR100
     from torchvision.datasets.utils import check_integrity
 
-    from ..tables.fetch import download as fetch_file
+    from ..tables.fetch import download_file as fetch_file
 
     kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
     try:

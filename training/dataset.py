@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .job import Found
+from .job import DataSummary
 
 if TYPE_CHECKING:
-    from .images import Task
+    from .images import SplitImages
 
 COLOURS = 3
 """The channels of a colour image."""
 
-Form = Literal["floats", "bytes", "files"]
+ImageForm = Literal["floats", "bytes", "files"]
 """How a data set's images come: in memory as floats from 0 to 1, which stay as they are, or as bytes, which are
 normalised; or read when they are needed, colour photographs of any size."""
 
@@ -28,7 +28,7 @@ class DataSet(ABC):
     """
 
     name: str
-    form: Form
+    form: ImageForm
     classes: int
     channels: int
     size: int
@@ -39,7 +39,7 @@ class DataSet(ABC):
         """The names of its classes as far as they are known without reading it."""
         return ()
 
-    def found(self) -> Found | None:
+    def found(self) -> DataSummary | None:
         """Say what a data set of one's own holds, as it is split; None for one that everybody knows.
 
         Raises: GeniusError.
@@ -47,7 +47,7 @@ class DataSet(ABC):
         return None
 
     @abstractmethod
-    def load(self) -> "Task":
+    def load(self) -> "SplitImages":
         """Load the images, split. Imports torch.
 
         Raises: GeniusError where they are not there, or not whole.
@@ -61,6 +61,6 @@ class DataKind:
     `open` is called with the whole name and the folder of downloads. `size` is that of `DataSet`.
     """
 
-    form: Form
+    form: ImageForm
     size: int
     open: Callable[[str, Path], DataSet]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import brief, named, reason
-from .dataset import COLOURS, DataKind, DataSet, Form
+from .dataset import COLOURS, DataKind, DataSet, ImageForm
 from .folders import Labels
-from .job import Found
+from .job import DataSummary
 
 if TYPE_CHECKING:
-    from .images import Task
+    from .images import SplitImages
 
 _PARTS = {2: ("training", "test"), 3: ("training", "validation", "test")}
 _HELD_OUT = 0.1
@@ -51,7 +51,7 @@ class Pairs(DataSet):
         """The names of the classes, where the training part tells them."""
         return self.names
 
-    def found(self) -> Found:
+    def found(self) -> DataSummary:
         """Say which classes there are, and how many images each part has."""
         numbers = {which: len(labels) for which, labels in zip(_PARTS[len(self.parts)], self.labels, strict=True)}
         held = self.held_out_of_training
@@ -64,7 +64,7 @@ class Pairs(DataSet):
             f"images: {training:,} to train on; {steering:,} that steer the search; {numbers['test']:,} for the final "
             "test alone",
         )
-        return Found(names, training, steering, numbers["test"], notes)
+        return DataSummary(names, training, steering, numbers["test"], notes)
 
     @property
     def held_out_of_training(self) -> npt.NDArray[np.bool_] | None:
@@ -73,7 +73,7 @@ class Pairs(DataSet):
 
         return held_out(self.labels[0], self.held_out) if len(self.parts) == 2 else None
 
-    def load(self) -> "Task":
+    def load(self) -> "SplitImages":
         """Load the images, split; colour images are read when they are needed."""
         from .images import load_pairs
 
@@ -104,7 +104,7 @@ def open_pairs(name: str, value: object) -> Pairs:
         raise GeniusError(f"{name} has one class alone: at least 2 are needed")
     channels, height, width = shape_of(example(name, parts[0], 0)[0], f"image 0 of {name}")
     size = height if height == width else 0
-    form: Form = "files" if channels == COLOURS else "floats"
+    form: ImageForm = "files" if channels == COLOURS else "floats"
     return Pairs(name, form, classes, channels, size, _HELD_OUT, parts, labels, names)
 
 

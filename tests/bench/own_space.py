@@ -16,11 +16,11 @@ SPACE = SearchSpace(
 
 
 @seeded
-def in_order(space, seed, limits):
+def in_order(region, seed):
     """Propose all in order, and then nothing."""
 
     async def propose(prompt, history):
-        everything = list(space.architectures())
+        everything = list(region.space.architectures())
         return f"Architecture: {list(everything[len(history)])}" if len(history) < len(everything) else "-"
 
     return propose

@@ -96,9 +96,9 @@ def _next(history: Sequence[genius.Candidate]) -> list[int]:
 
 
 @genius.seeded
-def seeded(space: genius.SearchSpace, seed: Sequence[int], limits: object) -> genius.Proposer:
+def seeded(region: genius.Region, seed: Sequence[int]) -> genius.Proposer:
     """Make a proposer that begins where the seed says."""
-    architectures = list(space.architectures())
+    architectures = list(region.space.architectures())
 
     def propose(prompt: Sequence[genius.Message], history: Sequence[genius.Candidate]) -> str:
         return f"Architecture: {list(architectures[(seed[0] + len(history)) % len(architectures)])}"

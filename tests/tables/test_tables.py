@@ -7,7 +7,7 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import SPACES, get_space
 from genius.tables.published import TABLES, BadTable, Table, load_table
-from genius.tables.sampling import random_baseline
+from genius.tables.random_baseline import random_baseline
 
 
 @pytest.mark.parametrize("name", TABLES)

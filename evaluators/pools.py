@@ -11,16 +11,16 @@ from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from ..errors import RunFailed
 from ..record.candidate import MEASUREMENT, Failure, Measurement
-from ..record.files import plain, read_plain
-from ..record.keys import without_secrets
+from ..record.files import open_plain, read_plain
+from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import full
-from ..training.job import Epoch, Files, Job
-from .process import Heartbeat, Limits, OnEpoch, TookTooLong
+from ..training.job import Epoch, Job, OnEpoch, TrainingFiles
+from .process import Heartbeat, TimeLimits, TookTooLong
 from .turns import Turns
 from .worker import FULL, REFUSED
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _END_OF_LOG = 10_000  # bytes
 _BEAT = 0.2  # seconds between two looks at a training's files
@@ -67,10 +67,10 @@ class Pool(Protocol):
         ...
 
 
-class TurnPool(ABC, Generic[T]):
+class TurnPool(ABC, Generic[_T]):
     """A pool of places that each train one job at a time, lent to the queues in turns."""
 
-    def __init__(self, places: Sequence[T]) -> None:
+    def __init__(self, places: Sequence[_T]) -> None:
         self._capacity, self._turns = len(places), Turns(places)
 
     @property
@@ -95,12 +95,12 @@ class TurnPool(ABC, Generic[T]):
     ) -> Measurement:
         """Train a job to its end, as every pool does."""
         async with self._turns.take(queue) as place:
-            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
-            return await self._train(place, job, Limits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+            return await self._train(place, job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
 
     @abstractmethod
-    async def _train(self, place: T, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place."""
 
 
@@ -121,12 +121,12 @@ class CommandPool(TurnPool[int]):
         `environment` holds the variables of this process without the secrets among them.
         """
 
-    async def _train(self, place: int, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _train(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         started, path = time.monotonic(), await asyncio.to_thread(_write, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
         running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
         failure, words = await _ended(running, job, limits, heartbeat)
-        if answer := await asyncio.to_thread(read_answer, job.files.answer):
+        if answer := await asyncio.to_thread(read_measurement, job.files.answer):
             return answer
         return Measurement(seconds=time.monotonic() - started, error=words, failure=failure, device=job.device)
 
@@ -139,7 +139,9 @@ def _write(job: Job) -> Path:
     return path
 
 
-async def _ended(running: "asyncio.Future[int]", job: Job, limits: Limits, heartbeat: Heartbeat) -> tuple[Failure, str]:
+async def _ended(
+    running: "asyncio.Future[int]", job: Job, limits: TimeLimits, heartbeat: Heartbeat
+) -> tuple[Failure, str]:
     """Wait for the end of a command that does a job, and tell of its epochs; return what is to be said of a failure.
 
     The clock of the limits starts when the worker opens its log.
@@ -176,7 +178,7 @@ def raise_refusal(code: int, folder: Path, complaint: str) -> None:
         raise RunFailed(last_line(complaint))
 
 
-def read_answer(path: Path) -> Measurement | None:
+def read_measurement(path: Path) -> Measurement | None:
     """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
     try:
         measurement = MEASUREMENT.read(read_plain(path))
@@ -188,7 +190,7 @@ def read_answer(path: Path) -> Measurement | None:
 def read_log(folder: Path) -> str:
     """Read the end of a training's log, which may be of any length; nothing where there is none."""
     try:
-        with open(Files(folder).log, "rb", opener=plain) as file:
+        with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
             return file.read(_END_OF_LOG).decode(errors="replace")
     except FileNotFoundError:

@@ -10,10 +10,10 @@ from typing import cast
 from ..agents.replay import load_measurements
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
-from ..evaluators.pool import Pool
-from ..evaluators.recorded import recorded_evaluator
-from ..evaluators.table import table_evaluator
-from ..evaluators.trained import OnEpochOf, training_evaluator
+from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_training import OnEpochOf, training_evaluator
+from ..evaluators.pools import Pool
 from ..plugins import Plugins, signature_refusing
 from ..record.settings import Settings
 from ..spaces.space import SearchSpace
@@ -24,7 +24,7 @@ from .pool import common_job, open_pool
 EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 """Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
 
-Opened = tuple[EvaluatorOfTrial, Sequence[str]]
+OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
 
 
@@ -38,7 +38,7 @@ class Measuring:
     downloads: Path
 
 
-OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[Opened]]
+OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[OpenedEvaluator]]
 
 
 def evaluator_named(search: Measuring) -> str:
@@ -63,7 +63,7 @@ def evaluator_named(search: Measuring) -> str:
 
 
 @asynccontextmanager
-async def _table(search: Measuring) -> AsyncIterator[Opened]:
+async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Look accuracies up, in the table of one's own or in the space's published one."""
     table = search.table
     if table is None:
@@ -72,7 +72,7 @@ async def _table(search: Measuring) -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def _recorded(search: Measuring) -> AsyncIterator[Opened]:
+async def _recorded(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Look accuracies up in the recorded conversation that is replayed."""
     settings, space = search.settings, search.space
     if (recording := _recording(settings.llm)) is None:
@@ -81,7 +81,7 @@ async def _recorded(search: Measuring) -> AsyncIterator[Opened]:
 
 
 @asynccontextmanager
-async def _train(search: Measuring) -> AsyncIterator[Opened]:
+async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Train on a pool."""
     settings, space = search.settings, search.space
     if "space" in settings.custom:
@@ -101,7 +101,7 @@ def _read(value: object) -> OpenEvaluator | None:
     evaluate = cast("Evaluator", value)
 
     @asynccontextmanager
-    async def own(search: Measuring) -> AsyncIterator[Opened]:
+    async def own(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         yield _the_same(evaluate), ()
 
     return own

@@ -1,4 +1,4 @@
-"""What a job trains: its space, and the network that is built for its data set. Imports torch."""
+"""The preparation of a training: the network that a job trains, built for its data set. Imports torch."""
 
 import torch
 from torch import nn
@@ -6,33 +6,33 @@ from torch import nn
 from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
-from .images import Pixels, Task
+from .images import Pixels, SplitImages
 from .job import Job
-from .reading import pixels_of
+from .loading import pixels_of
 
 
-def image_shape(job: Job, task: Task) -> tuple[int, int, int]:
-    """Return (channels, height, width) of the images that the network sees."""
-    images, size = task.train, job.recipe.size
+def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
+    """Return the shape (channels, height, width) of the network's input images."""
+    images, size = split.train, job.recipe.size
     if isinstance(images, Pixels) and not size:
         _, channels, height, width = images.images.shape
         return channels, height, width
     size = pixels_of(images, job.recipe)
-    return task.data.channels, size, size
+    return split.data.channels, size, size
 
 
-def card_of(job: Job, task: Task) -> Card:
-    """Say what the weights of a training are."""
-    channels, _, size = image_shape(job, task)
-    return Card(job.space, job.architecture, task.classes, input_of(task.data.form, job.recipe, channels, size))
+def card_of(job: Job, split: SplitImages) -> Card:
+    """Make the card of the weights of a training."""
+    channels, _, size = image_shape(job, split)
+    return Card(job.space, job.architecture, split.classes, input_of(split.data.form, job.recipe, channels, size))
 
 
-def initial(job: Job, space: SearchSpace, task: Task) -> nn.Module:
-    """Build the network of a job with the weights that its seed gives it, made for the data set.
+def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:
+    """Build the network of a job for its data set, with the initial weights that its seed gives.
 
-    Raises: GeniusError where it is not.
+    Raises: GeniusError where the network does not fit the data set's channels or classes.
     """
-    shape, classes = image_shape(job, task), task.data.classes
+    shape, classes = image_shape(job, split), split.data.classes
     if space.input_shape[0] != shape[0]:
         raise GeniusError(f"{space.name} takes images of {space.input_shape[0]} channels, {job.data}'s have {shape[0]}")
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
