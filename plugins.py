@@ -102,7 +102,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
         Raises: GeniusError for what is none.
         """
         if (found := self._read(value)) is None:
-            raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted} but {named(value)}")
+            raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted}, but {named(value)}")
         return found
 
     def _of_here(self, name: str) -> _T | None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
@@ -16,12 +18,15 @@ from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import full
 from ..training.job import Epoch, Job, OnEpoch, TrainingFiles
-from .process import Heartbeat, TimeLimits, TookTooLong
+from .process import Heartbeat, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
 
 _T = TypeVar("_T")
 
+# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
+_FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"))
+_SIGNALS = frozenset(signal.Signals)
 _END_OF_LOG = 10_000  # bytes
 _BEAT = 0.2  # seconds between two looks at a training's files
 
@@ -67,11 +72,28 @@ class Pool(Protocol):
         ...
 
 
-class TurnPool(ABC, Generic[_T]):
-    """A pool of places that each train one job at a time, lent to the queues in turns."""
+@dataclass(frozen=True)
+class TryEnd:
+    """The end of a try without an answer: its failure, in words, on which device.
 
-    def __init__(self, places: Sequence[_T]) -> None:
-        self._capacity, self._turns = len(places), Turns(places)
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one.
+    """
+
+    failure: Failure
+    words: str
+    device: str
+    lost: bool = False
+
+
+class TurnPool(ABC, Generic[_T]):
+    """A pool of places that each train one job at a time, lent to the queues in turns.
+
+    A training that is lost goes on from its last epoch, until it was lost `tries` times in a row without an epoch in
+    between.
+    """
+
+    def __init__(self, places: Sequence[_T], tries: int = 4) -> None:
+        self._capacity, self._turns, self._tries = len(places), Turns(places), tries
 
     @property
     def capacity(self) -> int:
@@ -99,9 +121,25 @@ class TurnPool(ABC, Generic[_T]):
                 return answer
             return await self._train(place, job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
 
-    @abstractmethod
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
-        """Train a job that has no answer yet at a place."""
+        """Train a job that has no answer yet at a place, in as many tries as it takes."""
+        started, left = time.monotonic(), self._tries
+        while True:
+            heard = heartbeat.heard
+            end = await self._try(place, job, limits, heartbeat)
+            if isinstance(end, Measurement):
+                return end
+            await heartbeat.listen()
+            left = self._tries if heartbeat.heard > heard else left - 1
+            if not end.lost or not left:
+                break
+        words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
+        seconds = time.monotonic() - started
+        return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
+
+    @abstractmethod
+    async def _try(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        """Train a job at a place, on from what an earlier try has left; nothing of the training runs on afterwards."""
 
 
 class CommandPool(TurnPool[int]):
@@ -121,14 +159,15 @@ class CommandPool(TurnPool[int]):
         `environment` holds the variables of this process without the secrets among them.
         """
 
-    async def _train(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
-        started, path = time.monotonic(), await asyncio.to_thread(_write, job)
+    async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        path = await asyncio.to_thread(_write, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
         running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
-        failure, words = await _ended(running, job, limits, heartbeat)
-        if answer := await asyncio.to_thread(read_measurement, job.files.answer):
-            return answer
-        return Measurement(seconds=time.monotonic() - started, error=words, failure=failure, device=job.device)
+        try:
+            found: int | TookTooLong = await _watch(running, job, limits, heartbeat)
+        except TookTooLong as late:
+            found = late
+        return await ended(found, job, job.device)
 
 
 def _write(job: Job) -> Path:
@@ -139,12 +178,11 @@ def _write(job: Job) -> Path:
     return path
 
 
-async def _ended(
-    running: "asyncio.Future[int]", job: Job, limits: TimeLimits, heartbeat: Heartbeat
-) -> tuple[Failure, str]:
-    """Wait for the end of a command that does a job, and tell of its epochs; return what is to be said of a failure.
+async def _watch(running: "asyncio.Future[int]", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> int:
+    """Tell of the epochs of a command that does a job, until it ends; return its exit code.
 
     The clock of the limits starts when the worker opens its log.
+    Raises: TookTooLong. The command is cancelled in every case.
     """
     begun = heard = 0.0
     try:
@@ -155,27 +193,32 @@ async def _ended(
             heard = now if await heartbeat.listen() else heard or begun
             if begun:
                 limits.check(begun, heard, heartbeat.last)
-    except TookTooLong as error:
-        return "timed out", str(error)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    await heartbeat.listen()
-    complaint = await asyncio.to_thread(read_log, job.folder)
-    raise_refusal(running.result(), job.folder, complaint)
-    why = last_line(complaint) or f"the worker ended with code {running.result()} and no answer"
-    return "crashed", f"training failed: {why}"
+    return running.result()
 
 
-def raise_refusal(code: int, folder: Path, complaint: str) -> None:
-    """Raise what the exit code of a worker says that no architecture has a part in.
+async def ended(found: int | TookTooLong, job: Job, device: str, early_complaint: str = "") -> Measurement | TryEnd:
+    """Return the answer that a worker left, which ended with an exit code or took too long, or why there is none.
 
     Raises: DiskFull; RunFailed where the job cannot be done, whatever the architecture.
     """
-    if code == FULL:
-        raise full(folder)
-    if code == REFUSED:
-        raise RunFailed(last_line(complaint))
+    if answer := await asyncio.to_thread(read_measurement, job.files.answer):
+        return answer
+    if isinstance(found, TookTooLong):
+        return TryEnd("timed out", str(found), device)
+    complaint = await asyncio.to_thread(read_log, job.folder) or early_complaint
+    if found == FULL:
+        raise full(job.folder)
+    if found == REFUSED:
+        raise RunFailed(_last_line(complaint))
+    number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
+    if number in _SIGNALS:
+        why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
+    else:
+        why = _last_line(complaint) or f"the worker ended with code {found} and no answer"
+    return TryEnd("crashed", f"training failed: {why}", device, lost=number in _FROM_OUTSIDE)
 
 
 def read_measurement(path: Path) -> Measurement | None:
@@ -197,7 +240,7 @@ def read_log(folder: Path) -> str:
         return ""
 
 
-def last_line(text: str) -> str:
+def _last_line(text: str) -> str:
     """Return the last line of a text that says something."""
     said = [line.strip() for line in text.splitlines() if line.strip()]
     return said[-1] if said else ""

@@ -16,7 +16,6 @@ import secrets
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +28,7 @@ from ..record.candidate import Measurement
 from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import FileChanges, FileStamps, apply_changes, changes_of
-from .pools import TurnPool
+from .pools import TryEnd, TurnPool
 from .process import GRACE, Heartbeat, TimeLimits
 from .workers import LocalWorkers, Place
 
@@ -55,8 +54,8 @@ class RayWorkers(TurnPool[int]):
     ) -> None:
         if capacity < 1:
             raise GeniusError(f"the number of workers must be at least 1, got {capacity}")
-        super().__init__(range(capacity))
-        self._address, self._cpus, self._gpus, self._tries = address, cpus, gpus, tries
+        super().__init__(range(capacity), tries)
+        self._address, self._cpus, self._gpus = address, cpus, gpus
         self._place = Place("cuda:0" if gpus else "cpu", cpus)
         self._joined = False
         self._scratch: Path | None = None  # of the Ray that was started here
@@ -125,28 +124,22 @@ class RayWorkers(TurnPool[int]):
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)  # Ray's own processes may still end in it
 
-    async def _train(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+    async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
         """Train a job; the wait for room on the cluster counts for no time limit."""
         from ray.exceptions import RayActorError, RayTaskError
 
-        started = time.monotonic()
-        left = self._tries
-        while left:
-            heard = heartbeat.heard
-            try:
-                return await self._try(job, limits, heartbeat)
-            except RayTaskError as error:
-                raise error.cause from None
-            except RayActorError as error:
-                lost = error
+        try:
+            return await self._by_actor(job, limits, heartbeat)
+        except RayTaskError as error:
+            raise error.cause from None
+        except RayActorError as lost:
             if lost.actor_init_failed:
-                raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}")
-            left = self._tries if heartbeat.heard > heard else left - 1
-        times = f"{self._tries} times without an epoch in between"
-        words = f"training was lost with its Ray actor, {times}: {_one_line(lost)}"
-        return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
+                raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}") from None
+            return TryEnd(
+                "lost", f"training was lost with its Ray actor: {_one_line(lost)}", self._place.device, lost=True
+            )
 
-    async def _try(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+    async def _by_actor(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Have an actor do the job, copy its files here as they change, and kill the actor at the end."""
         import ray
 

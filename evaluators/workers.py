@@ -2,20 +2,18 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from ..errors import GeniusError
-from ..record.candidate import Failure, Measurement
+from ..record.candidate import Measurement
 from ..record.files import open_plain
 from ..training.job import Job, cores
-from .pools import TurnPool, last_line, raise_refusal, read_log, read_measurement
+from .pools import TryEnd, TurnPool, ended
 from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
 
 # only the system or a person sends these signals; a failing training ends by another signal, or with an exit code
@@ -79,7 +77,7 @@ def _asked_of_torch(what: str) -> str:
     code = f"import torch; print({what})"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise GeniusError(f"torch cannot be loaded to look for GPUs: {last_line(asked.stderr)}")
+        raise GeniusError(f"torch cannot be loaded to look for GPUs: {(asked.stderr.strip().splitlines() or [''])[-1]}")
     return asked.stdout.strip()
 
 
@@ -96,9 +94,9 @@ class LocalWorkers(TurnPool["_Seat"]):
     def __init__(self, places: Sequence[Place], *, tries: int = 4, ahead: bool = True) -> None:
         if not places:
             raise GeniusError("a pool of workers needs at least one place to train at")
-        self._seats = [_Seat(place, tries) for place in places]
+        self._seats = [_Seat(place) for place in places]
         self._ahead = ahead
-        super().__init__(self._seats)
+        super().__init__(self._seats, tries)
 
     async def __aenter__(self) -> Self:
         if self._ahead:
@@ -113,17 +111,20 @@ class LocalWorkers(TurnPool["_Seat"]):
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
     async def _train(self, place: "_Seat", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
-        measurement = await place.train(job, limits, heartbeat)
+        measurement = await super()._train(place, job, limits, heartbeat)
         if self._ahead:
             await place.prepare()
         return measurement
+
+    async def _try(self, place: "_Seat", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        return await place.do(job, limits, heartbeat)
 
 
 class _Seat:
     """A place, and the process that was started ahead there."""
 
-    def __init__(self, place: Place, tries: int) -> None:
-        self._place, self._tries = place, tries
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._next: Process | None = None
 
     async def prepare(self) -> None:
@@ -146,48 +147,20 @@ class _Seat:
             process, self._next = self._next, None
             await process.stop()
 
-    async def train(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
-        started = time.monotonic()
-        path = await asyncio.to_thread(_prepare, self._place.assign(job))
-        left = self._tries
-        while left:
-            heard = heartbeat.heard
-            end = await self._try(path, limits, heartbeat)
-            # an answer counts, however the process ended
-            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
-                return answer
-            if not end.by_others:
-                break
-            await heartbeat.listen()
-            left = self._tries if heartbeat.heard > heard else left - 1
-        words = end.words + f", {self._tries} times without an epoch in between" * (end.by_others and self._tries > 1)
-        seconds = time.monotonic() - started
-        return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
-
-    async def _try(self, path: Path, limits: TimeLimits, heartbeat: Heartbeat) -> "_End":
+    async def do(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
         """Have a process do the job, and end the process in every case."""
+        job = self._place.assign(job)
+        path = await asyncio.to_thread(_prepare, job)
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
         try:
-            code = await process.do(path, limits, heartbeat)
-        except TookTooLong as error:
-            return _End("timed out", str(error))
+            found: int | TookTooLong = await process.do(path, limits, heartbeat)
+        except TookTooLong as late:
+            found = late
         finally:
             early_complaint = await process.stop()
-        complaint = await asyncio.to_thread(read_log, path.parent) or early_complaint
-        raise_refusal(code, path.parent, complaint)
-        words = f"training failed: {_reason(code, complaint)}"
-        return _End("crashed", words, by_others=code in _FROM_OUTSIDE)
-
-
-@dataclass(frozen=True)
-class _End:
-    """The end of a try without an answer; `by_others` where a signal from outside ended it."""
-
-    failure: Failure
-    words: str
-    by_others: bool = False
+        return await ended(found, job, self._place.device, early_complaint)
 
 
 def _prepare(job: Job) -> Path:
@@ -195,10 +168,3 @@ def _prepare(job: Job) -> Path:
     job.files.answer.unlink(missing_ok=True)  # an answer that could not be read
     with open(job.files.log, "wb", opener=open_plain):
         return path
-
-
-def _reason(code: int, complaint: str) -> str:
-    """Return why a worker ended: the signal, or the last line of its log."""
-    if code < 0:
-        return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
-    return last_line(complaint) or f"the worker ended with code {code} and no answer"

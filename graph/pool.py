@@ -8,7 +8,7 @@ from ..evaluators.pools import Pool
 from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, count_gpus, has_mps, places
 from ..plugins import Plugins, signature_refusing
-from ..printable import named
+from ..printable import named, reason
 from ..record.settings import Settings
 from ..spaces.space import SearchSpace
 from ..training.data import find_data
@@ -93,7 +93,10 @@ def _read(value: object) -> OpenPool | None:
         return None
 
     def make(settings: Settings, data: str) -> Pool:
-        pool = value(settings.workers)
+        try:
+            pool = value(settings.workers)
+        except Exception as error:
+            raise GeniusError(f"{settings.on} cannot make a pool of {settings.workers}: {reason(error)}") from error
         if not isinstance(pool, Pool):
             raise GeniusError(f"{settings.on} makes no pool: see genius.Pool, got {named(pool)}")
         return pool

@@ -18,7 +18,7 @@ import ormsgpack
 import pytest
 from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
-from genius.evaluators.workers import read_measurement
+from genius.evaluators.pools import read_measurement
 from genius.graph.final import read_epochs
 from genius.record.candidate import MEASUREMENT
 from genius.report.show import print_tables

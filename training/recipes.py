@@ -208,11 +208,11 @@ def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
 
 def describe(recipe: Recipe) -> str:
     """Return a recipe in words: a line a field, and what it was where it has been overridden."""
-    plain = RECIPES.get(recipe.name)
+    plain = RECIPES.get(recipe.name, recipe)
     lines = [f"{recipe.name}: {ORIGINS.get(recipe.name, 'a recipe of your own')}"]
     for field in fields(recipe)[1:]:
         value = getattr(recipe, field.name)
-        changed = plain is not None and getattr(plain, field.name) != value
+        changed = getattr(plain, field.name) != value
         lines.append(f"  {field.name:<15} {_shown(value)}{f' (was {_shown(getattr(plain, field.name))})' * changed}")
     return "\n".join(lines)
 

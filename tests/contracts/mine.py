@@ -26,6 +26,8 @@ _DECISIONS = (genius.Decision("width", ("4", "8", "12", "16")), genius.Decision(
 SPACE = genius.SearchSpace("mine", _DECISIONS, "", build, (3, 8, 8), data="mine:PHOTOS", recipe="mine:RECIPE")
 GREY = genius.SearchSpace("grey", _DECISIONS, "", build, (1, 8, 8), data="mine:FLOATS", recipe="mine:RECIPE")
 
+BARE = genius.SearchSpace("bare", _DECISIONS, "", build, (3, 8, 8))
+
 RECIPE = genius.Recipe("mine", epochs=2, batch=8, lr=0.05, augment="crop-flip")
 STREAMED = genius.Recipe("streamed", epochs=1, batch=8, lr=0.05, augment="resized-crop-flip", size=8)
 
@@ -62,6 +64,44 @@ def _tensors(images: int, channels: int, *, floats: bool) -> TensorDataset:
 
 BYTES = (_tensors(30, 3, floats=False), _tensors(12, 3, floats=False))
 FLOATS = (_tensors(30, 1, floats=True), _tensors(12, 1, floats=True))
+
+
+SINGLE = (Photos(3),)
+EMPTY = (Photos(0), Photos(2))
+
+
+class Odd(Dataset[tuple[object, object]]):
+    """Two images with whatever for an image and for a label."""
+
+    def __init__(self, image: object, labels: Sequence[object]) -> None:
+        self.image, self.labels = image, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, number: int) -> tuple[object, object]:
+        if self.image is None:
+            raise ValueError("torn")
+        return self.image, self.labels[number]
+
+
+_GREY = torch.zeros(1, 8, 8)
+RAISING = (Odd(None, [0, 1]), Odd(None, [0, 1]))
+FRACTIONS = (Odd(_GREY, [0.5, 1.0]), Odd(_GREY, [0, 1]))
+NEGATIVE = (Odd(_GREY, [-1, 1]), Odd(_GREY, [0, 1]))
+ONE_CLASS = (Odd(_GREY, [0, 0]), Odd(_GREY, [0, 0]))
+ARRAYS = (Odd([[0.0]], [0, 1]), Odd([[0.0]], [0, 1]))
+NORMALISED = (Odd(_GREY - 2, [0, 1, 0, 1]), Odd(_GREY, [0, 1]))
+
+
+def made_badly() -> object:
+    """Fail to make a data set."""
+    return 1 / 0
+
+
+def makes_text() -> str:
+    """Make no data set."""
+    return "text"
 
 
 def made() -> tuple[Photos, Photos]:
@@ -120,8 +160,14 @@ class Subprocesses(genius.CommandPool):
                 await process.wait()
 
 
+TABLE = genius.PublishedTable("mine:TABLE", "http://127.0.0.1:9/mine.json", "0" * 64, 1_000, "accuracy", "accuracy")
 NOTHING = None
 TEXT = "text"
+
+
+def made_of(workers: int) -> list[int]:
+    """Make something else than a pool."""
+    return [workers]
 
 
 def takes_three(one: object, two: object, three: object) -> Tensor | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from genius.evaluators import process
 from genius.evaluators.from_training import folder_name, training_evaluator
-from genius.evaluators.workers import LocalWorkers, Place, read_measurement
+from genius.evaluators.pools import read_measurement
+from genius.evaluators.workers import LocalWorkers, Place
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
 from genius.training.job import Epoch, Job, TrainingFiles

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from genius.errors import GeniusError
 from genius.evaluators import process
-from genius.evaluators.workers import LocalWorkers, Place, places, read_measurement
+from genius.evaluators.pools import read_measurement
+from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.record.candidate import Measurement
 from genius.training.job import Epoch, Job, TrainingFiles, cores
 from genius.training.recipes import RECIPES

@@ -51,7 +51,7 @@ def _settings(**options):
 
 @pytest.mark.usefixtures("apple")
 def test_workers_share_the_apple_gpu(tmp_path):
-    workers = pool.open_workers(_settings(device="mps", workers=2), "digits")
+    workers = pool.open_pool(_settings(device="mps", workers=2), "digits")
     places = [seat._place for seat in workers._seats]
     assert places == [Place("mps", 1)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
@@ -70,4 +70,4 @@ def test_workers_share_the_apple_gpu(tmp_path):
 def test_a_search_says_before_it_begins_that_a_device_is_not_there(options, words, monkeypatch):
     monkeypatch.setattr(pool, "has_mps", lambda: False)
     with pytest.raises(genius.GeniusError, match=words):
-        pool.open_workers(_settings(**options), "digits")
+        pool.open_pool(_settings(**options), "digits")

@@ -212,7 +212,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
     )
     assert found.best.architecture == best
     space = get_space("digits")
-    card = Card("digits", best, tuple("abc"), input_of("digits", RECIPES.find("digits"), 1, 8))
+    card = Card("digits", best, tuple("abc"), input_of("floats", RECIPES.find("digits"), 1, 8))
     write_weights(space.build_for(best, 3, 8), card, tmp_path / "w.safetensors")
     trained, origin = find_trained(str(tmp_path / "run"), None, tmp_path / "w.safetensors", told(tmp_path))
     assert (trained.card, trained.classes, origin) == (card, 3, {"weights": "w.safetensors"})
@@ -223,7 +223,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
 
 DIGITS = get_space("digits")
 SMALL = (0, 1, 0, 1, 0, 1, 0, 1, 0)
-CARD = Card("digits", SMALL, (), input_of("digits", RECIPES.find("digits"), 1, 8))
+CARD = Card("digits", SMALL, (), input_of("floats", RECIPES.find("digits"), 1, 8))
 
 
 @pytest.fixture

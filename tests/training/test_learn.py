@@ -275,7 +275,7 @@ def test_a_space_of_ones_own_is_named_by_its_module(digits_job, monkeypatch, tmp
         learn(digits_job(space="my_spaces:MINE", architecture=(1,)))
     with pytest.raises(GeniusError, match="there is no space 'my_spaces:THEIRS': module 'my_spaces' has no"):
         learn(digits_job(space="my_spaces:THEIRS"))
-    with pytest.raises(GeniusError, match="my_spaces:build is not a SearchSpace but the function"):
+    with pytest.raises(GeniusError, match="my_spaces:build is not a SearchSpace, but the function"):
         learn(digits_job(space="my_spaces:build"))
 
 
