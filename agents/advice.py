@@ -11,7 +11,7 @@ from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -46,7 +46,9 @@ def advise(
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(region, history, rng, count=count, refused=refused(region.space, (), history)))
+    shortlist = tuple(
+        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
+    )
     observed = observe(history)
     if not len(observed):
         return Advice(shortlist)

@@ -17,7 +17,7 @@ from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, bes
 from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 from .proposer import MakeProposer, Proposer, Unprompted, maker_of
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
@@ -35,7 +35,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
     """Return the identities of what is not proposed again."""
-    return history.tried(space, refused(space, prompt, history))
+    return history.tried(space, refused_architectures(space, prompt, history))
 
 
 def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
@@ -170,7 +170,7 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused(region.space, prompt, history)
+        rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT

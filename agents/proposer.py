@@ -1,4 +1,4 @@
-"""What a proposer is."""
+"""The contract of a proposer."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
-"""Answers a prompt, knowing the trial's finished candidates, with text or a Reply; a plain function is enough.
+"""Maps a prompt and the trial's finished candidates to a reply: text or a Reply. A plain function is enough.
 
-It must draw nothing from memory of its own: the same prompt and history ask for the same answer, so that a search
-that was cut off can go on where it was.
+It keeps no state of its own: the same prompt and history give the same reply, so that an interrupted search can
+continue.
 """
 
 
@@ -63,10 +63,10 @@ def maker_of(value: object) -> MakeProposer | None:
 
 @dataclass(frozen=True)
 class Unprompted:
-    """A proposer that reads nothing of a prompt but the replies that were sent back: no prompt is written for it."""
+    """A proposer that reads only the refused replies of a prompt, so that the reflector writes no prompt for it."""
 
     propose: Proposer
 
     def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
-        """Answer as the proposer does."""
+        """Call the proposer."""
         return self.propose(prompt, history)

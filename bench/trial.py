@@ -17,7 +17,7 @@ from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
 from ..record.candidate import Candidate
-from ..record.options import LLMOptions
+from ..record.settings.llm_settings import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.region import Region
@@ -65,7 +65,7 @@ def check_proposer(name: str) -> None:
     """
     spec = _spec(name)
     if spec.startswith(LLM_PREFIX):
-        check_llm(spec.removeprefix(LLM_PREFIX), LLMOptions())
+        check_llm(spec.removeprefix(LLM_PREFIX), LLMSettings())
         return
     if spec != name:
         raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
@@ -131,7 +131,7 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM_PREFIX):
         llm = _spec(name).removeprefix(LLM_PREFIX)
-        async with open_llms([llm], region.space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+        async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
     yield PROPOSERS.find(name)(region, (seed, 1))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import beginning
-from .options import OPEN, AsJson, Downloads, Ends, FlopsConvention, RunFolder, console
+from . import beginning, completing
+from .options import OPEN, AsJson, Downloads, Ends, FlopsConvention, RunFolder, SpaceName, console
 from .signals import stopping
 from .streams import print_text
 
@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, downloads) if result.settings.llm else None
+    found = _worth(result, downloads) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -71,7 +71,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
     flops: Ends = OPEN,
     params: Ends = OPEN,
     flops_convention: FlopsConvention = "macs",
@@ -86,7 +86,7 @@ def spaces(
 
 
 def cost(
-    space: Annotated[str, typer.Argument(help="The search space.")],
+    space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
     flops_convention: FlopsConvention = "macs",
     as_json: AsJson = False,
@@ -126,7 +126,11 @@ def fetch(
         print_text(str(path))
 
 
-def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe to print in full.", autocompletion=completing.recipes)
+    ] = None,
+) -> None:
     """List the recipes of training, or print one."""
     from ..training.recipes import ORIGINS, RECIPES, describe
 
@@ -135,14 +139,13 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print i
         return
     width = max(map(len, RECIPES.names()))
     for each in RECIPES.names():
-        recipe = RECIPES.find(each)
-        origin = ORIGINS.get(each, "a recipe of your own")
+        recipe, origin = RECIPES.find(each), ORIGINS.get(each, "a recipe of your own")
         print_text(f"{each:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {origin}")
 
 
 @stopping("a baseline is made anew each time")
 def baseline(
-    space: Annotated[str, typer.Argument(help="A search space with a table.")],
+    space: Annotated[str, typer.Argument(help="A search space with a table.", autocompletion=completing.spaces)],
     samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
     repetitions: Annotated[int, typer.Option(help="Repetitions.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,

@@ -16,11 +16,11 @@ from ..record.candidate import MEASUREMENT, Failure, Measurement
 from ..record.files import open_plain, read_plain
 from ..record.secret_names import without_secrets
 from ..schema import BadRecord
-from ..training.disk import full
+from ..training.disk import disk_full
 from ..training.job import Epoch, Job, OnEpoch, TrainingFiles
 from .process import Heartbeat, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
-from .worker import FULL, REFUSED
+from .worker import DISK_FULL, JOB_REFUSED
 
 _T = TypeVar("_T")
 
@@ -209,9 +209,9 @@ async def ended(found: int | TookTooLong, job: Job, device: str, early_complaint
     if isinstance(found, TookTooLong):
         return TryEnd("timed out", str(found), device)
     complaint = await asyncio.to_thread(read_log, job.folder) or early_complaint
-    if found == FULL:
-        raise full(job.folder)
-    if found == REFUSED:
+    if found == DISK_FULL:
+        raise disk_full(job.folder)
+    if found == JOB_REFUSED:
         raise RunFailed(_last_line(complaint))
     number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
     if number in _SIGNALS:

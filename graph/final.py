@@ -130,8 +130,8 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None and (data := run.data) and not subject.trusted:
-        check_claims(Path(SETTINGS_FILE), [claim for claim in claims(run) if claim.setting == "data"])
+    if data is None and run is not None and (data := run.training.data) and not subject.trusted:
+        check_claims(Path(SETTINGS_FILE), [claim for claim in claims(run) if claim.setting == "training.data"])
     return task_of(subject.space, data, recipe, final=True)
 
 

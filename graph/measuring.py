@@ -51,8 +51,8 @@ def evaluator_named(search: Measuring) -> str:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
         return "table"
-    own_or_quick = "space" in settings.custom or space.data == "digits"
-    if _recording(settings.llm) is not None and not settings.trains and not own_or_quick:
+    own_or_quick = "space" in settings.run.custom or space.data == "digits"
+    if _recording(settings.llm.first) is not None and not settings.trains and not own_or_quick:
         return "recording"
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
@@ -75,7 +75,7 @@ async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
 async def _recorded(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Look accuracies up in the recorded conversation that is replayed."""
     settings, space = search.settings, search.space
-    if (recording := _recording(settings.llm)) is None:
+    if (recording := _recording(settings.llm.first)) is None:
         raise GeniusError("the evaluator recording looks accuracies up in a recording: name one by --llm replay:FILE")
     yield await asyncio.to_thread(_of_recording, settings, space, recording), ()
 
@@ -84,13 +84,13 @@ async def _recorded(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
 async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Train on a pool."""
     settings, space = search.settings, search.space
-    if "space" in settings.custom:
+    if "space" in settings.run.custom:
         raise GeniusError(
             f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
             "what to train it on"
         )
     common, notes = await asyncio.to_thread(common_job, settings, space, search.downloads)
-    async with await asyncio.to_thread(open_pool, settings, common.data) as pool:
+    async with await asyncio.to_thread(open_pool, settings.training, common.data) as pool:
         yield _trainers(settings, space, common, pool), notes
 
 
@@ -126,7 +126,7 @@ def _recording(llm: str | None) -> Path | None:
 
 
 def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOfTrial:
-    trials = range(1, settings.trials + 1)
+    trials = range(1, settings.loop.trials + 1)
     evaluators = [
         recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
     ]
@@ -140,11 +140,11 @@ def _trainers(settings: Settings, space: SearchSpace, common: Job, pool: Pool) -
         place = folder / "evaluations" / f"trial-{trial}"
         return training_evaluator(
             space,
-            replace(common, seed=settings.seed + trial - 1, folder=place),
+            replace(common, seed=settings.loop.first_seed + trial - 1, folder=place),
             pool,
             queue=trial,
-            deadline=settings.deadline,
-            silence=settings.silence,
+            deadline=settings.training.deadline,
+            silence=settings.training.silence,
             on_epoch=on_epoch,
         )
 

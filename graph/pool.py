@@ -9,13 +9,13 @@ from ..evaluators.ray_workers import RayWorkers
 from ..evaluators.workers import LocalWorkers, count_gpus, has_mps, places
 from ..plugins import Plugins, signature_refusing
 from ..printable import named, reason
-from ..record.settings import Settings
+from ..record.settings import Settings, TrainingSettings
 from ..spaces.space import SearchSpace
 from ..training.data import find_data
 from ..training.job import Job
 from ..training.recipes import RECIPES, override, scaled, task_of
 
-OpenPool = Callable[[Settings, str], Pool]
+OpenPool = Callable[[TrainingSettings, str], Pool]
 """Makes the pool that the settings ask for, not entered yet, to train on a data set."""
 
 
@@ -25,64 +25,63 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
     The second value tells what was found in an image folder.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
-    data, recipe = task_of(space, settings.data, settings.recipe)
+    asked = settings.training
+    data, recipe = task_of(space, asked.data, asked.recipe)
     found = find_data(data, downloads).found()
-    chosen = override(RECIPES.find(recipe), settings.recipe_changes)
-    if settings.batch is not None:
-        chosen, _ = scaled(chosen, settings.batch)
+    chosen = override(RECIPES.find(recipe), asked.recipe_changes)
+    if asked.batch is not None:
+        chosen, _ = scaled(chosen, asked.batch)
     job = Job(
         space=settings.space,
         architecture=(),
-        seed=settings.seed,
+        seed=settings.loop.first_seed,
         data=data,
         recipe=chosen,
         folder=Path(),
         downloads=downloads.absolute(),
-        device=settings.device or "cpu",
-        threads=settings.threads or 1,
-        memory_limit=settings.memory_limit,
+        device=asked.device or "cpu",
+        threads=asked.threads or 1,
+        memory_limit=asked.memory_limit,
         found=found,
     )
     return job, found.notes if found else ()
 
 
-def open_pool(settings: Settings, data: str) -> Pool:
+def open_pool(asked: TrainingSettings, data: str) -> Pool:
     """Return the pool that the settings name, not entered yet, to train on a data set.
 
     Raises: GeniusError.
     """
-    device = settings.device
-    if device not in (None, "cpu", "cuda", "mps"):
-        raise GeniusError(f"device is cpu, cuda or mps, got {device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
-    return POOLS.find(settings.on)(settings, data)
+    if asked.device not in (None, "cpu", "cuda", "mps"):
+        raise GeniusError(f"device is cpu, cuda or mps, got {asked.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
+    return POOLS.find(asked.on)(asked, data)
 
 
-def _local(settings: Settings, data: str) -> Pool:
-    gpus = _gpus(settings, must_be_here=True)
-    if settings.device == "mps" and not has_mps():
+def _local(asked: TrainingSettings, data: str) -> Pool:
+    gpus = _gpus(asked, must_be_here=True)
+    if asked.device == "mps" and not has_mps():
         raise GeniusError("PyTorch can use no Apple GPU on this machine, and --device is mps: take cpu")
-    otherwise = "mps" if settings.device == "mps" else "cpu"
-    return LocalWorkers(places(settings.workers, gpus=gpus, threads=_threads(settings, data), otherwise=otherwise))
+    otherwise = "mps" if asked.device == "mps" else "cpu"
+    return LocalWorkers(places(asked.workers, gpus=gpus, threads=_threads(asked, data), otherwise=otherwise))
 
 
-def _ray(settings: Settings, data: str) -> Pool:
-    address = settings.on.partition(":")[2] or None
-    if settings.device == "mps":
+def _ray(asked: TrainingSettings, data: str) -> Pool:
+    if asked.device == "mps":
         raise GeniusError("Ray lends out CPUs and CUDA's GPUs alone: --device mps trains with --on local")
-    gpus = _gpus(settings, must_be_here=address is None)
-    each = 1.0 if settings.device != "cpu" and (gpus or settings.device == "cuda") else 0.0
-    return RayWorkers(address, capacity=settings.workers, cpus=_threads(settings, data) or 1, gpus=each)
+    gpus = _gpus(asked, must_be_here=asked.address is None)
+    each = 1.0 if asked.device != "cpu" and (gpus or asked.device == "cuda") else 0.0
+    return RayWorkers(asked.address, capacity=asked.workers, cpus=_threads(asked, data) or 1, gpus=each)
 
 
-def _threads(settings: Settings, data: str) -> int | None:
+def _threads(asked: TrainingSettings, data: str) -> int | None:
     # with images of 8×8 pixels threads wait for each other longer than they work
-    return settings.threads or (1 if data == "digits" else None)
+    return asked.threads or (1 if data == "digits" else None)
 
 
-def _gpus(settings: Settings, *, must_be_here: bool) -> int:
+def _gpus(asked: TrainingSettings, *, must_be_here: bool) -> int:
     """Raises GeniusError where GPUs are asked for that must be here, and there is none."""
-    gpus = 0 if settings.device in ("cpu", "mps") else count_gpus()
-    if settings.device == "cuda" and not gpus and must_be_here:
+    gpus = 0 if asked.device in ("cpu", "mps") else count_gpus()
+    if asked.device == "cuda" and not gpus and must_be_here:
         raise GeniusError("there is no GPU that PyTorch can use on this machine, and --device is cuda")
     return gpus
 
@@ -92,13 +91,13 @@ def _read(value: object) -> OpenPool | None:
     if not callable(value) or signature_refusing(value, 1):
         return None
 
-    def make(settings: Settings, data: str) -> Pool:
+    def make(asked: TrainingSettings, data: str) -> Pool:
         try:
-            pool = value(settings.workers)
+            pool = value(asked.workers)
         except Exception as error:
-            raise GeniusError(f"{settings.on} cannot make a pool of {settings.workers}: {reason(error)}") from error
+            raise GeniusError(f"{asked.on} cannot make a pool of {asked.workers}: {reason(error)}") from error
         if not isinstance(pool, Pool):
-            raise GeniusError(f"{settings.on} makes no pool: see genius.Pool, got {named(pool)}")
+            raise GeniusError(f"{asked.on} makes no pool: see genius.Pool, got {named(pool)}")
         return pool
 
     return make

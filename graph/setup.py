@@ -3,8 +3,7 @@
 import asyncio
 import hashlib
 import json
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,15 +13,16 @@ from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_ll
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..agents.provider_keys import clean_tracing_keys
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured
 from ..evaluators.from_training import OnEpochOf
-from ..record.options import Sent
 from ..record.settings import LLM, Settings
+from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
+from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
 from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
@@ -66,11 +66,11 @@ def choose_parts(
     llm: "Llm | None",
     proposer: str | Proposer | None,
     evaluator: str | Evaluator | None,
-    old: Settings | None = None,
+    old: Settings,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
 
-    A new search gets defaults where nothing is named; one that goes on keeps the parts of its `old` settings.
+    What is not named stays as the `old` settings name it; where they name no proposer there is a default.
     Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
     """
     if llm is not None and proposer not in (None, LLM):
@@ -78,15 +78,15 @@ def choose_parts(
     names: dict[str, Any] = {}
     if isinstance(proposer, str) and proposer != LLM:
         PROPOSERS.find(proposer)
-    if llm is None and (proposer == LLM or (proposer is None and old is None)):
-        llm = default_llm()[0]
+    if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
+        llm = list(old.llm.models) or default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
     if llms:
         first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
-        names = {"proposer": LLM, "llm": first, "fallbacks": others}
+        names = {"proposer": LLM, "llm.models": (first, *others)}
     elif proposer is not None:
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
-        names = {"proposer": name, "llm": None, "fallbacks": []}
+        names = {"proposer": name, "llm.models": ()}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
         names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
@@ -99,7 +99,7 @@ def choose_parts(
     if evaluator is not None:
         names["evaluator"] = evaluator if isinstance(evaluator, str) else None
     replaced = ({"llm", "proposer"} if names.get("proposer") else set()) | {"evaluator"} & set(names)
-    names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
+    names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
 
 
@@ -109,24 +109,26 @@ def fingerprint(space: SearchSpace) -> str:
     return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
 
 
-def check_fits(old: Settings, new: Settings, given: Given) -> None:
-    """Make sure that what a run goes on with is of the space that it began with; warn of another language model.
+def check_fits(old: Settings, given: Given) -> None:
+    """Make sure that a run goes on with the space that it began with.
 
     Raises: GeniusError.
     """
-    space = given.space or (None if "space" in old.custom else get_space(old.space))
-    if space is not None and old.fingerprint and fingerprint(space) != old.fingerprint:
+    space = given.space or (None if "space" in old.run.custom else get_space(old.space))
+    if space is not None and old.run.fingerprint and fingerprint(space) != old.run.fingerprint:
         raise GeniusError(
             f"the space {space.name} has other decisions or options than when this run began: its architectures would "
             "mean something else; start a new search"
         )
-    if old.table_sha256 != new.table_sha256:
-        warnings.warn(f"from now on accuracies are those of the table {new.table}", GeniusWarning, stacklevel=4)
-    before, after = (one.llms or [one.proposer] for one in (old, new))
+
+
+def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
+    """Say which of its parts a run goes on without."""
+    if old.run.table_sha256 != new.run.table_sha256:
+        yield f"from now on accuracies are those of the table {new.training.table}"
+    before, after = (one.llm.models or (one.proposer,) for one in (old, new))
     if before != after:
-        warnings.warn(
-            f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes", GeniusWarning, stacklevel=4
-        )
+        yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
 
 
 def _name_of_space(name: str) -> str:
@@ -140,19 +142,21 @@ def _name_of(function: Proposer) -> str:
 
 
 @asynccontextmanager
-async def open_setup(settings: Settings, given: Given, downloads: Path) -> AsyncIterator[Setup]:
+async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     """Find the parts that the settings name; whatever is missing is said here, before anything is written.
 
     Raises: GeniusError.
     """
     clean_tracing_keys()
-    if missing := set(settings.custom) - set(given.parts):
+    if missing := set(settings.run.custom) - set(given.parts):
         raise GeniusError(
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
+    downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
-    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
+    limits = settings.limits.ranges
+    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
+    await asyncio.to_thread(_check, Region(space, limits), settings)
     search = Measuring(settings, space, table, downloads)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
@@ -162,9 +166,9 @@ async def open_setup(settings: Settings, given: Given, downloads: Path) -> Async
         open_evaluator(search) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
-        if settings.disguise:
-            evaluator = _of_shown(evaluator, settings.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent, notes)
+        if settings.loop.disguise:
+            evaluator = _of_shown(evaluator, settings.run.meanings)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -173,15 +177,15 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     Raises: GeniusError where the table is not the one that the run began with.
     """
     space = given.space or get_space(settings.space)
-    if settings.table is None:
+    if settings.training.table is None:
         return space, None
     if given.evaluator is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
-    narrowed, table = open_table(space, Path(settings.table))
-    if table.sha256 != settings.table_sha256:
+    narrowed, table = open_table(space, Path(settings.training.table))
+    if table.sha256 != settings.run.table_sha256:
         raise GeniusError(
-            f"the table {settings.table} was changed since the run began: put the old one back, or go on with what it "
-            "holds now by naming it with --table"
+            f"the table {settings.training.table} was changed since the run began: put the old one back, or go on with "
+            "what it holds now by naming it with --table"
         )
     return narrowed, table
 
@@ -203,7 +207,7 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
 def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
     region.check()
-    if settings.repair == "nearest":
+    if settings.limits.repair == "nearest":
         region.check_nearest()
 
 
@@ -214,14 +218,14 @@ async def _open_proposers(
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None or settings.proposer != LLM:
         make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
-        yield (lambda trial: make(region, (settings.seed, trial))), list
+        yield (lambda trial: make(region, (settings.loop.first_seed, trial))), list
     else:
-        llms = given.llm or settings.llms
-        if settings.max_cost is not None:
+        llms = given.llm or settings.llm.models
+        if settings.loop.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
-        may_stop = settings.when_done == "stop"
+        may_stop = settings.loop.when_done == "stop"
         async with open_llms(
-            llms, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.sent
+            llms, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.run.sent
         ) as opened:
             yield opened.proposer, opened.sent

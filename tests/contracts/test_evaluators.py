@@ -28,7 +28,7 @@ def table(folder):
 SEARCHES = {
     "table": table,
     "recording": recording,
-    "train": lambda folder: {"proposer": "random", "recipe_changes": ("epochs=1",)},
+    "train": lambda folder: {"proposer": "random", "set": ("epochs=1",)},
     **dict.fromkeys((*OWN, "tiny-evaluator"), lambda folder: {"proposer": "random"}),
 }
 """A search that each evaluator can measure for; a new one is added here."""
@@ -45,7 +45,7 @@ async def test_it_measures_and_a_run_goes_on_with_it_by_the_same_name(name, tmp_
     (candidate,) = result.trials[0].candidates
     assert candidate.error is None
     assert 0 <= candidate.accuracy <= 100
-    assert (result.settings.evaluator, result.settings.custom) == (name, [])
+    assert (result.settings.evaluator, result.settings.run.custom) == (name, [])
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -56,7 +56,7 @@ async def test_it_is_the_same_by_its_name_and_as_an_object(name, tmp_path):
             "mine:SPACE", proposer="random", evaluator=evaluator, iterations=3, run=tmp_path / which
         )
         found[which] = [candidate.accuracy for candidate in result.trials[0].candidates]
-        assert result.settings.custom == (["evaluator"] if which == "object" else [])
+        assert result.settings.run.custom == (["evaluator"] if which == "object" else [])
     assert found["name"] == found["object"]
 
 

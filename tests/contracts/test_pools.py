@@ -5,12 +5,12 @@ from pathlib import Path
 import genius
 import pytest
 from genius.graph.pool import POOLS, open_pool
-from genius.record.settings import Settings
+from genius.record.settings import TrainingSettings
 
 
 @pytest.mark.parametrize("name", [*POOLS, "ray:127.0.0.1:9", "mine:Subprocesses", "tiny-pool"])
 def test_it_is_made_with_the_number_of_workers(name):
-    pool = open_pool(Settings("digits", "random", on=name, workers=3), "digits")
+    pool = open_pool(TrainingSettings(on=name, workers=3), "digits")
     assert isinstance(pool, genius.Pool)
     assert pool.capacity == 3
 
@@ -25,7 +25,7 @@ def test_it_is_made_with_the_number_of_workers(name):
 )
 def test_what_makes_no_pool_is_refused(name, words):
     with pytest.raises(genius.GeniusError, match=f"^{name} {words}"):
-        open_pool(Settings("digits", "random", on=name), "digits")
+        open_pool(TrainingSettings(on=name), "digits")
 
 
 async def test_a_search_trains_on_a_pool_of_one_s_own(tmp_path):

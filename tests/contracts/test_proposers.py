@@ -44,7 +44,7 @@ async def test_it_is_the_same_search_by_its_name_and_as_an_object(name, tmp_path
             "mine:SPACE", proposer=proposer, evaluator=mine.evaluate, iterations=3, run=tmp_path / which, seed=3
         )
         found[which] = [candidate.architecture for candidate in result.trials[0].candidates]
-        assert ("proposer" in result.settings.custom) == (which == "object")
+        assert ("proposer" in result.settings.run.custom) == (which == "object")
     assert found["name"] == found["object"]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from genius.errors import GeniusError, GeniusWarning
-from genius.graph.bundle import Told, find_trained
+from genius.graph.bundle import ExportOptions, find_trained
 from genius.spaces import get_space
 from genius.training.card import Card, Input, input_of
 from genius.training.disk import DiskFull
@@ -54,7 +54,7 @@ def _one_thread():
 
 
 def told(folder, **fields):
-    return Told(folder, trust=True, **fields)
+    return ExportOptions(folder, trust=True, **fields)
 
 
 def colleague(tasks):
