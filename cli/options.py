@@ -17,7 +17,7 @@ from .panels import FILES, MAIN, PANELS
 if TYPE_CHECKING:
     from rich.console import Console
 
-Data = Annotated[
+Downloads = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.", rich_help_panel=FILES)]

@@ -15,10 +15,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ..agents.backends import HUMAN
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
 from ..record.settings import BY_NAME, Settings, by_path
@@ -47,13 +48,16 @@ def _setting(name: str, **schema: Any) -> Any:
     return _field(setting.about.doc, name if name in DEFAULTS else "", **choices, **schema)
 
 
+_NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
+
+
 class Form(TypedDict, total=False):
     """A search, as a form describes it. Empty fields keep their defaults."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(BASELINES))]
+    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(PROPOSERS))]
     llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
     iterations: Annotated[int, _setting("iterations", minimum=1)]
     seed: Annotated[int, _setting("seed")]
@@ -64,7 +68,7 @@ class Form(TypedDict, total=False):
     advice: Annotated[bool, _setting("advice")]
     approve: Annotated[bool, _setting("approve")]
     max_cost: Annotated[float, _setting("max_cost")]
-    data: Annotated[str, _setting("data")]
+    downloads: Annotated[str, _setting("downloads")]
 
 
 class Refused(GeniusError, ValueError):
@@ -157,8 +161,9 @@ def _settings(form: Form) -> tuple[Settings, Given]:
     Raises: GeniusError.
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
-    if asked["space"] not in SPACES:
-        raise GeniusError(f"there is no space {asked['space']!r}; the spaces are: {', '.join(SPACES)}")
+    for name, plugins in _NAMED.items():
+        if plugins.known(asked[name]) is None:
+            raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]
@@ -166,7 +171,7 @@ def _settings(form: Form) -> tuple[Settings, Given]:
         raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
     keep_secrets_out()
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
-    names |= {"downloads": asked.pop("data", None)}
+    names |= {"downloads": asked.pop("downloads", None)}
     asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
     return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
 

@@ -77,7 +77,7 @@ class Options(TypedDict, total=False):
     workers: int
     on: str
     table: Path | str | None
-    train_on: str | None
+    data: str | None
     recipe: str | None
     batch: int | None
     device: str | None
