@@ -9,7 +9,6 @@ from itertools import compress
 import numpy as np
 import numpy.typing as npt
 
-from ..guide.choices import choose, gather
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
 from ..plugins import Plugins
@@ -47,9 +46,9 @@ def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> A
         if space.identity(architecture) not in done:
             return architecture
         architecture = region.sample(rng)
-    if large:
-        return region.nearest(architecture, done) if region.exact else None
-    left = [a for a in map(_tuple, region.listed()) if space.identity(a) not in done]
+    if (listed := region.listed()) is None:
+        return region.nearest(architecture, done)
+    left = [a for a in map(_tuple, listed) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -58,16 +57,8 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
 
 
 def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
-    """Return the untried architecture within the limits with the most FLOPs.
-
-    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
-    """
-    space, found = region.space, region.largest(done)
-    if found or not space.valid or space.size <= ENUMERABLE:
-        return found
-    met = gather(region, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
-    best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else _untried(region, done, rng)
+    """Return the untried architecture within the limits with the most FLOPs; where none is found, any."""
+    return region.largest(done) or _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:

@@ -75,6 +75,7 @@ def spaces(
     flops: Ends = OPEN,
     params: Ends = OPEN,
     flops_convention: FlopsConvention = "macs",
+    exact: Annotated[bool, typer.Option("--exact", help="Count exactly, however long it takes.")] = False,
 ) -> None:
     """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
     from ..spaces.cost import check_convention
@@ -82,7 +83,7 @@ def spaces(
     from ..spaces.region import Limits, parse_range
 
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
-    print_text(describe(name, limits) if name else list_spaces())
+    print_text(describe(name, limits, exact=exact) if name else list_spaces())
 
 
 def cost(

@@ -228,6 +228,7 @@ def _begun(asked: _Asked, base: Settings) -> Settings:
     """
     settings = base.changed(asked.named).check()
     space = asked.given.space or get_space(settings.space)
+    _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()

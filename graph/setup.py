@@ -79,12 +79,15 @@ def choose_parts(
     if isinstance(proposer, str) and proposer != LLM:
         PROPOSERS.find(proposer)
     if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
-        llm = list(old.llm.models) or default_llm()[0]
+        if old.llm.models:
+            names = {"proposer": LLM}  # and the models stay, as the old settings' claims: the call names none
+        else:
+            llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
     if llms:
         first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
         names = {"proposer": LLM, "llm.models": (first, *others)}
-    elif proposer is not None:
+    elif proposer not in (None, LLM):
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
         names = {"proposer": name, "llm.models": ()}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
@@ -98,7 +101,7 @@ def choose_parts(
     )
     if evaluator is not None:
         names["evaluator"] = evaluator if isinstance(evaluator, str) else None
-    replaced = ({"llm", "proposer"} if names.get("proposer") else set()) | {"evaluator"} & set(names)
+    replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
 
@@ -156,7 +159,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     limits = settings.limits.ranges
     shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
-    await asyncio.to_thread(_check, Region(space, limits), settings)
+    await asyncio.to_thread(Region(space, limits).check)
     search = Measuring(settings, space, table, downloads)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
@@ -202,13 +205,6 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
         return evaluate_shown
 
     return of_trial
-
-
-def _check(region: Region, settings: Settings) -> None:
-    """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-    region.check()
-    if settings.limits.repair == "nearest":
-        region.check_nearest()
 
 
 @asynccontextmanager

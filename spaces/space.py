@@ -1,6 +1,6 @@
 """The search space: which decisions there are, in words for a model and as a network that can be trained."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
@@ -236,6 +236,11 @@ class SearchSpace:
             return self.cost(architecture, strict=strict).row
         except BadArchitecture:
             return (-1,) * FIELDS
+
+    @property
+    def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
+        """The decisions of each part and its costs: shape (options of each decision, …, FIELDS)."""
+        return self._cost_table.tables
 
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.

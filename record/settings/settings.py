@@ -93,6 +93,11 @@ class Settings:
                 own[path] = value
         return replace(self, **own, **{name: replace(getattr(self, name), **fields) for name, fields in groups.items()})
 
+    def at(self, path: str) -> object:
+        """Return the value at a path."""
+        group, _, name = path.rpartition(".")
+        return getattr(getattr(self, group) if group else self, name)
+
     @property
     def looks_up(self) -> bool:
         """Whether accuracies are those of the space's published table, if it has one."""

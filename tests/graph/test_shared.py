@@ -349,6 +349,13 @@ async def test_naming_one_option_of_a_provider_names_no_other(run, monkeypatch):
         await genius.resume(run, evaluator=evaluate, set=["llm.options.top_p=0.5"])
 
 
+async def test_asking_for_a_language_model_names_no_model(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m@http://127.0.0.1:9/v1"]})
+    with pytest.raises(genius.GeniusError, match=r"names the language model 'openai:m@http://127\.0\.0\.1:9/v1'"):
+        await genius.resume(run, evaluator=evaluate, proposer="llm")
+
+
 @pytest.mark.parametrize("change", ["llm.base_url={url}", 'llm.options={{"openai_proxy": "{url}"}}'])
 async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, monkeypatch, change):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

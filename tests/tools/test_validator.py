@@ -148,7 +148,7 @@ def test_costs_of_what_cannot_be_built_are_in_no_range_and_no_list():
         max(c.params for c in costs),
     )
     limits = Limits(flops=(0.0, float(sorted(c.flops for c in costs)[2])))
-    assert Region(SPACE, limits).count() == 3
+    assert Region(SPACE, limits).count() == (3, 0.0)
     told = off_limits(Region(SPACE, limits), (1, 1), SPACE.cost((1, 1)))
     assert "from 1 to 2" not in told
     assert "2: not allowed" in look_up_table(Region(SPACE))
