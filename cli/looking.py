@@ -138,10 +138,11 @@ def recipes(
     if name is not None:
         print_text(describe(RECIPES.find(name)))
         return
-    width = max(map(len, RECIPES.names()))
-    for each in RECIPES.names():
-        recipe, origin = RECIPES.find(each), ORIGINS.get(each, "a recipe of your own")
-        print_text(f"{each:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {origin}")
+    names = RECIPES.names()
+    width = max(map(len, names))
+    words = {each: f"{one.epochs} epochs, batch {one.batch}; {ORIGINS[each]}" for each, one in RECIPES.items()}
+    for each in names:
+        print_text(f"{each:<{width}}  {words.get(each, 'of an installed package')}")
 
 
 @stopping("a baseline is made anew each time")

@@ -102,7 +102,8 @@ def _read(value: object) -> OpenEvaluator | None:
 
     @asynccontextmanager
     async def own(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
-        yield _the_same(evaluate), ()
+        unused = "what is named to train on is not used: the evaluator is your own"
+        yield _the_same(evaluate), (unused,) if search.settings.training.is_named else ()
 
     return own
 

@@ -24,11 +24,13 @@ from ..spaces.space import Architecture, SearchSpace
 
 
 def _read(value: object) -> PublishedTable | None:
-    return value if isinstance(value, PublishedTable) else None
+    """Take a table, or that of a space."""
+    table = value.table if isinstance(value, SearchSpace) else value
+    return table if isinstance(table, PublishedTable) else None
 
 
 _BUILTIN = {space.table.name: space.table for space in SPACES.values() if space.table}
-TABLES = Plugins("table", _BUILTIN, _read, "a PublishedTable")
+TABLES = Plugins("table", _BUILTIN, _read, "a PublishedTable, or a space that names one")
 """The published tables, which their spaces name, and the door for one's own."""
 
 
@@ -138,7 +140,7 @@ def load_table(space: SearchSpace, data: Path) -> Table:
         raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}")
     path = table_path(source, data)
     if not path.is_file():
-        command = shlex.join(["genius", "fetch", space.name, "--downloads", str(data)])
+        command = shlex.join(["genius", "fetch", source.name, "--downloads", str(data)])
         raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)
@@ -159,6 +161,11 @@ def check_sha256(path: Path, found: str, source: PublishedTable) -> None:
 
 def _table(space: SearchSpace, source: PublishedTable, rows: Mapping[str, Mapping[str, float]]) -> Table:
     architectures = list(space.architectures())
-    found = [rows[space.key(architecture)] for architecture in architectures]
-    accuracy = np.array([row[source.accuracy] for row in found])
-    return Table(architectures, accuracy, np.array([row[source.test_accuracy] for row in found]), space.identity)
+    try:
+        found = [rows[space.key(architecture)] for architecture in architectures]
+        accuracy, test_accuracy = (
+            np.array([row[name] for row in found]) for name in (source.accuracy, source.test_accuracy)
+        )
+    except KeyError as missing:
+        raise BadTable(f"the table {source.file}, which {space.name} names, has no entry {missing}") from None
+    return Table(architectures, accuracy, test_accuracy, space.identity)
