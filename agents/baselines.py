@@ -5,20 +5,19 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
+from ..plugins import Plugins
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused_architectures
-from .proposer import Proposer, Unprompted
+from .proposer import MakeProposer, Proposer, Unprompted, maker_of
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
@@ -183,7 +182,7 @@ def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
-BASELINES = {
+_BUILTIN: dict[str, MakeProposer] = {
     "random": random_search,
     "largest": largest_first,
     "local-search": local_search,
@@ -191,13 +190,5 @@ BASELINES = {
     "guided": guided,
     "guided-without-prior": guided_without_prior,
 }
-
-
-def find_baseline(name: str) -> Any:
-    """Return what makes a proposer without a model, by its name.
-
-    Raises: GeniusError for an unknown one.
-    """
-    if name not in BASELINES:
-        raise GeniusError(f"there is no proposer {name!r}; the proposers are: llm, {', '.join(BASELINES)}")
-    return BASELINES[name]
+PROPOSERS = Plugins("proposer", _BUILTIN, maker_of, "a function of a prompt and a history")
+"""What makes the proposers without a model, and the door for one's own."""

@@ -14,8 +14,8 @@ from ..printable import one_line
 from ..record.candidate import Candidate
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
+from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
-from ..tables.published import SOURCES, sees_test_accuracy
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -178,9 +178,10 @@ def _protocol(settings: Settings) -> list[str]:
     """Say what the accuracies of a run that looked them up are."""
     if settings.training.table is not None:
         return [f"Accuracies are those of the table {settings.training.table}. Ranks are among what it holds; {_TIES}"]
-    if settings.space not in SOURCES or settings.training.trains or "evaluator" in settings.run.custom:
+    table = table_of(settings.space)
+    if table is None or not settings.looks_up:
         return []
-    if sees_test_accuracy(settings.space):
+    if table.sees_test_accuracy:
         return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
     seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
     return [f"{seen} {_AMONG}"]

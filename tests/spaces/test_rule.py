@@ -10,7 +10,8 @@ from itertools import islice, product
 
 import numpy as np
 import pytest
-from genius.spaces import GeniusError, get_space
+from genius.errors import GeniusError
+from genius.spaces import get_space
 from genius.spaces.cost import Cost
 from genius.spaces.listing import describe
 from genius.spaces.region import NO_LIMITS, Limits, Region
