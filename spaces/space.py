@@ -154,6 +154,11 @@ class SearchSpace:
             ": ".join(["Not every combination of options is allowed", *filter(None, [rule_in_words(self.valid)])]) + "."
         )
 
+    @property
+    def restricted(self) -> bool:
+        """Whether some combinations of options may not be architectures."""
+        return self.valid is not None
+
     @cached_property
     def without_rule(self) -> "SearchSpace":
         """The space in which every combination of options is allowed."""

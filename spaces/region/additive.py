@@ -43,7 +43,7 @@ class Additive(Summed):
     def count(self, *, quick: bool) -> int | None:
         """Count them by adding up decision after decision; None where a rule or two limits stand in the way."""
         limited = [at for at, ends in enumerate(self._limits.ranges) if ends != OPEN]
-        if self._space.valid is not None or len(limited) != 1:
+        if self._space.restricted or len(limited) != 1:
             return None
         values = [value[:, limited[0]] for value in self._values]
         return count_sums(values, self._limits.ranges[limited[0]], quick=quick)
@@ -86,7 +86,7 @@ class Additive(Summed):
         self, ordered: Iterator[Architecture], others: Callable[[], Iterator[Architecture]]
     ) -> Iterator[Architecture]:
         """Keep what the rule allows of an order's first 20,000, and go on with others."""
-        if self._space.valid is None:
+        if not self._space.restricted:
             yield from ordered
             return
         yield from (found for found in islice(ordered, _LOOKED_AT) if self._space.allows(found).all())

@@ -78,7 +78,7 @@ def draw_by_rejection(
 ) -> tuple[Integers, Integers]:
     """Draw batches until enough of them are in the region: shape (count, decisions), or fewer; and the last batch."""
     found = drawn = np.empty((0, len(region.space.decisions)), dtype=np.int64)
-    for _ in range(_BATCHES if region.space.valid is None else _BATCHES_BY_RULE):
+    for _ in range(_BATCHES if not region.space.restricted else _BATCHES_BY_RULE):
         drawn = batch(rng)
         found = np.concatenate([found, drawn[region.allows(drawn)]])
         if len(found) >= count:

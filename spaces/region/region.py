@@ -184,7 +184,7 @@ class Region:
 
 @lru_cache(maxsize=8)
 def _feasible(region: Region) -> FeasibleSet:
-    if region.space.size <= (ENUMERABLE if region.space.parts else _BUILT):
+    if region.space.size <= (ENUMERABLE if region.is_quick else _BUILT):
         return Listed(region)
     steps = steps_through(region.space, region.limits.convention)
     if steps is None:

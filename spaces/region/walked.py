@@ -57,7 +57,7 @@ class Walked:
         self._region, self._space, self._limits = region, region.space, region.limits
         self._first = np.array([decision.numbers[0] for decision in self._space.decisions])
         self._changes, self._distance = Changes(self._space.decisions), Distance(region)
-        self._effort = _LOOK_UP if self._space.parts else _NETWORK
+        self._effort = _LOOK_UP if region.is_quick else _NETWORK
 
     def count(self, *, quick: bool) -> int | None:
         """Return nothing: they are not gone through."""
@@ -101,7 +101,7 @@ class Walked:
         return self._walked(rng, min(count, self._effort.walkers))
 
     def _drawn(self, rng: np.random.Generator) -> Integers:
-        if self._space.valid:
+        if self._space.restricted:
             return self._space.draw(rng, self._effort.batch)
         return np.array([self._space.sample(rng) for _ in range(self._effort.batch)])
 
