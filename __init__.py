@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from .graph.studio import make_graph as make_graph
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
-    from .record.candidate import Measurement as Measurement
+    from .record.goal import Goal as Goal
+    from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
     from .report.picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.objective import ACCURACY as ACCURACY
+    from .spaces.objective import Objective as Objective
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
@@ -41,7 +44,10 @@ _HOMES = {
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
-    "record.candidate": ("Candidate", "Measurement"),
+    "record.candidate": ("Candidate",),
+    "record.goal": ("Goal",),
+    "record.measurement": ("Measurement",),
+    "spaces.objective": ("ACCURACY", "Objective"),
 }
 
 

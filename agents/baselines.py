@@ -14,12 +14,13 @@ from ..errors import GeniusError
 from ..guide.choices import choose, gather
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
-from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
+from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.draws import sample_inside
 from ..spaces.inside import allowed, largest_inside, listed, option_costs
 from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.nearest import nearest
+from ..spaces.objective import Objective
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused
 from .proposer import Proposer, Unprompted
@@ -121,7 +122,7 @@ def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LI
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
             return _answer(_largest(space, done, rng, limits), "The largest network, to start from.")
-        for centre in history.best_first():
+        for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(space, limits, near)
             if near:
@@ -150,7 +151,7 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
             return _answer(_untried(space, done, rng, limits), "One of the first population, drawn at random.")
-        parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
+        parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
@@ -174,17 +175,18 @@ def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, 
         rng, sent_back = _rng(seed, history), refused(space, prompt, history)
         found = suggest(space, limits, history, rng, guide, refused=sent_back)
         if found or space.size <= WHOLE:
-            return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+            words = _expected(found[0], history.goal.objective) if found else ""
+            return _answer(found[0].architecture, words) if found else NOTHING_LEFT
         left = _untried(space, _done(space, prompt, history), rng, limits)
         return _answer(left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 
 
-def _expected(suggestion: Suggestion) -> str:
-    if suggestion.accuracy is None:
+def _expected(suggestion: Suggestion, objective: Objective) -> str:
+    if suggestion.value is None or suggestion.sd is None:
         return "Nothing was measured yet."
-    return f"Expected to measure {suggestion.accuracy:.2f}% ± {suggestion.sd:.2f}."
+    return f"Expected to measure {objective.near(suggestion.value, suggestion.sd)}{objective.suffix}."
 
 
 def guided_without_prior(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:

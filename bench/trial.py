@@ -16,7 +16,9 @@ from ..evaluators.table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
 from ..plugins import import_object
-from ..record.candidate import Candidate, Measurement
+from ..record.candidate import Candidate
+from ..record.goal import Goal
+from ..record.measurement import Measurement
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
@@ -36,7 +38,7 @@ class Trial:
     """What one proposer did with one seed on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Accuracies stand in the table; of one's own `table` is the SHA-256.
+    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256.
     """
 
     __pydantic_config__ = CLOSED
@@ -99,7 +101,14 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     started = perf_counter()
     async with _open(name, shown, task.limits, seed, data) as proposer:
         context = Context(
-            shown, proposer, evaluate, limits=task.limits, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations
+            shown,
+            proposer,
+            evaluate,
+            limits=task.limits,
+            goal=Goal((table.objective,)),
+            advice=_ADVICE in name,
+            seed=(seed, 1),
+            iterations=iterations,
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]

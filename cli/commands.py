@@ -8,10 +8,12 @@ from functools import wraps
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from . import benching, looking, searching, signals, training
+from .options import together
 from .streams import finish, say
 
 _LONGEST = 1_500  # characters of a complaint, whatever names it quotes
@@ -53,6 +55,12 @@ def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+class _Command(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, with options of several words as one."""
+        return super().parse_args(ctx, together(args))
+
+
 for command in (
     searching.search,
     searching.resume,
@@ -67,7 +75,7 @@ for command in (
     looking.fetch,
     looking.baseline,
 ):
-    app.command()(_stoppable(command))
+    app.command(cls=_Command)(_stoppable(command))
 
 # Typer brings a click of its own or uses the installed one, by version; this is the class of whichever it is.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

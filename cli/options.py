@@ -2,10 +2,14 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ..errors import GeniusError
+from ..printable import brief
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +49,23 @@ Data = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
 Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        help="What is measured: accuracy, score, flops, params, or your own as MODULE:NAME. Given several times, the "
+        "first one steers. Default: what the evaluator or the space names.",
+    ),
+]
+MeasuredLimits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME LOW HIGH",
+        help="A limit on what is measured, as in latency_ms - 5; - leaves an end open. Repeatable.",
+    ),
+]
+Pareto = Annotated[bool, typer.Option("--pareto", help="Search the front of all objectives.")]
 FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 Repair = Annotated[
     str,
@@ -86,6 +107,35 @@ Trust = Annotated[
 ModelFile = Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")]
 
 OPEN = ("-", "-")
+
+
+def together(arguments: Sequence[str]) -> list[str]:
+    """Join the three words behind each `--limit` to one: Typer has no option that is repeated and takes several."""
+    words, found = list(arguments), []
+    while words:
+        found.append(words.pop(0))
+        if found[-1] == "--limit":
+            found.append(" ".join(words[:3]))
+            del words[:3]
+    return found
+
+
+def named_limits(given: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Read limits on what is measured, each a name and the two ends of a range; a `-` leaves an end open.
+
+    Raises: GeniusError.
+    """
+    words = [limit.rsplit(maxsplit=2) for limit in given]
+    if wrong := [limit for limit, each in zip(given, words, strict=True) if len(each) < 3]:
+        raise GeniusError(f"--limit takes a name and two ends, as in latency_ms - 5, got {brief(repr(wrong[0]))}")
+    return {name: (_end(low), _end(high)) for name, low, high in words}
+
+
+def _end(word: str) -> float | None:
+    try:
+        return None if word == "-" else float(word)
+    except ValueError:
+        raise GeniusError(f"expected a number, or - for no limit, got {brief(repr(word))}") from None
 
 
 def console(*, stderr: bool = True) -> "Console":

@@ -30,10 +30,13 @@ from .options import (
     MaxLlmTokens,
     MaxReplies,
     MaxTokens,
+    MeasuredLimits,
     Memory,
     ModelFile,
     NumCtx,
+    Objectives,
     OwnSpace,
+    Pareto,
     Price,
     ProposerName,
     RecipeName,
@@ -48,6 +51,7 @@ from .options import (
     Trust,
     WhenDone,
     console,
+    named_limits,
 )
 from .signals import stopping
 from .streams import say
@@ -65,6 +69,9 @@ def search(
     space: Annotated[str, typer.Argument(help="The search space; `genius spaces` lists them.")],
     llm: Llm = None,
     proposer: ProposerName = None,
+    objectives: Objectives = None,
+    limits: MeasuredLimits = None,
+    pareto: Pareto = False,
     iterations: Annotated[int, typer.Option(help="Architectures to evaluate in each trial.")] = 10,
     trials: Annotated[int, typer.Option(help="Repetitions of the whole search.")] = 1,
     seed: Annotated[
@@ -131,7 +138,17 @@ def search(
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
-            space, llm=llm, proposer=proposer, run=run, data=data, progress=progress, ask=ask, **_options(context)
+            space,
+            llm=llm,
+            proposer=proposer,
+            objectives=objectives or (),
+            limits=named_limits(limits or ()),
+            pareto=pareto,
+            run=run,
+            data=data,
+            progress=progress,
+            ask=ask,
+            **_options(context),
         )
 
     _show_search(start, iterations, as_json=as_json, live="human" not in (llm or ()) and not approve)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from ..errors import GeniusError
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import Changes, Seen, apply, changes_of

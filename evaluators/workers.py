@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from ..errors import GeniusError, RunFailed
-from ..record.candidate import MEASUREMENT, Failure, Measurement
 from ..record.files import plain, read_plain
+from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..schema import BadRecord
 from ..training.disk import full
 from ..training.job import Epoch, Files, Job, cores
@@ -268,7 +268,7 @@ def read_answer(path: Path) -> Measurement | None:
         measurement = MEASUREMENT.read(read_plain(path))
     except (FileNotFoundError, BadRecord):
         return None
-    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
+    return measurement if (measurement.error is None) != (measurement.value is None) else None
 
 
 def _read_log(folder: Path) -> str:

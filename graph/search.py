@@ -1,7 +1,7 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -16,13 +16,14 @@ from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
+from ..spaces.objective import Objective
 from ..spaces.space import SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run import new_folder, new_run
-from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
+from .setup import Given, check_fits, choose_goal, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
 from .trust import check_claims, claims
@@ -47,6 +48,9 @@ async def search(
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: Evaluator | None = None,
+    objectives: Sequence[str | Objective] | str | Objective = (),
+    limits: Mapping[str, Sequence[float | None]] | None = None,
+    pareto: bool = False,
     run: Path | str | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
@@ -61,6 +65,10 @@ async def search(
       or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
       embedded model.
     - `evaluator`: needed for a space of your own.
+    - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
+      or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
+    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
+    - `pareto`: search the front of all objectives.
     - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
@@ -73,18 +81,21 @@ async def search(
     called, answering = wanted(callbacks, config), Answers(ask=ask)
     names, given = choose_parts(space, llm, proposer, evaluator)
     _check_object(given, options)
+    named_space = given.space or get_space(names["space"])
+    own_table = options.get("table") is not None
     settings = Settings(
         **names,
+        goal=choose_goal(named_space, given, objectives, limits, pareto, own_table=own_table),
         **_named(options),
         **_hashed(options),
         llm_seed=options.get("seed"),
         data=None if data is None else str(data),
     ).check()
-    settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
+    settings = replace(settings, fingerprint=fingerprint(named_space))
     if isinstance(proposer, str) and proposer != LLM and settings.advice:
         raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
     if settings.disguise:
-        settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
+        settings = replace(settings, meanings=shuffle(named_space, settings.seed))
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         folder = await asyncio.to_thread(new_run, settings, _path(run))
         return await carry_on(folder, settings, setup, progress, called, answering)

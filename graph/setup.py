@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -21,13 +21,16 @@ from ..evaluators.recorded import recorded_evaluator
 from ..evaluators.table import table_evaluator
 from ..evaluators.trained import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
-from ..record.candidate import Measurement
+from ..printable import brief
+from ..record.goal import OF_COSTS, Goal, default_goal, read_limits
+from ..record.measurement import Measurement
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.nearest import check_nearest
+from ..spaces.objective import ACCURACY, Objective, get_objective
 from ..spaces.searchable import check_searchable
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
@@ -113,6 +116,53 @@ def choose_parts(
     return names, given
 
 
+def choose_goal(
+    space: SearchSpace,
+    given: Given,
+    objectives: Sequence[str | Objective] | str | Objective = (),
+    limits: Mapping[str, Sequence[float | None]] | None = None,
+    pareto: bool = False,
+    *,
+    own_table: bool = False,
+) -> Goal:
+    """Say what a search is after: the named objectives, else what is measured anyway.
+
+    Raises: GeniusError for what is no objective, or for what nothing measures.
+    """
+    named = [objectives] if isinstance(objectives, str | Objective) else objectives
+    found = tuple(get_objective(each) for each in named) or (_measured(space, given, own_table),)
+    goal = Goal(found, read_limits(limits or {}), pareto)
+    _check_measured(goal, space, given, own_table=own_table)
+    return goal
+
+
+def _measured(space: SearchSpace, given: Given, own_table: bool) -> Objective:
+    """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
+    own = given.evaluator is not None or own_table
+    return default_goal(space, given.evaluator).objective if own else ACCURACY
+
+
+def _check_measured(goal: Goal, space: SearchSpace, given: Given, *, own_table: bool) -> None:
+    """Make sure that what evaluates tells what the goal asks for, as far as that is known beforehand.
+
+    Raises: GeniusError.
+    """
+    named, measured = goal.objective, _measured(space, given, own_table)
+    says = given.evaluator is None or hasattr(given.evaluator, "objective")
+    if says and named != measured:
+        raise GeniusError(
+            f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
+            f"{measured.name} first, or pass an evaluator that measures {named.name}"
+        )
+    if known := [name for name in goal.limits if name in OF_COSTS]:
+        raise GeniusError(
+            f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
+        )
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
+    if given.evaluator is None and unknown:
+        raise GeniusError(f"nothing measures {brief(unknown[0])} here: pass an evaluator whose measurements tell it")
+
+
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
@@ -131,7 +181,9 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
             "mean something else; start a new search"
         )
     if old.table_sha256 != new.table_sha256:
-        warnings.warn(f"from now on accuracies are those of the table {new.table}", GeniusWarning, stacklevel=4)
+        warnings.warn(
+            f"from now on {new.goal.objective.plural} are those of the table {new.table}", GeniusWarning, stacklevel=4
+        )
     before, after = (one.llms or [one.proposer] for one in (old, new))
     if before != after:
         warnings.warn(
@@ -161,6 +213,7 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
+    _check_measured(settings.goal, space, given, own_table=table is not None)
     shown = disguise(space, settings.meanings) if settings.disguise else space
     await asyncio.to_thread(_check_limits, space, settings)
     async with (
@@ -181,7 +234,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     if settings.table is None:
         return space, None
     if given.evaluator is not None:
-        raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
+        raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.table))
     if table.sha256 != settings.table_sha256:
         raise GeniusError(

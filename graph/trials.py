@@ -90,6 +90,7 @@ def context_of(
         space=setup.space,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
+        goal=settings.goal,
         journal=journal,
         limits=settings.limits,
         repair=settings.repair,

@@ -7,13 +7,14 @@ from functools import partial
 import numpy as np
 
 from ..record.candidate import Candidate, Suggestion, measured
+from ..record.goal import Goal
 from ..record.history import History
 from ..spaces.draws import draw_inside
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
-from .surrogate import SIZE, SIZE_WITHIN, Surrogate
+from .surrogate import SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -57,27 +58,30 @@ GUIDE = Guide()
 
 @dataclass(frozen=True)
 class Observed:
-    """What a trial's history says of architectures: accuracies in percent, and their standard deviations."""
+    """What a trial's history says of architectures: utilities, their standard deviations, and the bounds they have."""
 
     architectures: Sequence[Architecture]
-    accuracy: Floats
+    utility: Floats
     sd: Floats
+    bounds: Bounds = UNBOUNDED
 
     def __len__(self) -> int:
         return len(self.architectures)
 
 
 def observe(history: Sequence[Candidate]) -> Observed:
-    """Gather what is known. A failure counts as the lowest accuracy so far, and what is still in training as the mean
+    """Gather what is known. A failure counts as the lowest utility so far, and what is still in training as the mean
     ("constant liar"); until something was measured, nothing is known."""
+    goal = History.of(history).goal
     known = [c for c in history if c.architecture is not None]
-    accuracies = [c.accuracy for c in known if c.accuracy is not None]
-    if not accuracies:
+    utilities = [goal.utility(c) for c in known if c.value is not None]
+    if not utilities:
         return Observed([], np.empty(0), np.empty(0))
-    lowest, mean = min(accuracies), float(np.mean(accuracies))
-    values = [c.accuracy if c.accuracy is not None else lowest if c.error else mean for c in known]
+    lowest, mean = min(utilities), float(np.mean(utilities))
+    values = [goal.utility(c) if c.value is not None else lowest if c.error else mean for c in known]
     deviations = [(c.measurement and c.measurement.sd) or 0.0 for c in known]
-    return Observed([c.architecture for c in known if c.architecture], np.array(values), np.array(deviations))
+    architectures = [c.architecture for c in known if c.architecture]
+    return Observed(architectures, np.array(values), np.array(deviations), goal.objective.bounds)
 
 
 def fit(
@@ -92,16 +96,26 @@ def fit(
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
     kept = _kept(observed)
     known = coder.encode(kept.architectures)
-    return Surrogate(known, kept.accuracy, coder.counts.tolist(), rng, sd=kept.sd, prior=prior, leanings=leanings)
+    return Surrogate(
+        known,
+        kept.utility,
+        coder.counts.tolist(),
+        rng,
+        sd=kept.sd,
+        bounds=kept.bounds,
+        prior=prior,
+        leanings=leanings,
+    )
 
 
 def _kept(observed: Observed) -> Observed:
-    """Of many observations, keep the most accurate and the latest: the cost of a fit grows with their cube."""
+    """Of many observations, keep the best and the latest: the cost of a fit grows with their cube."""
     if len(observed) <= _FITTED:
         return observed
-    best = np.argsort(-observed.accuracy, kind="stable")[: _FITTED // 2]
+    best = np.argsort(-observed.utility, kind="stable")[: _FITTED // 2]
     places = np.union1d(best, np.arange(len(observed) - _FITTED // 2, len(observed)))
-    return Observed([observed.architectures[at] for at in places], observed.accuracy[places], observed.sd[places])
+    kept = [observed.architectures[at] for at in places]
+    return Observed(kept, observed.utility[places], observed.sd[places], observed.bounds)
 
 
 def suggest(
@@ -133,7 +147,7 @@ def suggest(
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     known = History.of(history).tried(space, refused)
-    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate)
+    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate, History.of(history).goal)
 
 
 def _score(
@@ -141,26 +155,26 @@ def _score(
 ) -> Floats:
     if surrogate is None:
         return guide.prior * architectures.promise(leanings)
-    predicted = surrogate.predict(architectures)
-    return predicted.mean + guide.curiosity * guide.fading ** (observations - 1) * predicted.sd
+    mean, sd = surrogate.standard(architectures)
+    return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
 
 
 def _best(observed: Observed) -> list[Architecture]:
-    return [observed.architectures[at] for at in np.argsort(-observed.accuracy, kind="stable")[:_GOOD]]
+    return [observed.architectures[at] for at in np.argsort(-observed.utility, kind="stable")[:_GOOD]]
 
 
-def _suggestions(choices: Choices, places: Sequence[int], surrogate: Surrogate | None) -> list[Suggestion]:
+def _suggestions(choices: Choices, places: Sequence[int], surrogate: Surrogate | None, goal: Goal) -> list[Suggestion]:
     architectures = [choices.at(place) for place in places]
     if surrogate is None or not places:
         return [Suggestion(architecture) for architecture in architectures]
     predicted = surrogate.predict(choices.encoded[list(places)])
-    numbers = zip(architectures, predicted.mean.tolist(), predicted.measured_sd().tolist(), strict=True)
-    return [Suggestion(*each) for each in numbers]
+    values = map(goal.objective.utility, predicted.mean.tolist())  # a utility's own utility is the value
+    return [Suggestion(*each) for each in zip(architectures, values, predicted.measured_sd().tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What an option of a decision adds to the accuracy, in percent, over the mean of the space within the limits."""
+    """What an option of a decision adds to the utility over the mean of the space within the limits."""
 
     decision: int
     option: int
@@ -187,7 +201,7 @@ def effects(
 
 @dataclass(frozen=True)
 class Forecast:
-    """What was expected of an iteration's architecture before it was measured, and what was measured, in percent."""
+    """The value that was expected of an iteration's architecture before it was measured, and the measured value."""
 
     iteration: int
     expected: float
@@ -197,14 +211,16 @@ class Forecast:
 
 def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
-    known = measured(history)
+    goal, known = History.of(history).goal, measured(history)
     found = []
     for at in range(max(_FEW, len(known) - _CHECKED), len(known)):
         candidate = known[at]
         assert candidate.architecture is not None
-        assert candidate.accuracy is not None
-        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]))
-        predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
-        expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
-        found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))
+        assert candidate.value is not None
+        earlier = observe(History.of(known[:at], goal))
+        predicted = fit(space, limits, earlier, np.random.default_rng([*seed, at])).predict(
+            encoder(space).encode([candidate.architecture])
+        )
+        expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
+        found.append(Forecast(candidate.iteration, expected, sd, candidate.value))
     return found

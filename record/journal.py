@@ -22,6 +22,7 @@ from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
 from .candidate import CANDIDATE, Candidate, Message
 from .files import cut_torn_line, plain, read_lines
+from .goal import GOAL, Goal
 from .history import History, Index
 
 CANDIDATES_FILE = "candidates.jsonl"
@@ -99,9 +100,9 @@ class Journal:
         """Return a trial's candidates in the order they finished; they grow as the search goes on."""
         return self._indices[trial].candidates
 
-    def history(self, trial: int, first: int, running: Sequence[Candidate] = ()) -> History:
+    def history(self, trial: int, first: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> History:
         """Return the first so many of a trial's finished candidates, and those in flight behind them."""
-        return History(self._indices[trial], first, running)
+        return History(self._indices[trial], first, running, goal)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         """Write a reply down before anyone uses it."""

@@ -17,6 +17,7 @@ from ..spaces.cost import Convention, check_convention
 from ..spaces.limits import Limits, parse_range
 from .budget import Budget
 from .files import read_plain, write_atomically
+from .goal import GOAL, Goal
 from .journal import BrokenRun
 from .options import LLMOptions, Sent, read_extra, refuse_url_with_secret
 from .versions import fresh_id, installed_versions
@@ -127,7 +128,7 @@ class Settings:
     `sent` what was really sent to each of them, and what its server refused. `custom` lists the parts that were objects
     passed from Python. `fingerprint` tells the space from another of the same name, `table_sha256` the table from
     another at the same path. `data` is the folder of downloads, where one was named. `meanings` are the real options
-    behind the shown ones of a search in disguise.
+    behind the shown ones of a search in disguise. `goal` is what the search is after.
     """
 
     __pydantic_config__ = CLOSED
@@ -151,6 +152,7 @@ class Settings:
     threads: Few | None = None
     memory: Word | None = None
     seed: Whole = 0
+    goal: Goal = GOAL
     flops: tuple[Word, Word] = ("-", "-")
     params: tuple[Word, Word] = ("-", "-")
     flops_convention: Convention = "macs"
@@ -214,7 +216,7 @@ class Settings:
         if self.on != "local" and self.on.partition(":")[0] != "ray":
             raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
         if self.table is not None and self.trains:
-            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
+            raise GeniusError("a table and training exclude each other: values are looked up or measured")
         _ = self.limits, self.memory_limit, self.asking
         return self
 

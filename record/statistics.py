@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
+_LEAST = 1e-6  # of the variance of measurements, that is taken for their spread whatever their errors
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,17 @@ def sampling_sd(accuracy: float, images: int) -> float:
     return 100 * sqrt(share * (1 - share) / (images + 2))
 
 
-def weigh(accuracies: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def weigh(values: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return what measurements with known errors are worth: each is drawn to the mean by as much as its own error is of
     the spread (the posterior means of normal variables, with the spread that the measurements show beyond the errors).
 
-    Without errors, 0, they are what was measured; with equal ones their order stays.
+    Without errors, 0, they are what was measured; with equal ones their order stays. The unit does not matter.
     """
-    values, variances = np.asarray(accuracies, dtype=float), np.asarray(sds, dtype=float) ** 2
-    spread = max(float(values.var() - variances.mean()), 1e-6)
-    found: npt.NDArray[np.float64] = values.mean() + spread / (spread + variances) * (values - values.mean())
+    given, variances = np.asarray(values, dtype=float), np.asarray(sds, dtype=float) ** 2
+    spread = max(float(given.var() - variances.mean()), _LEAST * float(given.var()))
+    if spread == 0.0:
+        return given
+    found: npt.NDArray[np.float64] = given.mean() + spread / (spread + variances) * (given - given.mean())
     return found
 
 

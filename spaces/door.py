@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import GeniusError
 from ..printable import brief
+from .objective import Objective
 
 if TYPE_CHECKING:
     from .space import Decision, SearchSpace
@@ -58,6 +59,8 @@ def check_space(space: "SearchSpace", kind: type["Decision"]) -> None:
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
             raise GeniusError(f"the {field} of {space.name} is to be a function, got {_shown(value)}")
+    if not isinstance(space.objective, Objective):
+        raise GeniusError(f"the objective of {space.name} is an Objective, got {_shown(space.objective)}")
     _check_parts(space)
 
 

@@ -15,6 +15,7 @@ from ..errors import GeniusError
 from ..printable import brief, said_by
 from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
+from .objective import ACCURACY, Objective
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, in_words, judge, uniform
 
@@ -95,6 +96,7 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
+    - `objective`: the quantity that is measured, unless an evaluator names its own; the default is accuracy in percent.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
       rule's docstring, or by its name. What it forbids is not in the space.
@@ -114,6 +116,7 @@ class SearchSpace:
     features: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     depth: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     valid: Rule | None = None
+    objective: Objective = ACCURACY
 
     def __post_init__(self) -> None:
         check_space(self, Decision)

@@ -20,7 +20,7 @@ from genius.bench.run import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
 from genius.evaluators.workers import read_answer
 from genius.graph.final import read_epochs
-from genius.record.candidate import MEASUREMENT
+from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_result
 from genius.training.job import EPOCH, Epoch, Job
 from genius.training.recipes import get_recipe
