@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from .graph.studio import make_graph as make_graph
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
+    from .record.candidate import Message as Message
     from .record.goal import Goal as Goal
     from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
-    from .report.picture import draw as draw
+    from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.objective import ACCURACY as ACCURACY
     from .spaces.objective import Objective as Objective
+    from .spaces.region import Limits as Limits
+    from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
@@ -35,7 +38,7 @@ _HOMES = {
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "report.picture": ("draw",),
+    "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
     "graph.studio": ("make_graph",),
@@ -43,22 +46,25 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
-    "record.candidate": ("Candidate",),
+    "record.candidate": ("Candidate", "Message"),
     "record.goal": ("Goal",),
     "record.measurement": ("Measurement",),
     "spaces.objective": ("ACCURACY", "Objective"),
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f".{home}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f".{home}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

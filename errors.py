@@ -1,18 +1,18 @@
-"""The errors that users can mend."""
+"""Errors and warnings for users."""
 
 
 class GeniusError(Exception):
-    """What a user can mend: one sentence with the rule, the value and what to do next."""
+    """An error that the user can mend: one sentence with the rule, the value and the next step."""
 
 
 class RunFailed(GeniusError):
-    """A search that had to stop; everything up to there is kept and can be resumed."""
+    """A search that had to stop; its results are kept, and it can be resumed."""
 
 
 def is_pause(error: BaseException) -> bool:
-    """Tell whether it is not an error, but LangGraph's way to pause: it passes through whatever catches errors."""
+    """Tell whether an exception is LangGraph's pause, which code that catches errors must let pass."""
     return "GraphBubbleUp" in {cls.__name__ for cls in type(error).__mro__}
 
 
 class GeniusWarning(UserWarning):
-    """What a user may not expect, and what nothing ends by."""
+    """A warning of something that the user may not expect; the command goes on."""

@@ -10,8 +10,8 @@ import numpy as np
 from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
-from ..spaces.limits import Limits
 from ..spaces.objective import ACCURACY, Objective
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.refused import refused
 
@@ -43,24 +43,19 @@ class Advice:
 
 
 def advise(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     history: Sequence[Candidate],
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(space, limits, history, rng, count=count, refused=refused(space, (), history)))
+    shortlist = tuple(suggest(region, history, rng, count=count, refused=refused(region.space, (), history)))
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
-    return Advice(
-        shortlist,
-        tuple(effects(space, limits, observed, rng)),
-        tuple(forecasts(space, limits, history, seed)),
-        objective,
-    )
+    found = tuple(effects(region, observed, rng)), tuple(forecasts(region, history, seed))
+    return Advice(shortlist, *found, objective)
 
 
 def advice_in_words(space: SearchSpace, advice: Advice) -> str:

@@ -1,4 +1,4 @@
-"""The agent that is a person who approves each training: what is asked, and what an answer makes of the candidate."""
+"""The approver, a person: the question before each training, and the effect of the answer on the candidate."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from ..printable import named
 from ..record.candidate import Candidate, Repair
 from ..record.history import History
 from ..record.plain import text
-from ..spaces.limits import Limits
+from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.prices import changes
 from ..tools.validator import Broken, judge, refuse
@@ -21,11 +21,11 @@ _LONGEST = 500  # characters of a reason
 
 
 class BadAnswer(ValueError):
-    """An answer of another form, or an architecture that cannot be taken; says what would be right."""
+    """An answer of another form, or an architecture that cannot be trained; the message names a right one."""
 
 
 def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
-    """Return what a person is asked, in plain JSON types."""
+    """Make the question about a candidate, in plain JSON types."""
     assert candidate.architecture is not None
     chosen = zip(space.decisions, candidate.architecture, strict=True)
     return {
@@ -39,10 +39,8 @@ def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
     }
 
 
-def decide(
-    answer: object, candidate: Candidate, space: SearchSpace, history: History, limits: Limits, max_replies: int
-) -> Candidate:
-    """Return the candidate as it is, changed by the person, or refused with the person's reason.
+def decide(answer: object, candidate: Candidate, region: Region, history: History, max_replies: int) -> Candidate:
+    """Return the candidate unchanged, edited by the person, or refused with the person's reason.
 
     Raises: BadAnswer.
     """
@@ -53,7 +51,7 @@ def decide(
     if said == NO and set(given) <= {"answer", "reason"}:
         return _refused(candidate, given.get("reason") or "", max_replies)
     if said == EDIT and set(given) == {"answer", "architecture"}:
-        return _edited(candidate, given["architecture"], space, history, limits)
+        return _edited(candidate, given["architecture"], region, history)
     raise BadAnswer(f"an answer is {_FORMS}, got {named(answer)}")
 
 
@@ -66,8 +64,9 @@ def _refused(candidate: Candidate, reason: object, max_replies: int) -> Candidat
     return refuse(candidate, why, max_replies)
 
 
-def _edited(candidate: Candidate, given: object, space: SearchSpace, history: History, limits: Limits) -> Candidate:
-    """Take a person's architecture, held against the same rules as a reply."""
+def _edited(candidate: Candidate, given: object, region: Region, history: History) -> Candidate:
+    """Replace the candidate's architecture by the person's, which must keep the same rules as a reply's."""
+    space = region.space
     if not isinstance(given, list | tuple) or not all(type(number) is int for number in given):
         raise BadAnswer(f"an architecture is a list of {len(space.decisions)} numbers, got {named(given)}")
     architecture: Architecture = tuple(given)
@@ -77,7 +76,7 @@ def _edited(candidate: Candidate, given: object, space: SearchSpace, history: Hi
         space.without_rule.check(architecture)
     except BadArchitecture as bad:
         raise BadAnswer(str(bad)) from None
-    found = judge(architecture, space, history, limits)
+    found = judge(architecture, region, history)
     if isinstance(found, Broken):
         raise BadAnswer(found.reason.splitlines()[0])
     assert candidate.architecture is not None

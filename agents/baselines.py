@@ -16,11 +16,8 @@ from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion
 from ..record.history import History
-from ..spaces.draws import sample_inside
-from ..spaces.inside import allowed, largest_inside, listed, option_costs
-from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.nearest import nearest
 from ..spaces.objective import Objective
+from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused
 from .proposer import Proposer, Unprompted
@@ -43,18 +40,18 @@ def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Se
     return history.tried(space, refused(space, prompt, history))
 
 
-def _untried(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
     """Draw uniformly from the architectures within the limits that are no repeat."""
+    space = region.space
     large = space.size > ENUMERABLE
-    architecture = sample_inside(space, limits, rng)
+    architecture = region.sample(rng)
     for _ in range(_TRIES_BY_RULE if large and space.valid else _TRIES):
         if space.identity(architecture) not in done:
             return architecture
-        architecture = sample_inside(space, limits, rng)
+        architecture = region.sample(rng)
     if large:
-        sums = option_costs(space, limits.convention) is not None
-        return nearest(space, limits, architecture, done) if sums else None
-    left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in done]
+        return region.nearest(architecture, done) if region.exact else None
+    left = [a for a in map(_tuple, region.listed()) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -62,17 +59,17 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
     return tuple(row.tolist())
 
 
-def _largest(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
     """Return the untried architecture within the limits with the most FLOPs.
 
     Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
     """
-    found = next((a for a in largest_inside(space, limits) if space.identity(a) not in done), None)
+    space, found = region.space, region.largest(done)
     if found or not space.valid or space.size <= ENUMERABLE:
         return found
-    met = gather(space, limits, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
+    met = gather(region, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
     best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else _untried(space, done, rng, limits)
+    return met.at(best[0]) if best else _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
@@ -84,21 +81,21 @@ def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Propose
     return Unprompted(propose)
 
 
-def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def random_search(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _untried(space, _done(space, prompt, history), _rng(seed, history), limits)
+        found = _untried(region, _done(region.space, prompt, history), _rng(seed, history))
         return _answer(found, "Drawn at random.")
 
     return _in_thread(proposal)
 
 
-def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _largest(space, _done(space, prompt, history), _rng(seed, history), limits)
+        found = _largest(region, _done(region.space, prompt, history), _rng(seed, history))
         return _answer(found, "The largest one left.")
 
     return _in_thread(proposal)
@@ -112,32 +109,33 @@ def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Arch
                 yield (*architecture[:at], option, *architecture[at + 1 :])
 
 
-def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def local_search(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose the largest network, then random neighbours of the best so far, one step of one decision away.
 
     Where the best has no untried neighbour within the limits, the next best is tried, and so on.
     """
 
+    space = region.space
+
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
-            return _answer(_largest(space, done, rng, limits), "The largest network, to start from.")
+            return _answer(_largest(region, done, rng), "The largest network, to start from.")
         for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
-            near = _within(space, limits, near)
+            near = _within(region, near)
             if near:
                 return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
-        return _answer(_untried(space, done, rng, limits), "No neighbour is left; drawn at random.")
+        return _answer(_untried(region, done, rng), "No neighbour is left; drawn at random.")
 
     return _in_thread(proposal)
 
 
-def _within(space: SearchSpace, limits: Limits, architectures: list[Architecture]) -> list[Architecture]:
-    rows = np.array(architectures, dtype=np.int64).reshape(-1, len(space.decisions))
-    return list(compress(architectures, allowed(space, limits, rows)))
+def _within(region: Region, architectures: list[Architecture]) -> list[Architecture]:
+    return list(compress(architectures, region.allows(architectures)))
 
 
-def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def evolution(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose as regularised evolution does (Real et al. 2019, "Regularized Evolution for Image Classifier
     Architecture Search", AAAI).
 
@@ -146,18 +144,20 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
     not born.
     """
 
+    space = region.space
+
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(_untried(space, done, rng, limits), "One of the first population, drawn at random.")
+            return _answer(_untried(region, done, rng), "One of the first population, drawn at random.")
         parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
-            if space.identity(child) not in done and _within(space, limits, [child]):
+            if space.identity(child) not in done and _within(region, [child]):
                 return _answer(child, f"A child of {list(parent.architecture or ())}.")
-        return _answer(_untried(space, done, rng, limits), "No child is new; drawn at random.")
+        return _answer(_untried(region, done, rng), "No child is new; drawn at random.")
 
     return _in_thread(proposal)
 
@@ -168,16 +168,16 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
     return (*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]) if others else architecture
 
 
-def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
+def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Proposer:
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused(space, prompt, history)
-        found = suggest(space, limits, history, rng, guide, refused=sent_back)
-        if found or space.size <= WHOLE:
+        rng, sent_back = _rng(seed, history), refused(region.space, prompt, history)
+        found = suggest(region, history, rng, guide, refused=sent_back)
+        if found or region.space.size <= WHOLE:
             words = _expected(found[0], history.goal.objective) if found else ""
             return _answer(found[0].architecture, words) if found else NOTHING_LEFT
-        left = _untried(space, _done(space, prompt, history), rng, limits)
+        left = _untried(region, _done(region.space, prompt, history), rng)
         return _answer(left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
@@ -189,9 +189,9 @@ def _expected(suggestion: Suggestion, objective: Objective) -> str:
     return f"Expected to measure {objective.near(suggestion.value, suggestion.sd)}{objective.suffix}."
 
 
-def guided_without_prior(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose as `guided` does, but take nothing for granted: the first architecture is drawn at random."""
-    return guided(space, seed, limits, replace(GUIDE, prior=0.0))
+    return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
 BASELINES = {

@@ -1,4 +1,4 @@
-"""The proposer that asks the embedded model: a grammar lets it write nothing but an untried architecture."""
+"""The proposer that asks the embedded model, under a grammar of the untried architectures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ _MOST_TOKENS = 2_048
 
 
 def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOptions, trial: int = 1) -> Proposer:
-    """Make the proposer of a trial: with a seed of its own, and by default at temperature 0."""
+    """Make the proposer of a trial, with a seed of its own, by default at temperature 0."""
     model = server.chat_model(
         temperature=options.temperature or 0.0,
         seed=(options.seed or 0) + trial - 1,
@@ -34,9 +34,9 @@ def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOpt
 
 
 def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
-    """Make a proposer of the embedded model.
+    """Make a proposer of the embedded model, under a grammar that excludes architectures tried or refused.
 
-    A model of this size would repeat itself without a grammar. That cannot know which cells are equal functions.
+    A model of this size would repeat itself without it. The grammar does not know which cells are equal functions.
     """
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:

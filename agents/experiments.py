@@ -9,7 +9,7 @@ from ..record.goal import OF_COSTS, Goal
 from ..record.history import History
 from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
-from ..spaces.figures import in_millions, written
+from ..spaces.figures import many_millions, written
 
 BEST, LATEST, FRONT = 15, 15, 20
 """How many experiments a prompt lists at most: of the best, of the latest, and of the front."""
@@ -59,8 +59,8 @@ def _further(goal: Goal) -> list[str]:
 def _lines(shown: Sequence[Candidate], goal: Goal, convention: Convention) -> list[str]:
     """Write a line for each candidate; numbers of a column have as many digits as tell them apart."""
     costs = [candidate.cost or Cost() for candidate in shown]
-    flops = in_millions([cost.counted(convention) for cost in costs], 1)
-    params = in_millions([cost.params for cost in costs], 2)
+    flops = many_millions([cost.counted(convention) for cost in costs], 1)
+    params = many_millions([cost.params for cost in costs], 2)
     columns = [_column(shown, goal, goal.objective.name), *([f"{cost} M" for cost in each] for each in (flops, params))]
     columns += [_column(shown, goal, name) for name in _further(goal)]
     return [_line(candidate, cells, goal) for candidate, *cells in zip(shown, *columns, strict=True)]

@@ -1,4 +1,4 @@
-"""What a proposer is."""
+"""The contract of a proposer."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from ..record.call import Reply
 from ..record.candidate import Candidate, Message
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"]]
-"""Answers a prompt, knowing the trial's finished candidates. A function that returns text is enough.
+"""Maps a prompt and the trial's finished candidates to a reply. A function that returns text is enough.
 
-It must draw nothing from memory of its own: the same prompt and history ask for the same answer, so that a search
-that was cut off can go on where it was.
+It keeps no state of its own: the same prompt and history give the same reply, so that an interrupted search can
+continue.
 """
 
 
 @dataclass(frozen=True)
 class Unprompted:
-    """A proposer that reads nothing of a prompt but the replies that were sent back: no prompt is written for it."""
+    """A proposer that reads only the refused replies of a prompt, so that the reflector writes no prompt for it."""
 
     propose: Proposer
 
     def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str]:
-        """Answer as the proposer does."""
+        """Call the proposer."""
         return self.propose(prompt, history)

@@ -6,8 +6,8 @@ from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.goal import Goal, limit_words
 from ..record.history import History
 from ..record.settings import Order
-from ..spaces.limits import NO_LIMITS, Limits
 from ..spaces.objective import Objective
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
@@ -62,10 +62,9 @@ If you are sure that no untried architecture of this space is better than the be
 
 
 def write_prompt(
-    space: SearchSpace,
+    region: Region,
     history: Sequence[Candidate] = (),
     order: Order = "best",
-    limits: Limits = NO_LIMITS,
     advice: Advice | None = None,
     may_stop: bool = False,
 ) -> list[Message]:
@@ -74,12 +73,13 @@ def write_prompt(
     It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
     all; `may_stop` offers to end the search.
     """
+    space, limits = region.space, region.limits
     known = History.of(history)
     goal = known.goal
     running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else []), *_aim(goal)]
     if limits.limited:
-        parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
+        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
     parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
     if known.finished:
         parts.append(list_experiments(known, order, limits.convention))

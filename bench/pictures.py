@@ -9,8 +9,8 @@ import numpy as np
 
 from ..guide.features import Floats
 from ..record.statistics import Mean
-from ..report.picture import as_label, log_axis
-from .score import Scores
+from ..report.search_picture import as_label, log_axis
+from .scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ _DPI, _COLUMNS = 100, 3
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn against evaluations, on a logarithmic axis that ends at `floor`."""
+    """A picture of values against evaluations, on a logarithmic axis that ends at `floor`."""
 
     file: str
     label: Callable[[str], str]  # from the unit of values
@@ -36,8 +36,8 @@ PICTURES = (
 )
 
 
-def draw(scores: Sequence[Scores], folder: Path) -> list[Path]:
-    """Draw the pictures, each with a panel for each task; returns the files."""
+def draw_pictures(scores: Sequence[Scores], folder: Path) -> list[Path]:
+    """Draw the pictures, each with one panel for each task; return the files."""
     return [_draw(scores, picture, folder / picture.file) for picture in PICTURES]
 
 

@@ -15,12 +15,12 @@ from ..record.history import History
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
 from ..spaces import SPACES
-from ..spaces.draws import draw_inside
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tables.published import SOURCES, BadTable, Table
-from .run import Plan, Tell, make_trials, silent
-from .score import Scores, score
-from .task import Task, load
+from .plan import Plan, Tell, make_trials, silent
+from .scores import Scores, score
+from .task import Task, load_task
 
 PEERS = ("random", "largest", "local-search", "evolution", "guided")
 SEEDS = 50
@@ -70,7 +70,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:
-        _, table = load(task, data)
+        _, table = load_task(task, data)
     except BadTable as error:
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
     budget = max(len(trial.candidates) for trial in result.trials)
@@ -137,9 +137,10 @@ def _space(result: SearchResult) -> SearchSpace | None:
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best utilities of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    limits, objective = result.settings.limits, result.goal.objective
-    surrogate = fit(space, limits, observe(History.of(known, Goal((objective,)))), rng, Guide(prior=0.0))
-    drawn = draw_inside(space, limits, rng, _POOL)
+    region = Region(space, result.settings.limits)
+    objective = result.goal.objective
+    surrogate = fit(region, observe(History.of(known, Goal((objective,)))), rng, Guide(prior=0.0))
+    drawn = region.draw(rng, _POOL)
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
     predicted = surrogate.predict(encoded)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from genius.evaluators.trained import training_evaluator
+from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record.measurement import Measurement
 from genius.spaces.digits import DIGITS

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import genius
 import numpy as np
-from genius.evaluators.trained import training_evaluator
+from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
 from genius.training.job import Job
 from genius.training.recipes import get_recipe

@@ -1,4 +1,4 @@
-"""The commands, and what becomes of them: exit codes, and one line for each kind of end."""
+"""The commands, their exit codes, and one line on standard error for each kind of failure."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ from . import benching, looking, searching, signals, training
 from .options import together
 from .streams import finish, say
 
-_LONGEST = 1_500  # characters of a complaint, whatever names it quotes
-_ABORTED = 130  # as Typer says where the command had not begun
-_UNREAD = 141  # as shells say of SIGPIPE
+_LONGEST = 1_500  # characters of a message, with the names that it quotes
+_ABORTED = 130  # Typer's code for an interrupt before the command began
+_UNREAD = 141  # the code of SIGPIPE in shells
 _PRINTING = (
     errno.EPIPE,
     errno.ENOSPC,
     errno.EBADF,
     errno.EIO,
-)  # what standard output comes to where it is no file's fault
+)  # errors of standard output, where no file is named
 
 app = typer.Typer(
     help="Neural architecture search led by a language model.",
@@ -35,11 +35,11 @@ app = typer.Typer(
 
 
 class _Stopped(Exception):
-    """A signal while a command ran, which has said how to go on."""
+    """A signal ended the command, which has printed how to continue."""
 
 
 class _Unread(Exception):
-    """Nobody reads the result; Typer would end the process by itself, with code 1."""
+    """The reader of the result closed the pipe; Typer itself would end the process with code 1."""
 
 
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,7 +47,7 @@ def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
-        except KeyboardInterrupt:  # Typer would make no difference between this one and one before the command ran
+        except KeyboardInterrupt:  # Typer could not tell it from one before the command began
             raise _Stopped from None
         except BrokenPipeError:
             raise _Unread from None
@@ -77,12 +77,12 @@ for command in (
 ):
     app.command(cls=_Command)(_stoppable(command))
 
-# Typer brings a click of its own or uses the installed one, by version; this is the class of whichever it is.
+# Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
 
 
-def call() -> int:
-    """Call the command that the arguments name; returns the exit code."""
+def run_command() -> int:
+    """Run the command that the arguments name; return the exit code."""
     unprinted: OSError | None = None
     try:
         code = _call()

@@ -61,8 +61,8 @@ def train(
     )
     with beginning():  # only now: they load torch, which takes seconds
         from ..training.backend import default_device
-        from ..training.learn import answer
-        from ..training.ranks import joined
+        from ..training.learn import do_job
+        from ..training.torchrun import joined
 
     with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
         first = rank.number == 0
@@ -75,7 +75,7 @@ def train(
             if first:
                 job.save()
             with _Epochs() if first else nullcontext() as show:
-                measurement = answer(job, show, rank)
+                measurement = do_job(job, show, rank)
         if first:
             picture = draw_curve(job, measurement) if measurement.error is None else None
             _report(job, measurement, picture, as_json=as_json)
@@ -150,11 +150,11 @@ def export(
 ) -> None:
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
-        from ..graph.bundle import Told, find_trained
+        from ..graph.bundle import ExportOptions, find_trained
         from ..tables.fetch import data_folder
         from ..training.export import export as write
 
-    told = Told(data_folder(None), data, recipe, changes or (), size, space, trust)
+    told = ExportOptions(data_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -1,14 +1,18 @@
-"""What an evaluator is."""
+"""The contract of an evaluator."""
 
 from collections.abc import Awaitable, Callable
+from typing import SupportsFloat
 
 from ..record.measurement import Measurement
 from ..spaces.space import Architecture
 
-Evaluator = Callable[[Architecture], Awaitable[Measurement]]
-"""Measures an architecture. A candidate's own failure is a Measurement with an `error`, or any exception.
+Measured = Measurement | SupportsFloat
+"""The result of an evaluator: a Measurement, or a number of any library."""
 
-A number alone is taken for the value of the objective, and a plain function's answer as it is. What it measures stands
-in its attribute `objective`; without one it is the space's. Only GeniusError, what cancels, and a
-fault of the machine such as a full disk end the search; see `Measurement.of` and `agents.trainer.train`.
+Evaluator = Callable[[Architecture], Measured | Awaitable[Measured]]
+"""Measures an architecture, as a plain function or as a coroutine function.
+
+A number is the value of the objective, which the evaluator names in its attribute `objective`, or else its space.
+A failure of the architecture is a Measurement with an `error`, or any exception. Only a GeniusError, a cancellation,
+and a fault of the machine, such as a full disk, end the search; see `Measurement.of` and `tools.trainer.train`.
 """

@@ -1,25 +1,25 @@
-"""The files of a training, brought from the machine that writes them to another as they change."""
+"""A mirror of a training's files: their changes are read on one machine, and applied on another."""
 
 from contextlib import suppress
 from pathlib import Path
 
-from ..training.job import Files
+from ..training.job import TrainingFiles
 
-Changes = dict[str, bytes | None]
-"""What files hold by now, by name; None for one that is gone."""
+FileChanges = dict[str, bytes | None]
+"""New contents of files, by name; None for a file that is gone."""
 
-Seen = dict[str, tuple[int, int]]
-"""How files were when they were read: time of the last change in ns, and size in bytes."""
+FileStamps = dict[str, tuple[int, int]]
+"""Stamps of files when they were last read, by name: time of the last change in ns, and size in bytes."""
 
 
-def changes_of(folder: Path, seen: Seen) -> Changes:
-    """Read the files that are not as they were seen; partial ones and the job stay where they are."""
+def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
+    """Read the files whose stamps differ from `seen`, and update `seen`; partial files and the job are left out."""
     now = {}
     for file in folder.iterdir():
-        if not file.name.startswith(".") and file != Files(folder).job:
+        if not file.name.startswith(".") and file != TrainingFiles(folder).job:
             with suppress(FileNotFoundError):  # the worker has just removed it
                 now[file.name] = (file.stat().st_mtime_ns, file.stat().st_size)
-    changed: Changes = {name: None for name in seen if name not in now}
+    changed: FileChanges = {name: None for name in seen if name not in now}
     for name, state in now.items():
         if seen.get(name) != state:
             with suppress(FileNotFoundError):
@@ -29,8 +29,8 @@ def changes_of(folder: Path, seen: Seen) -> Changes:
     return changed
 
 
-def apply(folder: Path, changes: Changes) -> None:
-    """Bring files to what they hold by now, each whole or not at all."""
+def apply_changes(folder: Path, changes: FileChanges) -> None:
+    """Write the new contents of files into a folder, each whole or not at all, and remove the files that are gone."""
     for name, content in changes.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Forks: a new run that starts from an earlier checkpoint of another."""
+"""Forks: new runs that start from an earlier checkpoint of another run."""
 
 import asyncio
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
-from .run import locked
+from .run_folder import locked
 from .state import SearchState
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 async def states_after(source: Path, settings: Settings, at: int) -> dict[int, SearchState | None]:
-    """Return each trial's checkpointed state after iteration `at`; None stands for a trial that starts anew.
+    """Return each trial's checkpointed state after iteration `at`; None for a trial that starts anew, with `at` 0.
 
-    A trial that stopped earlier of itself gives its last state. Works on a copy, so that the source stays as it is.
-    Raises: GeniusError where a trial has not come that far.
+    A trial whose proposer stopped earlier gives its last state. Works on a copy of the source's checkpoints.
+    Raises: GeniusError where a trial has made fewer iterations.
     """
     async with locked(source, to_read=True):
         copy = await asyncio.to_thread(tempfile.TemporaryDirectory)
@@ -41,16 +41,16 @@ async def states_after(source: Path, settings: Settings, at: int) -> dict[int, S
 
 
 def _copy_checkpoints(source: Path, target: Path) -> None:
-    """Copy the checkpoints, with what SQLite has not yet written into the file itself.
+    """Copy the checkpoints, together with SQLite's journals.
 
-    Raises: GeniusError where another process, which a folder that cannot be written does not tell of, writes them.
+    Raises: GeniusError where another process writes them meanwhile: a folder without write permission has no lock.
     """
     names = [CHECKPOINTS_FILE + end for end in ("", "-wal", "-journal")]
     before = [_changed(source / name) for name in names]
     for name in names:
         with (
             suppress(FileNotFoundError),
-            open(source / name, "rb", opener=plain) as file,
+            open(source / name, "rb", opener=open_plain) as file,
             (target / name).open("wb") as copy,
         ):
             shutil.copyfileobj(file, copy)
@@ -81,7 +81,7 @@ async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) 
 
 
 async def take_over(source: Journal, states: dict[int, SearchState | None], folder: Path, settings: Settings) -> None:
-    """Write the states and their part of the source's journal into a new folder, which with that becomes a run."""
+    """Make a run of a new folder: write the states, and the lines of the source's journal up to them."""
     journal = Journal(folder)
     async with open_checkpoints(folder) as saver:
         graph = build_graph(saver)

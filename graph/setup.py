@@ -12,26 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import find_baseline
-from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
+from ..agents.provider_keys import clean_tracing_keys
 from ..agents.replay import load_measurements
 from ..errors import GeniusError, GeniusWarning
-from ..evaluators.evaluator import Evaluator
-from ..evaluators.recorded import recorded_evaluator
-from ..evaluators.table import table_evaluator
-from ..evaluators.trained import OnEpochOf, training_evaluator
+from ..evaluators.evaluator import Evaluator, Measured
+from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
 from ..printable import brief
 from ..record.goal import OF_COSTS, Goal, default_goal, read_limits
-from ..record.measurement import Measurement
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.nearest import check_nearest
 from ..spaces.objective import ACCURACY, Objective, get_objective
-from ..spaces.searchable import check_searchable
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.own import open_table
 from ..tables.published import SOURCES, Table, load_table
@@ -69,7 +67,7 @@ EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 class Setup:
     """The parts of a search, ready to run."""
 
-    space: SearchSpace
+    region: Region
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -214,8 +212,8 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     _check_measured(settings.goal, space, given, own_table=table is not None)
-    shown = disguise(space, settings.meanings) if settings.disguise else space
-    await asyncio.to_thread(_check_limits, space, settings)
+    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
+    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -250,7 +248,7 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Awaitable[Measurement]:
+        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
             return evaluate(reveal(architecture, meanings))
 
         return evaluate_shown
@@ -258,17 +256,16 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check_limits(space: SearchSpace, settings: Settings) -> None:
+def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-
-    check_searchable(space, settings.limits)
+    region.check()
     if settings.repair == "nearest":
-        check_nearest(space, settings.limits)
+        region.check_nearest()
 
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
+    settings: Settings, given: Given, region: Region, data: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
@@ -276,14 +273,16 @@ async def _open_proposers(
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
         make = find_baseline(settings.proposer)
-        yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
+        yield (lambda trial: make(region, (settings.seed, trial))), list
     else:
         llms = given.llm or settings.llms
         if settings.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
         may_stop = settings.when_done == "stop"
-        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.sent) as opened:
+        async with open_llms(
+            llms, region.space, settings.asking, data, may_stop=may_stop, taught=settings.sent
+        ) as opened:
             yield opened.proposer, opened.sent
 
 

@@ -37,36 +37,39 @@ DEFAULTS: dict[str, Any] = {"space": "nas-bench-macro", "proposer": "guided", "i
 
 
 def _field(words: str, name: str = "", **schema: Any) -> Any:
-    """Describe a field; a default is for forms to show, and stands in `DEFAULTS`."""
+    """Describe a field; forms show its default, which stands in `DEFAULTS`."""
     return Field(description=words, json_schema_extra=schema | ({"default": DEFAULTS[name]} if name else {}))
 
 
 class Form(TypedDict, total=False):
-    """A search, as a form can ask for it. What is left empty keeps its default."""
+    """A search, as a form describes it. Empty fields keep their defaults."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    space: Annotated[str, _field("What is searched.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("Who proposes, without a language model.", "proposer", enum=list(BASELINES))]
+    space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
+    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(BASELINES))]
     llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
     iterations: Annotated[int, _field("Architectures to evaluate.", "iterations", minimum=1)]
-    seed: Annotated[int, _field("Of everything random.", "seed")]
+    seed: Annotated[int, _field("The seed of all random numbers.", "seed")]
     flops: Annotated[str, _field("The range of FLOPs, as in `270M 330M`; - leaves an end open.")]
     params: Annotated[str, _field("The range of parameters, as in `- 7M`.")]
-    repair: Annotated[str, _field("What follows a reply off the limits.", enum=["ask", "nearest"])]
+    repair: Annotated[
+        str,
+        _field("After a reply off the limits: ask again, or take the nearest.", enum=["ask", "nearest"]),
+    ]
     order: Annotated[str, _field("The order of experiments in a prompt.", enum=["best", "time"])]
-    advice: Annotated[bool, _field("Tell the language model what a surrogate expects.")]
+    advice: Annotated[bool, _field("Tell the language model the predictions of a surrogate.")]
     approve: Annotated[bool, _field("Ask a person before each training.")]
     max_cost: Annotated[float, _field("Dollars that language models may cost.")]
     data: Annotated[str, _field("Folder of the published tables; default: GENIUS_DATA, else the platform's cache.")]
 
 
 class Refused(GeniusError, ValueError):
-    """Why a search could not be made: of a `ValueError` LangGraph's server tells the words, of other errors none."""
+    """A search that could not be made; a ValueError, since LangGraph's server shows the messages of these alone."""
 
 
-class Found(TypedDict):
-    """What a search found: the fields of `genius show --json`, its iterations as `candidates`."""
+class SearchOutput(TypedDict):
+    """The result of a search: the fields of `genius show --json`, with its iterations as `candidates`."""
 
     best: dict[str, Any] | None
     candidates: list[dict[str, Any]]
@@ -76,19 +79,19 @@ class Found(TypedDict):
     seconds: float
 
 
-class _State(Form, Found, total=False):
-    """What is asked for and what is found."""
+class _State(Form, SearchOutput, total=False):
+    """The state of the server's graph: the form and the result."""
 
 
 def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[Any, Any, Any, Any]":
     """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
 
     A `Form` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
-    first of these counts. Pauses are LangGraph's own. Raises, when it is invoked: Refused.
+    first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 
-    async def search(state: _State, runtime: Runtime[Form]) -> Found:
+    async def search(state: _State, runtime: Runtime[Form]) -> SearchOutput:
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
@@ -98,7 +101,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         except (GeniusError, ProviderError) as error:
             raise Refused(str(error)) from error
 
-    builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=Found)
+    builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=SearchOutput)
     builder.add_node("search", search)
     builder.add_edge(START, "search")
     return builder.compile(name="genius")
@@ -106,7 +109,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
 
 @asynccontextmanager
 async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
-    """Open what a form asks for; trainings go into a folder that is removed at the end."""
+    """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
     data = data_folder(Path(form["data"]) if "data" in form else None)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
@@ -120,9 +123,9 @@ async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
 
 
 def read_form(layers: list[Any]) -> Form:
-    """Merge several fillings of the form, of which the later counts more; a server's own fields are left out.
+    """Merge several fillings of the form, where a later one takes precedence; the server's own fields are left out.
 
-    Raises: GeniusError for what the form does not have.
+    Raises: GeniusError for unknown fields and invalid values.
     """
     asked: dict[str, Any] = {}
     *configured, context, state = layers
@@ -147,7 +150,7 @@ def _of_form(layer: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _settings(form: Form) -> tuple[Settings, Given]:
-    """Read a form; it names nothing that is to be imported, nor a server that would be sent a key.
+    """Convert a form into settings. A form can name no module to import, and no server that would get a key.
 
     Raises: GeniusError.
     """
@@ -173,7 +176,7 @@ def _range(name: str, words: str) -> tuple[str, str]:
     return ends[0], ends[1]
 
 
-def _found(settings: Settings, journal: Journal) -> Found:
+def _found(settings: Settings, journal: Journal) -> SearchOutput:
     told = read_result(Path(), settings, journal).to_json()
     told["candidates"] = told["iterations"]
-    return {name: told[name] for name in Found.__annotations__}  # type: ignore[return-value]
+    return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

@@ -25,7 +25,7 @@ from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .pause import Answers, paused
-from .run import locked
+from .run_folder import locked
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore
@@ -87,12 +87,11 @@ def context_of(
         progress(Progress("epoch", candidate, run=folder, epoch=epoch))
 
     return Context(
-        space=setup.space,
+        region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         goal=settings.goal,
         journal=journal,
-        limits=settings.limits,
         repair=settings.repair,
         max_replies=settings.max_replies,
         when_done=settings.when_done,

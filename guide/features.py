@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import said_by
-from ..spaces.draws import draw_inside
-from ..spaces.limits import NO_LIMITS
+from ..spaces.region import Integers
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 Leaning = tuple[float, float, float]
 """What a prior takes to be better: how much it makes of each of an architecture's promises."""
@@ -168,7 +166,7 @@ def _told(
 def _reference(space: SearchSpace) -> Integers:
     if space.size <= WHOLE:
         return np.array(list(space.architectures()))
-    return draw_inside(space, NO_LIMITS, np.random.default_rng(0), _SAMPLE)
+    return space.draw(np.random.default_rng(0), _SAMPLE)
 
 
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:

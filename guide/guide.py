@@ -9,9 +9,8 @@ import numpy as np
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
-from ..spaces.draws import draw_inside
-from ..spaces.limits import Limits
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.region import Limits, Region
+from ..spaces.space import Architecture
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
 from .surrogate import SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Surrogate
@@ -85,15 +84,14 @@ def observe(history: Sequence[Candidate]) -> Observed:
 
 
 def fit(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest."""
-    coder = encoder(space)
-    prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
+    coder = encoder(region.space)
+    prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
     known = coder.encode(kept.architectures)
     return Surrogate(
@@ -119,8 +117,7 @@ def _kept(observed: Observed) -> Observed:
 
 
 def suggest(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     history: Sequence[Candidate],
     rng: np.random.Generator,
     guide: Guide = GUIDE,
@@ -132,22 +129,23 @@ def suggest(
     None of them computes what an earlier one does, or one that was `refused`.
     """
     observed = observe(history)
-    surrogate = fit(space, limits, observed, rng, guide) if len(observed) else None
-    leanings = guide.leanings(limits)
+    surrogate = fit(region, observed, rng, guide) if len(observed) else None
+    leanings = guide.leanings(region.limits)
     score = partial(_score, surrogate, guide, len(observed), leanings)
-    choices = gather(space, limits, _best(observed), score, rng)
+    choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
         scores = chance
     elif guide.prior and len(observed) == guide.doubt:
-        promise = encoder(space).encode(observed.architectures).promise(leanings).mean()
+        promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = History.of(history).tried(space, refused)
-    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate, History.of(history).goal)
+    known = History.of(history)
+    places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
+    return _suggestions(choices, places, surrogate, known.goal)
 
 
 def _score(
@@ -182,14 +180,12 @@ class Effect:
     sd: float
 
 
-def effects(
-    space: SearchSpace, limits: Limits, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE
-) -> list[Effect]:
+def effects(region: Region, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
-    sample = draw_inside(space, limits, rng, _SAMPLE)
-    mean, covariance = fit(space, limits, observed, rng, guide).joint(encoder(space).encode(sample))
+    sample = region.draw(rng, _SAMPLE)
+    mean, covariance = fit(region, observed, rng, guide).joint(encoder(region.space).encode(sample))
     found = []
-    for at, decision in enumerate(space.decisions):
+    for at, decision in enumerate(region.space.decisions):
         for option in decision.numbers:
             held = sample[:, at] == option
             if held.any() and not held.all():
@@ -209,7 +205,7 @@ class Forecast:
     measured: float
 
 
-def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
+def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     goal, known = History.of(history).goal, measured(history)
     found = []
@@ -217,10 +213,8 @@ def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], 
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.value is not None
-        earlier = observe(History.of(known[:at], goal))
-        predicted = fit(space, limits, earlier, np.random.default_rng([*seed, at])).predict(
-            encoder(space).encode([candidate.architecture])
-        )
+        surrogate = fit(region, observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at]))
+        predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))
     return found

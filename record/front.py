@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[np.float64]
 
 
 def nondominated(points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -30,7 +30,7 @@ def hypervolume(points: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     return _volume(above[(above > 0).all(axis=1)])
 
 
-def _volume(above: Floats) -> float:
+def _volume(above: _Floats) -> float:
     """Sum up the slabs between the heights of the last objective, each as high as its cross-section is constant."""
     if not len(above):
         return 0.0

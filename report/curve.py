@@ -5,13 +5,13 @@ from pathlib import Path
 from ..graph.final import read_epochs
 from ..record.measurement import Measurement
 from ..training.job import Job
-from .picture import as_label, save
+from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"
 
 
 def draw_curve(job: Job, measurement: Measurement) -> Path:
-    """Draw loss and accuracy against the epoch; returns the picture's path."""
+    """Draw training loss and held-out accuracy against the epoch; return the picture's path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

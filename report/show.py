@@ -16,10 +16,10 @@ from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
 from ..spaces.cost import CONVENTIONS, Convention
-from ..spaces.figures import in_millions
+from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
 from ..tables.published import SOURCES, sees_test_accuracy
-from .picture import PICTURE_FILE
+from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
 _BEST, _LATEST = 20, 20  # rows of a table of many
@@ -29,7 +29,7 @@ _AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
 
 
-def print_result(result: SearchResult, console: Console, *, everything: bool = False) -> None:
+def print_tables(result: SearchResult, console: Console, *, everything: bool = False) -> None:
     """Print a result as a table and sentences.
 
     Of many iterations, or trials, the table has the best and the latest, unless `everything` is asked for.
@@ -124,7 +124,7 @@ def _metric(candidates: Sequence[Candidate], goal: Goal, name: str) -> list[str]
 def _costs(candidates: Sequence[Candidate], convention: Convention) -> dict[str, list[str]]:
     flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
     counted = [c.cost.counted(convention) for c in candidates if c.cost]
-    found = in_millions(counted, 2), in_millions([c.cost.params for c in candidates if c.cost], 3)
+    found = many_millions(counted, 2), many_millions([c.cost.params for c in candidates if c.cost], 3)
     words = [iter(each) for each in found]
     columns = [["-" if candidate.cost is None else next(each) for candidate in candidates] for each in words]
     return dict(zip((flops, "params (M)"), columns, strict=True))

@@ -32,7 +32,7 @@ def _decimals(size: float) -> int:
     return min(_MOST, max(0, SHOWN - 1 - floor(log10(size)))) if size else 0
 
 
-def in_millions(counts: Sequence[int], least: int) -> list[str]:
+def many_millions(counts: Sequence[int], least: int) -> list[str]:
     """Write FLOPs or parameters in millions; where it tells them apart, with up to four digits of the smallest."""
     smallest = min((count for count in counts if count > 0), default=0)
     return written([count / 1e6 for count in counts], least, _decimals(smallest / 1e6))

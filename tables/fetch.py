@@ -12,17 +12,17 @@ import httpx
 from filelock import AsyncFileLock
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from .published import SOURCES, BadTable, Source, check_sha256, table_path
 
 _CHUNK = 1 << 16
 
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are here and, where the server says so, with how many there will be."""
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes that have arrived and, where the server tells, with the size of the file."""
 
 
 class FetchFailed(GeniusError):
-    """A download that did not come through; what arrived is kept, and the next try goes on from there."""
+    """A failed download. The bytes that arrived are kept, and the next try continues from there."""
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -37,7 +37,7 @@ def data_folder(given: Path | None = None) -> Path:
 
 
 def sources_named(name: str) -> list[Source]:
-    """Return the tables that a name stands for: `all`, a space, or a family such as `nas-bench-201`.
+    """Return the sources of tables by a name: `all`, a space, or a family such as `nas-bench-201`.
 
     Raises: GeniusError for an unknown name.
     """
@@ -47,10 +47,10 @@ def sources_named(name: str) -> list[Source]:
     return found
 
 
-async def fetch(source: Source, data: Path, progress: Progress = lambda done, size: None) -> Path:
+async def fetch(source: Source, data: Path, progress: OnBytes = lambda done, size: None) -> Path:
     """Download a table unless it is there already; return its path.
 
-    Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
+    Raises: FetchFailed where the download breaks off; BadTable where the file is not the published one.
     """
     path = table_path(source, data)
     if path.is_file():
@@ -64,7 +64,7 @@ async def fetch(source: Source, data: Path, progress: Progress = lambda done, si
     return path
 
 
-async def _fetch(source: Source, path: Path, progress: Progress) -> None:
+async def _fetch(source: Source, path: Path, progress: OnBytes) -> None:
     await aiofiles.os.makedirs(path.parent, exist_ok=True)
     part = path.with_suffix(".part")
     async with AsyncFileLock(path.with_suffix(".lock")):
@@ -76,14 +76,14 @@ async def _fetch(source: Source, path: Path, progress: Progress) -> None:
 async def _accept(source: Source, part: Path, path: Path) -> None:
     found = await asyncio.to_thread(_sha256, part)
     if found != source.sha256:
-        await aiofiles.os.remove(part)  # going on from wrong bytes can never end well
+        await aiofiles.os.remove(part)  # a next try could not continue from wrong bytes
         raise BadTable(f"{source.url} did not give the published file: SHA-256 {found}, expected {source.sha256}")
     await aiofiles.os.replace(part, path)
 
 
-async def _download(source: Source, part: Path, progress: Progress) -> None:
+async def _download(source: Source, part: Path, progress: OnBytes) -> None:
     try:
-        await download(source.url, part, source.size, progress)
+        await download_file(source.url, part, source.size, progress)
     except httpx.HTTPError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FetchFailed(
@@ -92,12 +92,12 @@ async def _download(source: Source, part: Path, progress: Progress) -> None:
         ) from error
 
 
-async def download(url: str, part: Path, most: int, progress: Progress = lambda done, size: None) -> None:
-    """Download a file of at most `most` bytes, or what is missing of it; what has arrived stays.
+async def download_file(url: str, part: Path, most: int, progress: OnBytes = lambda done, size: None) -> None:
+    """Download a file of at most `most` bytes, or its missing end; an interrupted download keeps its bytes.
 
-    Raises: httpx.HTTPError; FetchFailed where more comes, and keeps none of it; NotPlain where the part is a link.
+    Raises: httpx.HTTPError; FetchFailed where more bytes come, none of which are kept; NotPlain where `part` is a link.
     """
-    async with aiofiles.open(part, "ab", opener=plain) as file:
+    async with aiofiles.open(part, "ab", opener=open_plain) as file:
         here = await file.tell()
     headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
     async with (
@@ -105,20 +105,20 @@ async def download(url: str, part: Path, most: int, progress: Progress = lambda 
         client.stream("GET", url, headers=headers) as response,
     ):
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # everything had arrived already; the checksum decides
+            return  # the file had arrived already; the checksum decides
         response.raise_for_status()
         if not await _write(response, part, here, most, progress):
             await aiofiles.os.remove(part)
             raise FetchFailed(f"{url} sends more than the {most:,} bytes that the published file has")
 
 
-async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: Progress) -> bool:
-    """Write what arrives; returns whether it stayed within its bound."""
+async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: OnBytes) -> bool:
+    """Write a response into the part; return whether its size stayed within `most`."""
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     done = here if resumed else 0
     length = response.headers.get("Content-Length")
     size = done + int(length) if length else None
-    async with aiofiles.open(part, "ab" if resumed else "wb", opener=plain) as file:
+    async with aiofiles.open(part, "ab" if resumed else "wb", opener=open_plain) as file:
         async for chunk in response.aiter_bytes(_CHUNK):
             if (done := done + len(chunk)) > most:
                 return False

@@ -1,11 +1,11 @@
-"""Architectures as people name them: on the command line, in files."""
+"""Names of architectures as people write them, on the command line and in files."""
 
 from ..spaces.space import ENUMERABLE, Architecture, BadArchitecture, SearchSpace
 from .replies import FORM, UnreadableReply, read_reply
 
 
 def read_architecture(text: str, space: SearchSpace) -> Architecture:
-    """Read a list of numbers, a string of digits, or the name that a paper or a published table gives one.
+    """Read an architecture from a list of numbers, a string of digits, or its name in a paper or a published table.
 
     Raises: BadArchitecture.
     """

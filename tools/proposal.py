@@ -2,13 +2,13 @@
 
 from ..spaces.space import SearchSpace
 
-_NAMED = 60  # decisions that a schema names, so that it stays bounded whatever the space
+_NAMED = 60  # decisions that a schema names, to bound its size for every space
 
 
 def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, object]:
     """Return the schema of `{"rationale": "…", "architecture": [option numbers]}` for a space.
 
-    With `may_stop` an empty architecture is allowed: it says that nothing better is left.
+    With `may_stop` an empty architecture is allowed, which declares that nothing better is left.
     """
     length = len(space.decisions)
     names = ", ".join(decision.name for decision in space.decisions[:_NAMED])

@@ -1,14 +1,14 @@
-"""Read the architecture that a language model's reply declares.
+"""Reading of the architecture that a language model's reply declares.
 
-What can be seen of a reply is rewritten until every notation is a plain list in square brackets. Then one rule decides:
+The visible text of a reply is rewritten until every notation is a plain list in square brackets. Then one rule decides:
 
-- Declared is what follows `Architecture:`, `Final answer:` and the like, on its line or directly below, and what a JSON
-  object holds as `architecture`. It counts, whatever else the reply mentions. Of declarations that differ the last one
+- A declaration is the list behind `Architecture:`, `Final answer:` and the like, on the line or directly below, or the
+  field `architecture` of a JSON object. It takes precedence over all other lists. If declarations differ, the last one
   counts where the reply ends with it.
-- Without a declaration the one architecture that the reply holds counts. Two, or one that is only quoted, are refused.
+- Without a declaration the only architecture in the reply counts. Two, or one that is only quoted, are refused.
 - `-` alone, or `Architecture: -` at the end, declares that nothing better is left.
 
-A reply is hostile data: every pattern is read in linear time.
+A reply is hostile data: every pattern is matched in linear time.
 """
 
 import json
@@ -18,14 +18,14 @@ from dataclasses import dataclass
 
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .notation import LIST, UNKNOWN, as_lists, is_list, is_partial, options_of
-from .seen import plain, short, visible
+from .seen import normalise, short, visible
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
-"""Of a longer reply only the lines in its last characters are read."""
+"""Characters; of a longer reply only the lines within its last ones are read."""
 
 FORM = "end with one line `Architecture: […]`"
-_NOTHING = ["\0"]  # is in no text that is read
+_NOTHING = ["\0"]  # a character that no visible text holds
 _LABEL = r"""(?:^[^\w\n]{0,20}+|[{,]\s?["'])(?:\d\d?[.)]\s+)?(?:(?:so|thus|hence|therefore|finally|here(?:'?s|\sis)
     |this\sis|my|our|the|an?|i|we|final|proposed?|new|revised|updated|improved|adjusted|corrected|modified|chosen|choose
     |suggest(?:ed)?|recommend(?:ed)?|selected|complete|full|total|overall|resulting)[\s,:_-]{1,3}){0,6}+
@@ -57,20 +57,20 @@ class UnreadableReply(ValueError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says: an architecture, or None where it says that nothing better is left; and why."""
+    """The content of a reply: an architecture, or None where it declares that nothing better is left; the rationale."""
 
     architecture: Architecture | None
     rationale: str
 
 
 def read_reply(text: str, space: SearchSpace) -> Reading:
-    """Read the architecture that a reply declares, or that it declares nothing better to be left.
+    """Read the architecture that a reply declares, or its declaration that nothing better is left.
 
-    Raises: UnreadableReply, with the rule broken or with what is ambiguous.
+    Raises: UnreadableReply, with the broken rule or the ambiguity.
     """
     text, reason = _unwrapped(text.strip())
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
-    text = as_lists(plain(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
+    text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
     architecture = None if options == _NOTHING else _architecture(options, space)
@@ -78,9 +78,9 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
 
 
 def _unwrapped(text: str) -> tuple[str, str]:
-    """Return what is visible of a reply, with a JSON object that declares written as a line, and the object's reason.
+    """Return the visible text of a reply and its reason; a JSON object's declaration is rewritten as a line.
 
-    Raises: UnreadableReply where it ends inside of its reasoning.
+    Raises: UnreadableReply where the reply ends inside its reasoning.
     """
     value = _decoded(text)
     shown = text if value else visible(text)
@@ -95,16 +95,16 @@ def _unwrapped(text: str) -> tuple[str, str]:
         answer if isinstance(answer, str) else "-" if answer in (None, []) else json.dumps(answer, ensure_ascii=False)
     )
     reason = next((str(value[key]) for key in ("rationale", "reason", "reasoning") if value.get(key)), "")
-    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", plain(visible(reason) or "")
+    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", normalise(visible(reason) or "")
 
 
 def _decoded(text: str) -> dict[str, object]:
-    """Decode a JSON object that holds an architecture; empty where a text is none."""
+    """Decode a JSON object with the field `architecture`; empty for any other text."""
     try:
         value = json.loads(text, object_pairs_hook=_object) if text.startswith("{") else {}
     except UnreadableReply:
         raise
-    except (ValueError, RecursionError):  # no JSON, or more than Python's limits of digits and nesting
+    except (ValueError, RecursionError):  # no JSON, or beyond Python's limits of digits and nesting
         return {}
     return value if "architecture" in value else {}
 
@@ -118,7 +118,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _declared(text: str, space: SearchSpace) -> list[str]:
-    """Return the options that are declared, `-` where nothing is left; empty without a declaration."""
+    """Return the declared options, `_NOTHING` where nothing is left; empty without a declaration."""
     found, end, is_key, size = [], 0, False, len(space.decisions)
     for match in _DECLARED.finditer(text):
         options = options_of(match["list"], space) if match["list"] else _NOTHING
@@ -136,7 +136,7 @@ def _declared(text: str, space: SearchSpace) -> list[str]:
 
 
 def _only(text: str, space: SearchSpace) -> list[str]:
-    """Return the options of the one architecture in a reply that declares none, or the list that comes closest."""
+    """Return the options of the only architecture in a reply without a declaration, or those of the closest list."""
     size = len(space.decisions)
     start = max((match.end() for match in _DECLARED.finditer(text) if match["colon"] and match["strict"]), default=0)
     found = [(match, options_of(match[0], space)) for match in re.compile(LIST).finditer(text, start)]
@@ -153,16 +153,16 @@ def _only(text: str, space: SearchSpace) -> list[str]:
 
 
 def _fits(part: Sequence[str], whole: Sequence[str]) -> bool:
-    """Tell whether what is given in part, with a `?` elsewhere, says the same as the whole."""
+    """Tell whether a partial list, with a `?` for each missing option, agrees with a complete one."""
     return len(part) == len(whole) and all(
         one == other or one.startswith(UNKNOWN) for one, other in zip(part, whole, strict=True)
     )
 
 
 def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
-    """Return the architecture of these options.
+    """Convert options to an architecture.
 
-    Raises: UnreadableReply, with the first rule broken.
+    Raises: UnreadableReply, with the first broken rule.
     """
     size = len(space.decisions)
     if len(options) != size:

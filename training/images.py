@@ -1,4 +1,4 @@
-"""The images of a data set, split once and for all: to train on, to steer the search, to test. Imports torch."""
+"""The images of a data set in their fixed split: to train on, to steer the search, to test. Imports torch."""
 
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -10,11 +10,11 @@ from torch import Tensor
 from ..errors import GeniusError
 from .augment import distort
 from .data import DataSet, find_data
-from .split import Files, held_out
+from .split import ImagePaths, held_out
 
-_DIGITS_SEED = 1797  # it is part of the task and never changes
+_DIGITS_SEED = 1797  # it defines the split, and never changes
 _DIGITS_TRAIN_EACH = 20
-_DIGITS_COPIES = 4  # distorted copies of every validation and test image: more of them measure more exactly
+_DIGITS_COPIES = 4  # distorted copies of every validation and test image: more copies measure more exactly
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Pixels:
 class ImageFiles:
     """Images on disk, read when they are needed; labels of shape (n,).
 
-    `broken` collects what is wrong with those that cannot be read; what are some of these images share it.
+    `broken` collects the errors of the files that cannot be read; all selections of these images share it.
     """
 
     paths: tuple[str, ...]
@@ -50,10 +50,10 @@ Images = Pixels | ImageFiles
 
 
 @dataclass(frozen=True)
-class Task:
-    """A data set's images to train on, those that steer the search, and those for the final test alone.
+class SplitImages:
+    """A data set's training images, the validation images that steer the search, and the test images.
 
-    `classes` are the names of its classes, in the order of the labels.
+    `classes` are the names of the classes, in the order of the labels.
     """
 
     data: DataSet
@@ -63,20 +63,20 @@ class Task:
     test: Images
 
 
-def load_task(name: str, downloads: Path) -> Task:
-    """Load a data set, split.
+def load_images(name: str, downloads: Path) -> SplitImages:
+    """Load a data set by its name, and split it.
 
-    Raises: GeniusError where it is not there, or not whole.
+    Raises: GeniusError where it is missing or incomplete.
     """
     data = find_data(name, downloads)
     if data.kind == "digits":
         return _digits(data)
     if data.kind == "cifar":
         (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
-        return Task(data, classes, *_hold_out(train, data.held_out), test)
+        return SplitImages(data, classes, *_hold_out(train, data.held_out), test)
     split = data.split()
     assert split is not None
-    return Task(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
+    return SplitImages(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
 
 
 def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
@@ -91,18 +91,18 @@ def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     return Pixels(images, torch.tensor(read.targets)), tuple(read.classes)
 
 
-def _on_disk(files: Files) -> ImageFiles:
+def _on_disk(files: ImagePaths) -> ImageFiles:
     return ImageFiles(files.paths, torch.from_numpy(files.labels))
 
 
 def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
-    """Split off a share of each class; returns the rest and what is held out, both in order."""
+    """Hold out a share of each class; return the remaining and the held-out images, both in order."""
     held = torch.from_numpy(held_out(images.labels.numpy(), share))
     return images.of((~held).nonzero()[:, 0]), images.of(held.nonzero()[:, 0])
 
 
 @cache
-def _digits(data: DataSet) -> Task:
+def _digits(data: DataSet) -> SplitImages:
     """Split scikit-learn's digits: 20 images of each to train on, half of the rest each to validate and to test.
 
     1,797 grey images of 8×8 pixels are made hard: few to train on, and all shifted and noisy.
@@ -123,4 +123,4 @@ def _digits(data: DataSet) -> Task:
 
     # every second image of each digit, so that both sets hold the digits in the same numbers
     names = tuple(map(str, bunch.target_names))
-    return Task(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))
+    return SplitImages(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))

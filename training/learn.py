@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..record.files import cut_torn_line, plain, write_atomically
+from ..record.files import cut_torn_line, open_plain, write_atomically
 from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
@@ -17,28 +16,25 @@ from ..spaces.space import SearchSpace
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
 from .disk import told_when_full
+from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
-from .fit import Diverged, fit, learner, top1, uses_amp
-from .images import Images, Task, load_task
-from .job import Epoch, Job
+from .images import Images, SplitImages, load_images
+from .job import Epoch, Job, OnEpoch
+from .loading import loaders_for
 from .memory import Estimate, available, estimate
-from .reading import loaders_for
+from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
-from .subject import card_of, image_shape, initial
 from .weights import write_weights
-
-OnEpoch = Callable[[Epoch], None]
-"""Is told of every epoch as it ends."""
 
 
 class TooLarge(Exception):
     """The network would not fit into the device's memory."""
 
 
-def answer(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`.
+def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+    """Do a job with `learn`, write its measurement into the job's folder, and remove the checkpoint.
 
-    Raises: what `learn` raises, and DiskFull where its files find no room; what was saved before is kept.
+    Raises: every error of `learn`; DiskFull where the disk is full, which keeps the checkpoint.
     """
     with told_when_full(job.folder):
         measurement = learn(job, on_epoch, rank)
@@ -49,13 +45,12 @@ def answer(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Mea
 
 
 def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Train an architecture and measure it, in percent: on the images that steer the search, and on the test images.
+    """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
-    It saves itself in the job's folder and goes on from there. A loss that is no longer finite and memory that does not
-    suffice are measurements that say so. On a CPU the same job gives the same accuracies, bit for bit.
+    The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
+    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
 
-    Raises: BadArchitecture; GeniusError for a data set that is not there or is broken, or that the network is not made
-    for.
+    Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
     space = get_space(job.space)
     space.check(job.architecture)
@@ -73,18 +68,18 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(accuracy, len(run.task.validation.labels))
+        sd = sampling_sd(accuracy, len(run.images.validation.labels))
         return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
 
 
 def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
-    """Read what is saved, load the images and build the network."""
+    """Read the checkpoint, load the images and build the network."""
     started = time.perf_counter()
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
     saved = checkpoint.load()
-    task = load_task(job.data, job.downloads)
-    run = _Run(job, space, task, initial(job, space, task), device, rank, checkpoint, saved, started)
+    images = load_images(job.data, job.downloads)
+    run = _Run(job, space, images, initial_network(job, space, images), device, rank, checkpoint, saved, started)
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
@@ -92,11 +87,11 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
 
 @dataclass
 class _Run:
-    """A job that is being done; times are of `perf_counter`."""
+    """A running job; times are those of `perf_counter`."""
 
     job: Job
     space: SearchSpace
-    task: Task
+    images: SplitImages
     network: nn.Module
     device: torch.device
     rank: Rank
@@ -107,26 +102,26 @@ class _Run:
 
     @property
     def seconds(self) -> float:
-        """For how long the device has been held, all tries together."""
+        """The seconds for which the device has been held, in all tries together."""
         return time.perf_counter() - self.started + (self.saved.seconds if self.saved else 0.0)
 
     @property
     def device_name(self) -> str:
-        """What the device is called."""
+        """The name of the device."""
         return device_name(self.device, self.job.threads)
 
     @property
     def loaders(self) -> int:
-        """How many processes read images."""
+        """The number of processes that read images."""
         return loaders_for(self.device) if self.job.loaders is None else self.job.loaders
 
     def check_memory(self) -> None:
-        """Estimate the memory that is needed.
+        """Compare the estimated memory of the training with the memory that is free.
 
-        Raises: TooLarge where there is less.
+        Raises: TooLarge where the training needs more.
         """
-        recipe, shape = self.job.recipe, image_shape(self.job, self.task)
-        _, batch = steps_of(len(self.task.train.labels), recipe, self.rank)
+        recipe, shape = self.job.recipe, image_shape(self.job, self.images)
+        _, batch = steps_of(len(self.images.train.labels), recipe, self.rank)
         self.estimate = estimate(
             self.network,
             shape,
@@ -141,7 +136,7 @@ class _Run:
             raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
-        """Say how large the network is, for a language model to choose a smaller one."""
+        """Describe the network's size, so that a language model can choose a smaller one."""
         params = sum(p.numel() for p in self.network.parameters())
         flops = f" and {self.space.cost(self.job.architecture).flops / 1e6:,.1f} M FLOPs" if self.space.parts else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
@@ -150,35 +145,35 @@ class _Run:
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
-        """Train what is left to train, saving and telling of each epoch; return both accuracies."""
+        """Train the remaining epochs, and save and report each; return validation and test accuracy in percent."""
         job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
-        batches = training_batches(self.task.train, recipe, job.seed, self.device, self.rank, self.loaders)
+        batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
         learns = learner(self.network, recipe, self.device, self.rank)
         if self.saved is not None:
             learns.restore(self.saved.learner)
         accuracy = None
-        trained = fit(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        trained = train_epochs(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
-            accuracy = self.top1(learns.measured, self.task.validation) if look else None
+            accuracy = self.top1(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
             self.tell(Epoch(epoch, recipe.epochs, loss, accuracy, speed, self.seconds), on_epoch)
         if accuracy is None:  # the training was cut off after its last epoch
-            accuracy = self.top1(learns.measured, self.task.validation)
+            accuracy = self.top1(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
-            write_weights(learns.measured, card_of(job, self.task), job.files.weights)
-        return accuracy, self.top1(learns.measured, self.task.test)
+            write_weights(learns.measured, card_of(job, self.images), job.files.weights)
+        return accuracy, self.top1(learns.measured, self.images.test)
 
     def top1(self, network: nn.Module, images: Images) -> float:
-        """Measure the network on images, in percent."""
+        """Measure the network's top-1 accuracy on images, in percent."""
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
         return top1(network, batches, self.job.recipe, self.device, self.rank)
 
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
-        """Write an epoch down, and tell who asked."""
+        """Append an epoch to the heartbeat file, and call `on_epoch`."""
         if self.rank.number == 0:
-            with open(self.job.files.epochs, "a", encoding="utf-8", opener=plain) as file:
+            with open(self.job.files.epochs, "a", encoding="utf-8", opener=open_plain) as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -193,8 +188,8 @@ def _gb(size: float) -> str:
 
 
 def warm_up() -> None:
-    """Load what trainings need, so that none waits for it: the digits, what torch loads when first asked, the GPU."""
-    load_task("digits", Path())
+    """Load the digits, the parts of torch that load on first use, and the GPU, so that no training waits for them."""
+    load_images("digits", Path())
     torch.optim.SGD([nn.Parameter(torch.zeros(1))])
     if torch.cuda.is_available():
         torch.zeros(1, device="cuda")

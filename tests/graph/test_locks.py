@@ -80,7 +80,7 @@ def test_checkpoints_that_stay_locked_are_named_and_the_run_goes_on_later(run, h
         asyncio.run(genius.resume(run, evaluator=evaluate, iterations=4))
     assert time.monotonic() - started >= 0.5
     assert f"{run}/checkpoints.sqlite was locked by another process for 0.5 s" in str(ended.value)
-    assert "close what reads or writes it" in str(ended.value)
+    assert "close the program that uses it" in str(ended.value)
     assert f"`genius resume {run}`" in str(ended.value)
     assert "without that file" not in str(ended.value)
     holder.join()

@@ -17,7 +17,7 @@ from genius.graph.trust import going_on, resume_command
 from genius.record.candidate import Candidate
 from genius.record.measurement import Measurement
 from genius.record.settings import Settings
-from genius.report.picture import draw
+from genius.report.search_picture import draw
 from genius.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt
@@ -415,7 +415,7 @@ def test_a_line_that_tells_of_an_iteration_again_is_refused(run):
     foreign(run)
     lines = (run / "candidates.jsonl").read_text()
     (run / "candidates.jsonl").write_text(lines + lines.splitlines()[0] + "\n")
-    with pytest.raises(genius.GeniusError, match=r"line 3, tells again of what an earlier line tells"):
+    with pytest.raises(genius.GeniusError, match=r"line 3, repeats the record of an earlier line"):
         genius.read(run)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from genius.errors import GeniusError
-from genius.spaces.figures import in_millions
+from genius.spaces.figures import many_millions
 from genius.spaces.objective import ACCURACY, FLOPS, SCORE, Objective, get_objective
 
 LATENCY = Objective("latency", "ms", "lower", low=0)
@@ -65,9 +65,9 @@ def test_values_have_as_many_digits_as_tell_them_apart(objective, values, words)
 
 
 def test_costs_of_small_networks_are_told_apart_and_those_of_large_ones_stay_short():
-    assert in_millions([520, 1_040], 1) == ["0.0005", "0.0010"]
-    assert in_millions([307_020_000, 307_040_000], 1) == ["307.0", "307.0"]
-    assert in_millions([6_970_000, 216_000], 2) == ["6.97", "0.22"]
+    assert many_millions([520, 1_040], 1) == ["0.0005", "0.0010"]
+    assert many_millions([307_020_000, 307_040_000], 1) == ["307.0", "307.0"]
+    assert many_millions([6_970_000, 216_000], 2) == ["6.97", "0.22"]
 
 
 def test_differences_have_a_sign_and_errors_the_digits_of_their_value():

@@ -1,0 +1,190 @@
+"""The training loop: epochs of SGD on any device, in one process or in several. Imports torch."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from .batches import ALONE, Batch, Batches, Rank
+from .channels_last import CHANNELS_LAST, backward, guarded
+from .recipes import Recipe, learning_rate, momentum
+
+_LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
+
+
+class Diverged(Exception):
+    """The loss is no longer finite."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The state of a training: the network, its optimiser, and the moving average of its weights, if any."""
+
+    network: nn.Module
+    optimizer: torch.optim.SGD
+    average: AveragedModel | None
+
+    @property
+    def measured(self) -> nn.Module:
+        """The network to measure: that of the moving average, if there is one."""
+        return self.average.module if self.average else self.network
+
+    def state(self) -> dict[str, object]:
+        """Return the state dicts of the parts."""
+        parts: dict[str, nn.Module | torch.optim.SGD | None] = {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "average": self.average,
+        }
+        return {name: part.state_dict() for name, part in parts.items() if part is not None}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Load the state dicts that `state` returned."""
+        self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
+        self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])  # type: ignore[arg-type]
+
+
+def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank = ALONE) -> Learner:
+    """Move a network to its device, and make the optimiser and the moving average that the recipe names."""
+    for module in network.modules():
+        if recipe.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = recipe.dropout
+    if recipe.sync_bn and rank.world > 1:
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    network = network.to(device, memory_format=CHANNELS_LAST)  # type: ignore[call-overload]
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
+        fused=device.type == "cuda",
+    )
+    decay = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True) if recipe.ema else None
+    return Learner(network, optimizer, average)
+
+
+def uses_amp(recipe: Recipe, device: torch.device) -> bool:
+    """Tell whether a training uses mixed precision with bfloat16."""
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return recipe.amp == "on" or (recipe.amp == "auto" and able)
+
+
+def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
+    """Return the autocast context of forward passes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=uses_amp(recipe, device))
+
+
+def train_epochs(
+    learns: Learner,
+    batches: Batches,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: torch.device,
+    rank: Rank = ALONE,
+    done: int = 0,
+) -> Iterator[tuple[float, float]]:
+    """Train the epochs that follow the first `done`; yield the mean loss and the images a second of each.
+
+    An epoch is a function of the seed, its number and the learner's state at its start.
+
+    Raises: Diverged.
+    """
+    forward: nn.Module = learns.network
+    if rank.world > 1:
+        forward = DistributedDataParallel(forward, device_ids=[device] if device.type == "cuda" else None)
+    if recipe.compile != "off":
+        forward = torch.compile(forward, mode=recipe.compile)  # type: ignore[assignment]
+    for epoch in range(done, recipe.epochs):
+        started = time.perf_counter()
+        # dropout draws from the global generators: they are seeded, and put back
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank.number)).generate_state(1)[0]))
+            loss = _epoch(learns, forward, batches, recipe, epoch, device, rank)
+        yield loss, batches.steps * batches.batch / (time.perf_counter() - started)
+
+
+def _epoch(
+    learns: Learner,
+    forward: nn.Module,
+    batches: Batches,
+    recipe: Recipe,
+    epoch: int,
+    device: torch.device,
+    rank: Rank,
+) -> float:
+    """Train one epoch; return its mean loss over all processes."""
+    forward.train()
+    total = torch.zeros((), device=device)
+    all_steps = recipe.epochs * batches.steps
+    for step, batch in enumerate(batches.epoch(epoch)):
+        _set_rates(learns.optimizer, recipe, epoch * batches.steps + step, all_steps)
+        total += train_step(learns, forward, batch, recipe, device)
+        if (step + 1) % _LOOK_EVERY == 0:
+            _finite(total, epoch, recipe, rank)
+    return _finite(total, epoch, recipe, rank) / batches.steps
+
+
+def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe, device: torch.device) -> Tensor:
+    """Take one step; return its loss, on the device, without waiting for it."""
+    images, labels = batch
+    learns.optimizer.zero_grad()
+    with guarded(device):
+        with precision(recipe, device):
+            loss = functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
+        backward(loss)
+    if recipe.clip:
+        nn.utils.clip_grad_norm_(learns.network.parameters(), recipe.clip)
+    learns.optimizer.step()
+    if learns.average is not None:
+        learns.average.update_parameters(learns.network)
+    return loss.detach()
+
+
+def _set_rates(optimizer: torch.optim.SGD, recipe: Recipe, step: int, steps: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, step, steps)
+        group["momentum"] = momentum(recipe, step, steps)
+
+
+def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:
+    """Average a loss over all processes, so that all of them stop when it is no longer finite.
+
+    Raises: Diverged.
+    """
+    loss = _summed(total.clone(), rank).item() / rank.world
+    if not math.isfinite(loss):
+        became = "NaN" if math.isnan(loss) else "infinite"
+        raise Diverged(f"loss became {became} in epoch {epoch + 1} of {recipe.epochs}")
+    return loss
+
+
+def _summed(value: Tensor, rank: Rank) -> Tensor:
+    """Add up a number over all processes."""
+    if rank.world > 1:
+        torch.distributed.all_reduce(value)
+    return value
+
+
+@torch.no_grad()
+def top1(network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank) -> float:
+    """Measure top-1 accuracy in percent over all processes; `batches` hold this process's share of the images."""
+    network.eval()
+    hits, count = torch.zeros(2, dtype=torch.long, device=device)
+    for images, labels in batches:
+        with precision(recipe, device):
+            hits += (network(images).argmax(1) == labels).sum()
+        count += len(labels)
+    return 100 * _summed(hits, rank).item() / _summed(count, rank).item()

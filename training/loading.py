@@ -1,0 +1,255 @@
+"""Loading of images by processes that read, crop and mirror them ahead of the training. Imports torch."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset, default_collate
+from torchvision import transforms
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+
+from ..errors import GeniusError
+from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
+from .card import KEPT
+from .decoding import read_image
+from .images import ImageFiles, Images, Pixels
+from .job import cores
+from .memory import available
+from .recipes import Recipe
+
+_AHEAD = 2  # batches that each process reads ahead
+_MOST_LOADERS = 16
+_SHARED = Path("/dev/shm")
+
+Ready = Callable[[Tensor], Tensor]
+"""Turns an image of shape (3, height, width) into one of the network's input size."""
+
+
+def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
+    """Cut a box (top, left, height, width) out of an image of bytes, and resize it to size × size pixels."""
+    top, left, height, width = box
+    part = image[None, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
+    return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
+
+
+def central(image: Tensor, size: int, kept: float = KEPT) -> Tensor:
+    """Cut out the central square, whose side is `kept` times the shorter side, and resize it."""
+    height, width = image.shape[1:]
+    side = max(1, round(kept * min(width, height)))
+    return cut(image, ((height - side) // 2, (width - side) // 2, side, side), size)
+
+
+def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
+    """Cut a random 8 to 100 % of an image, mirror it or not (Szegedy et al. 2015), and apply the recipe's RandAugment.
+
+    Draws from torch's global generator, since torchvision takes no other.
+    """
+    image = cut(image, transforms.RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]), size)
+    if torch.rand(()) < 0.5:
+        image = image.flip(2)
+    if recipe.rand_ops:
+        change = transforms.RandAugment(recipe.rand_ops, recipe.rand_magnitude)
+        image = pil_to_tensor(change(to_pil_image(image)))
+    return image
+
+
+Key = tuple[int, int]
+"""The number of an image, and the seed of its augmentation."""
+
+
+class _Reader(Dataset[tuple[Tensor, int] | str]):
+    """A data set that reads an image, crops it, and returns its bytes, of shape (size, size, 3), and its label.
+
+    For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
+    """
+
+    def __init__(self, images: Images, ready: Ready) -> None:
+        self._images, self._ready = images, ready
+        self._labels = images.labels.tolist()
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
+        number, seed = key
+        try:
+            image = self._read(number)
+        except GeniusError as error:
+            return str(error)
+        with _seeded(seed):
+            image = self._ready(image)
+        return image.permute(1, 2, 0).contiguous(), self._labels[number]
+
+    def _read(self, number: int) -> Tensor:
+        if isinstance(self._images, Pixels):
+            return self._images.images[number]
+        return read_image(self._images.paths[number])
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generator, and restore it at the end."""
+    state = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def _collate(read: list[tuple[Tensor, int] | str]) -> tuple[list[Tensor] | None, list[str]]:
+    """Collate the images of a batch, and list the errors of its files; None where no file can be read."""
+    whole = [one for one in read if not isinstance(one, str)]
+    return default_collate(whole) if whole else None, [one for one in read if isinstance(one, str)]
+
+
+class _Ahead:
+    """Batches of images that `loaders` processes read ahead and move to a device.
+
+    Files that cannot be read are left out of the batches where `skip` is set.
+    """
+
+    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int, skip: bool) -> None:
+        self._device, self._skip = device, skip
+        self._broken = images.broken if isinstance(images, ImageFiles) else set()
+        self._keys: list[list[Key]] = []
+        self._loader = DataLoader(
+            _Reader(images, ready),
+            batch_sampler=self._keys,
+            num_workers=loaders,
+            persistent_workers=loaders > 0,
+            prefetch_factor=_AHEAD if loaders else None,
+            pin_memory=device.type == "cuda",
+            collate_fn=_collate,
+            generator=torch.Generator(),  # else it draws from the global one
+        )
+
+    def read(self, keys: list[list[Key]]) -> Iterator[Batch | None]:
+        """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels.
+
+        None stands for a batch without a readable file. Prints the number of files left out whenever it has grown.
+        Raises: GeniusError for a file that cannot be read, unless such files are left out.
+        """
+        self._keys[:] = keys
+        known = len(self._broken)
+        for whole, broken in self._loader:
+            if broken and not self._skip:
+                raise GeniusError(f"{broken[0]}; mend or remove it, or leave such files out: skip_broken=true")
+            self._broken.update(broken)
+            yield whole and self._moved(*whole)
+        if len(self._broken) > known:
+            left_out = f"image files left out: {len(self._broken)}, among them: {min(self._broken)}"
+            print(left_out, file=sys.stderr, flush=True)
+
+    def _moved(self, images: Tensor, labels: Tensor) -> Batch:
+        moved = images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
+        return moved, labels.to(self._device, non_blocking=True)
+
+
+class Streamed:
+    """Batches that `loaders` processes read and augment; with 0 loaders this process does."""
+
+    def __init__(
+        self, images: Images, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE, loaders: int = 0
+    ) -> None:
+        self._count = len(images.labels)
+        self.steps, self.batch = steps_of(self._count, recipe, rank)
+        self._recipe, self._seed, self._rank = recipe, seed, rank
+        size = pixels_of(images, recipe)
+        ready = partial(random_cut, size=size, recipe=recipe)
+        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Yield an epoch's batches."""
+        rng = generator(self._seed, number)
+        order = torch.randperm(self._count, generator=rng)
+        seeds = torch.randint(2**62, (self._count,), generator=rng)
+        keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
+        batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
+        for batch in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
+            images, labels = _filled(batch, self.batch // self._rank.world)
+            yield as_input(images, self._recipe), labels
+
+
+def _filled(batch: Batch | None, size: int) -> Batch:
+    """Fill a batch up to `size` images by repeating some: processes that train together need batches of one size.
+
+    Raises: GeniusError for a batch without images.
+    """
+    if batch is None:
+        raise GeniusError(f"none of the {size} image files of a batch can be read: is their disk still there?")
+    if len(batch[1]) == size:
+        return batch
+    places = torch.arange(size, device=batch[1].device) % len(batch[1])
+    return batch[0][places], batch[1][places]
+
+
+def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
+    """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
+    for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
+        yield as_input(batch, recipe), labels
+
+
+def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
+    """Read all images into memory at the recipe's size; broken files are left out where the recipe allows it.
+
+    Raises: GeniusError where they do not fit, or cannot be read.
+    """
+    needed, free = len(images.labels) * 3 * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
+    if needed > free / 2:
+        raise GeniusError(
+            f"{len(images.labels):,} images of {recipe.size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
+            f"({free / 1e9:.1f} GB free): set augment=resized-crop-flip, which reads them when they are needed"
+        )
+    parts, labels = zip(*_read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0), strict=True)
+    return Pixels(torch.cat(parts), torch.cat(labels))
+
+
+def _streams(recipe: Recipe) -> bool:
+    return recipe.augment == "resized-crop-flip"
+
+
+def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
+    size, count = pixels_of(images, recipe), 0
+    ready, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
+    ahead = _Ahead(images, ready, device, held, recipe.skip_broken)
+    keys = [(number, 0) for number in range(len(images.labels))]
+    for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
+        if batch is not None:
+            count += len(batch[1])
+            yield batch
+    if not count:
+        raise GeniusError(f"none of {len(keys)} image files can be read, such as: {min(images.broken)}")
+
+
+def pixels_of(images: Images, recipe: Recipe) -> int:
+    """Return the side in pixels that images are resized to.
+
+    Raises: GeniusError where the recipe sets no size for image files, and for images without colours.
+    """
+    if isinstance(images, Pixels) and images.images.dtype != torch.uint8:
+        raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
+    if recipe.size:
+        return recipe.size
+    if isinstance(images, Pixels):
+        return int(images.images.shape[-1])
+    raise GeniusError("image files come in all sizes: set size in the recipe, as in size=224")
+
+
+def loaders_for(device: torch.device) -> int:
+    """Return the number of processes that should read images for a device: 0 for a CPU, whose cores are all busy."""
+    return min(_MOST_LOADERS, cores()) if device.type == "cuda" else 0
+
+
+def _held(loaders: int, batch: int, size: int) -> int:
+    """Return the number of loaders whose batches fit into shared memory; print a hint where that is fewer."""
+    if not loaders or not _SHARED.is_dir():
+        return loaders
+    room = int(shutil.disk_usage(_SHARED).free / 2 / (_AHEAD * batch * 3 * size**2))
+    if room < loaders:
+        fewer = f"{_SHARED} has room for the batches of {room} processes that read images, not of {loaders}"
+        print(f"{fewer}: enlarge it (docker run --shm-size) for speed", file=sys.stderr, flush=True)
+    return min(loaders, room)

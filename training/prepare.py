@@ -1,0 +1,48 @@
+"""The preparation of a training: the network that a job trains, built for its data set. Imports torch."""
+
+import torch
+from torch import nn
+
+from ..errors import GeniusError
+from ..spaces.space import SearchSpace
+from .card import Card, input_of
+from .images import Pixels, SplitImages
+from .job import Job
+from .loading import pixels_of
+
+
+def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
+    """Return the shape (channels, height, width) of the network's input images."""
+    images, size = split.train, job.recipe.size
+    if isinstance(images, Pixels) and not size:
+        _, channels, height, width = images.images.shape
+        return channels, height, width
+    size = pixels_of(images, job.recipe)
+    return split.data.channels, size, size
+
+
+def card_of(job: Job, split: SplitImages) -> Card:
+    """Make the card of the weights of a training."""
+    channels, _, size = image_shape(job, split)
+    return Card(job.space, job.architecture, split.classes, input_of(split.data.kind, job.recipe, channels, size))
+
+
+def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:
+    """Build the network of a job for its data set, with the initial weights that its seed gives.
+
+    Raises: GeniusError where the network does not fit the data set's channels or classes.
+    """
+    shape, classes = image_shape(job, split), split.data.classes
+    if space.input_shape[0] != shape[0]:
+        raise GeniusError(f"{space.name} takes images of {space.input_shape[0]} channels, {job.data}'s have {shape[0]}")
+    # layers draw their weights from the global generator and take no other: it is seeded and then put back
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(job.seed)
+        network = space.build_for(job.architecture, classes, shape[-1])
+        found = tuple(network.eval()(torch.zeros(2, *shape)).shape)
+    if found != (2, classes):
+        raise GeniusError(
+            f"{job.data} has {classes} classes, and the networks of {space.name} give scores of shape {found} for 2 "
+            "images: let the space's build take num_classes"
+        )
+    return network.train()
