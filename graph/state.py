@@ -16,7 +16,7 @@ from ..evaluators.evaluator import Evaluator
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
-from ..record.goal import GOAL, Goal, default_goal
+from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
 from ..record.journal import BrokenRun, Journal
 from ..record.settings import Order, RepairMode, WhenDone
@@ -110,7 +110,7 @@ class Context:
     proposer: Proposer
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
-    goal: Goal = field(default=None)  # type: ignore[assignment]
+    goal: Goal = UNNAMED
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -134,8 +134,8 @@ class Context:
         for name in ("proposer", "evaluator"):
             if not callable(getattr(self, name)):
                 raise GeniusError(f"a context's {name} is a function, got {named(getattr(self, name))}")
-        if self.goal is None:
-            object.__setattr__(self, "goal", default_goal(self.space, self.evaluator))
+        if self.goal is UNNAMED:
+            object.__setattr__(self, "goal", default_goal(self.region.space, self.evaluator))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:

@@ -1,7 +1,7 @@
 """What to try next, by what was measured: a surrogate is fitted to a trial's history and asked for the best."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,9 +11,10 @@ from ..record.goal import Goal
 from ..record.history import History
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture
+from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
-from .surrogate import SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Surrogate
+from .surrogate import RANGES, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -52,7 +53,9 @@ class Guide:
         return self.prior * self.trust ** (measurements - 1)
 
 
-GUIDE = Guide()
+GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
+UNLIFTED = replace(RANGES, tail=np.inf)
+"""Ranges that leave a metric's tail as it is."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,24 @@ class Observed:
         return len(self.architectures)
 
 
-def observe(history: Sequence[Candidate]) -> Observed:
-    """Gather what is known. A failure counts as the lowest utility so far, and what is still in training as the mean
-    ("constant liar"); until something was measured, nothing is known."""
+def observe(history: Sequence[Candidate], weights: Floats | None = None) -> Observed:
+    """Gather what is known of the first objective or, by `weights`, of all in one utility.
+
+    A failure counts as the lowest utility so far, and what is still in training as the mean ("constant liar"); until
+    something was measured, nothing is known.
+    """
     goal = History.of(history).goal
     known = [c for c in history if c.architecture is not None]
-    utilities = [goal.utility(c) for c in known if c.value is not None]
-    if not utilities:
+    points = np.array([goal.utilities(c) for c in known if c.value is not None])
+    if not len(points):
         return Observed([], np.empty(0), np.empty(0))
-    lowest, mean = min(utilities), float(np.mean(utilities))
-    values = [goal.utility(c) if c.value is not None else lowest if c.error else mean for c in known]
-    deviations = [(c.measurement and c.measurement.sd) or 0.0 for c in known]
+    utilities = points[:, 0] if weights is None else scalarised(points, weights)
+    measured_ones, lowest, mean = iter(utilities.tolist()), float(utilities.min()), float(np.mean(utilities))
+    values = [next(measured_ones) if c.value is not None else lowest if c.error else mean for c in known]
+    deviations = [(c.measurement and c.measurement.sd) or 0.0 if weights is None else 0.0 for c in known]
     architectures = [c.architecture for c in known if c.architecture]
-    return Observed(architectures, np.array(values), np.array(deviations), goal.objective.bounds)
+    bounds = goal.objective.bounds if weights is None else UNBOUNDED
+    return Observed(architectures, np.array(values), np.array(deviations), bounds)
 
 
 def fit(
@@ -88,6 +96,7 @@ def fit(
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
+    ranges: Ranges = RANGES,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest."""
     coder = encoder(region.space)
@@ -103,6 +112,7 @@ def fit(
         bounds=kept.bounds,
         prior=prior,
         leanings=leanings,
+        ranges=ranges,
     )
 
 
@@ -128,10 +138,14 @@ def suggest(
 
     None of them computes what an earlier one does, or one that was `refused`.
     """
-    observed = observe(history)
-    surrogate = fit(region, observed, rng, guide) if len(observed) else None
+    known = History.of(history)
+    weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
+    observed = observe(known, weights)
+    fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
+    surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    score = partial(_score, surrogate, guide, len(observed), leanings)
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and known.goal.limits else None
+    score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
@@ -143,18 +157,43 @@ def suggest(
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = History.of(history)
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
-    return _suggestions(choices, places, surrogate, known.goal)
+    told = surrogate if weights is None or not len(observed) else fit(region, observe(known), rng, guide)
+    return _suggestions(choices, places, told, known.goal)
 
 
 def _score(
-    surrogate: Surrogate | None, guide: Guide, observations: int, leanings: Sequence[Leaning], architectures: Encoded
+    surrogate: Surrogate | None,
+    guide: Guide,
+    observations: int,
+    leanings: Sequence[Leaning],
+    feasibility: Feasibility | None,
+    architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
         return guide.prior * architectures.promise(leanings)
     mean, sd = surrogate.standard(architectures)
+    if feasibility is not None:
+        return feasibility.acquisition(mean, sd, architectures)
     return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
+
+
+def _feasibility(
+    region: Region, known: History, observed: Observed, surrogate: Surrogate, rng: np.random.Generator
+) -> Feasibility:
+    """Fit a surrogate to each metric that is limited and that differs between the measurements."""
+    goal, found = known.goal, []
+    for name, (low, high) in goal.limits.items():
+        readings = [(c.architecture, goal.reading(c, name)) for c in known.measured if c.architecture]
+        told = [(architecture, value) for architecture, value in readings if value is not None]
+        values = np.array([value for _, value in told])
+        if len(set(values.tolist())) > 1:
+            metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
+            fitted = fit(region, metric, rng, WITHOUT_PRIOR, UNLIFTED)
+            found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
+    feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
+    kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
+    return Feasibility(found, surrogate.in_standard_units(max(kept)) if kept else None)
 
 
 def _best(observed: Observed) -> list[Architecture]:

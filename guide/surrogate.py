@@ -193,6 +193,10 @@ class Surrogate:
             self._centre + self._unit * mean, self._unit * sd, float(self._unit * noise), self._calibration()
         )
 
+    def in_standard_units(self, utility: float) -> float:
+        """Return a utility in the units of `standard`."""
+        return (utility - self._centre) / self._unit
+
     def standard(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict means and standard deviations in standard units, by blocks that a processor's cache holds."""
         blocks = [

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..schema import CLOSED, Flag, Number
+from ..schema import CLOSED, LARGEST, Flag, Number
 from ..spaces.cost import Cost
 from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective, Title
 from ..spaces.space import SearchSpace
@@ -155,6 +155,8 @@ class Goal:
 
 GOAL = Goal()
 """Accuracy, without limits."""
+UNNAMED = Goal()
+"""Stands for a goal that nobody has named: see `default_goal`."""
 
 
 def limit_words(goal: Goal) -> str:
@@ -178,6 +180,10 @@ def default_goal(space: SearchSpace, evaluator: object) -> Goal:
     return Goal((found,))
 
 
+def _is_finite(end: object) -> bool:
+    return isinstance(end, int | float) and not isinstance(end, bool) and abs(end) <= LARGEST
+
+
 def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, float | None]]:
     """Read limits on what is measured, as in {"latency_ms": (None, 5)}.
 
@@ -185,7 +191,7 @@ def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[
     """
     found = {}
     for name, ends in given.items():
-        if len(ends) != 2 or not all(end is None or isinstance(end, int | float) for end in ends):
+        if len(ends) != 2 or not all(end is None or _is_finite(end) for end in ends):
             raise GeniusError(f"the limits of {brief(name)} are its lowest and highest value, or None, got {ends!r}")
         low, high = (None if end is None else float(end) for end in ends)
         found[name] = (low, high)
