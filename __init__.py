@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from .agents.proposer import Proposer as Proposer
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
+    from .record.settings import LimitSettings as LimitSettings
+    from .record.settings import LLMSettings as LLMSettings
+    from .record.settings import LoopSettings as LoopSettings
+    from .record.settings import Settings as Settings
+    from .record.settings import TrainingSettings as TrainingSettings
     from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.objective import ACCURACY as ACCURACY
@@ -41,6 +47,7 @@ _HOMES = {
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
+    "record.settings": ("LLMSettings", "LimitSettings", "LoopSettings", "Settings", "TrainingSettings"),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
@@ -61,6 +68,8 @@ if not TYPE_CHECKING:  # a type checker knows the names above, and reports any o
         """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
         from importlib import import_module
 
+        if name == "__version__":
+            return import_module(".record.versions", __name__).own_version()
         for home, names in _HOMES.items():
             if name in names:
                 return getattr(import_module(f".{home}", __name__), name)

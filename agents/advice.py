@@ -13,7 +13,7 @@ from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -50,7 +50,9 @@ def advise(
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(region, history, rng, count=count, refused=refused(region.space, (), history)))
+    shortlist = tuple(
+        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
+    )
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)

@@ -11,7 +11,7 @@ from ..record.plain import text
 from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.prices import changes
-from ..tools.validator import Broken, judge, refuse
+from ..tools.validator import Broken, check_architecture, refuse
 
 YES, NO, EDIT = "yes", "no", "edit"
 _FORMS = '{"answer": "yes"}, {"answer": "no", "reason": "…"} or {"answer": "edit", "architecture": […]}'
@@ -76,7 +76,7 @@ def _edited(candidate: Candidate, given: object, region: Region, history: Histor
         space.without_rule.check(architecture)
     except BadArchitecture as bad:
         raise BadAnswer(str(bad)) from None
-    found = judge(architecture, region, history)
+    found = check_architecture(architecture, region, history)
     if isinstance(found, Broken):
         raise BadAnswer(found.reason.splitlines()[0])
     assert candidate.architecture is not None

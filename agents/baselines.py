@@ -19,7 +19,7 @@ from ..record.history import History
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 from .proposer import Proposer, Unprompted
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
@@ -37,7 +37,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
     """Return the identities of what is not proposed again."""
-    return history.tried(space, refused(space, prompt, history))
+    return history.tried(space, refused_architectures(space, prompt, history))
 
 
 def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
@@ -172,7 +172,7 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused(region.space, prompt, history)
+        rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             words = _expected(found[0], history.goal.objective) if found else ""

@@ -14,7 +14,7 @@ _LEFT = ("configurable", "recursion_limit", "run_id")
 """Keys of a node's configuration in LangGraph that are ignored: they belong to that run, and a search has its own."""
 
 
-def wanted(callbacks: "Callbacks" = None, config: "RunnableConfig | None" = None) -> "RunnableConfig":
+def caller_config(callbacks: "Callbacks" = None, config: "RunnableConfig | None" = None) -> "RunnableConfig":
     """Merge a caller's callbacks with the parts of a RunnableConfig that hold for every invocation of the graph.
 
     Raises: GeniusError for values of other types, and for unknown keys.

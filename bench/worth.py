@@ -64,11 +64,11 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     Raises: GeniusError, RunFailed.
     """
     settings = result.settings
-    if settings.llm is None or result.best is None:
+    if settings.llm.first is None or result.best is None:
         return None
-    if settings.trains or settings.table or settings.custom or settings.space not in SOURCES:
+    if settings.training.trains or settings.training.table or settings.run.custom or settings.space not in SOURCES:
         return Worth(_from_the_journal(result))
-    task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
+    task = Task(settings.space, "as searched" if settings.limits.ranges.limited else "all", settings.limits.ranges)
     try:
         _, table = load_task(task, data)
     except BadTable as error:
@@ -87,7 +87,7 @@ def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth
     standings = [_standing(own, scores) for scores in peers]
     best = "the best of the run" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
     what = f"{table.functions:,} different functions" if table.functions < len(table) else f"{len(table):,}"
-    among = f"of {what} within the limits" if result.settings.limits.limited else f"among all {what}"
+    among = f"of {what} within the limits" if result.settings.limits.ranges.limited else f"among all {what}"
     return Worth([f"{best} has rank {rank:,.0f} {among}"], rank, standings)
 
 
@@ -131,13 +131,13 @@ def _from_the_journal(result: SearchResult) -> list[str]:
 
 def _space(result: SearchResult) -> SearchSpace | None:
     """Return a space of this package; one's own is not imported: who looks at a run has not asked to run its code."""
-    return None if "space" in result.settings.custom else SPACES.get(result.settings.space)
+    return None if "space" in result.settings.run.custom else SPACES.get(result.settings.space)
 
 
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best utilities of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    region = Region(space, result.settings.limits)
+    region = Region(space, result.settings.limits.ranges)
     objective = result.goal.objective
     surrogate = fit(region, observe(History.of(known, Goal((objective,)))), rng, Guide(prior=0.0))
     drawn = region.draw(rng, _POOL)

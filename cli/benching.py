@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import GeniusError
-from . import beginning
+from . import beginning, completing
 from .options import AsJson, Data, console
 from .signals import stopping
 from .streams import print_text
@@ -24,7 +24,10 @@ _PROPOSERS = (
 
 
 def bench(
-    spaces: Annotated[list[str], typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.")],
+    spaces: Annotated[
+        list[str],
+        typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.", autocompletion=completing.spaces),
+    ],
     proposers: Annotated[str, typer.Option(help=_PROPOSERS)] = "guided,random,largest,local-search,evolution",
     seeds: Annotated[int, typer.Option(help="Trials of each proposer on each task.")] = 100,
     iterations: Annotated[str, typer.Option(help="After how many evaluations to report, as in 10,20,50,100.")] = "10",

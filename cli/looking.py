@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import beginning
-from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
+from . import beginning, completing
+from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, SpaceName, console
 from .signals import stopping
 from .streams import print_text
 
@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, data) if result.settings.llm else None
+    found = _worth(result, data) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -44,7 +44,7 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
         from ..tables.fetch import data_folder
         from .trials_bar import TrialsBar
 
-    named = data or (Path(result.settings.data) if result.settings.data else None)
+    named = data or (Path(result.settings.downloads) if result.settings.downloads else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
         return asyncio.run(worth(result, data_folder(named), tell))
 
@@ -71,7 +71,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
     flops: Ends = OPEN,
     params: Ends = OPEN,
     flops_convention: FlopsConvention = "macs",
@@ -86,7 +86,7 @@ def spaces(
 
 
 def cost(
-    space: Annotated[str, typer.Argument(help="The search space.")],
+    space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
     flops_convention: FlopsConvention = "macs",
     as_json: AsJson = False,
@@ -126,7 +126,11 @@ def fetch(
         print_text(str(path))
 
 
-def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe to print in full.", autocompletion=completing.recipes)
+    ] = None,
+) -> None:
     """List the recipes of training, or print one."""
     from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
 
@@ -140,7 +144,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print i
 
 @stopping("a baseline is made anew each time")
 def baseline(
-    space: Annotated[str, typer.Argument(help="A search space with a table.")],
+    space: Annotated[str, typer.Argument(help="A search space with a table.", autocompletion=completing.spaces)],
     samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
     repetitions: Annotated[int, typer.Option(help="Repetitions.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,

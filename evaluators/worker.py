@@ -21,14 +21,14 @@ from ..training.disk import DiskFull
 from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
 
-REFUSED = 78
+JOB_REFUSED = 78
 """The exit code of a job that cannot be done with any architecture: the last line of standard error says why."""
-FULL = 74
+DISK_FULL = 74
 """The exit code of a full disk, on which a log may find no room either."""
 
 
 def main() -> None:
-    """Do one job; the exit code is REFUSED or FULL where the fault is not the architecture's."""
+    """Do one job; the exit code is JOB_REFUSED or DISK_FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
@@ -41,7 +41,7 @@ def main() -> None:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
     except DiskFull:
-        os._exit(FULL)  # a usual end would flush buffers to the full disk
+        os._exit(DISK_FULL)  # a usual end would flush buffers to the full disk
     except GeniusError as error:
         _refuse(str(error))
 
@@ -59,12 +59,12 @@ def _load() -> Callable[[Job], object]:
 
 
 def _refuse(why: str) -> NoReturn:
-    """Print the reason in one line, and exit with REFUSED."""
+    """Print the reason in one line, and exit with JOB_REFUSED."""
     try:
         print(" ".join(why.split()), file=sys.stderr, flush=True)
     except OSError:
-        os._exit(FULL)
-    sys.exit(REFUSED)
+        os._exit(DISK_FULL)
+    sys.exit(JOB_REFUSED)
 
 
 def _listen(jobs: "queue.Queue[str]") -> None:

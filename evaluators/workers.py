@@ -15,11 +15,11 @@ from ..errors import GeniusError, RunFailed
 from ..record.files import open_plain, read_plain
 from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..schema import BadRecord
-from ..training.disk import full
+from ..training.disk import disk_full
 from ..training.job import Epoch, Job, OnEpoch, TrainingFiles, cores
 from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
-from .worker import FULL, REFUSED
+from .worker import DISK_FULL, JOB_REFUSED
 
 # only the system or a person sends these signals; a failing training ends by another signal, or with an exit code
 _FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
@@ -238,9 +238,9 @@ class _Seat:
         finally:
             early_complaint = await process.stop()
         complaint = await asyncio.to_thread(_read_log, path.parent) or early_complaint
-        if code == FULL:
-            raise full(path.parent)
-        if code == REFUSED:
+        if code == DISK_FULL:
+            raise disk_full(path.parent)
+        if code == JOB_REFUSED:
             raise RunFailed(_last_line(complaint))
         words = f"training failed: {_reason(code, complaint)}"
         return _End("crashed", words, by_others=code in _FROM_OUTSIDE)

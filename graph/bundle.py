@@ -3,12 +3,11 @@
 Imports torch.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
@@ -86,11 +85,9 @@ def _of_job(subject: Subject, job: Job) -> Card:
 def _guess(subject: Subject, weights: Path) -> Card:
     """Make the card of weights without any information, as if trained on the space's own data set, and warn of it."""
     data, recipe = task_named(subject, None, None)
-    warnings.warn(
+    warn(
         f"{weights} does not say how it was trained: taken to be on {data} by {recipe}, without names of the classes; "
-        "--data, --recipe and --set say otherwise",
-        GeniusWarning,
-        stacklevel=4,
+        "--data, --recipe and --set say otherwise"
     )
     return _card(subject, data, get_recipe(recipe), ())
 

@@ -150,9 +150,9 @@ def _saying_where(file: Path) -> Iterator[None]:
     try:
         yield
     except (BadRecord, RecursionError, UnicodeDecodeError) as error:
-        raise broken(file, str(error)) from None
+        raise unusable(file, str(error)) from None
     except (ValueError, TypeError, KeyError) as error:  # LangGraph reads the metadata before it can be checked
-        raise broken(file, f"it holds a row that is no checkpoint ({type(error).__name__})") from error
+        raise unusable(file, f"it holds a row that is no checkpoint ({type(error).__name__})") from error
 
 
 class _Bounded(sqlite3.Connection):
@@ -177,7 +177,7 @@ async def open_checkpoints(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
         await connection.execute("PRAGMA trusted_schema = OFF")
         for name, made in await connection.execute_fetchall("SELECT name, sql FROM sqlite_schema"):
             if made is not None and not (name in _TABLES and made.upper().startswith("CREATE TABLE")):
-                raise broken(file, "it holds more than the tables of LangGraph")
+                raise unusable(file, "it holds more than the tables of LangGraph")
         saver = _Saver(connection, file)
         await saver.setup()
         yield saver
@@ -191,7 +191,7 @@ def _check_journal(file: Path) -> None:
     except FileNotFoundError:
         return
     if end == _NAMES_ANOTHER:
-        raise broken(file, "its rollback journal names another file")
+        raise unusable(file, "its rollback journal names another file")
 
 
 class _State(TypedDict, total=False):
@@ -218,11 +218,11 @@ def read_state(values: Mapping[str, Any], trial: int) -> Mapping[str, Any]:
         if of != trial:
             raise BadRecord(f"the checkpoint of trial {trial} is one of trial {of}")
     except BadRecord as error:
-        raise broken(Path(CHECKPOINTS_FILE), str(error)) from None
+        raise unusable(Path(CHECKPOINTS_FILE), str(error)) from None
     return {**FIRST, **values}
 
 
-def broken(file: Path, why: str) -> BrokenRun:
+def unusable(file: Path, why: str) -> BrokenRun:
     """Make the error of unusable checkpoints: the reason, and the way to continue without them."""
     return BrokenRun(f"{file} cannot be used: {brief(why)}; without that file, a run goes on from its journal")
 
@@ -243,4 +243,4 @@ def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
     for kinds, words in _PASSING.items():
         if kind.startswith(kinds):
             return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `{resume_command(folder)}`")
-    return broken(path, str(error))
+    return unusable(path, str(error))

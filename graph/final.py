@@ -130,8 +130,9 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None and (data := run.train_on) and not subject.trusted:
-        check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
+    if data is None and run is not None and (data := run.training.data) and not subject.trusted:
+        named = [claim for claim in claims(run) if claim.setting == "training.data"]
+        check_claims(Path(SETTINGS_FILE), named, {"training.data": "--data"})
     if data is None or recipe is None:
         own = final_task_of(subject.space_name)
         data, recipe = data or own[0], recipe or own[1]

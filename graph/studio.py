@@ -21,9 +21,8 @@ from ..agents.trace import keep_secrets_out
 from ..errors import GeniusError
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import Settings
+from ..record.settings import Settings, by_path
 from ..spaces import SPACES
-from ..tables.fetch import data_folder
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
@@ -95,7 +94,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.iterations * (3 * settings.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:
@@ -111,10 +110,9 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
 async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
     """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
-    data = data_folder(Path(form["data"]) if "data" in form else None)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
     try:
-        async with open_setup(settings, given, data) as setup:
+        async with open_setup(settings, given) as setup:
             context = context_of(Path(folder.name), settings, setup, Journal(), 1)
             async with context.slots:
                 yield settings, replace(context, whole=True)
@@ -163,10 +161,10 @@ def _settings(form: Form) -> tuple[Settings, Given]:
     if llm is not None and (llm == HUMAN or "@" in llm):
         raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
     keep_secrets_out()
-    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None)
-    asked |= names | {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    asked.pop("data", None)
-    return Settings(**asked, trace=False).check(), given
+    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
+    names |= {"downloads": asked.pop("data", None)}
+    asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
+    return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
 
 
 def _range(name: str, words: str) -> tuple[str, str]:

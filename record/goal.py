@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..schema import CLOSED, LARGEST, Flag, Number
+from ..schema import CLOSED, LARGEST, Flag, Number, Schema
 from ..spaces.cost import Cost
 from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective, Title
 from ..spaces.space import SearchSpace
@@ -24,7 +24,7 @@ from .statistics import weigh
 MOST = 3
 """How many objectives a search can have: the volume of a front is exact and fast up to three."""
 
-End = Number | None
+_End = Number | None
 OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
 """Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
 
@@ -43,7 +43,7 @@ class Goal:
     __pydantic_config__ = CLOSED
 
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=MOST)] = (ACCURACY,)
-    limits: Annotated[dict[Title, tuple[End, End]], Field(max_length=20)] = field(default_factory=dict)
+    limits: Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)] = field(default_factory=dict)
     pareto: Flag = False
 
     def __post_init__(self) -> None:
@@ -167,6 +167,9 @@ def limit_words(goal: Goal) -> str:
         ends += [f"at most {high:g}"] if high is not None else []
         words.append(f"{name} {' and '.join(ends)}")
     return "; ".join(words)
+
+
+GOAL_SCHEMA = Schema[Goal](Goal)
 
 
 def default_goal(space: SearchSpace, evaluator: object) -> Goal:

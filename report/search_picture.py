@@ -48,7 +48,7 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    title = f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}"
+    title = f"{settings.space}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
 

@@ -93,7 +93,7 @@ def _table(columns: Sequence[str], last: str) -> Table:
 
 
 def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: bool) -> Table:
-    goal, convention, best = result.goal, result.settings.flops_convention, result.trials[0].best
+    goal, convention, best = result.goal, result.settings.limits.convention, result.trials[0].best
     columns = {"iteration": [str(candidate.iteration) for candidate in candidates]}
     columns |= {_title(goal): _values([candidate.value for candidate in candidates], goal.objective)}
     columns |= {name: _metric(candidates, goal, name) for name in goal.others if name not in (*OF_COSTS, *columns)}
@@ -175,12 +175,12 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences += [_best(result.best, result.goal) if result.best else _nothing(result)]
     sentences += _fronts(result) if result.goal.pareto and result.best else []
     sentences += _protocol(result.settings)
-    sentences += [_limits(result)] if result.settings.limits.limited else []
+    sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
     sentences += [_measured_limits(result)] if result.goal.limits else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
-    convention = result.settings.flops_convention
+    convention = result.settings.limits.convention
     sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
-    if result.settings.llm == LOCAL:
+    if result.settings.llm.first == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if result.stopped:
         sentences.append(f"Stopped early: {result.stopped}.")
@@ -236,10 +236,10 @@ def _measured_limits(result: SearchResult) -> str:
 
 def _protocol(settings: Settings) -> list[str]:
     """Say what the values of a run that looked them up are."""
-    if settings.table is not None:
-        whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.table}."
+    if settings.training.table is not None:
+        whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
         return [f"{whose} Ranks are among what it holds; {_TIES}"]
-    if settings.space not in SOURCES or settings.trains or "evaluator" in settings.custom:
+    if settings.space not in SOURCES or settings.training.trains or "evaluator" in settings.run.custom:
         return []
     if sees_test_accuracy(settings.space):
         return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
@@ -251,7 +251,7 @@ def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
-    return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
+    return f"limits: {result.settings.limits.ranges.words()}; {refused} replies refused, {repaired} repaired"
 
 
 def _search_cost(device: str, seconds: float) -> str:
@@ -268,7 +268,7 @@ def usage(result: SearchResult) -> str:
     seconds = sum(trial.seconds for trial in result.trials)
     cost = f"${result.spent.cost:.4g}, " if result.spent.cost else ""
     answered = dict.fromkeys(c.llm for trial in result.trials for c in trial.candidates if c.llm)
-    names = " and ".join(answered) or result.settings.llm
+    names = " and ".join(answered) or result.settings.llm.first
     model = f"{calls} calls of {names}, {tokens_in:,} + {tokens_out:,} tokens, {cost}" if calls else ""
     return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 

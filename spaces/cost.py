@@ -6,7 +6,6 @@ elementwise or a sum are left out. Parameters are all weights, batch norm's scal
 one that several modules share counts once. The paper's own integers on ImageNet hold more: see `CONVENTIONS`.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..printable import brief, said_by
 from ..schema import Whole
 
@@ -207,11 +206,11 @@ def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = F
     from torch import zeros
     from torch.nn.parameter import is_lazy
 
-    from .operators import observe
+    from .operators import count_operators
 
     was_training = module.training
     try:
-        found = observe(module.eval(), zeros(1, *input_shape))
+        found = count_operators(module.eval(), zeros(1, *input_shape))
     except MemoryError:
         raise
     except Exception as error:
@@ -240,4 +239,4 @@ def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
     if found.reads_values:
         said.append(f"{name} reads values of its tensors, and other images may take other operators than zeros did")
     if said:
-        warnings.warn(f"{'; '.join(said)}: to be exact, {_MEND}", GeniusWarning, stacklevel=3)
+        warn(f"{'; '.join(said)}: to be exact, {_MEND}")

@@ -17,7 +17,7 @@ from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
 from .objective import ACCURACY, Objective
 from .rule import ENUMERABLE as ENUMERABLE
-from .rule import Allowed, Rule, in_words, judge, uniform
+from .rule import Allowed, Rule, judge, rule_in_words, uniform
 
 if TYPE_CHECKING:
     from torch import nn
@@ -145,7 +145,9 @@ class SearchSpace:
         """A sentence that says that there is a rule, in its own words where it has some; empty without a rule."""
         if self.valid is None:
             return ""
-        return ": ".join(["Not every combination of options is allowed", *filter(None, [in_words(self.valid)])]) + "."
+        return (
+            ": ".join(["Not every combination of options is allowed", *filter(None, [rule_in_words(self.valid)])]) + "."
+        )
 
     @cached_property
     def without_rule(self) -> "SearchSpace":
@@ -182,7 +184,7 @@ class SearchSpace:
         """
         if self.valid is None or (told := judge(self.valid, tuple(architecture), self.name)) is True:
             return None
-        why = brief(told).rstrip(".") if told else in_words(self.valid)
+        why = brief(told).rstrip(".") if told else rule_in_words(self.valid)
         return f"{list(architecture)} breaks the space's rule{f': {why}' * bool(why)}"
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -146,7 +146,11 @@ def test_advice_and_disguise_are_options_of_a_search(genius, tables, tmp_path):
     done = genius(*asked, "--run", "r", "--data", tables)
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "r" / "search.json").read_text())
-    assert (settings["advice"], settings["disguise"], len(settings["meanings"])) == (True, True, 8)
-    real = [options[2] for options in settings["meanings"]]
+    assert (settings["loop"]["advice"], settings["loop"]["disguise"], len(settings["run"]["meanings"])) == (
+        True,
+        True,
+        8,
+    )
+    real = [options[2] for options in settings["run"]["meanings"]]
     assert real != [2] * 8
     assert str(real) in done.stdout

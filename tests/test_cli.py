@@ -143,7 +143,14 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         ),
         (("search", "digits", "--proposer", "random", "--temperature", "9"), "temperature must be at most 2, got 9.0"),
         (("search", "digits", "--llm", "openai:m", "--base-url", "http://me:pw@x/v1"), "which may be a secret"),
-        (("search",), "Missing argument"),
+        (("search",), "a search needs a space, as in `genius search digits`"),
+        (("search", "digits", "--iteration", "3"), "No such option: --iteration (Possible options: --iterations,"),
+        (("searhc", "digits"), "No such command 'searhc'. Did you mean 'search'?"),
+        (("search", "digits", "--set", "llm.timout=3"), "there is no setting 'llm.timout'; did you mean llm.timeout?"),
+        (("search", "digits", "--proposer", "random", "--set", "lr=fast"), "lr must be a number, got 'fast'"),
+        (("search", "digits", "--config", "nothing.yaml"), "nothing.yaml cannot be read: No such file"),
+        (("train", "digits", "000000000", "--set", "llm.timeout=3"), "a training has no llm.timeout; its settings are"),
+        (("train", "digits", "000000000", "--set", "lrr=3"), "there is no setting 'lrr'; did you mean lr?"),
         (("search", "digits", "--nonsense"), "No such option"),
         (("cost", "nas-bench-macro", "012"), "expected 8 numbers, got 3: [0, 1, 2]"),
         (("cost", "nas-bench-macro", "[0,1,2,0,1,2,0,7]"), "takes a number from 0 to 2, got 7"),
@@ -215,3 +222,32 @@ def test_the_choice_of_the_language_model_is_said(genius):
     assert "language model: local (no key is set; the embedded 135M model" in done.stderr
     done = genius("search", "digits", "--iterations", "0", OPENAI_API_KEY="sk-nothing")
     assert "language model: openai:gpt-4o (OPENAI_API_KEY is set)" in done.stderr
+
+
+def test_a_search_starts_from_a_file_and_the_command_line_wins(genius, tables, tmp_path):
+    (tmp_path / "my.yaml").write_text(
+        "space: nas-bench-macro\nproposer: random\nloop: {iterations: 4, seed: 3, trials: 2}\n"
+    )
+    start = ("search", "--config", "my.yaml", "--data", tables, "--json")
+    found = json.loads(genius(*start, "--run", "a", "--set", "loop.trials=1").stdout)
+    assert (found["space"], found["proposer"], len(found["iterations"])) == ("nas-bench-macro", "random", 4)
+    again = genius("search", "--config", "a/search.json", "--run", "b", "--json")
+    assert json.loads(again.stdout)["iterations"] == found["iterations"], again.stderr
+    other = ("nas-bench-macro", "--config", "a/search.json", "--run", "c", "--json", "--seed", 4, "--iterations", 2)
+    told = json.loads(genius("search", *other).stdout)
+    assert len(told["iterations"]) == 2
+    assert told["iterations"] != found["iterations"][:2]
+    settings = {name: json.loads((tmp_path / name / "search.json").read_text()) for name in "abc"}
+    assert {name: held["loop"]["seed"] for name, held in settings.items()} == {"a": 3, "b": 3, "c": 4}
+    assert len({held["run"]["id"] for held in settings.values()}) == 3
+
+
+def test_a_setting_is_changed_by_its_path_where_a_run_goes_on(genius, tables, tmp_path):
+    start = ("nas-bench-macro", "--proposer", "random", "--iterations", 2, "--run", "a", "--data", tables)
+    assert genius("search", *start).returncode == 0
+    longer = genius("resume", "a", "--set", "loop.iterations=3", "--set", "llm.timeout=60", "--json")
+    assert len(json.loads(longer.stdout)["iterations"]) == 3
+    forked = genius("fork", "a", "--at", 1, "--run", "b", "--set", "loop.seed=9", "--json")
+    assert len(json.loads(forked.stdout)["iterations"]) == 3
+    held = json.loads((tmp_path / "b" / "search.json").read_text())
+    assert (held["llm"]["timeout"], held["loop"]["seed"]) == (60.0, 9)

@@ -124,10 +124,15 @@ def _nothing_is_left(folder):
 def _run_of_a_model(folder):
     from genius.record.candidate import Candidate
     from genius.record.measurement import Measurement
-    from genius.record.settings import Settings
+    from genius.record.settings import LLMSettings, LoopSettings, Settings
 
     (folder / "m").mkdir()
-    Settings("nas-bench-macro", "llm", llm="replay:x", iterations=1).save(folder / "m")
+    Settings(
+        space="nas-bench-macro",
+        proposer="llm",
+        llm=LLMSettings(models=("replay:x",)),
+        loop=LoopSettings(iterations=1),
+    ).save(folder / "m")
     line = Candidate(1, 1, architecture=(2,) * 8, measurement=Measurement(92.0)).to_json()
     (folder / "m" / "candidates.jsonl").write_text(json.dumps(line) + "\n")
 

@@ -9,7 +9,9 @@ from ..spaces.space import Architecture, SearchSpace
 from .replies import UnreadableReply, read_reply
 
 
-def refused(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Architecture]:
+def refused_architectures(
+    space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]
+) -> set[Architecture]:
     """Return the architectures of refused replies, those in the prompt and those of earlier iterations.
 
     Combinations of options that the space's rule forbids are among them.

@@ -24,7 +24,7 @@ RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
 """Characters; of a longer reply only the lines within its last ones are read."""
 
-FORM = "end with one line `Architecture: […]`"
+REPLY_FORM = "end with one line `Architecture: […]`"
 _NOTHING = ["\0"]  # a character that no visible text holds
 _LABEL = r"""(?:^[^\w\n]{0,20}+|[{,]\s?["'])(?:\d\d?[.)]\s+)?(?:(?:so|thus|hence|therefore|finally|here(?:'?s|\sis)
     |this\sis|my|our|the|an?|i|we|final|proposed?|new|revised|updated|improved|adjusted|corrected|modified|chosen|choose
@@ -85,7 +85,7 @@ def _unwrapped(text: str) -> tuple[str, str]:
     value = _decoded(text)
     shown = text if value else visible(text)
     if shown is None:
-        raise UnreadableReply(f"the reply ends inside its reasoning; {FORM}")
+        raise UnreadableReply(f"the reply ends inside its reasoning; {REPLY_FORM}")
     start, end = shown.find("{"), shown.rfind("}") + 1
     value = value or _decoded(shown[start:end])
     if not value:
@@ -128,10 +128,10 @@ def _declared(text: str, space: SearchSpace) -> list[str]:
         end, is_key = max(match.end("nothing"), match.end("list")), match[0].lstrip()[0] in "{,\"'"
         other = options_of(match["beside"] or ("\n" in (match["gap"] or "") and match["below"]) or "", space)
         if len(other) == size and is_list(other, space) and not _fits(other, options):
-            raise UnreadableReply(f"two lists are declared at once; {FORM}")
+            raise UnreadableReply(f"two lists are declared at once; {REPLY_FORM}")
     differ = _NOTHING in found or not all(_fits(options, found[-1]) for options in found)
     if differ and (is_key or re.search(r"\w", text[end:])):
-        raise UnreadableReply(f"declarations differ, and the reply does not end with one of them; {FORM}")
+        raise UnreadableReply(f"declarations differ, and the reply does not end with one of them; {REPLY_FORM}")
     return found[-1] if found else []
 
 
@@ -146,9 +146,9 @@ def _only(text: str, space: SearchSpace) -> list[str]:
         return max((options for _, options in lists), key=len, default=[])
     match, options = whole[-1]
     if not all(_fits(other, options) for _, other in lists if len(other) == size):
-        raise UnreadableReply(f"the reply holds different architectures and declares none; {FORM}")
+        raise UnreadableReply(f"the reply holds different architectures and declares none; {REPLY_FORM}")
     if _QUOTED.search(text[max(0, match.start() - 150) : match.start()]) or _REPORTED.match(text, match.end()):
-        raise UnreadableReply(f"the reply mentions an architecture and declares none; {FORM}")
+        raise UnreadableReply(f"the reply mentions an architecture and declares none; {REPLY_FORM}")
     return options
 
 
@@ -167,7 +167,9 @@ def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
     size = len(space.decisions)
     if len(options) != size:
         found = f"expected {size} numbers, got {len(options)}: [{short(', '.join(options))}]"
-        raise UnreadableReply(found if options else f"no architecture found: expected a list of {size} numbers; {FORM}")
+        raise UnreadableReply(
+            found if options else f"no architecture found: expected a list of {size} numbers; {REPLY_FORM}"
+        )
     for option, decision in zip(options, space.decisions, strict=True):
         if not re.fullmatch(r"-?\d{1,9}", option):
             rule = f"{decision.name} takes a number from {decision.numbers[0]} to {decision.numbers[-1]}"

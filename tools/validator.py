@@ -46,7 +46,7 @@ def validate(
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    found = judge(reading.architecture, region, known)
+    found = check_architecture(reading.architecture, region, known)
     if isinstance(found, Cost):
         return replace(candidate, architecture=reading.architecture, cost=found)
     if repair == "nearest" and found.mendable:
@@ -70,7 +70,7 @@ class Broken:
     repeat: bool = False
 
 
-def judge(architecture: Architecture, region: Region, history: History) -> Cost | Broken:
+def check_architecture(architecture: Architecture, region: Region, history: History) -> Cost | Broken:
     """Return what an architecture costs, or which rule it breaks."""
     space, limits = region.space, region.limits
     if forbidden := space.forbids(architecture):

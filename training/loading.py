@@ -16,7 +16,7 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..errors import GeniusError
 from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
-from .card import KEPT
+from .card import CENTRAL_SHARE
 from .decoding import read_image
 from .images import ImageFiles, Images, Pixels
 from .job import cores
@@ -27,7 +27,7 @@ _AHEAD = 2  # batches that each process reads ahead
 _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
 
-Ready = Callable[[Tensor], Tensor]
+Crop = Callable[[Tensor], Tensor]
 """Turns an image of shape (3, height, width) into one of the network's input size."""
 
 
@@ -38,7 +38,7 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
     return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
 
 
-def central(image: Tensor, size: int, kept: float = KEPT) -> Tensor:
+def central(image: Tensor, size: int, kept: float = CENTRAL_SHARE) -> Tensor:
     """Cut out the central square, whose side is `kept` times the shorter side, and resize it."""
     height, width = image.shape[1:]
     side = max(1, round(kept * min(width, height)))
@@ -69,8 +69,8 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
     For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
     """
 
-    def __init__(self, images: Images, ready: Ready) -> None:
-        self._images, self._ready = images, ready
+    def __init__(self, images: Images, crop: Crop) -> None:
+        self._images, self._crop = images, crop
         self._labels = images.labels.tolist()
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
@@ -80,7 +80,7 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
         except GeniusError as error:
             return str(error)
         with _seeded(seed):
-            image = self._ready(image)
+            image = self._crop(image)
         return image.permute(1, 2, 0).contiguous(), self._labels[number]
 
     def _read(self, number: int) -> Tensor:
@@ -112,12 +112,12 @@ class _Ahead:
     Files that cannot be read are left out of the batches where `skip` is set.
     """
 
-    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int, skip: bool) -> None:
+    def __init__(self, images: Images, crop: Crop, device: torch.device, loaders: int, skip: bool) -> None:
         self._device, self._skip = device, skip
         self._broken = images.broken if isinstance(images, ImageFiles) else set()
         self._keys: list[list[Key]] = []
         self._loader = DataLoader(
-            _Reader(images, ready),
+            _Reader(images, crop),
             batch_sampler=self._keys,
             num_workers=loaders,
             persistent_workers=loaders > 0,
@@ -159,8 +159,8 @@ class Streamed:
         self.steps, self.batch = steps_of(self._count, recipe, rank)
         self._recipe, self._seed, self._rank = recipe, seed, rank
         size = pixels_of(images, recipe)
-        ready = partial(random_cut, size=size, recipe=recipe)
-        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
+        crop = partial(random_cut, size=size, recipe=recipe)
+        self._ahead = _Ahead(images, crop, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -189,7 +189,7 @@ def _filled(batch: Batch | None, size: int) -> Batch:
 
 def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
-    for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
+    for batch, labels in _read_plain(images, recipe, device, loaders, kept=CENTRAL_SHARE if _streams(recipe) else 1.0):
         yield as_input(batch, recipe), labels
 
 
@@ -214,8 +214,8 @@ def _streams(recipe: Recipe) -> bool:
 
 def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
     size, count = pixels_of(images, recipe), 0
-    ready, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
-    ahead = _Ahead(images, ready, device, held, recipe.skip_broken)
+    crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
+    ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
     keys = [(number, 0) for number in range(len(images.labels))]
     for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
         if batch is not None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Literal, get_args, get_type_hints
 
 from ..errors import GeniusError
@@ -100,6 +101,10 @@ def _words(low: float, high: float) -> str:
     return f"{least} and {most}"
 
 
+RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))[1:]
+"""The fields of a recipe that can be changed."""
+
+
 def _kinds() -> dict[str, object]:
     return get_type_hints(Recipe)
 
@@ -184,15 +189,16 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 
     Raises: GeniusError for an unknown field, and for a value of the wrong type or out of range.
     """
-    kinds = {name: kind for name, kind in _kinds().items() if name != "name"}
     values: dict[str, object] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
             raise GeniusError(f"a field of the recipe is set as in lr=0.2, got {setting!r}")
-        if name not in kinds:
-            raise GeniusError(f"a recipe has no field {name!r}; its fields are: {', '.join(kinds)}")
-        values[name] = _read(name, text, kinds[name])
+        if name not in RECIPE_FIELDS:
+            near = get_close_matches(name, RECIPE_FIELDS, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise GeniusError(f"a recipe has no field {name!r}; {hint}its fields are: {', '.join(RECIPE_FIELDS)}")
+        values[name] = _read(name, text, _kinds()[name])
     return replace(recipe, **values)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ import openai
 import pytest
 from genius.agents import embedded
 from genius.agents.constrained import constrained_proposer
-from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
+from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, find_model, with_grammar
 from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate
 from genius.record.measurement import Measurement
@@ -161,7 +161,7 @@ async def test_under_a_grammar_it_proposes_architectures_of_the_space_and_none_t
     excluded = [tuple(rng.choice(d.numbers) for d in space.decisions) for _ in range(300)]
     chat = model.chat_model(**ASKED | {"temperature": 0.0})
     for _ in range(2):
-        answer = await constrained(chat, architecture_grammar(space, excluded, reason_words=6)).ainvoke(ASK)
+        answer = await with_grammar(chat, architecture_grammar(space, excluded, reason_words=6)).ainvoke(ASK)
         architecture = read_reply(answer.text, space).architecture
         assert answer.text.endswith(f".\nArchitecture: {list(architecture)}")
         assert architecture not in excluded

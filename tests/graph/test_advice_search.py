@@ -105,7 +105,7 @@ async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tab
     for candidate, line in zip(result.trials[0].candidates, lines(run, "candidates.jsonl"), strict=True):
         assert candidate.accuracy == table.measure(candidate.architecture).accuracy
         assert candidate.cost == SPACE.cost(candidate.architecture)
-        shown = conceal(candidate.architecture, result.settings.meanings)
+        shown = conceal(candidate.architecture, result.settings.run.meanings)
         assert list(shown) == line["architecture"]
     assert result.trials[0].candidates[0].architecture == (2,) * 8
     assert genius.read(run).best.architecture == result.best.architecture

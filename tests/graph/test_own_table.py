@@ -41,8 +41,8 @@ async def test_nothing_but_what_the_table_holds_is_tried(table, tmp_path, space)
 async def test_it_is_gone_on_with_the_same_table_only(table, tmp_path):
     await search(table, tmp_path)
     settings = json.loads((tmp_path / "run" / "search.json").read_text())
-    assert settings["table"] == str(table)
-    assert len(settings["table_sha256"]) == 64
+    assert settings["training"]["table"] == str(table)
+    assert len(settings["run"]["table_sha256"]) == 64
     resumed = await genius.resume(tmp_path / "run", iterations=6)
     assert len(resumed.trials[0].candidates) == 6
     table.write_text(table.read_text().replace("50.2", "50.3"))

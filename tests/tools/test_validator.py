@@ -11,7 +11,7 @@ from genius.spaces.disguise import conceal, disguise, shuffle
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import CannotBuild
 from genius.tools.prices import look_up_table, off_limits
-from genius.tools.refused import refused
+from genius.tools.refused import refused_architectures
 from genius.tools.replies import read_reply
 from genius.tools.validator import validate
 
@@ -170,7 +170,7 @@ def test_what_was_sent_back_is_known_from_the_prompt_and_from_earlier_iterations
     first = replace(first, refusals=(*first.refusals, *judge((0, 2), RULED).refusals), architecture=(0, 0))
     prompt = [{"role": "user", "content": "[0, 0]"}, {"role": "assistant", "content": "Architecture: [2, 1]"}]
     prompt += [{"role": "assistant", "content": "I do not know."}]
-    assert refused(RULED, prompt, [first]) == {(2, 1), (2, 2), (0, 2)}
+    assert refused_architectures(RULED, prompt, [first]) == {(2, 1), (2, 2), (0, 2)}
 
 
 @pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
