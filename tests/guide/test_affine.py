@@ -1,16 +1,14 @@
 """The guide proposes the same for an objective and for any affine image of it, and for accuracy it clips as before."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from genius import ACCURACY, Candidate, Goal, Measurement, Objective, get_space
+from genius.guide.features import encoder
 from genius.guide.guide import fit, forecasts, observe, suggest
 from genius.record.history import History
 from genius.spaces.region import Limits, Region
 from genius.tables.published import load_table
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 REGIONS = {
     "nas-bench-macro": Region(get_space("nas-bench-macro")),
     "digits": Region(get_space("digits")),
@@ -75,13 +73,11 @@ def test_equal_measurements_are_searched_alike_too():
     assert found[1:] == found[:1] * 3
 
 
-def test_no_prediction_lies_beyond_the_bounds_and_without_bounds_it_may():
+def test_no_prediction_lies_beyond_the_bounds_and_without_bounds_it_may(tables):
     region = REGIONS["nas-bench-macro"]
-    table = load_table(region.space, DATA)
+    table = load_table(region.space, tables)
     drawn = [table.architectures[at] for at in np.argsort(region.space.costs(table.architectures)[:, 0])[:60:10]]
     history = [Candidate(1, at, architecture=a, measurement=Measurement(90.0 + 2 * at)) for at, a in enumerate(drawn)]
-    from genius.guide.features import encoder
-
     everything = encoder(region.space).encode(table.architectures)
     highest = {}
     for objective in (ACCURACY, Objective("plain"), Objective("short", high=98.5)):

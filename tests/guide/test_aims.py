@@ -1,7 +1,5 @@
 """Several objectives, and limits on what is measured."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from genius import ACCURACY, Candidate, Goal, Measurement, get_space
@@ -12,14 +10,13 @@ from genius.spaces.objective import Objective
 from genius.spaces.region import Region
 from genius.tables.published import load_table
 
-DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 MACRO = Region(get_space("nas-bench-macro"))
 FLOPS = Objective("mflops", "M", "lower", low=0)
 
 
 @pytest.fixture(scope="module")
-def table():
-    return load_table(MACRO.space, DATA)
+def table(tables):
+    return load_table(MACRO.space, tables)
 
 
 def search(goal, table, seed, iterations, propose):
