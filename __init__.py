@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from .agents.proposer import Proposer as Proposer
+    from .agents.proposer import seeded as seeded
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
+    from .evaluators.pools import CommandPool as CommandPool
+    from .evaluators.pools import Pool as Pool
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -33,16 +36,19 @@ if TYPE_CHECKING:
     from .spaces import get_space as get_space
     from .spaces.objective import ACCURACY as ACCURACY
     from .spaces.objective import Objective as Objective
+    from .spaces.published_table import PublishedTable as PublishedTable
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
+    from .training.recipes import Recipe as Recipe
 
 _HOMES = {
-    "agents.proposer": ("Proposer",),
+    "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
+    "evaluators.pools": ("CommandPool", "Pool"),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
@@ -53,6 +59,8 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.published_table": ("PublishedTable",),
+    "training.recipes": ("Recipe",),
     "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Message"),

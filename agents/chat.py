@@ -13,7 +13,7 @@ from ..record.settings.llm_settings import LLMSettings, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
-from .proposer import Proposer
+from .proposer import Proposer, asked
 from .provider import ProviderError, provider_errors
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
         awake = [name for name in models if resting.get(name, 0.0) <= time.monotonic()] or list(models)
         for name in awake:
             try:
-                answer = await models[name](prompt, history)
+                answer = await asked(models[name], prompt, history)
             except ProviderError as error:
                 errors[name] = error
                 resting[name] = time.monotonic() + (_REST if error.transient else float("inf"))

@@ -14,10 +14,10 @@ from ..record.goal import Goal
 from ..record.history import History
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
-from ..spaces import SPACES
+from ..spaces import SPACES, table_of
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tables.published import SOURCES, BadTable, Table
+from ..tables.published import BadTable, Table
 from .plan import Plan, Tell, make_trials, silent
 from .scores import Scores, score
 from .task import Task, load_task
@@ -66,7 +66,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     settings = result.settings
     if settings.llm.first is None or result.best is None:
         return None
-    if settings.training.trains or settings.training.table or settings.run.custom or settings.space not in SOURCES:
+    if settings.run.custom or not settings.looks_up or table_of(settings.space) is None:
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.ranges.limited else "all", settings.limits.ranges)
     try:

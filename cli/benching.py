@@ -9,7 +9,7 @@ import typer
 
 from ..errors import GeniusError
 from . import beginning, completing
-from .options import AsJson, Data, console
+from .options import AsJson, Downloads, console
 from .signals import stopping
 from .streams import print_text
 from .trials_bar import TrialsBar
@@ -39,7 +39,7 @@ def bench(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; with trials in it already, the bench goes on.")
     ] = None,
-    data: Data = None,
+    downloads: Downloads = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
@@ -55,7 +55,7 @@ def bench(
             iterations=[_whole(word) for word in iterations.split(",")],
             flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
             tables=dict(_pair(given) for given in table or ()),
-            data=data,
+            downloads=downloads,
             out=folder,
             processes=processes,
             tell=tell,

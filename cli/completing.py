@@ -18,26 +18,52 @@ def completer(names: Callable[[], Iterable[str]]) -> Completer:
 def _spaces() -> Iterable[str]:
     from ..spaces import SPACES
 
-    return SPACES
+    return SPACES.names()
 
 
 def _proposers() -> Iterable[str]:
-    from ..agents.baselines import BASELINES
+    from ..agents.baselines import PROPOSERS
 
-    return BASELINES
+    return PROPOSERS.names()
 
 
 def _recipes() -> Iterable[str]:
     from ..training.recipes import RECIPES
 
-    return RECIPES
+    return RECIPES.names()
 
 
-spaces, proposers, recipes = map(completer, (_spaces, _proposers, _recipes))
+def _evaluators() -> Iterable[str]:
+    from ..graph.measuring import EVALUATORS
+
+    return EVALUATORS.names()
+
+
+def _data_sets() -> Iterable[str]:
+    from ..training.data import DATA
+
+    return (name.partition("[")[0] for name in DATA.names())
+
+
+def _pools() -> Iterable[str]:
+    from ..graph.pool import POOLS
+
+    return (name.partition("[")[0] for name in POOLS.names())
+
+
+spaces, proposers, recipes, evaluators, data_sets, pools = map(
+    completer, (_spaces, _proposers, _recipes, _evaluators, _data_sets, _pools)
+)
 llms = completer(lambda: ("openai:", "anthropic:", "ollama:", "local", "human", "replay:"))
-data_sets = completer(lambda: ("digits", "cifar10", "cifar100", "imagenet:", "folder:"))
 
-BY_PATH = {"proposer": proposers, "training.recipe": recipes, "llm.models": llms, "training.data": data_sets}
+BY_PATH = {
+    "proposer": proposers,
+    "evaluator": evaluators,
+    "training.recipe": recipes,
+    "llm.models": llms,
+    "training.data": data_sets,
+    "training.on": pools,
+}
 """The completers of settings; those with a few choices are completed by them."""
 
 

@@ -19,7 +19,7 @@ from .panels import FILES, MAIN, PANELS
 if TYPE_CHECKING:
     from rich.console import Console
 
-Data = Annotated[
+Downloads = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.", rich_help_panel=FILES)]
@@ -154,7 +154,7 @@ def _parameter(option: Setting) -> inspect.Parameter:
     about = typer.Option(
         flag,
         help=_help(option),
-        metavar=option.about.metavar or _METAVARS.get(plain, "TEXT"),
+        metavar=option.about.metavar or "|".join(option.choices) or _METAVARS.get(plain, "TEXT"),
         show_default=False,
         rich_help_panel=MAIN if option.about.rank else PANELS[option.group],
         autocompletion=_completer(option),
@@ -167,8 +167,9 @@ _METAVARS = {int: "N", float: "X"}
 
 
 def _completer(option: Setting) -> completing.Completer | None:
-    choices = get_args(option.kind) if get_origin(option.kind) is Literal else ()
-    return completing.completer(lambda: choices) if choices else completing.BY_PATH.get(option.path)
+    if option.choices:
+        return completing.completer(lambda: option.choices)
+    return completing.BY_PATH.get(option.path)
 
 
 def _help(option: Setting) -> str:

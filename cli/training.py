@@ -37,7 +37,7 @@ def train(
     target: Target,
     architecture: ArchitectureOf = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
+        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH, folder:PATH or MODULE:NAME.")
     ] = None,
     recipe: RecipeName = None,
     set: Set = None,
@@ -54,9 +54,9 @@ def train(
     with beginning():
         from ..graph.final import find_subject, finished_training, plan_training
         from ..report.curve import draw_curve
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
 
-    asked = _asked(set, {"train_on": data, "recipe": recipe, "batch": batch, "device": device, "threads": threads})
+    asked = _asked(set, {"data": data, "recipe": recipe, "batch": batch, "device": device, "threads": threads})
     planned, said = plan_training(
         find_subject(target, architecture, space, trust=trust),
         data=asked.training.data,
@@ -67,7 +67,7 @@ def train(
         device=asked.training.device or "",
         threads=asked.training.threads or threads,
         out=out,
-        downloads=data_folder(None),
+        downloads=downloads_folder(None),
     )
     with beginning():  # only now: they load torch, which takes seconds
         from ..training.backend import default_device
@@ -185,10 +185,10 @@ def export(
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
         from ..graph.bundle import ExportOptions, find_trained
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
         from ..training.export import export as write
 
-    told = ExportOptions(data_folder(None), data, recipe, changes or (), size, space, trust)
+    told = ExportOptions(downloads_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -58,7 +59,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    name = f"{settings.space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    parts = (re.sub(r"[:/\\]", "-", part) for part in (settings.space, settings.proposer))
+    name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1

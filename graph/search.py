@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ..agents.baselines import PROPOSERS
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import LLM, OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
+from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
 from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
 from ..spaces import get_space
@@ -49,12 +50,12 @@ async def search(
     settings: Settings | Path | str | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: str | Evaluator | None = None,
     objectives: Sequence[str | Objective] | str | Objective = (),
     limits: Mapping[str, Sequence[float | None]] | None = None,
     pareto: bool = False,
     run: Path | str | None = None,
-    data: Path | str | None = None,
+    downloads: Path | str | None = None,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
@@ -64,16 +65,16 @@ async def search(
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
 
-    - `space`, `llm`, `proposer`: names, or objects of your own; of several llms the next one answers where one is down
-      or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
-      embedded model.
-    - `evaluator`: needed for a space of your own.
+    - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
+      several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
+      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
     - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
-    - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
+    - `run`, `downloads`: the run folder, and that of downloaded tables and data sets, which a run that goes on looks in
+      again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
@@ -85,7 +86,7 @@ async def search(
     """
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
-    asked = _asked(_Call(space, llm, proposer, evaluator, data, set, options), base)
+    asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, options), base)
     begun = await asyncio.to_thread(_begun, asked, base, _Aim(objectives, limits, pareto))
     async with open_setup(begun, asked.given) as setup:
         folder = await asyncio.to_thread(new_run, begun, _path(run))
@@ -99,8 +100,8 @@ async def resume(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
@@ -121,7 +122,7 @@ async def resume(
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
-        asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)
+        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
         settings = _going_on(asked, old)
         result = read_result(folder, settings, journal)
         if result.finished:
@@ -143,8 +144,8 @@ async def fork(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
@@ -161,7 +162,7 @@ async def fork(
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
-        asked = _asked(_Call(space, llm, proposer, evaluator, data, set, changes), old)
+        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
         settings = _going_on(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
@@ -182,8 +183,8 @@ class _Call:
     space: str | SearchSpace | None
     llm: "Llm | None"
     proposer: str | Proposer | None
-    evaluator: Evaluator | None
-    data: Path | str | None
+    evaluator: str | Evaluator | None
+    downloads: Path | str | None
     set: Sequence[str]
     options: Options
 
@@ -229,7 +230,7 @@ def _asked(call: _Call, old: Settings) -> _Asked:
 
     Raises: GeniusError where it cannot be meant.
     """
-    flags = by_path(call.options) | ({} if call.data is None else {"downloads": str(call.data)})
+    flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
@@ -244,7 +245,8 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     """
     settings = base.changed(asked.named).check()
     space = asked.given.space or get_space(settings.space)
-    if settings.loop.advice and settings.proposer != LLM and asked.given.proposer is None:
+    _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
+    if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     return settings.changed(

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.backends import servers_named
+from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
 from ..printable import brief
 from ..record.settings import LLM, OPTIONS, Settings
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
-from ..spaces import known_space
+from ..spaces import SPACES
+from ..training.recipes import RECIPES
+from .measuring import EVALUATORS
+from .pool import POOLS
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,15 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
     found = [] if "space" in given else list(_of_space(settings.space))
     if settings.proposer == LLM and "llm" not in given:
         found += _of_llms(settings)
+    if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
+        found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return found
 
 
 def _of_space(name: str) -> Iterator[Claim]:
-    if known_space(name) is None:
+    if SPACES.known(name) is None:
         yield Claim("space", name)
 
 
@@ -65,16 +71,28 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
 
 
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
+    if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
+        yield Claim("evaluator", settings.evaluator)
+    if settings.training.recipe and RECIPES.known(settings.training.recipe) is None:
+        yield Claim("training.recipe", settings.training.recipe)
     if settings.training.data and ":" in settings.training.data:
         yield Claim("training.data", settings.training.data)
     # a table is held against its checksum, and so is all that lies among the downloads but ImageNet
     if settings.training.table and (settings.run.table_sha256 is None or _on_another_host(settings.training.table)):
         yield Claim("training.table", settings.training.table)
-    if settings.downloads and (settings.training.data == "imagenet" or _on_another_host(settings.downloads)):
+    if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
-    address = settings.training.address
-    if address and address != os.environ.get("RAY_ADDRESS"):
+    own, address = POOLS.known(settings.training.on) is None, settings.training.address
+    if own or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+
+
+def _data_of(settings: Settings) -> str | None:
+    """Return the data set that is named, or that the space names."""
+    if settings.training.data or "space" in settings.run.custom:
+        return settings.training.data
+    space = SPACES.known(settings.space)
+    return space.data if space else None
 
 
 def _on_another_host(path: str) -> bool:

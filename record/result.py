@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from ..spaces import known_space
+from ..spaces import SPACES
 from ..spaces.cost import Convention
 from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
@@ -187,7 +187,7 @@ def load(folder: Path) -> tuple[Settings, Journal]:
     Raises: BrokenRun.
     """
     settings, journal = Settings.load(folder), Journal.load(folder)
-    space = None if "space" in settings.run.custom else known_space(settings.space)
+    space = None if "space" in settings.run.custom else SPACES.get(settings.space)
     if space is not None:
         check_journal(journal, settings, disguise(space, settings.run.meanings) if settings.loop.disguise else space)
     return settings, journal

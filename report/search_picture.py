@@ -10,8 +10,8 @@ from ..printable import one_line
 from ..record.candidate import Candidate, measured
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
+from ..spaces import table_of
 from ..spaces.objective import Objective
-from ..tables.published import sees_test_accuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,8 @@ def _measured_by(result: SearchResult) -> str:
     objective, settings = result.goal.objective, result.settings
     if not result.goal.is_accuracy:
         return objective.label
-    return f"{'test' if sees_test_accuracy(settings.space) else 'validation'} {objective.label}"
+    table = table_of(settings.space)
+    return f"{'test' if table and table.sees_test_accuracy else 'validation'} {objective.label}"
 
 
 def _draw_front(panel: "Axes", result: SearchResult, objective: Objective) -> None:

@@ -15,10 +15,10 @@ from ..record.candidate import Candidate, measured
 from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
+from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
 from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
-from ..tables.published import SOURCES, sees_test_accuracy
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -239,9 +239,10 @@ def _protocol(settings: Settings) -> list[str]:
     if settings.training.table is not None:
         whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
         return [f"{whose} Ranks are among what it holds; {_TIES}"]
-    if settings.space not in SOURCES or settings.training.trains or "evaluator" in settings.run.custom:
+    table = table_of(settings.space)
+    if table is None or not settings.looks_up:
         return []
-    if sees_test_accuracy(settings.space):
+    if table.sees_test_accuracy:
         return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
     seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
     return [f"{seen} {_AMONG}"]

@@ -140,7 +140,8 @@ class CostTable:
         self._parts, self._options, self._space = parts, options, space
 
     @cached_property
-    def _tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+    def tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+        """The decisions of each part, and its costs: shape (options of each decision, …, FIELDS)."""
         return [(part.decisions, self._table(part)) for part in self._parts]
 
     def _table(self, part: Part) -> npt.NDArray[np.int64]:
@@ -172,7 +173,7 @@ class CostTable:
         numbers = np.asarray(architectures, dtype=np.int64)
         index = numbers - np.array([options.start for options in self._options])
         found = np.zeros((len(index), FIELDS), dtype=np.int64)
-        for decisions, table in self._tables:
+        for decisions, table in self.tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
 

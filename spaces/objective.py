@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..errors import GeniusError
-from ..plugins import import_object
+from ..plugins import Plugins
 from ..printable import brief, named
 from ..schema import CLOSED, LARGEST, Number
 from .figures import SHOWN, written
@@ -141,7 +141,13 @@ ACCURACY = Objective("accuracy", "%", "higher", 0, 100)
 SCORE = Objective("score")
 FLOPS = Objective("flops", "", "lower", 0)
 PARAMS = Objective("params", "", "lower", 0)
-OBJECTIVES = {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)}
+OBJECTIVES = Plugins[Objective](
+    "objective",
+    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)},
+    lambda value: value if isinstance(value, Objective) else None,
+    "a genius.Objective",
+)
+"""The objectives by name."""
 
 
 def get_objective(named_by: str | Objective) -> Objective:
@@ -149,14 +155,4 @@ def get_objective(named_by: str | Objective) -> Objective:
 
     Raises: GeniusError for an unknown name.
     """
-    if isinstance(named_by, Objective):
-        return named_by
-    if not isinstance(named_by, str) or ":" not in named_by:
-        if named_by not in OBJECTIVES:
-            known = f"the objectives are: {', '.join(OBJECTIVES)}, and your own as MODULE:NAME"
-            raise GeniusError(f"there is no objective {brief(repr(named_by))}; {known}")
-        return OBJECTIVES[named_by]
-    found = import_object(named_by, "objective")
-    if not isinstance(found, Objective):
-        raise GeniusError(f"{named_by} is not an Objective but a {type(found).__name__}")
-    return found
+    return named_by if isinstance(named_by, Objective) else OBJECTIVES.find(named_by)

@@ -1,6 +1,6 @@
 """The search space: which decisions there are, in words for a model and as a network that can be trained."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
@@ -16,6 +16,7 @@ from ..printable import brief, said_by
 from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
 from .objective import ACCURACY, Objective
+from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
 
@@ -96,6 +97,9 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
+    - `data`, `recipe`, `final_recipe`: the names of the data set and the recipe that its networks are trained with, and
+      of the recipe that trains what was found to the end, where that is another one.
+    - `table`: the published table that holds the accuracy of every architecture.
     - `objective`: the quantity that is measured, unless an evaluator names its own; the default is accuracy in percent.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
@@ -116,6 +120,10 @@ class SearchSpace:
     features: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     depth: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     valid: Rule | None = None
+    data: str | None = None
+    recipe: str | None = None
+    final_recipe: str | None = None
+    table: PublishedTable | None = None
     objective: Objective = ACCURACY
 
     def __post_init__(self) -> None:
@@ -231,6 +239,11 @@ class SearchSpace:
             return self.cost(architecture, strict=strict).row
         except BadArchitecture:
             return (-1,) * FIELDS
+
+    @property
+    def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
+        """The decisions of each part and its costs: shape (options of each decision, …, FIELDS)."""
+        return self._cost_table.tables
 
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.

@@ -80,4 +80,4 @@ asyncio.run(search(folder))
 
 for arguments in (["--help"], ["spaces"], ["cost", "nas-bench-macro", "01201201"], ["show", folder / "run"]):
     command(*arguments)
-command("search", "nas-bench-macro", "--proposer", "random", "--data", data, "--run", folder / "another")
+command("search", "nas-bench-macro", "--proposer", "random", "--downloads", data, "--run", folder / "another")

@@ -124,7 +124,7 @@ NAMED_TWICE = {
     "main",  # the entry point of a process
     *("Batch", "Ends", "OPEN", "Price", "Repair", "WhenDone"),  # options of the command line and what they set
     "conv_bn",  # a block of layers, and its cost
-    *("SOURCES", "describe", "whole"),
+    *("describe", "whole"),
 }
 """Public names that two modules of the package still define."""
 

@@ -38,7 +38,7 @@ code += "open('pids.part', 'w').write(f'{os.getpid()} {child.pid}'); os.rename('
 code += "open('busy', 'w').close(); time.sleep(600)"
 process.worker_command = lambda: (sys.executable, "-c", code)
 """
-MACRO = ("search", "nas-bench-macro", "--run", "r", "--data", "TABLES")
+MACRO = ("search", "nas-bench-macro", "--run", "r", "--downloads", "TABLES")
 BUSY = {
     "a model that is slow": ("import genius.agents.human as at; at.read_line = waiting", (*MACRO, "--llm", "human")),
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
@@ -48,13 +48,13 @@ BUSY = {
     "a training": (IGNORES, ("search", "digits", "--proposer", "random", "--run", "r")),
     "a download": (
         "import genius.tables.fetch as at; at._download = waiting",
-        ("fetch", "nas-bench-macro", "--data", "d"),
+        ("fetch", "nas-bench-macro", "--downloads", "d"),
     ),
     "a bench": (
         "import genius.bench.plan as at; at._append = busy",
-        ("bench", "nas-bench-macro", "--out", "b", "--data", "TABLES"),
+        ("bench", "nas-bench-macro", "--out", "b", "--downloads", "TABLES"),
     ),
-    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--data", "TABLES")),
+    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--downloads", "TABLES")),
     "a final training": (
         "import genius.training.learn as at; at.do_job = busy",
         ("train", "digits", "[0,0,0,0,0,0,0,0,0]"),

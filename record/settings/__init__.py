@@ -6,6 +6,7 @@ from .llm_settings import LLMSettings as LLMSettings
 from .loop_settings import LoopSettings as LoopSettings
 from .loop_settings import Order as Order
 from .loop_settings import WhenDone as WhenDone
+from .options import BY_NAME as BY_NAME
 from .options import OPTIONS as OPTIONS
 from .options import Options as Options
 from .options import Setting as Setting

@@ -36,12 +36,10 @@ class LimitSettings:
         "macs",
         "How FLOPs are counted: macs, or thop, which counts batch norm too.",
         name="flops_convention",
-        metavar="macs|thop",
     )
     repair: RepairMode = setting(
         "ask",
-        "ask: the model is asked again after a reply off limits; nearest: the nearest within is taken.",
-        metavar="ask|nearest",
+        "After a reply off the limits: ask the model again, or take the nearest architecture within them.",
     )
 
     def __post_init__(self) -> None:

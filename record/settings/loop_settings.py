@@ -27,13 +27,11 @@ class LoopSettings:
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
-    order: Order = setting("best", "best or time: the order of earlier experiments in the prompt.", metavar="best|time")
+    order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
     disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
     approve: Flag = setting(False, "Ask a person before each training.")
-    when_done: WhenDone = setting(
-        "ask", "ask or stop: what follows when the model says nothing better is left.", metavar="ask|stop"
-    )
+    when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
     max_replies: Few = setting(10, "Replies an iteration may take until one is valid.")
     max_cost: Most | None = setting(None, "Dollars that the models' replies may take; then the search ends.", rank=9)
     max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from typing_extensions import TypedDict
 
@@ -48,6 +48,11 @@ class Setting:
         """The name of the group; nothing for the name of a part."""
         return self.path.rpartition(".")[0]
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values that it can have, where they are a few words."""
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
     @cached_property
     def schema(self) -> Schema[Any]:
         """The schema of its values."""
@@ -62,7 +67,8 @@ def _options(group: str, of: type) -> dict[str, Setting]:
 OPTIONS = _options("", Settings) | {path: o for name, of in GROUPS.items() for path, o in _options(name, of).items()}
 """All settings by their paths."""
 
-_BY_NAME = {option.name: option for option in OPTIONS.values() if not option.about.hidden}
+BY_NAME = {option.name: option for option in OPTIONS.values() if not option.about.hidden}
+"""Those with a name of their own, by it: the keywords of Python."""
 
 
 class Options(TypedDict, total=False):
@@ -71,7 +77,7 @@ class Options(TypedDict, total=False):
     workers: int
     on: str
     table: Path | str | None
-    train_on: str | None
+    data: str | None
     recipe: str | None
     batch: int | None
     device: str | None
@@ -108,14 +114,14 @@ class Options(TypedDict, total=False):
 
 Options.__doc__ = (
     "The options of a search besides its parts; an option that is not named keeps its value.\n\n"
-    + "\n".join(f"    - `{name}`: {_BY_NAME[name].about.doc}" for name in Options.__annotations__)
+    + "\n".join(f"    - `{name}`: {BY_NAME[name].about.doc}" for name in Options.__annotations__)
 )
 
 
 def flat_option(name: str) -> Setting | None:
     """Return the option that Python's keyword of this name, or the field of this name, is; None where there is none."""
     fields = (option for path, option in OPTIONS.items() if path.rpartition(".")[2] == name)
-    return _BY_NAME.get(name) or next(fields, None)
+    return BY_NAME.get(name) or next(fields, None)
 
 
 def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:
@@ -125,11 +131,11 @@ def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     for name, value in options.items():
-        if name not in _BY_NAME:
-            near = get_close_matches(name, _BY_NAME, 1)
+        if name not in BY_NAME:
+            near = get_close_matches(name, BY_NAME, 1)
             raise TypeError(f"a search has no option {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
         if value is not None:
-            found[_BY_NAME[name].path] = _value(_BY_NAME[name], value)
+            found[BY_NAME[name].path] = _value(BY_NAME[name], value)
     return found
 
 

@@ -36,13 +36,19 @@ class Settings:
     space: Name = setting("", "The run's own space, MODULE:NAME, as the run names it: imports it.", claim="the module")
     proposer: Name = setting(
         "",
-        "Search without a model: random, largest, local-search, evolution, guided or guided-without-prior.",
+        "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your own "
+        "MODULE:NAME.",
+        claim="the module",
         rank=2,
+    )
+    evaluator: Name | None = setting(
+        None,
+        "table, train, recording, or your own MODULE:NAME, a function of an architecture; default: as fits the space.",
+        claim="the module",
     )
     downloads: Name | None = setting(
         None,
         "Folder of downloads; default: GENIUS_DATA, else the platform's cache.",
-        name="data",
         metavar="FOLDER",
         claim="the images in",
     )
@@ -75,6 +81,8 @@ class Settings:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
+        if self.training.table is not None and self.trains:
+            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits.ranges
         return self
 
@@ -89,6 +97,22 @@ class Settings:
             else:
                 own[path] = value
         return replace(self, **own, **{name: replace(getattr(self, name), **fields) for name, fields in groups.items()})
+
+    def at(self, path: str) -> object:
+        """Return the value at a path."""
+        group, _, name = path.rpartition(".")
+        return getattr(getattr(self, group) if group else self, name)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether accuracies are those of the space's published table, if it has one."""
+        own = self.training.table is not None or "evaluator" in self.run.custom or self.evaluator not in (None, "table")
+        return not own and not self.trains
+
+    @property
+    def trains(self) -> bool:
+        """Whether architectures are trained rather than looked up, since that or what to train on is named."""
+        return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
 
     @property
     def asking(self) -> LLMSettings:

@@ -14,8 +14,8 @@ class TrainingSettings:
 
     data: Name | None = setting(
         None,
-        "Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer.",
-        name="train_on",
+        "Train on digits, cifar10, cifar100, imagenet:PATH, folder:PATH or your own MODULE:NAME, where no table is to "
+        "answer.",
         claim="the images",
         rank=8,
     )
@@ -25,11 +25,17 @@ class TrainingSettings:
         metavar="FILE",
         claim="the table",
     )
-    recipe: Name | None = setting(None, "A recipe's name; `genius recipes` lists them.")
+    recipe: Name | None = setting(
+        None, "A recipe's name, or your own MODULE:NAME; `genius recipes` lists them.", claim="the module"
+    )
     recipe_changes: Names = setting((), "Fields of the recipe that differ, as in lr=0.2.", hidden=True)
     batch: Upto | None = setting(None, "Another batch size; the learning rate is scaled with it.")
     workers: Few = setting(1, "Evaluations at once, of all trials together.", rank=4)
-    on: Name = setting("local", "Where trainings run: local, ray, or ray:ADDRESS of a cluster.", claim="the cluster")
+    on: Name = setting(
+        "local",
+        "Where trainings run: local, ray, ray:ADDRESS of a cluster, or your own MODULE:NAME.",
+        claim="the pool",
+    )
     device: Word | None = setting(None, "cpu, cuda or mps; default: CUDA's GPUs, if any.")
     threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
     memory: Word | None = setting(None, "Memory of its device, for each worker, as in 20G; default: all.")
@@ -41,14 +47,10 @@ class TrainingSettings:
 
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other, or that cannot be read."""
-        if self.on != "local" and self.on.partition(":")[0] != "ray":
-            raise GeniusError(f"trainings run on local, ray or ray:ADDRESS, got {self.on!r}")
-        if self.table is not None and self.trains:
-            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.memory_limit
 
     @property
-    def trains(self) -> bool:
+    def is_named(self) -> bool:
         """Whether a data set or a recipe is named, so that architectures are trained rather than looked up."""
         return bool(self.data or self.recipe or self.recipe_changes or self.batch)
 

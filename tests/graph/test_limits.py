@@ -4,7 +4,7 @@ import json
 
 import genius
 import pytest
-from genius.agents.baselines import BASELINES
+from genius.agents.baselines import PROPOSERS
 from genius.agents.reflector import write_prompt
 from genius.record.settings import OPTIONS, Options, Settings
 from genius.spaces.cost import Cost, Part
@@ -93,7 +93,7 @@ async def test_an_empty_range_is_told_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("proposer", BASELINES)
+@pytest.mark.parametrize("proposer", PROPOSERS)
 async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path, proposer):
     result = await search(tmp_path, proposer=proposer, iterations=10, flops=("500", "-"))
     found = [c.architecture for c in result.trials[0].candidates if c.architecture]
@@ -102,7 +102,7 @@ async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path,
     assert result.finished
 
 
-@pytest.mark.parametrize("proposer", BASELINES)
+@pytest.mark.parametrize("proposer", PROPOSERS)
 async def test_baselines_stay_inside_among_very_many(tmp_path, proposer):
     options = {"flops": ("300M", "301M"), "flops_convention": "thop", "iterations": 8, "run": tmp_path / "run"}
     result = await genius.search("mobile-imagenet", proposer=proposer, evaluator=evaluate, **options)

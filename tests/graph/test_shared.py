@@ -211,11 +211,40 @@ def test_a_module_that_a_run_names_is_not_imported(run, payload, monkeypatch, ca
     assert said.count("\n") == 1
 
 
+OF_A_PLUG_IN = {
+    "proposer": "--proposer",
+    "evaluator": "--evaluator",
+    "training.data": "--data",
+    "training.recipe": "--recipe",
+    "training.on": "--on",
+}
+
+
+@pytest.mark.parametrize("setting", OF_A_PLUG_IN)
+@pytest.mark.parametrize("arguments", [("show",), ("resume",), ("fork", "--at", 0), ("train",), ("export",)])
+def test_no_kind_of_plug_in_that_a_run_names_is_imported(run, payload, monkeypatch, capsys, setting, arguments):
+    foreign(run, {setting: "payload:THING"})
+    name, *rest = arguments
+    code, said = command(monkeypatch, capsys, name, run, *rest)
+    assert not payload.exists()
+    if name in ("resume", "fork"):
+        assert code == 2
+        assert f"({OF_A_PLUG_IN[setting]} payload:THING)" in said
+
+
+@pytest.mark.parametrize("setting", ["evaluator", "proposer"])
+async def test_a_plug_in_is_imported_where_it_is_named_again(run, payload, setting):
+    foreign(run, {setting: "payload:THING"})
+    with pytest.raises(genius.GeniusError, match=r"there is no .* 'payload:THING'"):
+        await genius.resume(run, **{setting: "payload:THING"})
+    assert payload.exists()
+
+
 def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monkeypatch, capsys):
     from genius.training.job import Job
-    from genius.training.recipes import get_recipe
+    from genius.training.recipes import RECIPES
 
-    Job("payload:SPACE", (1,) * 8, 0, "digits", get_recipe("digits"), tmp_path / "job", tmp_path).save()
+    Job("payload:SPACE", (1,) * 8, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job")
     assert (code, payload.exists()) == (2, False)
     assert "job.json names the module 'payload:SPACE'" in said
@@ -226,9 +255,9 @@ def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monke
 
 def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkeypatch, capsys):
     from genius.training.job import Job
-    from genius.training.recipes import get_recipe
+    from genius.training.recipes import RECIPES
 
-    Job("digits", (1,) * 9, 0, "digits", get_recipe("digits"), tmp_path / "job", tmp_path).save()
+    Job("digits", (1,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
     (tmp_path / "private.safetensors").write_bytes(b"weights of others")
     (tmp_path / "job" / "weights.safetensors").symlink_to(tmp_path / "private.safetensors")
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job", "--out", tmp_path / "bundle")
@@ -290,11 +319,16 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
         ({"llm.models": ["local"], "llm.model_file": "/tmp/stranger.gguf"}, "--model-file /tmp/stranger.gguf"),
         ({"training.table": "/tmp/own.json"}, "--table /tmp/own.json"),
         ({"training.table": "//host/own.json", "run.table_sha256": "0" * 64}, "--table //host/own.json"),
-        ({"downloads": "//host/data"}, "--data //host/data"),
-        ({"downloads": "/tmp/data", "training.data": "imagenet"}, "--data /tmp/data"),
-        ({"training.data": "folder:/tmp"}, "--train-on folder:/tmp"),
+        ({"downloads": "//host/data"}, "--downloads //host/data"),
+        ({"downloads": "/tmp/data", "training.data": "imagenet"}, "--downloads /tmp/data"),
+        ({"training.data": "folder:/tmp"}, "--data folder:/tmp"),
         ({"training.on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
         ({"training.on": "ray:auto"}, "--on ray:auto"),
+        ({"training.on": "payload:POOL"}, "--on payload:POOL"),
+        ({"training.data": "payload:PHOTOS"}, "--data payload:PHOTOS"),
+        ({"training.recipe": "payload:RECIPE"}, "--recipe payload:RECIPE"),
+        ({"proposer": "payload:propose"}, "--proposer payload:propose"),
+        ({"evaluator": "payload:evaluate"}, "--evaluator payload:evaluate"),
     ],
 )
 @pytest.mark.parametrize("going", ["resume", "fork"])
@@ -314,6 +348,13 @@ async def test_naming_one_option_of_a_provider_names_no_other(run, monkeypatch):
     foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}})
     with pytest.raises(genius.GeniusError, match=r"names the option 'openai_proxy=http://127\.0\.0\.1:9'"):
         await genius.resume(run, evaluator=evaluate, set=["llm.options.top_p=0.5"])
+
+
+async def test_asking_for_a_language_model_names_no_model(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m@http://127.0.0.1:9/v1"]})
+    with pytest.raises(genius.GeniusError, match=r"names the language model 'openai:m@http://127\.0\.0\.1:9/v1'"):
+        await genius.resume(run, evaluator=evaluate, proposer="llm")
 
 
 @pytest.mark.parametrize("change", ["llm.base_url={url}", 'llm.options={{"openai_proxy": "{url}"}}'])
@@ -482,7 +523,7 @@ def test_the_command_that_goes_on_names_again_what_a_file_alone_does_not(tmp_pat
         training=TrainingSettings(data=f"folder:{tmp_path}/my images"),
     )
     settings.save(tmp_path)
-    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --train-on 'folder:{tmp_path}/my images'"
+    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --data 'folder:{tmp_path}/my images'"
     assert going_on(tmp_path) == resume_command(tmp_path, settings) == expected
     (tmp_path / "search.json").unlink()
     assert going_on(tmp_path) == f"genius resume {tmp_path}"

@@ -203,7 +203,7 @@ async def test_a_search_is_told_what_was_found(root, tmp_path, monkeypatch):
 
     fill(root / "train")
     steps = []
-    options = {"train_on": f"folder:{root}", "recipe": "nas-bench-macro", "set": ("size=8", "epochs=0")}
+    options = {"data": f"folder:{root}", "recipe": "nas-bench-macro", "set": ("size=8", "epochs=0")}
     with pytest.raises(GeniusError, match="epochs must be"):
         await genius.search("nas-bench-macro", proposer="random", run=tmp_path / "none", **options)
     options["set"] = ("size=8", "epochs=1", "batch=4")
