@@ -9,9 +9,9 @@ from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
 from .experiments import list_experiments
+from .limited import limits_in_words, questions
 
 _ROLE = """\
 You design neural networks. You are searching a space of architectures for {aim}: you propose an architecture, it is \
@@ -36,17 +36,7 @@ _BEAT, _BEAT_FRONT = "beat the best one above", "add to the front above"
 _MEASURED_LIMITS = """\
 A network that is measured beyond these limits is not feasible, and does not count: {limits}."""
 
-_RANGE = """\
-The network must keep a hard limit: {limits}. A proposal outside is not trained."""
-
 _RUNNING = "In training now, without a result yet; do not propose these again:"
-
-_QUESTIONS = """\
-Before you answer, think it through step by step:
-1. Which options make the strongest layers, and what do they cost here?
-2. Which part of the network earns most from stronger layers, and where is computation spent for little?
-3. Where does the network need depth, and where do few layers suffice?
-4. What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."""
 
 _ANSWER = """\
 Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
@@ -78,15 +68,14 @@ def write_prompt(
     goal = known.goal
     running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else []), *_aim(goal)]
-    if limits.limited:
-        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
+    parts += limits_in_words(region, known) if limits.limited else []
     parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
     if known.finished:
         parts.append(list_experiments(known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
     parts += [_next(goal) if known.measured else _FIRST.format(best=_best(goal))]
-    parts += [_QUESTIONS] if limits.limited else []
+    parts += [questions(region)] if limits.limited else []
     parts += [_answer_form(space)]
     parts += [_STOP] if known.measured and may_stop else []
     return [Message(role="system", content=_role(goal)), Message(role="user", content="\n\n".join(parts))]
