@@ -50,7 +50,7 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:
-    """Print where a run stands, then what its model took."""
+    """Print a run's standing, then the cost of its model."""
     from rich.table import Table
 
     from ..record.statistics import rounded

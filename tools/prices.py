@@ -1,5 +1,4 @@
-"""What the options of a space cost, in words for a model: the look-up table, and what to change in an architecture that
-breaks the limits."""
+"""The costs of a space's options in words for a model: a look-up table, and repairs of architectures off limits."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -22,7 +21,7 @@ def in_millions(number: float) -> str:
 
 
 def off_limits(region: Region, architecture: Architecture, cost: Cost) -> str:
-    """Say how far an architecture is off the limits, and what single changes would bring it back.
+    """Describe the distance of an architecture from the limits, and the single changes that would bring it back.
 
     The first line is the whole in short; the others give the cost of each stage and the changes.
     """

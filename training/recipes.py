@@ -16,7 +16,7 @@ Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD on cross entropy, all in plain JSON types.
+    """The recipe of a training with SGD on cross entropy, in plain JSON types.
 
     - `epochs`, `batch`: `batch` images a step, over all devices together; an epoch's last images that do not fill a
       batch are left out of it.
@@ -225,7 +225,7 @@ def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
 
 
 def describe(recipe: Recipe) -> str:
-    """Return a recipe in words: a line a field, and what it was where it has been overridden."""
+    """Describe a recipe: one line for each field, with the earlier value where it was overridden."""
     plain = RECIPES.get(recipe.name)
     lines = [f"{recipe.name}: {SOURCES.get(recipe.name, 'a recipe of your own')}"]
     for field in fields(recipe)[1:]:

@@ -54,7 +54,7 @@ class Additive:
         return count_sums([value[:, limited[0]] for value in self._values], self._limits.ranges[limited[0]])
 
     def extremes(self) -> Extremes:
-        """Return the lowest and the highest costs that the options add up to, whatever the rule and the limits."""
+        """Return the lowest and the highest sums of the options' costs, without the rule and the limits."""
         low, high = sum(value.min(axis=0) for value in self._values), sum(value.max(axis=0) for value in self._values)
         return (int(low[0]), int(high[0])), (int(low[1]), int(high[1]))
 
@@ -96,7 +96,7 @@ class Additive:
         return self._by_the_rule(way for changes in numbers for way in self._ways(layers, changes))
 
     def _by_the_rule(self, ordered: Iterator[Architecture]) -> Iterator[Architecture]:
-        """Keep what the rule allows of an order, and look no further than its first 20,000."""
+        """Yield the architectures that the rule allows among the first 20,000 of an order."""
         if self._space.valid is None:
             return ordered
         return (found for found in islice(ordered, LOOKED_AT) if self._space.allows(found).all())

@@ -41,7 +41,7 @@ class Bins:
         return shares[::-1]
 
     def draw(self, rng: np.random.Generator) -> Integers:
-        """Draw a batch: a bin by its share, then an option of each layer by the share of what is left after it."""
+        """Draw a batch: a bin by its share, then an option of each layer by the share of its completions."""
         share = self._shares[0][self._low : self._high + 1]
         if not share.sum():
             return np.empty((0, len(self._steps)), dtype=np.int64)

@@ -31,7 +31,7 @@ class Sampled:
         return None, None
 
     def draw(self, rng: np.random.Generator, count: int) -> Integers:
-        """Draw uniformly from the space, and keep what fits: shape (count, decisions), or fewer."""
+        """Draw uniformly from the space, and keep the allowed architectures: shape (up to count, decisions)."""
         return draw_by_rejection(self._region, self._drawn, rng, count)[0]
 
     def _drawn(self, rng: np.random.Generator) -> Integers:
