@@ -1,4 +1,4 @@
-"""The agent that turns what was measured into the next prompt."""
+"""The reflector: the agent that turns the measurements into the next prompt."""
 
 from collections.abc import Sequence
 
@@ -60,8 +60,8 @@ def write_prompt(
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
-    all; `may_stop` offers to end the search.
+    Its length is bounded for every history. It lists the pending evaluations and the surrogate's `advice`; `may_stop`
+    offers to end the search.
     """
     space, limits = region.space, region.limits
     known = History.of(history)
@@ -112,7 +112,7 @@ def _superlative(objective: Objective) -> str:
 
 
 def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
-    """Return the prompt with the replies that were sent back and why: what the proposer is to answer now."""
+    """Return the prompt, followed by each refused reply and the reason: the messages that the proposer answers."""
     messages = list(prompt)
     for refusal in candidate.refusals:
         messages.append(Message(role="assistant", content=refusal.reply.strip() or _NO_TEXT))
