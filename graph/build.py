@@ -223,7 +223,7 @@ async def _measure(candidate: Candidate, context: Context, answers: Sequence[obj
     if candidate.error is None:
         context.tell("training", candidate)
         started = time.monotonic()
-        candidate = await train(candidate, answered(context.evaluator, answers))
+        candidate = await train(candidate, answered(context.evaluator, answers), context.goal)
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     candidate = replace(candidate, seconds=time.time() - candidate.started)
     line = asyncio.create_task(context.journal.add(candidate))

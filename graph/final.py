@@ -7,8 +7,8 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
-from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
+from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings
 from ..schema import BadRecord
@@ -171,6 +171,6 @@ def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:
     if job.found is not None:
         found["images"] = {part: getattr(job.found, part) for part in ("train", "validation", "test")}
     if measurement is not None:
-        found |= {"accuracy": measurement.accuracy, "test_accuracy": measurement.test_accuracy}
+        found |= {"accuracy": measurement.value, "test_accuracy": measurement.test_value}
         found |= {"device": measurement.device, "device_seconds": round(measurement.seconds, 1)}
     return found

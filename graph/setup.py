@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,10 +16,13 @@ from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured
 from ..evaluators.from_training import OnEpochOf
+from ..printable import brief
+from ..record.goal import GOAL, OF_COSTS, Goal, default_goal, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
+from ..spaces.objective import ACCURACY, Objective, get_objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
@@ -106,6 +109,56 @@ def choose_parts(
     return names, given
 
 
+def choose_goal(
+    space: SearchSpace,
+    settings: Settings,
+    given: Given,
+    objectives: Sequence[str | Objective] | str | Objective = (),
+    limits: Mapping[str, Sequence[float | None]] | None = None,
+    pareto: bool = False,
+) -> Goal:
+    """Say what a search is after: the named objectives, else those of its settings, else what is measured anyway.
+
+    Raises: GeniusError for what is no objective, or for what nothing measures.
+    """
+    own_table = settings.training.table is not None
+    named = [objectives] if isinstance(objectives, str | Objective) else objectives
+    found = tuple(get_objective(each) for each in named)
+    if not found and settings.goal == GOAL:
+        found = (_measured(space, given, own_table),)
+    ranges = settings.goal.limits if limits is None else read_limits(limits)
+    goal = Goal(found or settings.goal.objectives, ranges, pareto or settings.goal.pareto)
+    _check_measured(goal, space, given, own_table=own_table)
+    return goal
+
+
+def _measured(space: SearchSpace, given: Given, own_table: bool) -> Objective:
+    """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
+    own = given.evaluator is not None or own_table
+    return default_goal(space, given.evaluator).objective if own else ACCURACY
+
+
+def _check_measured(goal: Goal, space: SearchSpace, given: Given, *, own_table: bool) -> None:
+    """Make sure that what evaluates tells what the goal asks for, as far as that is known beforehand.
+
+    Raises: GeniusError.
+    """
+    named, measured = goal.objective, _measured(space, given, own_table)
+    says = given.evaluator is None or hasattr(given.evaluator, "objective")
+    if says and named != measured:
+        raise GeniusError(
+            f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
+            f"{measured.name} first, or pass an evaluator that measures {named.name}"
+        )
+    if known := [name for name in goal.limits if name in OF_COSTS]:
+        raise GeniusError(
+            f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
+        )
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
+    if given.evaluator is None and unknown:
+        raise GeniusError(f"nothing measures {brief(unknown[0])} here: pass an evaluator whose measurements tell it")
+
+
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
@@ -128,7 +181,7 @@ def check_fits(old: Settings, given: Given) -> None:
 def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
     """Say which of its parts a run goes on without."""
     if old.run.table_sha256 != new.run.table_sha256:
-        yield f"from now on accuracies are those of the table {new.training.table}"
+        yield f"from now on {new.goal.objective.plural} are those of the table {new.training.table}"
     before, after = (one.llm.models or (one.proposer,) for one in (old, new))
     if before != after:
         yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
@@ -157,6 +210,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
+    _check_measured(settings.goal, space, given, own_table=table is not None)
     limits = settings.limits.ranges
     shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
     await asyncio.to_thread(Region(space, limits).check)
@@ -183,7 +237,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     if settings.training.table is None:
         return space, None
     if given.evaluator is not None or settings.evaluator not in (None, "table"):
-        raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
+        raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
         raise GeniusError(

@@ -16,6 +16,7 @@ from ..evaluators.evaluator import Evaluator
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
+from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
 from ..record.journal import BrokenRun, Journal
 from ..record.settings import Order, RepairMode, WhenDone
@@ -76,7 +77,7 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended.
+    a training has just ended, `goal` what the search is after.
     """
 
     stage: Stage
@@ -87,6 +88,7 @@ class Progress:
     note: str = ""
     run: Path | None = None
     epoch: Epoch | None = None
+    goal: Goal = GOAL
 
 
 def ignore(progress: Progress) -> None:
@@ -97,6 +99,7 @@ def ignore(progress: Progress) -> None:
 class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
+    `goal` is what the search is after; where none is named, the objective of the evaluator, else that of the space.
     `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
@@ -107,6 +110,7 @@ class Context:
     proposer: Proposer
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
+    goal: Goal = UNNAMED
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -130,6 +134,8 @@ class Context:
         for name in ("proposer", "evaluator"):
             if not callable(getattr(self, name)):
                 raise GeniusError(f"a context's {name} is a function, got {named(getattr(self, name))}")
+        if self.goal is UNNAMED:
+            object.__setattr__(self, "goal", default_goal(self.region.space, self.evaluator))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
@@ -144,7 +150,7 @@ class Context:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
         spent, folder = self.journal.spent, self.journal.folder
-        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder))
+        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder, goal=self.goal))
 
     @property
     def is_spent(self) -> bool:
@@ -220,4 +226,4 @@ def history_of(state: InFlight, context: Context) -> History:
 
     A line that was written just before a crash is not in the state's history yet: the iteration is made again.
     """
-    return context.journal.history(state["trial"], state["done"], running_of(state))
+    return context.journal.history(state["trial"], state["done"], running_of(state), context.goal)

@@ -2,7 +2,6 @@
 
 import platform
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
 _OWN = "genius-nas"
@@ -12,6 +11,8 @@ _PACKAGES = (_OWN, "langgraph", "langchain", "langchain-core", "openai", "torch"
 @cache
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose behaviour a search depends on."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -28,4 +29,6 @@ def fresh_id() -> str:
 
 def own_version() -> str:
     """Return the version of this package, as its installation tells it."""
+    from importlib.metadata import version
+
     return version(_OWN)

@@ -11,7 +11,7 @@ import pytest
 from genius.errors import RunFailed
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, Place
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.training.disk import DiskFull
 from genius.training.job import Job, TrainingFiles
 from genius.training.recipes import RECIPES, override

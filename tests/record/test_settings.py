@@ -172,7 +172,7 @@ llm:
 limits:
   flops: [-, 60M]
 training:
-  recipe: {name: digits, lr: 1e-2, nesterov: no}
+  recipe: {name: digits, lr: 1e-2, nesterov: false}
 loop: {iterations: 3, order: time}
 """
 
@@ -184,7 +184,7 @@ def test_a_file_of_settings_is_yaml_or_json(tmp_path):
     assert (settings.limits.flops, settings.llm.options) == (("-", "60M"), {"top_p": 0.9})
     assert (settings.loop.iterations, settings.loop.order) == (3, "time")
     assert settings.training.recipe == "digits"
-    assert settings.training.recipe_changes == ("lr=1e-2", "nesterov=false")
+    assert settings.training.recipe_changes == ("lr=0.01", "nesterov=false")
 
 
 def test_a_runs_own_file_is_one(tmp_path):
@@ -205,15 +205,14 @@ def test_a_runs_own_file_is_one(tmp_path):
         ("- 3", "a file of settings holds the groups"),
         ("", "a file of settings holds the groups"),
         ("version: 3\nspace: digits", "this one reads 2"),
-        ("loop: {iterations: 3", "neither JSON nor YAML"),
-        ("a: &a [x, x]\nb: [*a, *a]", "anchor"),
+        ("loop: {iterations: 3", "line 1: "),
+        ("a: &a [x, x]\nb: [*a, *a]", "alias"),
         ("space: digits\nspace: other", "'space' twice"),
-        ('{"space": "digits", "space": "other"}', "'space' twice"),
-        ("space: !!python/object/apply:os.system [true]", "neither JSON nor YAML"),
-        ("[" * 5_000, "nested too deeply|neither JSON nor YAML"),
+        ("space: !!python/object/apply:os.system [true]", "line 1: could not determine"),
+        ("[" * 5_000, "nested too deeply"),
         ("space: " + "x" * 1_000_000, "more than 1,000,000 bytes"),
-        ("space: \x00", "neither JSON nor YAML"),
-        ("? [a, b]\n: 3", "unhashable key"),
+        ("space: \x00", "no YAML"),
+        ("? [a, b]\n: 3", "a name is a list"),
         ("? {a: b}\n: 3", "my.yaml"),
     ],
 )

@@ -11,7 +11,7 @@ from statistics import mean
 import pytest
 import torch
 from genius.errors import GeniusError
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job
