@@ -28,7 +28,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -121,42 +121,44 @@ def choose_goal(
 
     Raises: GeniusError for what is no objective, or for what nothing measures.
     """
-    own_table = settings.training.table is not None
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
     found = tuple(get_objective(each) for each in named)
     if not found and settings.goal == GOAL:
-        found = (_measured(space, given, own_table),)
+        found = (_measured(space, settings, given),)
     ranges = settings.goal.limits if limits is None else read_limits(limits)
     goal = Goal(found or settings.goal.objectives, ranges, pareto or settings.goal.pareto)
-    _check_measured(goal, space, given, own_table=own_table)
+    _check_measured(goal, space, settings, given)
     return goal
 
 
-def _measured(space: SearchSpace, given: Given, own_table: bool) -> Objective:
+def _own_evaluator(settings: Settings, given: Given) -> Evaluator | None:
+    return given.evaluator or own_evaluator(settings.evaluator)
+
+
+def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
     """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
-    own = given.evaluator is not None or own_table
-    return default_goal(space, given.evaluator).objective if own else ACCURACY
+    own = _own_evaluator(settings, given)
+    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
 
 
-def _check_measured(goal: Goal, space: SearchSpace, given: Given, *, own_table: bool) -> None:
+def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
     """Make sure that what evaluates tells what the goal asks for, as far as that is known beforehand.
 
     Raises: GeniusError.
     """
-    named, measured = goal.objective, _measured(space, given, own_table)
-    says = given.evaluator is None or hasattr(given.evaluator, "objective")
-    if says and named != measured:
+    own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
+    if (own is None or hasattr(own, "objective")) and named != measured:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
-            f"{measured.name} first, or pass an evaluator that measures {named.name}"
+            f"{measured.name} first, or an evaluator that measures {named.name}"
         )
     if known := [name for name in goal.limits if name in OF_COSTS]:
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
     unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
-    if given.evaluator is None and unknown:
-        raise GeniusError(f"nothing measures {brief(unknown[0])} here: pass an evaluator whose measurements tell it")
+    if own is None and unknown:
+        raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
 def fingerprint(space: SearchSpace) -> str:
@@ -210,7 +212,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    _check_measured(settings.goal, space, given, own_table=table is not None)
+    _check_measured(settings.goal, space, settings, given)
     limits = settings.limits.ranges
     shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
     await asyncio.to_thread(Region(space, limits).check)

@@ -178,9 +178,10 @@ async def test_a_table_of_one_s_own_holds_values_of_the_space_s_objective(tmp_pa
         await genius.search("own_space:SPACE", proposer="random", table=table, iterations=9)
 
 
-def test_the_command_line_names_objectives_and_limits(tmp_path, tables):
+def test_the_command_line_names_objectives_and_limits(tmp_path, tables, monkeypatch):
     command = [sys.executable, "-m", "genius", "search", "nas-bench-macro", "--proposer", "random"]
-    command += ["--data", str(tables), "--iterations", "3"]
+    command += ["--iterations", "3"]
+    monkeypatch.setenv("GENIUS_DATA", str(tables))
     told = ["--objective", "accuracy", "--objective", "flops", "--pareto", "--run", "run", "--json"]
     done = subprocess.run([*command, *told], cwd=tmp_path, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
@@ -189,3 +190,18 @@ def test_the_command_line_names_objectives_and_limits(tmp_path, tables):
     for limit, words in ((["latency_ms", "-", "5"], "nothing measures latency_ms"), (["latency_ms"], "a name and two")):
         done = subprocess.run([*command, "--limit", *limit], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, words in done.stderr) == (2, True)
+
+
+async def test_an_evaluator_that_is_named_tells_its_objective_too(tmp_path, monkeypatch):
+    (tmp_path / "own_latency.py").write_text(
+        "import genius\nLATENCY = genius.Objective('latency', 'ms', 'lower', 0)\n"
+        "def measure(architecture):\n    return genius.Measurement(1.0, metrics={'memory': 2})\n"
+        "measure.objective = LATENCY\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    options = {"proposer": "guided", "evaluator": "own_latency:measure", "iterations": 2}
+    result = await genius.search("digits", run=tmp_path / "run", limits={"memory": (None, 3)}, **options)
+    assert result.goal.objective.words == "latency in ms, lower is better"
+    assert result.best.value == 1.0
+    with pytest.raises(GeniusError, match="latency in ms, lower is better, is measured here"):
+        await genius.search("digits", objectives="accuracy", **options)
