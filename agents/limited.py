@@ -48,7 +48,7 @@ def questions(region: Region) -> str:
 
 def _best(region: Region, known: History) -> Architecture | None:
     """Return the best architecture so far that is in the region."""
-    measured = (candidate.architecture for candidate in known.best_first() if candidate.architecture)
+    measured = (candidate.architecture for candidate in known.feasible_first() if candidate.architecture)
     return next((found for found in measured if region.allows(found).all()), None)
 
 

@@ -1,4 +1,4 @@
-"""What to change in an architecture that breaks the limits, in words for a model."""
+"""Repairs of architectures off the limits, in words for a model."""
 
 import re
 from collections.abc import Collection, Hashable, Iterator, Sequence
@@ -20,7 +20,7 @@ def in_millions(number: float) -> str:
 
 
 def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Collection[Hashable] = ()) -> str:
-    """Say how far an architecture is off the limits, and what single changes would bring it back.
+    """Describe the distance of an architecture from the limits, and the single changes that would bring it back.
 
     The first line is the whole in short; the others give the cost of each stage and the changes, none of which leads to
     an identity that was `tried`. Told are the costs that are limited.

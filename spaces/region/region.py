@@ -1,4 +1,4 @@
-"""The region of a space that a search may go to: what the space's rule and the limits on costs leave of it."""
+"""The region of a search: the architectures of a space that its rule and the limits on costs allow."""
 
 from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, replace
