@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -79,8 +79,8 @@ class Additive(Summed):
 
     def nearest_first(self, architecture: Architecture) -> Iterator[Architecture]:
         """Go through them by the number of changes; of equals those of the highest costs first."""
-        ways = (self.chain.ways(changes, architecture) for changes in range(len(self._values) + 1))
-        return self._by_the_rule(chain.from_iterable(ways), lambda: super(Additive, self).nearest_first(architecture))
+        others = super().nearest_first
+        return self._by_the_rule(self.chain.nearest(architecture), lambda: others(architecture))
 
     def _by_the_rule(
         self, ordered: Iterator[Architecture], others: Callable[[], Iterator[Architecture]]

@@ -38,14 +38,21 @@ class Chain:
         """Whether its sums are few enough to be told apart."""
         return self._reach <= _LONGEST
 
-    def ways(
-        self, changes: int = 0, centre: Architecture | None = None, ends: Range | None = None
-    ) -> Iterator[Architecture]:
-        """Go through the architectures within a range, else within the ranges, with so many changes of the centre."""
+    def ways(self, ends: Range | None = None) -> Iterator[Architecture]:
+        """Go through the architectures within a range of their sums, else within the ranges."""
+        return self._within(self._layers(None), 0, ends)
+
+    def nearest(self, centre: Architecture) -> Iterator[Architecture]:
+        """Go through the architectures within the ranges by the number of changes of the centre."""
+        layers = self._layers(centre)
+        for changes in range(len(self.values) + 1):
+            yield from self._within(layers, changes)
+
+    def _within(self, layers: Layers, changes: int, ends: Range | None = None) -> Iterator[Architecture]:
         low, high = ends or self.ranges[self.main]
         first = 0 if low == -inf else max(0, ceil((low - self._lowest) / self._unit))
         last = self._reach if high == inf else min(self._reach, floor((high - self._lowest) / self._unit))
-        for way in self._layers(centre).ways(first, last, changes):
+        for way in layers.ways(first, last, changes):
             yield tuple(place + number for place, number in zip(way, self.first, strict=True))
 
     @cached_property
