@@ -73,7 +73,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+        """Import a name on its first use, so that `import genius` loads neither torch nor LangChain."""
         from importlib import import_module
 
         if name == "__version__":

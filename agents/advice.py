@@ -1,4 +1,4 @@
-"""What the surrogate tells a language model: the effects that it sees, what it would try, and how far to trust it."""
+"""Advice of the surrogate to a language model: estimated effects, a shortlist, and the accuracy of its predictions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def advise(
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
-    """Ask the surrogate what it makes of a trial's history."""
+    """Make the surrogate's advice from a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
     shortlist = tuple(
         suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))

@@ -159,7 +159,7 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
 
 
 def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Proposer:
-    """Propose what a surrogate that learns from every measurement expects the most of."""
+    """Propose the best architecture by a surrogate that is fitted to all measurements."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)

@@ -1,4 +1,4 @@
-"""The agent that turns what was measured into the next prompt."""
+"""The reflector: the agent that turns the measurements into the next prompt."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
 from .experiments import list_experiments
+from .limited import limits_in_words, questions
 
 _ROLE = """\
 You design neural networks. You are searching a space of architectures for {aim}: you propose an architecture, it is \
@@ -36,17 +36,7 @@ _BEAT, _BEAT_FRONT = "beat the best one above", "add to the front above"
 _MEASURED_LIMITS = """\
 A network that is measured beyond these limits is not feasible, and does not count: {limits}."""
 
-_RANGE = """\
-The network must keep a hard limit: {limits}. A proposal outside is not trained."""
-
 _RUNNING = "In training now, without a result yet; do not propose these again:"
-
-_QUESTIONS = """\
-Before you answer, think it through step by step:
-1. Which options make the strongest layers, and what do they cost here?
-2. Which part of the network earns most from stronger layers, and where is computation spent for little?
-3. Where does the network need depth, and where do few layers suffice?
-4. What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."""
 
 _ANSWER = """\
 Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
@@ -70,23 +60,22 @@ def write_prompt(
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
-    all; `may_stop` offers to end the search.
+    Its length is bounded for every history. It lists the pending evaluations and the surrogate's `advice`; `may_stop`
+    offers to end the search.
     """
     space, limits = region.space, region.limits
     known = History.of(history)
     goal = known.goal
     running = [candidate.architecture for candidate in known.running if candidate.architecture]
     parts = [space.description, *([space.rule] if space.rule else []), *_aim(goal)]
-    if limits.limited:
-        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
+    parts += limits_in_words(region, known) if limits.limited else []
     parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
     if known.finished:
         parts.append(list_experiments(known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
     parts += [_next(goal) if known.measured else _FIRST.format(best=_best(goal))]
-    parts += [_QUESTIONS] if limits.limited else []
+    parts += [questions(region)] if limits.limited else []
     parts += [_answer_form(space)]
     parts += [_STOP] if known.measured and may_stop else []
     return [Message(role="system", content=_role(goal)), Message(role="user", content="\n\n".join(parts))]
@@ -123,7 +112,7 @@ def _superlative(objective: Objective) -> str:
 
 
 def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
-    """Return the prompt with the replies that were sent back and why: what the proposer is to answer now."""
+    """Return the prompt, followed by each refused reply and the reason: the messages that the proposer answers."""
     messages = list(prompt)
     for refusal in candidate.refusals:
         messages.append(Message(role="assistant", content=refusal.reply.strip() or _NO_TEXT))

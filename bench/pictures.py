@@ -1,4 +1,4 @@
-"""The pictures of a bench: what was reached against evaluations, with 95% confidence bands."""
+"""The pictures of a bench: regret and rank against evaluations, with 95% confidence bands."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning o
 
 
 def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
-    """Write a report: for each budget the ranks of all tasks side by side, then everything, then what to know of it."""
+    """Write a report: for each budget the ranks of all tasks side by side, then all numbers, then notes on them."""
     lines = [f"# {_markdown(command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]

@@ -1,4 +1,4 @@
-"""What the trials of a bench come to: the best that each found, and how these compare."""
+"""The scores of a bench's trials: the best architecture that each found, and their comparison."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Scores:
     objective: Objective = ACCURACY
 
     def mean(self, values: Floats, evaluations: int) -> Mean:
-        """Average what was reached after so many evaluations; trials that are all the same are one."""
+        """Average the values after a number of evaluations; identical trials count as one."""
         column = values[:, evaluations - 1]
         return mean_of(column[:1] if self.deterministic else column)
 
@@ -57,7 +57,7 @@ class Row:
 
 
 def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
-    """Look up what the trials of a plan found, for each task and proposer."""
+    """Look up the scores of a plan's trials, for each task and proposer."""
     found = []
     for task in plan.tasks:
         _, table = load_task(task, data)
@@ -118,7 +118,7 @@ def _row(own: Scores, first: Scores, evaluations: int) -> Row:
 
 
 def remarks(plan: Plan, scores: Sequence[Scores], data: Path) -> list[str]:
-    """Say what numbers alone would hide: of deterministic proposers, and of what tables tell."""
+    """Make the notes that the numbers need: on deterministic proposers, and on the content of tables."""
     fixed = sorted({each.proposer for each in scores if each.deterministic and len(each.rank) > 1})
     found = [
         f"{', '.join(fixed)}: every seed gave the same on some tasks; there it is one trial, without an interval."

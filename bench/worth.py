@@ -46,7 +46,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Worth:
-    """What can be said: from the space's table, with `standings`; or `words` alone, that say from what."""
+    """The worth of a run's model: `standings` by the space's table or, without one, `words` with their source."""
 
     words: Sequence[str]
     rank: float | None = None
@@ -106,7 +106,7 @@ def _standing(own: Sequence[tuple[int, float]], peer: Scores) -> Standing:
 
 
 def _from_the_journal(result: SearchResult) -> list[str]:
-    """Say what the run's own measurements allow: what random sampling would have found, by a surrogate."""
+    """Estimate the result of random sampling from the run's own measurements, by a surrogate."""
     start = "there is no table of every architecture to compare with"
     space = _space(result)
     known = measured([candidate for trial in result.trials for candidate in trial.candidates])

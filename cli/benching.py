@@ -86,7 +86,7 @@ def _pair(given: str) -> tuple[str, str]:
 
 
 def _print(found: "Bench") -> None:
-    """Print a table for each task and what to know of it, then where the report is."""
+    """Print a table for each task with its notes, then the place of the report."""
     from rich.table import Table
 
     from ..bench.report import spread, title

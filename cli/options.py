@@ -37,7 +37,7 @@ RecipeName = Annotated[
     str | None,
     typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
 ]
-Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+RangeEnds = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
 FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 OwnSpace = Annotated[
     str | None,
@@ -91,7 +91,7 @@ Pareto = Annotated[
     bool, typer.Option("--pareto", help="Search the front of all objectives.", rich_help_panel=PANELS["loop"])
 ]
 
-OPEN = ("-", "-")
+OPEN_RANGE = ("-", "-")
 
 
 def named_limits(given: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:

@@ -66,7 +66,7 @@ def search(
 
     base = read_file(config) if config else Settings()
     asked = _asked(base, options, set)
-    if not (asked.proposer or asked.llm.models):
+    if not (asked.proposer or asked.llm.models or "proposer" in options):
         chosen, why = default_llm()
         options["llm"] = [chosen]
         say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")

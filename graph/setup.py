@@ -1,4 +1,4 @@
-"""What a search works with: its space, its proposer and its evaluator, found by name or passed from Python."""
+"""The setup of a search: its space, proposer and evaluator, found by name or passed from Python."""
 
 import asyncio
 import hashlib
@@ -231,7 +231,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
-    """Return the space, and a table of one's own, if there is one: then the space is what it holds.
+    """Return the space, and a table of one's own, if there is one, to which the space is then narrowed.
 
     Raises: GeniusError where the table is not the one that the run began with.
     """
@@ -250,7 +250,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
 
 
 def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
-    """Have what a shown architecture stands for evaluated."""
+    """Make an evaluator that maps a disguised architecture to the original, and evaluates this one."""
 
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))

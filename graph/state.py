@@ -1,4 +1,4 @@
-"""What the graph carries: the state that is checkpointed, and the context that travels with a run."""
+"""The state of the graph, which is checkpointed, and the context of an invocation, which is not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,17 +26,17 @@ from .slots import Question, Slots
 
 
 def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the candidates whose iteration is not there yet: what was returned may be passed in again."""
+    """Add the candidates of new iterations, since a returned state may be passed in again."""
     there = {candidate["iteration"] for candidate in known}
     return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
 
 
 class InFlight(TypedDict, total=False):
-    """How far a trial is, and what is on its way.
+    """The progress of a trial, and its pending candidates.
 
-    `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
-    `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
-    iterations are left. The first node fills in what is missing.
+    `done` counts the finished iterations; `candidate` is on its way through the nodes, None between invocations;
+    `running` are the candidates with pending evaluations; `stopped` is the reason for an end before the last iteration.
+    The first node fills in missing fields.
     """
 
     trial: int
@@ -51,10 +51,10 @@ FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
 
 
 class Kept(InFlight, total=False):
-    """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
+    """The checkpointed state of a trial, which an invocation also returns; plain JSON types.
 
-    `history` holds the finished candidates where no run folder does. `question` is what an evaluation waits for,
-    `answers` are those that evaluations in flight have had, by iteration.
+    `history` holds the finished candidates where no run folder does. `question` is the open question of an evaluation,
+    `answers` are the answers that pending evaluations have had, by iteration.
     """
 
     question: Question | None
@@ -63,7 +63,7 @@ class Kept(InFlight, total=False):
 
 
 class SearchState(Kept, total=False):
-    """The whole state of a trial: `prompt` is what a proposer is asked, and is not checkpointed."""
+    """The whole state of a trial, with the proposer's `prompt`, which is not checkpointed."""
 
     prompt: Annotated[list[Message], UntrackedValue]
 
@@ -164,7 +164,7 @@ class Context:
 
 
 def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
-    """Return the context of an invocation, with what only the checkpoints of an earlier process hold in its journal.
+    """Return the context of an invocation; its journal gets the finished candidates that only checkpoints hold.
 
     Raises: GeniusError without a context; BrokenRun where finished candidates are missing.
     """
@@ -181,9 +181,9 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
 
 
 def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with what a trial begins with in place of what is missing.
+    """Return the state that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError where it holds something else.
+    Raises: GeniusError for other fields or types.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]

@@ -1,4 +1,4 @@
-"""What to try next, by what was measured: a surrogate is fitted to a trial's history and asked for the best."""
+"""The guide: a surrogate is fitted to a trial's history, and suggests the architectures to try next."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -45,11 +45,11 @@ class Guide:
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
-        """Return what the prior takes to be better."""
+        """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
 
     def prior_after(self, measurements: int) -> float:
-        """Return what the prior is worth."""
+        """Return the weight of the prior after so many measurements."""
         return self.prior * self.trust ** (measurements - 1)
 
 

@@ -33,12 +33,12 @@ _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 
 @dataclass(frozen=True)
 class Ranges:
-    """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
+    """The ranges of the hyper-parameters, drawn log-uniformly, in units of the measurements' standard deviation.
 
-    `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
-    architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
-    more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
-    little about the good ones.
+    `effect` is the scale of each group of effects, and `noise` that of the residuals. `prior` is the gain of an
+    architecture that is larger by one standard deviation of the space; every other draw has no prior. Measurements more
+    than `tail` robust standard deviations below the median are raised to that level, since the rank among bad networks
+    says little about the good ones.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
@@ -71,15 +71,15 @@ class Prediction:
     calibration: float = 1.0
 
     def measured_sd(self) -> Floats:
-        """Return the standard deviations of what would be measured."""
+        """Return the standard deviations of future measurements, noise included."""
         found: Floats = self.calibration * np.sqrt(self.sd**2 + self.noise**2)
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Draw:
-    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements; its constant is whatever
-    fits best, with a flat prior (universal kriging)."""
+    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements; its constant has a flat
+    prior (universal kriging)."""
 
     weights: Floats  # variance of each group of effects
     noise: float
@@ -221,7 +221,7 @@ class Surrogate:
         return mean, between + within / sum(share for share, _ in heavy)
 
     def _calibration(self) -> float:
-        """Compare the measurements with what the others make of each; a few that are as expected are taken as given."""
+        """Return the factor that widens the intervals: the leave-one-out error, shrunk towards 1 where they are few."""
         surprise = sum(share * draw.surprise for share, draw in self._draws)
         count = len(self._tried)
         return float((_AS_EXPECTED + count * surprise) / (_AS_EXPECTED + count))
@@ -267,8 +267,10 @@ class Surrogate:
 
 
 def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:
-    """Predict each measurement by the others (Rasmussen and Williams 2006, section 5.4.2, with a constant), and compare
-    with what was measured before its tail was lifted."""
+    """Return the 80% quantile of the standardised leave-one-out errors, in units of that of a normal variable.
+
+    Rasmussen and Williams 2006, section 5.4.2, with a constant. Errors are from measurements before `lift_tail`.
+    """
     if len(solved) < 2:
         return 1.0
     precision = (inverse**2).sum(axis=0) - (inverse.T @ ones) ** 2 / (ones @ ones)

@@ -1,4 +1,4 @@
-"""What the loop knows of one proposal, from the reply to its measurement."""
+"""The candidate: one proposal, from the reply to its measurement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ RepairedBy = Literal["nearest", "person"]
 
 @dataclass(frozen=True)
 class Repair:
-    """What was proposed where another architecture was taken, and why, in words.
+    """The proposed architecture, where another one was taken in its place, and the reason in words.
 
-    `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
+    `by` is `nearest` where the proposal broke the limits and the nearest architecture within was taken, or `person`.
     """
 
     proposed: Numbers
@@ -96,7 +96,7 @@ class Candidate:
 
     @property
     def taken(self) -> int | None:
-        """The place in the shortlist of what was proposed, from 1; None where it is of the proposer's own."""
+        """The place of the proposal in the shortlist, from 1; None where it is not from there."""
         proposed = self.repair.proposed if self.repair else self.architecture
         return next((at for at, s in enumerate(self.shortlist, start=1) if s.architecture == proposed), None)
 
@@ -106,7 +106,7 @@ class Candidate:
 
     @classmethod
     def from_json(cls, line: Mapping[str, object]) -> "Candidate":
-        """Read what `to_json` wrote.
+        """Read a candidate from the output of `to_json`.
 
         Raises: BadRecord where the fields are not a candidate's.
         """

@@ -1,4 +1,4 @@
-"""A trial's history, indexed as it grows: what was tried and what is best is looked up, not searched for."""
+"""A trial's history, indexed as it grows, so that tried and best architectures are looked up in constant time."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set

@@ -1,4 +1,4 @@
-"""What a search found, read from its journal: for people as tables, for programs as JSON."""
+"""The result of a search, read from its journal, and its JSON for programs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -29,7 +29,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: its candidates in order, and what they cost."""
+    """One trial: its candidates in order, and their cost."""
 
     trial: int
     candidates: Sequence[Candidate] = field(repr=False)
@@ -61,7 +61,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What `search` returns and `show` prints."""
+    """The result of a run, which `search` returns and `show` prints."""
 
     run: Path
     settings: Settings
@@ -172,7 +172,7 @@ class SearchResult:
 
 
 def read(run: Path | str) -> SearchResult:
-    """Read what a run has found so far, finished or not.
+    """Read the result of a run so far, finished or not.
 
     Raises: BrokenRun.
     """
@@ -289,7 +289,7 @@ def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
 
 
 def _advice_json(candidate: Candidate) -> dict[str, object]:
-    """Say what was advised and which of it was taken, counted from 1; nothing where there was no advice."""
+    """Return the shortlist and the place taken from it, counted from 1; empty without advice."""
     if not candidate.shortlist:
         return {}
     return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}

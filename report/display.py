@@ -28,7 +28,7 @@ _FEW_COLUMNS = ("made", "best", "now")
 
 
 class Display:
-    """Shows progress on standard error; call it with each step. `how_to_go_on` is what to say where it is stopped."""
+    """A live display on standard error, called with each step; `how_to_go_on` is the hint to print at a stop."""
 
     def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
         self.how_to_go_on = "nothing was begun"
@@ -143,7 +143,7 @@ def _epoch(epoch: Epoch) -> str:
 
 
 def _taken(step: Progress) -> str:
-    """Say what was taken: the trial's tokens, and the dollars and the budget of the whole run, where there are some."""
+    """Describe the spending: the trial's tokens, and the dollars and the budget of the whole run, if any."""
     words = [f"{step.tokens:,} tokens"] if step.tokens else []
     words += [f"${step.spent.cost:.4g}"] if step.spent.cost and step.budget.cost is None else []
     words += [budget] if (budget := step.budget.words(step.spent)) else []

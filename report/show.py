@@ -1,4 +1,4 @@
-"""A result for people: a table of the iterations, the best architecture, and what the numbers are."""
+"""A result for people: a table of the iterations, the best architecture, and the meaning of the numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
@@ -256,7 +256,7 @@ def _limits(result: SearchResult) -> str:
 
 
 def _search_cost(device: str, seconds: float) -> str:
-    """Say what the trainings cost, as the paper's Table 2 does."""
+    """Describe the cost of the trainings, as the paper's Table 2 does."""
     unit = "CPU" if device.lower().startswith("cpu") else "GPU"
     return f"search cost: {seconds / 3600:.3g} {unit}-hours ({seconds / 86400:.2g} {unit}-days) of {device}"
 

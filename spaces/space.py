@@ -139,7 +139,7 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """How many combinations of options there are: duplicates, and what the rule forbids, included."""
+        """The number of combinations of options, with duplicates and those that the rule forbids."""
         return prod(len(decision.options) for decision in self.decisions)
 
     @property
@@ -173,7 +173,7 @@ class SearchSpace:
         return architecture
 
     def check_options(self, architecture: Architecture) -> None:
-        """Make sure that an architecture has an option for each decision, whatever the rule says.
+        """Check that an architecture has an option for each decision; the rule is not applied.
 
         Raises: BadArchitecture.
         """

@@ -72,7 +72,7 @@ async def _measure(architecture: Architecture, evaluate: Evaluator) -> Measureme
 
 
 def _raise_what_ends_the_search(error: BaseException) -> None:
-    """Raises: what no other architecture would mend, and what cancels or pauses the evaluation."""
+    """Raise faults that no other architecture would mend, and cancellations and pauses of the evaluation."""
     task = asyncio.current_task()
     if is_pause(error) or (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()):
         raise error

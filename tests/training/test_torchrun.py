@@ -28,11 +28,11 @@ TRAIN = """
 import sys
 from pathlib import Path
 from genius.training.job import Job
-from genius.training.learn import answer
+from genius.training.learn import do_job
 from genius.training.torchrun import joined
 
 with joined(Job.load(Path(sys.argv[1]))) as (job, rank):
-    answer(job, rank=rank)
+    do_job(job, rank=rank)
 """
 
 
