@@ -9,6 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 INSTALLED = {
     "genius.spaces": {"tiny-space": "mine:SPACE"},
+    "genius.objectives": {"tiny-latency": "mine:LATENCY"},
     "genius.proposers": {"tiny-proposer": "mine:propose"},
     "genius.evaluators": {"tiny-evaluator": "mine:evaluate"},
     "genius.data_sets": {"tiny-photos": "mine:PHOTOS"},

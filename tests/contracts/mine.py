@@ -163,6 +163,7 @@ class Subprocesses(genius.CommandPool):
 
 TABLE = genius.PublishedTable("mine:TABLE", "http://127.0.0.1:9/mine.json", "0" * 64, 1_000, "accuracy", "accuracy")
 PUBLISHED = replace(SPACE, table=TABLE)
+LATENCY = genius.Objective("latency", "ms", "lower", 0)
 NOTHING = None
 TEXT = "text"
 

@@ -12,16 +12,18 @@ from genius.graph.measuring import EVALUATORS
 from genius.graph.pool import POOLS
 from genius.plugins import Plugins
 from genius.spaces import SPACES
+from genius.spaces.objective import OBJECTIVES
 from genius.tables.published import TABLES
 from genius.training.data import DATA
 from genius.training.recipes import RECIPES
 
 from .conftest import INSTALLED, install
 
-KINDS = {one.kind: one for one in (SPACES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES)}
+KINDS = {one.kind: one for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES)}
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 OWN = {
     "space": "mine:SPACE",
+    "objective": "mine:LATENCY",
     "proposer": "mine:propose",
     "evaluator": "mine:evaluate",
     "data set": "mine:PHOTOS",
