@@ -1,4 +1,4 @@
-"""What is searched in a bench: a space with a table, or the part of it within limits, where ranks are of that part."""
+"""A task of a bench: a space with a table, or its part within limits, in which ranks are counted."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,17 +10,17 @@ from ..spaces import get_space
 from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
 from ..tables.own import open_table
-from ..tables.published import BadTable, Table, load_table
+from ..tables.published import TABLES, BadTable, Table, load_table
 
 WHOLE_POOL = "all"
 
 
 @dataclass(frozen=True)
 class Task:
-    """A space and the limits on what may be proposed; `pool` names them.
+    """A space, and the limits on the architectures that may be proposed; `pool` names the limits.
 
-    `table` is the file of a table of one's own, `sha256` what it must hash to, if that is known; without a file the
-    space's published table is taken.
+    `table` is the file of a table of one's own, and `sha256` its expected hash, if known. Without a file the space's
+    published table is used.
     """
 
     space: str
@@ -78,4 +78,9 @@ def _own(name: str, file: Path, sha256: str) -> tuple[SearchSpace, Table]:
 @lru_cache(maxsize=8)
 def _published(name: str, data: Path) -> tuple[SearchSpace, Table]:
     space = get_space(name)
+    if space.table is None:
+        raise BadTable(
+            f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}; give it one of your own: a "
+            "bench ranks what is found among all architectures, which an evaluator alone does not tell"
+        )
     return space, load_table(space, data)

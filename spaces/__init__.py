@@ -1,4 +1,4 @@
-"""Search spaces: values that say what is searched."""
+"""The search spaces, by name."""
 
 from ..plugins import Plugins
 from .cells import NAS_BENCH_201

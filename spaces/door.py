@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import GeniusError
 from ..printable import brief
+from .objective import Objective
+from .published_table import PublishedTable
 
 if TYPE_CHECKING:
     from .space import Decision, SearchSpace
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _NAME_LENGTH = 100
 _LARGEST_PART = 1_000_000  # combinations of options that a part's cost is asked for
 _CALLABLE = ("build", "identity", "key")
+_NAMES_OR_NONE = ("data", "recipe", "final_recipe")
 _CALLABLE_OR_NONE = ("features", "depth", "valid")
 
 
@@ -58,6 +61,13 @@ def check_space(space: "SearchSpace", kind: type["Decision"]) -> None:
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
             raise GeniusError(f"the {field} of {space.name} is to be a function, got {_shown(value)}")
+    for field in _NAMES_OR_NONE:
+        if not (getattr(space, field) is None or _is_text(getattr(space, field))):
+            raise GeniusError(f"the {field} of {space.name} is named by a text, got {_shown(getattr(space, field))}")
+    if not isinstance(space.table, PublishedTable | None):
+        raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {_shown(space.table)}")
+    if not isinstance(space.objective, Objective):
+        raise GeniusError(f"the objective of {space.name} is an Objective, got {_shown(space.objective)}")
     _check_parts(space)
 
 

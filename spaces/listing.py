@@ -7,14 +7,15 @@ from .space import ENUMERABLE, SearchSpace
 
 
 def list_spaces() -> str:
-    """Return a line for each space: name, decisions and size."""
-    width = max(map(len, SPACES))
-    return "\n".join(
-        f"{name:<{width}}  {len(space.decisions):2} decisions, {_size(space)}" for name, space in SPACES.items()
-    )
+    """Return a line for each space: name, decisions and size; packages that bring others are not loaded for theirs."""
+    names = SPACES.names()
+    width = max(map(len, names))
+    built_in = (f"{len(space.decisions):2} decisions, {_size(space)}" for space in SPACES.values())
+    words = dict(zip(SPACES, built_in, strict=True))
+    return "\n".join(f"{name:<{width}}  {words.get(name, 'of an installed package')}" for name in names)
 
 
-def describe(name: str, limits: Limits = NO_LIMITS, *, exact: bool = False) -> str:
+def describe_space(name: str, limits: Limits = NO_LIMITS, *, exact: bool = False) -> str:
     """Return a space as a model reads it, with its decisions, the range of its costs and how much keeps the limits.
 
     It is counted where that is quick or `exact`, else estimated.

@@ -17,18 +17,21 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..plugins import Plugins
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..spaces import SPACES
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture, SearchSpace
 
 
 def _read(value: object) -> PublishedTable | None:
-    return value if isinstance(value, PublishedTable) else None
+    """Take a table, or that of a space."""
+    table = value.table if isinstance(value, SearchSpace) else value
+    return table if isinstance(table, PublishedTable) else None
 
 
 _BUILTIN = {space.table.name: space.table for space in SPACES.values() if space.table}
-TABLES = Plugins("table", _BUILTIN, _read, "a PublishedTable")
+TABLES = Plugins("table", _BUILTIN, _read, "a PublishedTable, or a space that names one")
 """The published tables, which their spaces name, and the door for one's own."""
 
 
@@ -42,18 +45,19 @@ def _itself(architecture: Architecture) -> Hashable:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The accuracy of every architecture of a space.
+    """The value of an objective for every architecture of a space.
 
-    `accuracy` is what a search may see, `test_accuracy` is for reports; both follow the order of `architectures`.
+    `values` are what a search may see, `test_values` are for reports; both follow the order of `architectures`.
     `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
     own.
     """
 
     architectures: Sequence[Architecture]
-    accuracy: npt.NDArray[np.float64]
-    test_accuracy: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    test_values: npt.NDArray[np.float64]
     identity: Callable[[Architecture], Hashable] = _itself
     sha256: str = ""
+    objective: Objective = ACCURACY
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -63,8 +67,8 @@ class Table:
         if (at := self.place(architecture)) is None:
             return Measurement(error="the table does not hold it")
         return Measurement(
-            accuracy=float(self.accuracy[at]),
-            test_accuracy=float(self.test_accuracy[at]),
+            value=float(self.values[at]),
+            test_value=float(self.test_values[at]),
             rank=int(self.ranks[at]),
             test_rank=int(self.test_ranks[at]),
         )
@@ -73,33 +77,43 @@ class Table:
         """Return where an architecture stands in the table; None where it does not."""
         return self._index.get(architecture)
 
+    @property
+    def utilities(self) -> npt.NDArray[np.float64]:
+        """The values, as a search sees them: higher is better."""
+        return self.objective.utility(1.0) * self.values
+
+    @property
+    def test_utilities(self) -> npt.NDArray[np.float64]:
+        """The same of the test values."""
+        return self.objective.utility(1.0) * self.test_values
+
     def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
         """Return the table of some of the architectures: ranks are among these."""
         architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
         return replace(
-            self, architectures=architectures, accuracy=self.accuracy[inside], test_accuracy=self.test_accuracy[inside]
+            self, architectures=architectures, values=self.values[inside], test_values=self.test_values[inside]
         )
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by the accuracy that the search sees; 1 is the best."""
-        return _ranks(self.accuracy)
+        """Rank by what the search sees; 1 is the best."""
+        return _ranks(self.utilities)
 
     @cached_property
     def test_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test accuracy among all architectures, as the paper ranks them; 1 is the best."""
-        return _ranks(self.test_accuracy)
+        """Rank by test value among all architectures, as the paper ranks them; 1 is the best."""
+        return _ranks(self.test_utilities)
 
     @cached_property
     def function_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test accuracy among what the architectures compute: those that are the same function count once.
+        """Rank by test value among what the architectures compute: those that are the same function count once.
 
         A function counts as better by the best of its architectures, and never as better than one of its own.
         """
         best = np.full(self.functions, -np.inf)
-        np.maximum.at(best, self._function, self.test_accuracy)
-        not_better = np.searchsorted(np.sort(best), self.test_accuracy, side="right")
-        own = best[self._function] > self.test_accuracy
+        np.maximum.at(best, self._function, self.test_utilities)
+        not_better = np.searchsorted(np.sort(best), self.test_utilities, side="right")
+        own = best[self._function] > self.test_utilities
         return (len(best) - not_better - own + 1).astype(np.int64)
 
     @property
@@ -118,9 +132,9 @@ class Table:
         return {architecture: at for at, architecture in enumerate(self.architectures)}
 
 
-def _ranks(accuracy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    not_better = np.searchsorted(np.sort(accuracy), accuracy, side="right")
-    return (len(accuracy) - not_better + 1).astype(np.int64)
+def _ranks(utilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    not_better = np.searchsorted(np.sort(utilities), utilities, side="right")
+    return (len(utilities) - not_better + 1).astype(np.int64)
 
 
 def table_path(source: PublishedTable, data: Path) -> Path:
@@ -138,7 +152,7 @@ def load_table(space: SearchSpace, data: Path) -> Table:
         raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}")
     path = table_path(source, data)
     if not path.is_file():
-        command = shlex.join(["genius", "fetch", space.name, "--downloads", str(data)])
+        command = shlex.join(["genius", "fetch", source.name, "--downloads", str(data)])
         raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)
@@ -159,6 +173,11 @@ def check_sha256(path: Path, found: str, source: PublishedTable) -> None:
 
 def _table(space: SearchSpace, source: PublishedTable, rows: Mapping[str, Mapping[str, float]]) -> Table:
     architectures = list(space.architectures())
-    found = [rows[space.key(architecture)] for architecture in architectures]
-    accuracy = np.array([row[source.accuracy] for row in found])
-    return Table(architectures, accuracy, np.array([row[source.test_accuracy] for row in found]), space.identity)
+    try:
+        found = [rows[space.key(architecture)] for architecture in architectures]
+        accuracy, test_accuracy = (
+            np.array([row[name] for row in found]) for name in (source.accuracy, source.test_accuracy)
+        )
+    except KeyError as missing:
+        raise BadTable(f"the table {source.file}, which {space.name} names, has no entry {missing}") from None
+    return Table(architectures, accuracy, test_accuracy, space.identity)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import genius
 import torch
@@ -161,6 +162,7 @@ class Subprocesses(genius.CommandPool):
 
 
 TABLE = genius.PublishedTable("mine:TABLE", "http://127.0.0.1:9/mine.json", "0" * 64, 1_000, "accuracy", "accuracy")
+PUBLISHED = replace(SPACE, table=TABLE)
 NOTHING = None
 TEXT = "text"
 

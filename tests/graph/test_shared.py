@@ -14,7 +14,8 @@ import pytest
 from genius.cli import main
 from genius.graph.checkpoints import PlainSerializer
 from genius.graph.trust import going_on, resume_command
-from genius.record.candidate import Candidate, Measurement
+from genius.record.candidate import Candidate
+from genius.record.measurement import Measurement
 from genius.record.settings import LLMSettings, LoopSettings, Settings, TrainingSettings
 from genius.report.search_picture import draw
 from genius.schema import BadRecord
@@ -210,6 +211,35 @@ def test_a_module_that_a_run_names_is_not_imported(run, payload, monkeypatch, ca
     assert said.count("\n") == 1
 
 
+OF_A_PLUG_IN = {
+    "proposer": "--proposer",
+    "evaluator": "--evaluator",
+    "training.data": "--data",
+    "training.recipe": "--recipe",
+    "training.on": "--on",
+}
+
+
+@pytest.mark.parametrize("setting", OF_A_PLUG_IN)
+@pytest.mark.parametrize("arguments", [("show",), ("resume",), ("fork", "--at", 0), ("train",), ("export",)])
+def test_no_kind_of_plug_in_that_a_run_names_is_imported(run, payload, monkeypatch, capsys, setting, arguments):
+    foreign(run, {setting: "payload:THING"})
+    name, *rest = arguments
+    code, said = command(monkeypatch, capsys, name, run, *rest)
+    assert not payload.exists()
+    if name in ("resume", "fork"):
+        assert code == 2
+        assert f"({OF_A_PLUG_IN[setting]} payload:THING)" in said
+
+
+@pytest.mark.parametrize("setting", ["evaluator", "proposer"])
+async def test_a_plug_in_is_imported_where_it_is_named_again(run, payload, setting):
+    foreign(run, {setting: "payload:THING"})
+    with pytest.raises(genius.GeniusError, match=r"there is no .* 'payload:THING'"):
+        await genius.resume(run, **{setting: "payload:THING"})
+    assert payload.exists()
+
+
 def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monkeypatch, capsys):
     from genius.training.job import Job
     from genius.training.recipes import RECIPES
@@ -294,6 +324,11 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
         ({"training.data": "folder:/tmp"}, "--data folder:/tmp"),
         ({"training.on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
         ({"training.on": "ray:auto"}, "--on ray:auto"),
+        ({"training.on": "payload:POOL"}, "--on payload:POOL"),
+        ({"training.data": "payload:PHOTOS"}, "--data payload:PHOTOS"),
+        ({"training.recipe": "payload:RECIPE"}, "--recipe payload:RECIPE"),
+        ({"proposer": "payload:propose"}, "--proposer payload:propose"),
+        ({"evaluator": "payload:evaluate"}, "--evaluator payload:evaluate"),
     ],
 )
 @pytest.mark.parametrize("going", ["resume", "fork"])

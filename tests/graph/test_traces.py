@@ -24,7 +24,7 @@ import genius
 from genius.spaces.cost import Cost
 from genius.errors import RunFailed
 from genius.spaces.space import Architecture, Decision, Part, SearchSpace
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 
 LAYERS = SearchSpace(
     name="layers",
