@@ -31,7 +31,7 @@ def read_document(path: Path) -> Any:
     if len(content) > _LARGEST:
         raise GeniusError(f"{path} has more than {_LARGEST:,} bytes, which is more than a file of this kind needs")
     try:
-        return _READERS.get(path.suffix.lower(), _read_yaml)(content.decode())
+        return _READERS.get(path.suffix.lower(), _read_yaml)(content.decode("utf-8-sig"))
     except RecursionError:
         raise GeniusError(f"{path} is nested too deeply") from None
     except (ValueError, OverflowError) as error:

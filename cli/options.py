@@ -124,23 +124,27 @@ def console(*, stderr: bool = True) -> "Console":
     return Piped(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every setting of a search; those that are given reach its `**options`."""
-    signature = inspect.signature(command)
-    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
-    own = [each.replace(kind=keyword) for each in signature.parameters.values() if each.kind is not rest]
-    named = {each.name for each in own}
-    settings = sorted(OPTIONS.values(), key=lambda option: option.about.rank or len(OPTIONS))
-    generated = [_parameter(each) for each in settings if not each.about.hidden and each.name not in named]
+def with_settings(*paths: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each of some settings, all of them by default; those given reach its `**options`."""
+    chosen = [OPTIONS[path] for path in paths or OPTIONS if not OPTIONS[path].about.hidden]
 
-    @wraps(command)
-    def run(*arguments: Any, **options: Any) -> None:
-        command(*arguments, **{name: each for name, each in options.items() if name in named or _is_given(each)})
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+        own = [each.replace(kind=keyword) for each in signature.parameters.values() if each.kind is not rest]
+        named = {each.name for each in own}
+        ranked = sorted(chosen, key=lambda option: option.about.rank or len(OPTIONS))
+        parameters = [*(_parameter(each) for each in ranked if each.name not in named), *own]
 
-    parameters = [*generated, *own]
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    return run
+        @wraps(command)
+        def run(*arguments: Any, **options: Any) -> None:
+            command(*arguments, **{name: each for name, each in options.items() if name in named or _is_given(each)})
+
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return decorate
 
 
 def _is_given(value: object) -> bool:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 
 
-@with_settings
+@with_settings()
 def search(
     space: Annotated[
         str | None,
@@ -88,7 +88,7 @@ def search(
     _show_search(start, asked, as_json=as_json)
 
 
-@with_settings
+@with_settings()
 def resume(
     run: RunFolder,
     set: Set = None,
@@ -108,7 +108,7 @@ def resume(
     _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
 
 
-@with_settings
+@with_settings()
 def fork(
     run: RunFolder,
     at: Annotated[

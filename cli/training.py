@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..spaces.objective import ACCURACY
 from . import beginning, completing
-from .options import AsJson, OwnSpace, RecipeName, Set, Trust, console
+from .options import AsJson, OwnSpace, Set, Trust, console, with_settings
 from .signals import stopping
 from .streams import print_text, say
 
@@ -33,43 +33,44 @@ ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="It
 
 
 @stopping("go on with the same command")
+@with_settings("training.data", "training.recipe", "training.batch")
 def train(
     target: Target,
     architecture: ArchitectureOf = None,
-    data: Annotated[
-        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH, folder:PATH or MODULE:NAME.")
-    ] = None,
-    recipe: RecipeName = None,
     set: Set = None,
-    batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of the CPU.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder of the training; default: one in runs/.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the weights and of the images' order.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")
+    ] = None,
+    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the CPU.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the training; default: one in runs/.")
+    ] = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Train an architecture to the end; run again, it goes on where it was cut off. Works under torchrun."""
     with beginning():
-        from ..graph.final import find_subject, finished_training, plan_training
-        from ..report.curve import draw_curve
+        from ..graph.final import find_subject, plan_training
         from ..tables.fetch import downloads_folder
 
-    asked = _asked(set, {"data": data, "recipe": recipe, "batch": batch, "device": device, "threads": threads})
-    planned, said = plan_training(
-        find_subject(target, architecture, space, trust=trust),
-        data=asked.training.data,
-        recipe=asked.training.recipe,
-        changes=asked.training.recipe_changes,
-        batch=asked.training.batch,
-        seed=seed if asked.loop.seed is None else asked.loop.seed,
-        device=asked.training.device or "",
-        threads=asked.training.threads or threads,
-        out=out,
-        downloads=downloads_folder(None),
-    )
+    asked = _asked(set, options | {"device": device, "threads": threads, "seed": seed})
+    subject = find_subject(target, architecture, space, trust=trust)
+    seed = asked.loop.first_seed
+    planned, said = plan_training(subject, asked.training, seed=seed, out=out, downloads=downloads_folder(None))
+    _train(planned, said, as_json=as_json)
+
+
+def _train(planned: "Job", said: Sequence[str], *, as_json: bool) -> None:
+    """Do a job, in this process and in those of `torchrun` beside it; the first of them shows it.
+
+    Raises: RunFailed where the training fails.
+    """
     with beginning():  # only now: they load torch, which takes seconds
+        from ..graph.final import finished_training
+        from ..report.curve import draw_curve
         from ..training.backend import default_device
         from ..training.learn import do_job
         from ..training.torchrun import joined

@@ -1,6 +1,5 @@
 """The final training of a single architecture, such as the best of a search, before its export."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from ..evaluators.pools import read_measurement
 from ..record.files import check_folder, read_lines
 from ..record.measurement import Measurement
 from ..record.result import read
-from ..record.settings import SETTINGS_FILE, Settings
+from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
 from ..schema import BadRecord
 from ..spaces import SPACES, get_space
 from ..spaces.space import Architecture, SearchSpace
@@ -81,29 +80,19 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
 
 
 def plan_training(
-    subject: Subject,
-    *,
-    data: str | None = None,
-    recipe: str | None = None,
-    changes: Sequence[str] = (),
-    batch: int | None = None,
-    seed: int = 0,
-    device: str = "cpu",
-    threads: int = 1,
-    out: Path | None = None,
-    downloads: Path,
+    subject: Subject, asked: TrainingSettings, *, seed: int = 0, out: Path | None = None, downloads: Path
 ) -> tuple[Job, list[str]]:
     """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
-    Data set and recipe are the run's or the space's own unless they are named. `batch` also scales the learning rate.
+    Data set and recipe are the run's or the space's own unless they are named. A batch also scales the learning rate.
     Raises: GeniusError.
     """
-    names = task_named(subject, data, recipe)
+    names = task_named(subject, asked.data, asked.recipe)
     found = find_data(names[0], downloads).found()
-    chosen: Recipe = override(RECIPES.find(names[1]), changes)
+    chosen: Recipe = override(RECIPES.find(names[1]), asked.recipe_changes)
     said = list(found.notes) if found else []
-    if batch is not None:
-        chosen, scaling = scaled(chosen, batch)
+    if asked.batch is not None:
+        chosen, scaling = scaled(chosen, asked.batch)
         said.append(scaling)
     named = folder_name(subject.architecture, seed)
     folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
@@ -115,8 +104,8 @@ def plan_training(
         recipe=chosen,
         folder=folder,
         downloads=downloads,
-        device=device,
-        threads=threads,
+        device=asked.device or "",
+        threads=asked.threads or 1,
         keep_weights=True,
         found=found,
     )

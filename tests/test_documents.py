@@ -9,6 +9,7 @@ from genius.errors import GeniusError
     ("name", "text"),
     [
         ("a.yaml", "lr: 1e-4\nsteps: 100\nwhere: no\nnothing: ~\nyes: true\nwords: ['270M', -]\n"),
+        ("a.yaml", "\ufefflr: 0.0001\r\nsteps: 100\r\nwhere: 'no'\r\nnothing:\r\nyes: true\r\nwords: [270M, -]\r\n"),
         ("a.yml", '{"lr": 1e-4, "steps": 100, "where": "no", "nothing": null, "yes": true, "words": ["270M", "-"]}'),
         ("a.json", '{"lr": 1e-4, "steps": 100, "where": "no", "nothing": null, "yes": true, "words": ["270M", "-"]}'),
     ],

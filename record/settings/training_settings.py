@@ -14,8 +14,8 @@ class TrainingSettings:
 
     data: Name | None = setting(
         None,
-        "Train on digits, cifar10, cifar100, imagenet:PATH, folder:PATH or your own MODULE:NAME, where no table is to "
-        "answer.",
+        "Images to train on: digits, cifar10, cifar100, imagenet:PATH, folder:PATH or your own MODULE:NAME; default: "
+        "the space's table, else its own images.",
         claim="the images",
         rank=8,
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from genius.errors import GeniusError
 from genius.graph.final import Subject, plan_training
+from genius.record.settings import TrainingSettings
 from genius.spaces import get_space
 from genius.training.data import find_data
 from genius.training.images import load_images
@@ -190,8 +191,8 @@ def test_a_training_is_told_what_was_found_and_its_job_keeps_it(root, tmp_path):
     fill(root / "train", classes=("cat", "d\x1b[31mog"))
     fill(root / "val", 2, classes=("cat", "d\x1b[31mog"))
     subject = Subject(get_space("nas-bench-macro"), "nas-bench-macro", (0,) * 8)
-    options = {"recipe": "nas-bench-macro", "changes": ("size=16",), "out": tmp_path / "job", "downloads": tmp_path}
-    job, said = plan_training(subject, data=f"folder:{root}", **options)
+    asked = TrainingSettings(data=f"folder:{root}", recipe="nas-bench-macro", recipe_changes=("size=16",))
+    job, said = plan_training(subject, asked, out=tmp_path / "job", downloads=tmp_path)
     assert said[0] == "2 classes: cat, d\\x1b[31mog"
     assert said[1].startswith("images: 8 to train on, of ")
     assert Job.load(job.save()) == job
