@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .record.result import read as read
     from .report.picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.decision import Decision as Decision
     from .spaces.space import Architecture as Architecture
-    from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
 
 _HOMES = {
@@ -40,7 +40,8 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
-    "spaces.space": ("Architecture", "Decision", "SearchSpace"),
+    "spaces.decision": ("Decision",),
+    "spaces.space": ("Architecture", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement"),
 }
 

@@ -11,7 +11,9 @@ from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
+from ..tools.prices import option_in_words
 from ..tools.refused import refused
+from ..tools.replies import read_reply
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -22,11 +24,13 @@ Accuracies are in percent, ± is one standard deviation."""
 
 _FIRST = "Nothing is measured yet, so it goes by the size of the networks alone."
 
+_FIRST_UNCOSTED = "Nothing is measured yet, so these are drawn at random."
+
 _SHORTLIST = """\
 Untried architectures that it would try, the most promising first. Begin your answer with `I take S1.`, say, and give \
 its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
 
-_ITEM = re.compile(r"^S\d+: \[([\d, ]+)\]", re.MULTILINE)
+_ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -59,20 +63,24 @@ def advise(
 def advice_in_words(space: SearchSpace, advice: Advice) -> str:
     """Write advice as a part of a prompt."""
     lines = [_TITLE, *_effects(space, advice.effects), *_record(advice.forecasts)]
-    lines += [] if advice.effects else [_FIRST]
-    lines += [_SHORTLIST, *(_item(at, s) for at, s in enumerate(advice.shortlist, start=1))] if advice.shortlist else []
+    lines += [] if advice.effects else [_FIRST if space.costed else _FIRST_UNCOSTED]
+    items = [_item(space, at, suggestion) for at, suggestion in enumerate(advice.shortlist, start=1)]
+    lines += [_SHORTLIST, *items] if items else []
     return "\n".join(lines)
 
 
-def shortlist_of(prompt: Sequence[Message]) -> list[Architecture]:
+def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architecture]:
     """Read the shortlist back from a prompt; empty where it holds none."""
     users = [message["content"] for message in prompt if message["role"] == "user"][:1]
-    return [tuple(map(int, numbers.split(","))) for text in users for numbers in _ITEM.findall(text)]
+    found = [match[1] or match[2] for text in users for match in _ITEM.finditer(text)]
+    if not space.by_value:
+        return [tuple(map(int, numbers.split(","))) for numbers in found]
+    return [a for values in found if (a := read_reply(f"Architecture: {values}", space.without_rule).architecture)]
 
 
-def _item(place: int, suggestion: Suggestion) -> str:
+def _item(space: SearchSpace, place: int, suggestion: Suggestion) -> str:
     expected = f" {suggestion.accuracy:.2f} ± {suggestion.sd:.2f}" if suggestion.accuracy is not None else ""
-    return f"S{place}: {list(suggestion.architecture)}{expected}"
+    return f"S{place}: {space.declared(suggestion.architecture)}{expected}"
 
 
 def _effects(space: SearchSpace, found: Sequence[Effect]) -> Iterator[str]:
@@ -82,8 +90,12 @@ def _effects(space: SearchSpace, found: Sequence[Effect]) -> Iterator[str]:
     yield "Effect of each decision's best and worst option, over the mean of the space:"
     for at, of_decision in groupby(found, key=lambda effect: effect.decision):
         ordered = sorted(of_decision, key=lambda effect: -effect.mean)
-        words = [f"{effect.option} ({effect.mean:+.2f} ± {effect.sd:.2f})" for effect in (ordered[0], ordered[-1])]
-        yield f"- {space.decisions[at].name}: best {words[0]}, worst {words[1]}"
+        decision = space.decisions[at]
+        words = [
+            f"{option_in_words(space, decision, effect.option)} ({effect.mean:+.2f} ± {effect.sd:.2f})"
+            for effect in (ordered[0], ordered[-1])
+        ]
+        yield f"- {decision.name}: best {words[0]}, worst {words[1]}"
 
 
 def _record(found: Sequence[Forecast]) -> Iterator[str]:

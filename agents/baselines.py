@@ -28,8 +28,8 @@ _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
 
 
-def _answer(architecture: Architecture | None, reason: str) -> str:
-    return f"{reason}\nArchitecture: {list(architecture)}" if architecture else NOTHING_LEFT
+def _answer(space: SearchSpace, architecture: Architecture | None, reason: str) -> str:
+    return f"{reason}\nArchitecture: {space.declared(architecture)}" if architecture else NOTHING_LEFT
 
 
 def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generator:
@@ -64,8 +64,11 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
 def _largest(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
     """Return the untried architecture within the limits with the most FLOPs.
 
-    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
+    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws. Where a space
+    has no costs, none is larger than another, and one is drawn.
     """
+    if not space.costed:
+        return _untried(space, done, rng, limits)
     found = next((a for a in largest_inside(space, limits) if space.identity(a) not in done), None)
     if found or not space.valid or space.size <= ENUMERABLE:
         return found
@@ -88,7 +91,7 @@ def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_L
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _untried(space, _done(space, prompt, history), _rng(seed, history), limits)
-        return _answer(found, "Drawn at random.")
+        return _answer(space, found, "Drawn at random.")
 
     return _in_thread(proposal)
 
@@ -98,17 +101,17 @@ def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_L
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _largest(space, _done(space, prompt, history), _rng(seed, history), limits)
-        return _answer(found, "The largest one left.")
+        return _answer(space, found, "The largest one left.")
 
     return _in_thread(proposal)
 
 
 def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
-    """Go through the architectures that are one step of one decision away."""
-    for at, decision in enumerate(space.decisions):
+    """Go through the architectures that are one step of one decision that counts away."""
+    for at, (decision, counts) in enumerate(zip(space.decisions, space.visible(architecture), strict=True)):
         for option in (architecture[at] - 1, architecture[at] + 1):
-            if option in decision.numbers:
-                yield (*architecture[:at], option, *architecture[at + 1 :])
+            if counts and option in decision.numbers:
+                yield space.settled((*architecture[:at], option, *architecture[at + 1 :]))
 
 
 def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
@@ -120,13 +123,15 @@ def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LI
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
-            return _answer(_largest(space, done, rng, limits), "The largest network, to start from.")
+            return _answer(space, _largest(space, done, rng, limits), "The largest network, to start from.")
         for centre in history.best_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(space, limits, near)
             if near:
-                return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
-        return _answer(_untried(space, done, rng, limits), "No neighbour is left; drawn at random.")
+                return _answer(
+                    space, near[rng.integers(len(near))], f"One step from {space.written(centre.architecture or ())}."
+                )
+        return _answer(space, _untried(space, done, rng, limits), "No neighbour is left; drawn at random.")
 
     return _in_thread(proposal)
 
@@ -149,22 +154,27 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
         rng, done = _rng(seed, history), _done(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(_untried(space, done, rng, limits), "One of the first population, drawn at random.")
+            return _answer(space, _untried(space, done, rng, limits), "One of the first population, drawn at random.")
         parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
             if space.identity(child) not in done and _within(space, limits, [child]):
-                return _answer(child, f"A child of {list(parent.architecture or ())}.")
-        return _answer(_untried(space, done, rng, limits), "No child is new; drawn at random.")
+                return _answer(space, child, f"A child of {space.written(parent.architecture or ())}.")
+        return _answer(space, _untried(space, done, rng, limits), "No child is new; drawn at random.")
 
     return _in_thread(proposal)
 
 
 def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-    at = int(rng.integers(len(architecture)))
-    others = [option for option in space.decisions[at].numbers if option != architecture[at]]
-    return (*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]) if others else architecture
+    """Change one decision that counts: a range by one level, any other to another option."""
+    counting = [at for at, counts in enumerate(space.visible(architecture)) if counts]
+    at = counting[int(rng.integers(len(counting)))]
+    decision, option = space.decisions[at], architecture[at]
+    others = [n for n in decision.numbers if n != option and (decision.scale is None or abs(n - option) == 1)]
+    if not others:
+        return architecture
+    return space.settled((*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]))
 
 
 def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
@@ -174,9 +184,9 @@ def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, 
         rng, sent_back = _rng(seed, history), refused(space, prompt, history)
         found = suggest(space, limits, history, rng, guide, refused=sent_back)
         if found or space.size <= WHOLE:
-            return _answer(found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+            return _answer(space, found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
         left = _untried(space, _done(space, prompt, history), rng, limits)
-        return _answer(left, "All that was met was tried; drawn at random.")
+        return _answer(space, left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 

@@ -1,5 +1,6 @@
 """The agent that turns what was measured into the next prompt."""
 
+import json
 from collections.abc import Sequence
 from itertools import islice
 
@@ -48,6 +49,14 @@ Give your reason in a few sentences, and then the architecture, a list of {lengt
 one line of this form:
 Architecture: [{example}]"""
 
+_VALUES = """\
+Give your reason in a few sentences, and then the architecture, a JSON object with the value of each decision that \
+counts; a number between the levels of a range is taken to the nearest one. In plain text, end with one line of this \
+form:
+Architecture: {example}"""
+
+_SHOWN = 60  # decisions, and costs by name, that a form or a line shows
+
 _NO_TEXT = "[no answer]"
 """What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
 
@@ -70,13 +79,13 @@ def write_prompt(
     all; `may_stop` offers to end the search.
     """
     known = History.of(history)
-    running = [candidate.architecture for candidate in known.running if candidate.architecture]
-    parts = [space.description, *([space.rule] if space.rule else [])]
+    running = [space.written(candidate.architecture) for candidate in known.running if candidate.architecture]
+    parts = [space.words, *([space.rule] if space.rule else [])]
     if limits.limited:
         parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
     if known.finished:
-        parts.append(_experiments(known, order, limits.convention))
-    parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
+        parts.append(_experiments(space, known, order, limits.convention))
+    parts += ["\n".join([_RUNNING, *(f"- {architecture}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
     parts += [_NEXT if known.measured else _FIRST]
     parts += [_QUESTIONS] if limits.limited else []
@@ -96,11 +105,19 @@ def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
 
 def _answer_form(space: SearchSpace) -> str:
     # Names, not numbers: an example architecture would be a hint, and small models would copy it.
+    if space.by_value:
+        return _VALUES.format(example=_example(space))
     names = ", ".join(f"<{decision.name}>" for decision in space.decisions)
     return _ANSWER.format(length=len(space.decisions), example=names)
 
 
-def _experiments(history: History, order: Order, convention: Convention) -> str:
+def _example(space: SearchSpace) -> str:
+    shown = [f"{json.dumps(d.name, ensure_ascii=False)}: <{d.name}>" for d in space.decisions[:_SHOWN]]
+    more = ["…"] if len(space.decisions) > _SHOWN else []
+    return "{" + ", ".join([*shown, *more]) + "}"
+
+
+def _experiments(space: SearchSpace, history: History, order: Order, convention: Convention) -> str:
     """List the best and the latest experiments, and sum up the others."""
     latest = history[max(0, history.finished - LATEST) : history.finished]
     best = list(islice(history.best_first(), BEST))
@@ -108,9 +125,10 @@ def _experiments(history: History, order: Order, convention: Convention) -> str:
     others = _others(history, shown)
     if order == "best":
         shown.sort(key=_by_accuracy)
-    columns = f"architecture, accuracy, millions of {_COUNTED[convention]}, millions of parameters"
+    counted = f", millions of {_COUNTED[convention]}, millions of parameters" if space.costed else ""
+    columns = f"architecture, accuracy{counted}"
     title = f"Experiments so far, {'the best first' if order == 'best' else 'in order'} ({columns}):"
-    return "\n".join([title, *(_line(candidate, convention) for candidate in shown), *others, *_refused(latest)])
+    return "\n".join([title, *(_line(space, candidate, convention) for candidate in shown), *others, *_refused(latest)])
 
 
 def _iteration(candidate: Candidate) -> int:
@@ -121,14 +139,21 @@ def _by_accuracy(candidate: Candidate) -> float:
     return -candidate.accuracy if candidate.accuracy is not None else float("inf")
 
 
-def _line(candidate: Candidate, convention: Convention) -> str:
+def _line(space: SearchSpace, candidate: Candidate, convention: Convention) -> str:
     if candidate.architecture is None:
         return f"- iteration {candidate.iteration}: no architecture ({candidate.error})"
     result = f"{candidate.accuracy:.2f}%" if candidate.accuracy is not None else f"failed: {candidate.error}"
-    cost = candidate.cost or Cost()
-    flops, params = f"{cost.counted(convention) / 1e6:.1f} M", f"{cost.params / 1e6:.2f} M"
-    repaired = f"; your proposal {candidate.repair.reason}" if candidate.repair else ""
-    return f"- iteration {candidate.iteration}: {list(candidate.architecture)}, {result}, {flops}, {params}{repaired}"
+    words = [space.written(candidate.architecture), result, *_costs(candidate.cost, convention)]
+    remarks = [f"; your proposal {candidate.repair.reason}"] if candidate.repair else []
+    remarks += [f"; taken to the nearest level: {candidate.rounded}"] if candidate.rounded else []
+    return f"- iteration {candidate.iteration}: {', '.join(words)}{''.join(remarks)}"
+
+
+def _costs(cost: Cost | None, convention: Convention) -> list[str]:
+    if cost is None:
+        return []
+    named = [f"{name} {number:g}" for name, number in list(cost.named.items())[:_SHOWN]]
+    return [f"{cost.counted(convention) / 1e6:.1f} M", f"{cost.params / 1e6:.2f} M", *named]
 
 
 def _others(history: History, shown: Sequence[Candidate]) -> list[str]:

@@ -40,7 +40,7 @@ def tpe(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMI
         for _ in range(1_000):
             trial = study.ask(choices)
             found = tuple(trial.params[name] for name in choices)
-            if space.identity(found) not in tried and limits.allow(space.cost(found)):
+            if space.identity(found) not in tried and limits.allow(space.cost_of(found)):
                 return f"By TPE.\nArchitecture: {list(found)}"
             study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a repeat, or off the limits: asked again
         return "-"

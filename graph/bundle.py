@@ -93,6 +93,6 @@ def _guess(subject: Subject, weights: Path) -> Card:
 
 
 def _card(subject: Subject, data: str, recipe: Recipe, classes: tuple[str, ...]) -> Card:
-    kind, (channels, *_, own) = kind_of(data), subject.space.input_shape
+    kind, (channels, *_, own) = kind_of(data), subject.space.shape
     size = recipe.size or _SIZES.get(kind, own)
     return Card(subject.space_name, subject.architecture, classes, input_of(kind, recipe, channels, size))

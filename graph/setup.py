@@ -25,11 +25,12 @@ from ..record.candidate import Measurement
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
+from ..spaces.decision import Decision
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.nearest import check_nearest
 from ..spaces.searchable import check_searchable
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..tables.own import open_table
 from ..tables.published import SOURCES, Table, load_table
 from ..training.job import Job
@@ -115,8 +116,15 @@ def choose_parts(
 
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
-    decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
+    decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
     return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
+
+
+def _more(decision: Decision) -> list[object]:
+    """Return what a decision is beyond texts to choose from: the types of its options, its scale and its condition."""
+    if decision.plain:
+        return []
+    return [[type(option).__name__ for option in decision.options], decision.scale, decision.condition]
 
 
 def check_fits(old: Settings, new: Settings, given: Given) -> None:
@@ -240,7 +248,7 @@ async def _open_evaluators(
 ) -> AsyncIterator[tuple[EvaluatorOfTrial, Sequence[str]]]:
     """Open what evaluates in each trial, with notes on what it trains on."""
     if given.evaluator is not None:
-        passed = given.evaluator
+        passed = space.handing(given.evaluator)
         yield (lambda trial, folder, on_epoch: passed), ()
     elif table is not None:
         look_up = table_evaluator(table)
@@ -251,6 +259,8 @@ async def _open_evaluators(
             "what to train it on"
         )
     elif settings.trains or space.name == DIGITS.name:
+        if space.build is None:
+            raise NoNetwork(space)
         common, notes = await asyncio.to_thread(common_job, settings, data)
         async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
             yield _trainers(settings, space, common, workers), notes
@@ -259,6 +269,10 @@ async def _open_evaluators(
         yield (lambda trial, folder, on_epoch: published), ()
     elif (recording := _recording(settings.llm)) is not None:
         yield await asyncio.to_thread(_recorded, settings, space, recording), ()
+    elif space.build is None:
+        raise GeniusError(
+            f"{space.name} has no network to train: pass an evaluator of your own, or give it a table by --table"
+        )
     else:
         raise GeniusError(
             f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, give it one by "

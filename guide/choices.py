@@ -100,11 +100,14 @@ def _highest(scores: Floats, count: int) -> npt.NDArray[np.int64]:
 
 
 def _neighbours(space: SearchSpace, architecture: Integers) -> Integers:
-    """Return the architectures that differ in one decision."""
+    """Return the architectures that differ in one decision that counts."""
     found = []
+    counting = space.visible(tuple(architecture.tolist()))
     for at, decision in enumerate(space.decisions):
+        if not counting[at]:
+            continue
         others = [option for option in decision.numbers if option != architecture[at]]
         changed = np.repeat(architecture[None], len(others), axis=0)
         changed[:, at] = others
         found.append(changed)
-    return np.concatenate(found)
+    return space.conditions.settled(np.concatenate(found)) if space.conditions else np.concatenate(found)

@@ -127,7 +127,7 @@ def suggest(
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
         scores = chance
-    elif guide.prior and len(observed) == guide.doubt:
+    elif guide.prior and len(observed) == guide.doubt and encoder(space).sized:
         promise = encoder(space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from typing_extensions import TypedDict
 
 from ..printable import named
-from ..schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text
+from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text
 from ..spaces.cost import Cost
 from .plain import BadValue, number, text, whole
 from .statistics import weigh
@@ -126,6 +126,8 @@ class Candidate:
     `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration, `llm` the
     language model that wrote it, if one did, `fault` why it is not to be read. Replies that were sent back stand in
     `refusals`.
+    `values` are the options of the architecture by name, where its space goes by values, `rounded` which of a reply's
+    values were taken to the nearest level.
     `started` is Unix time, `seconds` is how long the whole iteration took, `evaluation_seconds` its evaluation alone.
     `error` says why there is no accuracy.
     """
@@ -141,6 +143,8 @@ class Candidate:
     fault: Text | None = None
     rationale: Text = ""
     architecture: Numbers | None = None
+    values: dict[Text, Scalar] | None = None
+    rounded: Text = ""
     cost: Cost | None = None
     measurement: Measurement | None = None
     refusals: tuple[Refusal, ...] = ()
@@ -153,6 +157,13 @@ class Candidate:
     def accuracy(self) -> float | None:
         """The accuracy that the search may see, in percent; None where nothing was measured."""
         return self.measurement.accuracy if self.measurement else None
+
+    @property
+    def written(self) -> str:
+        """The architecture for a person: its option numbers, or its values where its space goes by them."""
+        if self.values is None:
+            return str(list(self.architecture or ()))
+        return "{" + ", ".join(f"{name}: {value}" for name, value in self.values.items()) + "}"
 
     @property
     def taken(self) -> int | None:

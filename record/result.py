@@ -202,14 +202,14 @@ def _is_finished(trial: TrialResult, settings: Settings) -> bool:
 
 
 def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
-    measurement, cost = candidate.measurement, candidate.cost
+    measurement = candidate.measurement
     return {
         "iteration": candidate.iteration,
         "architecture": list(candidate.architecture) if candidate.architecture else None,
+        **_values_json(candidate),
         "accuracy": candidate.accuracy,
         "rank": measurement.rank if measurement else None,
-        "flops": cost.counted(convention) if cost else None,
-        "params": cost.params if cost else None,
+        **_costs_json(candidate, convention),
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
@@ -220,6 +220,19 @@ def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, o
         "device": measurement.device if measurement else "",
         "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
+
+
+def _values_json(candidate: Candidate) -> dict[str, object]:
+    return {} if candidate.values is None else {"values": dict(candidate.values)}
+
+
+def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
+    """Give the costs of an architecture; nothing where its space has none."""
+    cost = candidate.cost
+    if cost is None:
+        return {} if candidate.architecture else {"flops": None, "params": None}
+    named = {"costs": dict(cost.named)} if cost.named else {}
+    return {"flops": cost.counted(convention), "params": cost.params, **named}
 
 
 def _advice_json(candidate: Candidate) -> dict[str, object]:
@@ -235,6 +248,7 @@ def _best_json(candidate: Candidate | None) -> dict[str, object] | None:
     measurement = candidate.measurement
     return {
         "architecture": list(candidate.architecture or ()),
+        **_values_json(candidate),
         "accuracy": measurement.accuracy,
         "test_accuracy": measurement.test_accuracy,
         "rank": measurement.rank,

@@ -159,7 +159,7 @@ def _outcome(step: Progress) -> str:
     candidate = step.candidate
     if candidate.accuracy is None:
         return one_line(candidate.error or "failed", _LONGEST)
-    return f"{list(candidate.architecture or ())} {candidate.accuracy:.2f}%"
+    return f"{candidate.written} {candidate.accuracy:.2f}%"
 
 
 def _better(best: Progress | None, step: Progress) -> Progress | None:

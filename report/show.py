@@ -85,9 +85,10 @@ def _table(columns: Sequence[str], last: str) -> Table:
 
 def _iterations(candidates: Sequence[Candidate], best: Candidate | None, narrow: bool, convention: Convention) -> Table:
     flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
-    table = _table(("iteration", "accuracy", "rank", *(() if narrow else (flops, "params (M)"))), "architecture")
+    costed = not narrow and any(candidate.cost for candidate in candidates)
+    table = _table(("iteration", "accuracy", "rank", *((flops, "params (M)") if costed else ())), "architecture")
     for candidate in candidates:
-        costs = () if narrow else _costs(candidate, convention)
+        costs = _costs(candidate, convention) if costed else ()
         cells = (*_numbers(candidate), *costs, _architecture(candidate))
         table.add_row(*map(as_text, cells), style="bold" if candidate is best else "")
     return table
@@ -105,7 +106,7 @@ def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
 
 
 def _architecture(candidate: Candidate) -> str:
-    words = [str(list(candidate.architecture))] if candidate.architecture else []
+    words = [candidate.written] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
     if candidate.repair:
         how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
@@ -138,7 +139,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
         "rank": _number(m.rank),
         "test": f"{m.test_accuracy:.2f}" if m.test_accuracy is not None else "-",
         "test rank": _number(m.test_rank),
-        "best architecture": str(list(best.architecture or ())),
+        "best architecture": best.written,
     }
 
 
@@ -167,7 +168,7 @@ def _nothing(result: SearchResult) -> str:
 def _best(best: Candidate) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
-    words = [f"best: {list(best.architecture or ())} ({where}), accuracy {m.accuracy:.2f}%"]
+    words = [f"best: {best.written} ({where}), accuracy {m.accuracy:.2f}%"]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test accuracy {m.test_accuracy:.2f}%"] if m.test_accuracy is not None else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []

@@ -151,12 +151,12 @@ def count_allowed(space: SearchSpace, limits: Limits) -> int | None:
     if space.size <= ENUMERABLE:
         costs = counted(space.costs(list(space.architectures()), strict=limits.of_flops), limits.convention)
         return int(keeping(limits, costs).sum())
-    if space.valid is not None:
+    if space.valid is not None or (space.conditions and limits.limited):
         return None
     limited = [at for at, ends in enumerate(_both(limits)) if ends != OPEN]
     found = layers(space, limits.convention)
     if not limited:
-        return space.size
+        return space.count
     if found is None or len(limited) > 1 or space.size >= prod(_PRIMES):
         return None
     return _count_sums([layer[:, limited[0]] for layer in found], _both(limits)[limited[0]])
@@ -185,9 +185,9 @@ def keeping(limits: Limits, costs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool
 def layers(space: SearchSpace, convention: Convention) -> list[npt.NDArray[np.int64]] | None:
     """Return what each option of each decision adds: arrays of shape (options, 2), whose sums are the costs.
 
-    None where a part depends on several decisions.
+    None where a part depends on several decisions, or a decision counts only under another.
     """
-    if not space.parts or any(len(part.decisions) > 1 for part in space.parts):
+    if not space.parts or space.conditions or any(len(part.decisions) > 1 for part in space.parts):
         return None
     base = [decision.numbers[0] for decision in space.decisions]
     fixed = counted(space.costs([base]), convention)[0]

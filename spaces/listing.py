@@ -20,13 +20,15 @@ def describe(name: str, limits: Limits = NO_LIMITS) -> str:
     Raises: GeniusError for an unknown name.
     """
     space = get_space(name)
-    decisions = [decision.words for decision in space.decisions]
+    decisions = [] if space.by_value else ["", "Decisions:", *(decision.words for decision in space.decisions)]
     head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)}"
     rule = [space.rule] if space.rule else []
-    return "\n".join([head, *rule, *_costs(space, limits), "", space.description, "", "Decisions:", *decisions])
+    return "\n".join([head, *rule, *_costs(space, limits), "", space.words, *decisions])
 
 
 def _costs(space: SearchSpace, limits: Limits) -> list[str]:
+    if not space.costed:
+        return ["it has no costs"]
     found = extremes(space, limits.convention)
     of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
     lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, limits)]
@@ -46,7 +48,7 @@ def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> s
 
 def _size(space: SearchSpace) -> str:
     size = f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
-    if space.valid is None:
+    if space.valid is None and not space.conditions:
         return f"{size} architectures"
     allowed = "not counted" if space.count is None else f"{space.count:,}"
     return f"{size} combinations of options, allowed: {allowed}"

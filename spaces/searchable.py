@@ -23,13 +23,17 @@ def check_searchable(space: SearchSpace, limits: Limits) -> None:
     Raises: GeniusError with what the space's costs are, or what failed.
     """
     _check_identity(space)
-    if not space.parts:
+    if limits.limited and not space.costed:
+        raise GeniusError(
+            f"{space.name} has no costs to limit: give it `cost`, a function of an architecture, `parts`, or a network"
+        )
+    if space.costed and not space.parts:
         _check_networks(space, limits)
     large = space.size > ENUMERABLE
     known = not large or option_costs(space, limits.convention) is not None
     if limits.limited and known:
         _check_limits(space.without_rule if large else space, limits)
-    if space.valid is not None:
+    if space.valid is not None or space.conditions:
         draw_inside(space, limits if known else NO_LIMITS, np.random.default_rng(0), 1)
 
 
@@ -51,7 +55,7 @@ def _check_networks(space: SearchSpace, limits: Limits) -> None:
     drawn = space.architectures() if space.size <= _BUILT else (space.sample(rng) for _ in range(_BUILT))
     for architecture in drawn:
         try:
-            space.cost(architecture, strict=limits.of_flops)
+            space.cost_of(architecture, strict=limits.of_flops)
             return
         except CannotBuild as error:
             why = str(error)

@@ -8,11 +8,13 @@ from itertools import compress, groupby
 import numpy as np
 
 from ..spaces.cost import CONVENTIONS, Convention, Cost, total
+from ..spaces.decision import Decision
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
 
 _SUGGESTED = 5
 _DRAWN = 1_000  # architectures of which one stands for the middle of a space
+_COLUMNS = 12  # options of a row
 _ROWS = 60  # of a look-up table, so that a prompt stays bounded whatever the space
 
 
@@ -29,7 +31,7 @@ def off_limits(space: SearchSpace, limits: Limits, architecture: Architecture, c
     flops, params = limits.gap(cost)
     broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
     broken += [_gap("parameters", cost.params, params)] if params else []
-    lines = [f"{list(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
+    lines = [f"{space.written(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
     lines += _by_stage(space, limits.convention, architecture)
     return "\n".join([*lines, _changes(space, limits, architecture, cost)])
 
@@ -70,13 +72,15 @@ def _changes(space: SearchSpace, limits: Limits, architecture: Architecture, cos
 
 def _single_changes(space: SearchSpace, architecture: Architecture) -> Iterator[tuple[int, int, Cost]]:
     """Go through the decisions, options and costs of the architectures that differ in one decision."""
+    counting = space.visible(architecture)
     options = [
         (at, option)
         for at, decision in enumerate(space.decisions)
         for option in decision.numbers
-        if option != architecture[at]
+        if option != architecture[at] and counting[at]
     ]
     changed = [(*architecture[:at], option, *architecture[at + 1 :]) for at, option in options]
+    changed = [space.settled(each) for each in changed]
     costs = space.costs(changed)
     kept = space.allows(changed) & (costs >= 0).all(axis=1)
     for (at, option), row in compress(zip(options, costs, strict=True), kept):
@@ -97,7 +101,8 @@ def _list(
     one_each = {at: (at, option, cost) for at, option, cost in unlike.values()}
     chosen = [change for change in changes if change in one_each.values()][:_SUGGESTED]
     return "; ".join(
-        f"{space.decisions[at].name} from {architecture[at]} to {option} gives {_both(limits, cost)}"
+        f"{differences(space, architecture, (*architecture[:at], option, *architecture[at + 1 :]))} gives "
+        f"{_both(limits, cost)}"
         for at, option, cost in chosen
     )
 
@@ -106,10 +111,19 @@ def _both(limits: Limits, cost: Cost) -> str:
     return f"{in_millions(cost.counted(limits.convention))} FLOPs, {in_millions(cost.params)} parameters"
 
 
-def changes(space: SearchSpace, before: Architecture, after: Architecture) -> str:
+def differences(space: SearchSpace, before: Architecture, after: Architecture) -> str:
     """Name the decisions in which two architectures differ."""
     pairs = zip(space.decisions, before, after, strict=True)
-    return ", ".join(f"{decision.name} from {old} to {new}" for decision, old, new in pairs if old != new)
+    return ", ".join(
+        f"{decision.name} from {option_in_words(space, decision, old)} to {option_in_words(space, decision, new)}"
+        for decision, old, new in pairs
+        if old != new
+    )
+
+
+def option_in_words(space: SearchSpace, decision: Decision, number: int) -> str:
+    """Write an option as the space's architectures are written: its number, or its name in a space by value."""
+    return decision.names[number - decision.first] if space.by_value else str(number)
 
 
 @cache
@@ -126,7 +140,8 @@ def look_up_table(space: SearchSpace, convention: Convention) -> str:
         rows: list[tuple[int | None, ...]] = [_added(space, convention, at) for at in range(len(space.decisions))]
     else:
         middle = _middle(space)
-        head = f"What the whole network costs with one decision changed and the others at {list(middle)} ({title}):"
+        others = space.written(middle)
+        head = f"What the whole network costs with one decision changed and the others at {others} ({title}):"
         rows = [_totals(space, convention, middle, at) for at in range(len(space.decisions))]
     lines = _lines(space, rows)
     more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
@@ -141,7 +156,7 @@ def _added(space: SearchSpace, convention: Convention, at: int) -> tuple[int, ..
 
 def _middle(space: SearchSpace) -> Architecture:
     """Return the architecture of the middle options; where the rule forbids it, the nearest of some draws."""
-    middle = tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions)
+    middle = space.settled(tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions))
     if space.forbids(middle) is None:
         return middle
     drawn = space.draw(np.random.default_rng(0), _DRAWN)
@@ -161,9 +176,17 @@ def _lines(space: SearchSpace, rows: Sequence[tuple[int | None, ...]]) -> list[s
     for row, group in groupby(zip(rows, space.decisions, strict=True), key=lambda pair: pair[0]):
         alike = [decision for _, decision in group]
         names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
-        costs = (f"{number}: {_millions(value)}" for number, value in zip(alike[0].numbers, row, strict=True))
+        options = [option_in_words(space, alike[0], number) for number in alike[0].numbers]
+        costs = _shortened([f"{option}: {_millions(cost)}" for option, cost in zip(options, row, strict=True)])
         found.append(f"- {names}: {', '.join(costs)}")
     return found
+
+
+def _shortened(costs: list[str]) -> list[str]:
+    """Name as many of a decision's options as a line holds, from the first to the last."""
+    if len(costs) <= _COLUMNS:
+        return costs
+    return [costs[at * (len(costs) - 1) // (_COLUMNS - 1)] for at in range(_COLUMNS)]
 
 
 def _millions(flops: int | None) -> str:

@@ -8,7 +8,8 @@ import pytest
 from genius.guide.features import Encoder, encoder
 from genius.guide.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
 from genius.spaces import GeniusError, get_space
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 from genius.tables.published import SOURCES, load_table
 
 MACRO = get_space("nas-bench-macro")
@@ -212,7 +213,7 @@ def test_options_that_cost_nothing_leave_no_group_without_numbers():
     space = SearchSpace("free", (Decision("a", ("x", "y")), Decision("b", ("x", "y"))), "", lambda a: None, (1, 8, 8))
     from genius.spaces.cost import Cost, Part
 
-    flat = SearchSpace(**{**space.__dict__, "parts": (Part((), lambda: Cost(5, 5)),)})
+    flat = replace(space, parts=(Part((), lambda: Cost(5, 5)),))
     encoded = Encoder(flat).encode(list(flat.architectures()))
     assert encoded.groups == ()
     np.testing.assert_allclose(encoded.promises, 0)

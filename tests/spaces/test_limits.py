@@ -8,8 +8,9 @@ import pytest
 from genius import GeniusError, get_space
 from genius.spaces import limits
 from genius.spaces.cost import Cost, Part
+from genius.spaces.decision import Decision
 from genius.spaces.limits import OPEN, Limits, count_allowed, extremes, parse_range
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 
 MACRO, MOBILE = get_space("nas-bench-macro"), get_space("mobile-imagenet")
 

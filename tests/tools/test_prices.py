@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from genius.spaces import SPACES, get_space
 from genius.spaces.limits import Limits, parse_range
-from genius.tools.prices import changes, look_up_table, off_limits
+from genius.tools.prices import differences, look_up_table, off_limits
 
 MOBILE = get_space("mobile-imagenet")
 LIMITS = Limits(parse_range("270M", "330M"), convention="thop")
@@ -14,18 +14,18 @@ LARGEST, SMALLEST = (6,) * 30, (0,) * 30
 
 
 def message(architecture, limits=LIMITS, space=MOBILE):
-    return off_limits(space, limits, architecture, space.cost(architecture))
+    return off_limits(space, limits, architecture, space.cost_of(architecture))
 
 
 def test_the_message_gives_the_exact_total_the_signed_gap_and_the_stages():
     text = message(LARGEST)
-    flops = MOBILE.cost(LARGEST).counted("thop")
+    flops = MOBILE.cost_of(LARGEST).counted("thop")
     assert f"{flops:,} FLOPs (thop), +{(flops - 330e6) / 1e6:.2f} M above the most that is allowed" in text
     stages = {name: float(value) for name, value in re.findall(r"(stage \d|outside the stages) ([\d.]+) M", text)}
     assert len(stages) == 6
     assert sum(stages.values()) == pytest.approx(flops / 1e6, abs=0.05)
     below = message(SMALLEST)
-    assert f"-{(270e6 - MOBILE.cost(SMALLEST).counted('thop')) / 1e6:.2f} M below the least that is allowed" in below
+    assert f"-{(270e6 - MOBILE.cost_of(SMALLEST).counted('thop')) / 1e6:.2f} M below the least that is allowed" in below
 
 
 def test_changes_that_are_enough_are_true_and_closest_to_the_upper_end_first():
@@ -40,7 +40,7 @@ def test_changes_that_are_enough_are_true_and_closest_to_the_upper_end_first():
     for stage, layer, before, after, total in found:
         at = 6 * (int(stage) - 1) + int(layer) - 1
         assert start[at] == int(before)
-        changed = MOBILE.cost((*start[:at], int(after), *start[at + 1 :]))
+        changed = MOBILE.cost_of((*start[:at], int(after), *start[at + 1 :]))
         assert LIMITS.allow(changed)
         assert changed.counted("thop") / 1e6 == pytest.approx(float(total), abs=0.005)
         totals.append(changed.counted("thop"))
@@ -52,7 +52,7 @@ def test_both_limits_are_told():
     limits = Limits(parse_range("-", "300M"), parse_range("-", "5M"))
     text = message(LARGEST, limits)
     assert "; allowed: at most 300 M FLOPs" in text
-    assert f"{MOBILE.cost(LARGEST).params:,} parameters, +" in text
+    assert f"{MOBILE.cost_of(LARGEST).params:,} parameters, +" in text
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -80,11 +80,11 @@ def test_the_table_of_a_chain_adds_up_to_its_cost(convention):
     assert len(rows) == 30
     architecture = MOBILE.named["GENIUS-401"]
     total = fixed + sum(rows[1 + at // 6, 1 + at % 6][option] for at, option in enumerate(architecture))
-    assert total == pytest.approx(MOBILE.cost(architecture).counted(convention) / 1e6, abs=0.1)
+    assert total == pytest.approx(MOBILE.cost_of(architecture).counted(convention) / 1e6, abs=0.1)
 
 
 def test_changes_are_named():
-    assert changes(get_space("digits"), (0,) * 9, (0, 1, 0, 0, 0, 0, 0, 0, 2)) == "k1 from 0 to 1, d3 from 0 to 2"
+    assert differences(get_space("digits"), (0,) * 9, (0, 1, 0, 0, 0, 0, 0, 0, 2)) == "k1 from 0 to 1, d3 from 0 to 2"
 
 
 def deep_is_wide(architecture):
@@ -94,13 +94,13 @@ def deep_is_wide(architecture):
 def test_a_suggested_change_keeps_the_rule():
     space = replace(get_space("nas-bench-macro"), valid=deep_is_wide)
     limits = Limits(flops=(0.0, 9e7))
-    text = off_limits(space, limits, (2, 2, 2, 2, 2, 2, 2, 2), space.cost((2,) * 8))
+    text = off_limits(space, limits, (2, 2, 2, 2, 2, 2, 2, 2), space.cost_of((2,) * 8))
     found = re.findall(r"layer (\d) from 2 to (\d) gives", text)
     assert found
     assert not [1 for layer, _ in found if layer == "1"]  # from [1, 2, …] on the rule is broken
-    assert "layer 1 from 2" in off_limits(space.without_rule, limits, (2,) * 8, space.cost((2,) * 8))
+    assert "layer 1 from 2" in off_limits(space.without_rule, limits, (2,) * 8, space.cost_of((2,) * 8))
     alone = replace(space, valid=lambda a: a == (2,) * 8)
-    assert off_limits(alone, limits, (2,) * 8, space.cost((2,) * 8)).endswith("No single change is allowed.")
+    assert off_limits(alone, limits, (2,) * 8, space.cost_of((2,) * 8)).endswith("No single change is allowed.")
 
 
 def test_the_table_of_a_space_goes_by_an_architecture_that_the_rule_allows():
