@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
     from .record.candidate import Measurement as Measurement
+    from .record.candidate import Message as Message
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
-    from .report.picture import draw as draw
+    from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.decision import Decision as Decision
     from .spaces.space import Architecture as Architecture
@@ -32,7 +33,7 @@ _HOMES = {
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "graph.build": ("build_graph",),
-    "report.picture": ("draw",),
+    "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
     "graph.studio": ("make_graph",),
@@ -42,18 +43,20 @@ _HOMES = {
     "errors": ("GeniusError", "RunFailed"),
     "spaces.decision": ("Decision",),
     "spaces.space": ("Architecture", "SearchSpace"),
-    "record.candidate": ("Candidate", "Measurement"),
+    "record.candidate": ("Candidate", "Measurement", "Message"),
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f".{home}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f".{home}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -19,10 +19,10 @@ from .connections import CLOSING, openai_clients
 from .constrained import embedded_proposer
 from .embedded import EmbeddedModel, find_model
 from .human import human_proposer
-from .keys import clean_keys
 from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
+from .provider_keys import clean_keys
 from .replay import load_recording, replay
 
 if TYPE_CHECKING:

@@ -20,14 +20,13 @@ from ..record.call import CALL, CALLS_FILE, Reply
 from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
 from ..record.files import read_lines, read_plain
 from ..record.history import History
+from ..record.journal import CANDIDATES_FILE
 from ..schema import BadRecord
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
 from ..tools.seen import short
 from .proposer import Proposer
-
-CANDIDATES_FILE = "candidates.jsonl"
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation
 

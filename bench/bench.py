@@ -16,9 +16,9 @@ from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
 from ..tables.published import SOURCES
 from . import pictures, report
-from .run import Plan, Tell, make_trials, silent, writing
-from .score import Row, Scores, remarks, rows, score
-from .task import Task, capped, load, percentage
+from .plan import Plan, Tell, make_trials, silent, writing
+from .scores import Row, Scores, remarks, rows, score
+from .task import Task, capped, load_task, percentage
 
 PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
@@ -81,7 +81,7 @@ async def bench(
     if min(iterations) < 1:
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
-        await asyncio.to_thread(load, task, downloads)  # what is missing is said before anything is made
+        await asyncio.to_thread(load_task, task, downloads)  # what is missing is said before anything is made
     folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, downloads)
@@ -133,4 +133,4 @@ def _write(found: Bench) -> None:
     (found.folder / "bench.md").write_text(found.to_markdown(), encoding="utf-8")
     (found.folder / "bench.csv").write_text(report.to_csv(found.rows), encoding="utf-8")
     (found.folder / "bench.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
-    pictures.draw(found.scores, found.folder)
+    pictures.draw_pictures(found.scores, found.folder)

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..guide.features import Floats
 from ..record.statistics import Mean
-from ..report.picture import as_label, log_axis
-from .score import Scores
+from ..report.search_picture import as_label, log_axis
+from .scores import Scores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ PICTURES = (
 )
 
 
-def draw(scores: Sequence[Scores], folder: Path) -> list[Path]:
+def draw_pictures(scores: Sequence[Scores], folder: Path) -> list[Path]:
     """Draw the pictures, each with a panel for each task; returns the files."""
     return [_draw(scores, picture, folder / picture.file) for picture in PICTURES]
 

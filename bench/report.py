@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ..printable import one_line
-from ..record.statistics import Mean, number
+from ..record.statistics import Mean, rounded
 from ..record.versions import installed_versions
-from .run import Plan
-from .score import Row
+from .plan import Plan
+from .scores import Row
 
 _QUANTITIES = ("rank", "rank_of_all", "accuracy", "regret", "difference")
 _FIELDS = ("mean", "low", "high", "std", "median")
@@ -88,7 +88,7 @@ def cells(row: Row, first: str) -> list[str]:
         str(row.evaluations),
         "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
         str(row.rank),
-        number(row.rank.median),
+        rounded(row.rank.median),
         str(row.rank_of_all),
         percent(row.accuracy),
         percent(row.regret),

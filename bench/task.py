@@ -59,7 +59,7 @@ def percentage(share: float) -> str:
 
 
 @lru_cache(maxsize=32)
-def load(task: Task, data: Path) -> tuple[SearchSpace, Table]:
+def load_task(task: Task, data: Path) -> tuple[SearchSpace, Table]:
     """Return the task's space, as far as its table holds it, and the table's architectures within the limits.
 
     Raises: GeniusError, BadTable.

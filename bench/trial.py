@@ -1,6 +1,6 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,22 +12,23 @@ from ..agents.backends import LOCAL, check_llm, open_llms
 from ..agents.baselines import BASELINES
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
-from ..evaluators.table import table_evaluator
+from ..evaluators.evaluator import Measured
+from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
 from ..plugins import import_object
-from ..record.candidate import Candidate, Measurement
+from ..record.candidate import Candidate
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.limits import Limits
 from ..spaces.space import Architecture, SearchSpace
-from .task import Task, load
+from .task import Task, load_task
 
 if TYPE_CHECKING:
     from ..graph.build import Graph
 
-LLM = "llm:"
+LLM_PREFIX = "llm:"
 _ADVICE, _DISGUISE = "+advice", "+disguise"
 
 
@@ -64,17 +65,17 @@ def check_proposer(name: str) -> None:
     Raises: GeniusError.
     """
     spec = _spec(name)
-    if spec.startswith(LLM):
-        check_llm(spec.removeprefix(LLM), LLMOptions())
+    if spec.startswith(LLM_PREFIX):
+        check_llm(spec.removeprefix(LLM_PREFIX), LLMOptions())
         return
     if name in BASELINES:
         return
     if spec != name:
-        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM}{name}")
+        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
     if ":" not in name:
         raise GeniusError(
-            f"there is no proposer {name!r}; the proposers are: {', '.join(BASELINES)}, language models as {LLM}SPEC, "
-            f"with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
+            f"there is no proposer {name!r}; the proposers are: {', '.join(BASELINES)}, language models as "
+            f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
         )
     import_object(name, "proposer")
 
@@ -88,13 +89,13 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
 
     Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
     """
-    space, table = load(task, data)
+    space, table = load_task(task, data)
     meanings = shuffle(space, seed) if _DISGUISE in name else None
     shown = disguise(space, meanings) if meanings else space
     look_up = table_evaluator(table)
 
-    async def evaluate(architecture: Architecture) -> Measurement:
-        return await look_up(reveal(architecture, meanings) if meanings else architecture)
+    def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
+        return look_up(reveal(architecture, meanings) if meanings else architecture)
 
     started = perf_counter()
     async with _open(name, shown, task.limits, seed, data) as proposer:
@@ -133,8 +134,8 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 
 @asynccontextmanager
 async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
-    if name.startswith(LLM):
-        llm = _spec(name).removeprefix(LLM)
+    if name.startswith(LLM_PREFIX):
+        llm = _spec(name).removeprefix(LLM_PREFIX)
         async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return

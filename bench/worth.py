@@ -16,9 +16,9 @@ from ..spaces import SPACES
 from ..spaces.draws import draw_inside
 from ..spaces.space import SearchSpace
 from ..tables.published import SOURCES, BadTable, Table
-from .run import Plan, Tell, make_trials, silent
-from .score import Scores, score
-from .task import Task, load
+from .plan import Plan, Tell, make_trials, silent
+from .scores import Scores, score
+from .task import Task, load_task
 
 PEERS = ("random", "largest", "local-search", "evolution", "guided")
 SEEDS = 50
@@ -68,7 +68,7 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return Worth(_from_the_journal(result))
     task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
     try:
-        _, table = load(task, data)
+        _, table = load_task(task, data)
     except BadTable as error:
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
     budget = max(len(trial.candidates) for trial in result.trials)

@@ -13,10 +13,10 @@ def main() -> None:
     after a signal: 130 for Ctrl-C.
     """
     with beginning():
-        from .commands import call
-        from .streams import prepare
+        from .commands import run_command
+        from .streams import prepare_streams
 
-        prepare()
+        prepare_streams()
     with watching():
-        code = call()
+        code = run_command()
     sys.exit(code)

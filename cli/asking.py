@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 async def ask(question: "Interrupt") -> Any:
     """Ask on standard error and read the answer from standard input; None where that has ended."""
     from ..agents.human import read_line
-    from ..graph.pause import in_words
+    from ..graph.pause import question_in_words
 
     value = question.value
     approves = isinstance(value, Mapping) and "architecture" in value
-    words = _proposal(value) if approves else f"{in_words(value)}\n\nYour answer, in one line: "
+    words = _proposal(value) if approves else f"{question_in_words(value)}\n\nYour answer, in one line: "
     print(f"\n{printable(words)}", end="", file=sys.stderr, flush=True)
     line = await read_line()
     if not line:

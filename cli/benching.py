@@ -10,9 +10,9 @@ import typer
 from ..errors import GeniusError
 from . import beginning
 from .options import AsJson, Data, console
-from .progress import TrialsBar
 from .signals import stopping
 from .streams import print_text
+from .trials_bar import TrialsBar
 
 if TYPE_CHECKING:
     from ..bench.bench import Bench

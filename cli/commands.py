@@ -73,7 +73,7 @@ for command in (
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
 
 
-def call() -> int:
+def run_command() -> int:
     """Call the command that the arguments name; returns the exit code."""
     unprinted: OSError | None = None
     try:

@@ -42,7 +42,7 @@ def _worth(result: "SearchResult", data: Data) -> "Worth | None":
     with beginning():
         from ..bench.worth import worth
         from ..tables.fetch import data_folder
-        from .progress import TrialsBar
+        from .trials_bar import TrialsBar
 
     named = data or (Path(result.settings.data) if result.settings.data else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
@@ -53,7 +53,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
     """Print where a run stands, then what its model took."""
     from rich.table import Table
 
-    from ..record.statistics import number
+    from ..record.statistics import rounded
     from ..report.show import as_text, print_sentences, usage
 
     out = console(stderr=False)
@@ -64,7 +64,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
         for name in ("proposer without a model", "trials", "mean rank", "trials that the run beats"):
             table.add_column(name, justify="left" if name.startswith("prop") else "right", overflow="fold")
         for each in found.standings:
-            cells = (each.proposer, str(each.trials), number(each.rank), f"{each.beaten:.0%}")
+            cells = (each.proposer, str(each.trials), rounded(each.rank), f"{each.beaten:.0%}")
             table.add_row(*map(as_text, cells))
         out.print(table)
     print_sentences(out, [f"it took {usage(result)}"])
@@ -156,7 +156,7 @@ def baseline(
         from ..spaces import get_space
         from ..tables.fetch import data_folder
         from ..tables.published import load_table
-        from ..tables.sampling import random_baseline
+        from ..tables.random_baseline import random_baseline
 
     chosen = get_space(space)
     found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
@@ -179,6 +179,6 @@ def print_result(result: "SearchResult", *, as_json: bool, everything: bool = Fa
     if as_json:
         print_text(json.dumps(result.to_json()))
         return
-    from ..report.show import print_result as print_tables
+    from ..report.show import print_tables as print_tables
 
     print_tables(result, console(stderr=False), everything=everything)

@@ -276,7 +276,7 @@ def _options(context: typer.Context) -> "Options":
 def _show_search(start: Search, iterations: int, *, as_json: bool, live: bool) -> None:
     with beginning():
         from ..report.display import Display
-        from ..report.picture import draw
+        from ..report.search_picture import draw
 
     display = Display(console(), iterations, live=live)
     with stopping(lambda: display.how_to_go_on), display:

@@ -59,7 +59,7 @@ def print_text(text: str) -> None:
     print(printable(text))
 
 
-def prepare() -> None:
+def prepare_streams() -> None:
     """Make the streams take every character, and put nothing in the place of those that are closed.
 
     Otherwise the next file that is opened would be a library's standard output.

@@ -60,8 +60,8 @@ def train(
     )
     with beginning():  # only now: they load torch, which takes seconds
         from ..training.backend import default_device
-        from ..training.learn import answer
-        from ..training.ranks import joined
+        from ..training.learn import do_job
+        from ..training.torchrun import joined
 
     with joined(replace(planned, device=planned.device or default_device())) as (job, rank):
         first = rank.number == 0
@@ -74,7 +74,7 @@ def train(
             if first:
                 job.save()
             with _Epochs() if first else nullcontext() as show:
-                measurement = answer(job, show, rank)
+                measurement = do_job(job, show, rank)
         if first:
             picture = draw_curve(job, measurement) if measurement.error is None else None
             _report(job, measurement, picture, as_json=as_json)

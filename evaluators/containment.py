@@ -33,7 +33,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LOOK = 1000  # milliseconds between two looks for orphans that have ended
 _PAUSE = 0.005  # seconds between two passes that kill
 
-Process = tuple[int, int]  # its number and when it started, in ticks since boot: numbers are given again
+ProcessId = tuple[int, int]  # its number and when it started, in ticks since boot: numbers are given again
 Stat = tuple[bytes, int, int]  # of a process: its state, its parent's number, when it started
 
 
@@ -55,9 +55,9 @@ def end_descendants() -> None:
         left = bool(reap()) or any(killed)
 
 
-def _descendants(root: int) -> list[Process]:
+def _descendants(root: int) -> list[ProcessId]:
     """List the processes below another, parents first, but for those that have ended."""
-    children: dict[int, list[Process]] = {}
+    children: dict[int, list[ProcessId]] = {}
     for pid, (state, parent, started) in _processes():
         if state != b"Z":
             children.setdefault(parent, []).append((pid, started))
@@ -86,7 +86,7 @@ def _stat(pid: int) -> Stat | None:
     return fields[0], int(fields[1]), int(fields[19])
 
 
-def _kill(process: Process) -> bool:
+def _kill(process: ProcessId) -> bool:
     """Kill this very process, not a later one of the same number; False where it is gone or another user's."""
     pid, started = process
     try:

@@ -1,13 +1,17 @@
 """What an evaluator is."""
 
 from collections.abc import Awaitable, Callable
+from typing import SupportsFloat
 
 from ..record.candidate import Measurement
 from ..spaces.space import Architecture
 
-Evaluator = Callable[[Architecture], Awaitable[Measurement]]
-"""Measures an architecture. A candidate's own failure is a Measurement with an `error`, or any exception.
+Measured = Measurement | SupportsFloat
+"""The answer of an evaluator: a measurement, or a number alone, of any library."""
 
-A number alone is taken for the accuracy, and a plain function's value as it is. Only GeniusError, what cancels, and a
-fault of the machine such as a full disk end the search; see `Measurement.of` and `agents.trainer.train`.
+Evaluator = Callable[[Architecture], Measured | Awaitable[Measured]]
+"""Measures an architecture, as a plain function or as a coroutine function.
+
+An architecture's failure is a Measurement with an `error`, or any exception. Only a GeniusError, a cancellation, and a
+fault of the machine such as a full disk end the search; see `Measurement.of` and `tools.trainer.train`.
 """

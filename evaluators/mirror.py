@@ -3,23 +3,23 @@
 from contextlib import suppress
 from pathlib import Path
 
-from ..training.job import Files
+from ..training.job import TrainingFiles
 
-Changes = dict[str, bytes | None]
+FileChanges = dict[str, bytes | None]
 """What files hold by now, by name; None for one that is gone."""
 
-Seen = dict[str, tuple[int, int]]
+FileStamps = dict[str, tuple[int, int]]
 """How files were when they were read: time of the last change in ns, and size in bytes."""
 
 
-def changes_of(folder: Path, seen: Seen) -> Changes:
+def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
     """Read the files that are not as they were seen; partial ones and the job stay where they are."""
     now = {}
     for file in folder.iterdir():
-        if not file.name.startswith(".") and file != Files(folder).job:
+        if not file.name.startswith(".") and file != TrainingFiles(folder).job:
             with suppress(FileNotFoundError):  # the worker has just removed it
                 now[file.name] = (file.stat().st_mtime_ns, file.stat().st_size)
-    changed: Changes = {name: None for name in seen if name not in now}
+    changed: FileChanges = {name: None for name in seen if name not in now}
     for name, state in now.items():
         if seen.get(name) != state:
             with suppress(FileNotFoundError):
@@ -29,7 +29,7 @@ def changes_of(folder: Path, seen: Seen) -> Changes:
     return changed
 
 
-def apply(folder: Path, changes: Changes) -> None:
+def apply_changes(folder: Path, changes: FileChanges) -> None:
     """Bring files to what they hold by now, each whole or not at all."""
     for name, content in changes.items():
         if content is None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from typing import IO
 from weakref import WeakSet
 
 from ..record.files import read_lines
-from ..record.keys import without_secrets
+from ..record.secret_names import without_secrets
 from ..schema import BadRecord
-from ..training.job import EPOCH, Epoch
+from ..training.job import EPOCH, Epoch, OnEpoch
 from .containment import CONTAINED
 
 GRACE = 5.0
@@ -26,9 +25,6 @@ GRACE = 5.0
 
 _LAST = 5.0  # seconds between the kill and that of what cannot kill its own
 _BEAT = 0.1  # seconds between two looks at a process and at its epochs
-
-OnEpoch = Callable[[Epoch], None]
-"""Is told of every epoch that ends."""
 
 
 def worker_command() -> tuple[str, ...]:
@@ -44,7 +40,7 @@ class TookTooLong(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimeLimits:
     """How long a training may take, and how long it may show no life, in seconds; None is for ever."""
 
     deadline: float | None = None
@@ -155,7 +151,7 @@ class Process:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    async def do(self, job: Path, limits: Limits, heartbeat: Heartbeat) -> int:
+    async def do(self, job: Path, limits: TimeLimits, heartbeat: Heartbeat) -> int:
         """Have it do a job, and return its exit code.
 
         Raises: TookTooLong, and whatever `on_epoch` raises; the process runs on then.

@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Self, cast
 from ..errors import GeniusError
 from ..record.candidate import Measurement
 from ..training.disk import told_when_full
-from ..training.job import Job
-from .mirror import Changes, Seen, apply, changes_of
-from .process import GRACE, Heartbeat, Limits, OnEpoch
+from ..training.job import Job, OnEpoch
+from .mirror import FileChanges, FileStamps, apply_changes, changes_of
+from .process import GRACE, Heartbeat, TimeLimits
 from .turns import Turns
-from .workers import LocalWorkers, Place, read_answer, unheard
+from .workers import LocalWorkers, Place, read_measurement, unheard
 
 if TYPE_CHECKING:
     from ray.actor import ActorClass, ActorHandle
@@ -141,11 +141,11 @@ class RayWorkers:
     ) -> Measurement:
         """Train a job to its end, as every pool does; time that it waits for room on the cluster does not count."""
         async with self._turns.take(queue):
-            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
-            return await self._train(job, Limits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+            return await self._train(job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
 
-    async def _train(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _train(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         from ray.exceptions import RayActorError, RayTaskError
 
         started = time.monotonic()
@@ -165,7 +165,7 @@ class RayWorkers:
         words = f"training was lost with its Ray actor, {times}: {_one_line(lost)}"
         return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
 
-    async def _try(self, job: Job, limits: Limits, heartbeat: Heartbeat) -> Measurement:
+    async def _try(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Have an actor do the job, and bring its files home as they change; nothing of the actor is left."""
         import ray
 
@@ -179,7 +179,7 @@ class RayWorkers:
             async for reference in news:
                 told = await reference
                 running = told.measurement is None
-                await asyncio.to_thread(apply, job.folder, told.changes)
+                await asyncio.to_thread(apply_changes, job.folder, told.changes)
                 await heartbeat.listen()
                 if told.measurement:
                     return told.measurement
@@ -240,7 +240,7 @@ def _one_line(error: Exception) -> str:
 class _News:
     """What an actor tells: the files that have changed and, last of all, the measurement."""
 
-    changes: Changes
+    changes: FileChanges
     measurement: Measurement | None = None
 
 
@@ -254,14 +254,14 @@ class _Training:
         self._task: asyncio.Task[Measurement] | None = None
         self._over = asyncio.Event()
 
-    async def train(self, job: Job, kept: Changes, place: Place, limits: Limits) -> AsyncIterator[_News]:
+    async def train(self, job: Job, kept: FileChanges, place: Place, limits: TimeLimits) -> AsyncIterator[_News]:
         """Train on from the files that are kept, and tell of files when they change."""
         yield _News({})  # it runs
         base = self._scratch or Path(tempfile.gettempdir())
         try:
             with told_when_full(base), tempfile.TemporaryDirectory(prefix="genius-", dir=base) as scratch:
-                folder, seen = Path(scratch), Seen()
-                apply(folder, kept)
+                folder, seen = Path(scratch), FileStamps()
+                apply_changes(folder, kept)
                 async with LocalWorkers([place], ahead=False) as workers:
                     job = replace(job, folder=folder)
                     self._task = asyncio.create_task(workers.train(job, **asdict(limits)))
@@ -281,7 +281,7 @@ class _Training:
             await self._over.wait()
 
 
-def _begin(job: Job) -> Changes:
+def _begin(job: Job) -> FileChanges:
     """Write down the job, and read the files that an earlier try has left."""
     job.save()
     job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense

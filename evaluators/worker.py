@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from ..training.disk import DiskFull
 from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
@@ -37,7 +37,7 @@ def main() -> None:
     answer = _load()
     try:
         job = Job.load(Path(jobs.get()))
-        with open(job.files.log, "ab", opener=plain) as log:
+        with open(job.files.log, "ab", opener=open_plain) as log:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
     except DiskFull:
@@ -49,13 +49,13 @@ def main() -> None:
 def _load() -> Callable[[Job], object]:
     """Load what a training needs, and return what does a job."""
     try:
-        from ..training.learn import answer, warm_up
+        from ..training.learn import do_job, warm_up
 
         warm_up()
     except Exception as error:  # whatever it is, no architecture has a part in it
         traceback.print_exc()
         _refuse(f"no training can be loaded: {type(error).__name__}: {error}")
-    return answer
+    return do_job
 
 
 def _refuse(why: str) -> NoReturn:

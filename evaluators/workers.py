@@ -13,11 +13,11 @@ from typing import Protocol, Self
 
 from ..errors import GeniusError, RunFailed
 from ..record.candidate import MEASUREMENT, Failure, Measurement
-from ..record.files import plain, read_plain
+from ..record.files import open_plain, read_plain
 from ..schema import BadRecord
 from ..training.disk import full
-from ..training.job import Epoch, Files, Job, cores
-from .process import Heartbeat, Limits, OnEpoch, Process, TookTooLong, signals_named
+from ..training.job import Epoch, Job, OnEpoch, TrainingFiles, cores
+from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
 
@@ -172,9 +172,9 @@ class LocalWorkers:
     ) -> Measurement:
         """Train a job to its end, as every pool does."""
         async with self._turns.take(queue) as seat:
-            measurement = await asyncio.to_thread(read_answer, job.files.answer)
+            measurement = await asyncio.to_thread(read_measurement, job.files.answer)
             if measurement is None:
-                measurement = await seat.train(job, Limits(deadline, silence), on_epoch)
+                measurement = await seat.train(job, TimeLimits(deadline, silence), on_epoch)
                 if self._ahead:
                     await seat.prepare()
             return measurement
@@ -207,7 +207,7 @@ class _Seat:
             process, self._next = self._next, None
             await process.stop()
 
-    async def train(self, job: Job, limits: Limits, on_epoch: OnEpoch) -> Measurement:
+    async def train(self, job: Job, limits: TimeLimits, on_epoch: OnEpoch) -> Measurement:
         started = time.monotonic()
         heartbeat = Heartbeat(job.files.epochs, on_epoch)
         path = await asyncio.to_thread(_prepare, self._place.assign(job))
@@ -216,7 +216,7 @@ class _Seat:
             heard = heartbeat.heard
             end = await self._try(path, limits, heartbeat)
             # whatever became of the process: what has been answered is paid for
-            if answer := await asyncio.to_thread(read_answer, job.files.answer):
+            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
             if not end.by_others:
                 break
@@ -226,7 +226,7 @@ class _Seat:
         seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
 
-    async def _try(self, path: Path, limits: Limits, heartbeat: Heartbeat) -> "_End":
+    async def _try(self, path: Path, limits: TimeLimits, heartbeat: Heartbeat) -> "_End":
         """Have a process do the job; nothing of the process is left, come what may."""
         await self.prepare()
         assert self._next is not None
@@ -258,11 +258,11 @@ class _End:
 def _prepare(job: Job) -> Path:
     path = job.save()
     job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
-    with open(job.files.log, "wb", opener=plain):
+    with open(job.files.log, "wb", opener=open_plain):
         return path
 
 
-def read_answer(path: Path) -> Measurement | None:
+def read_measurement(path: Path) -> Measurement | None:
     """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
     try:
         measurement = MEASUREMENT.read(read_plain(path))
@@ -273,7 +273,7 @@ def read_answer(path: Path) -> Measurement | None:
 
 def _read_log(folder: Path) -> str:
     """Read the end of a log, which may be of any length."""
-    with open(Files(folder).log, "rb", opener=plain) as file:
+    with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
         return file.read(_END_OF_LOG).decode(errors="replace")
 

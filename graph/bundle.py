@@ -9,7 +9,7 @@ from ..errors import GeniusError, GeniusWarning
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, kind_of
-from ..training.job import Files, Job
+from ..training.job import Job, TrainingFiles
 from ..training.recipes import Recipe, get_recipe, override
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
@@ -41,7 +41,7 @@ def find_trained(
 
     Raises: GeniusError.
     """
-    job = Job.load(Files(Path(target)).job) if Files(Path(target)).job.is_file() else None
+    job = Job.load(TrainingFiles(Path(target)).job) if TrainingFiles(Path(target)).job.is_file() else None
     if job is not None:
         check_folder(Path(target))
         job = replace(job, folder=Path(target))

@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 from ..errors import GeniusError, RunFailed
 from ..printable import brief
 from ..record.candidate import Candidate
-from ..record.files import plain
+from ..record.files import open_plain
 from ..record.journal import BrokenRun
 from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
@@ -183,7 +183,7 @@ async def open_checkpoints(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
 def _check_journal(file: Path) -> None:
     """Refuse a rollback journal that names a second one: SQLite would remove the file that is named there."""
     try:
-        with open(f"{file}-journal", "rb", opener=plain) as journal:
+        with open(f"{file}-journal", "rb", opener=open_plain) as journal:
             end = journal.read()[-len(_NAMES_ANOTHER) :]
     except FileNotFoundError:
         return

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..evaluators.trained import folder_name
-from ..evaluators.workers import read_answer
+from ..evaluators.from_training import folder_name
+from ..evaluators.workers import read_measurement
 from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
 from ..record.result import read
@@ -154,7 +154,7 @@ def _check_folder(job: Job) -> None:
 
 def finished_training(job: Job) -> Measurement | None:
     """Return what a training in this folder came to, if it is finished."""
-    return read_answer(job.files.answer)
+    return read_measurement(job.files.answer)
 
 
 def read_epochs(path: Path) -> list[Epoch]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
-from .run import locked
+from .run_folder import locked
 from .state import SearchState
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _copy_checkpoints(source: Path, target: Path) -> None:
     for name in names:
         with (
             suppress(FileNotFoundError),
-            open(source / name, "rb", opener=plain) as file,
+            open(source / name, "rb", opener=open_plain) as file,
             (target / name).open("wb") as copy,
         ):
             shutil.copyfileobj(file, copy)

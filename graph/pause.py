@@ -27,7 +27,7 @@ class Paused(RunFailed):
 
     def __init__(self, interrupts: Sequence["Interrupt"], run: Path) -> None:
         self.interrupts, self.run = tuple(interrupts), run
-        asked = "; ".join(f"{in_words(each.value)}{_by_id(each, interrupts)}" for each in interrupts)
+        asked = "; ".join(f"{question_in_words(each.value)}{_by_id(each, interrupts)}" for each in interrupts)
         super().__init__(
             f"the run waits for an answer: {asked}; give it with `{going_on(run)}` at a terminal, or from Python "
             f"with genius.resume({str(run)!r}, answers=…)"
@@ -38,7 +38,7 @@ def _by_id(interrupt: "Interrupt", interrupts: Sequence["Interrupt"]) -> str:
     return f" (by its id, {interrupt.id})" if len(interrupts) > 1 else ""
 
 
-def in_words(value: object) -> str:
+def question_in_words(value: object) -> str:
     """Say in one line what is asked, and what was wrong with the last answer, if anything was."""
     if not isinstance(value, Mapping) or not isinstance(value.get("question"), str):
         return one_line(str(value), _LONGEST)
@@ -72,7 +72,7 @@ class Answers:
         elif len(ids) == 1:
             self._sorted = {ids[0]: self._given}
         else:
-            questions = "; ".join(f"{each.id} ({in_words(each.value)})" for each in interrupts)
+            questions = "; ".join(f"{each.id} ({question_in_words(each.value)})" for each in interrupts)
             raise GeniusError(f"this run waits for several answers: give them by the questions' ids, {questions}")
 
     async def to(self, interrupts: Sequence["Interrupt"], run: Path) -> dict[str, Any]:

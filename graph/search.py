@@ -21,7 +21,7 @@ from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .run import new_folder, new_run
+from .run_folder import new_run, new_run_folder
 from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
@@ -166,7 +166,7 @@ async def fork(
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
         check_journal(journal, settings, setup.space)
-        folder = await asyncio.to_thread(new_folder, settings, _path(to))
+        folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
         await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)
 

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import find_baseline
-from ..agents.keys import clean_tracing_keys
 from ..agents.proposer import Proposer
+from ..agents.provider_keys import clean_tracing_keys
 from ..agents.replay import load_measurements
 from ..errors import GeniusError, GeniusWarning
-from ..evaluators.evaluator import Evaluator
-from ..evaluators.recorded import recorded_evaluator
-from ..evaluators.table import table_evaluator
-from ..evaluators.trained import OnEpochOf, training_evaluator
+from ..evaluators.evaluator import Evaluator, Measured
+from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.workers import Workers
-from ..record.candidate import Measurement
 from ..record.options import Sent
 from ..record.settings import LLM, Settings
 from ..spaces import SPACES, get_space
@@ -205,7 +204,7 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Awaitable[Measurement]:
+        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
             return evaluate(reveal(architecture, meanings))
 
         return evaluate_shown

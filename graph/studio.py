@@ -65,7 +65,7 @@ class Refused(GeniusError, ValueError):
     """Why a search could not be made: of a `ValueError` LangGraph's server tells the words, of other errors none."""
 
 
-class Found(TypedDict):
+class SearchOutput(TypedDict):
     """What a search found: the fields of `genius show --json`, its iterations as `candidates`."""
 
     best: dict[str, Any] | None
@@ -76,7 +76,7 @@ class Found(TypedDict):
     seconds: float
 
 
-class _State(Form, Found, total=False):
+class _State(Form, SearchOutput, total=False):
     """What is asked for and what is found."""
 
 
@@ -88,7 +88,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
     """
     made_with, steps = dict(config or {}), build_graph()
 
-    async def search(state: _State, runtime: Runtime[Form]) -> Found:
+    async def search(state: _State, runtime: Runtime[Form]) -> SearchOutput:
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
@@ -98,7 +98,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         except (GeniusError, ProviderError) as error:
             raise Refused(str(error)) from error
 
-    builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=Found)
+    builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=SearchOutput)
     builder.add_node("search", search)
     builder.add_edge(START, "search")
     return builder.compile(name="genius")
@@ -173,7 +173,7 @@ def _range(name: str, words: str) -> tuple[str, str]:
     return ends[0], ends[1]
 
 
-def _found(settings: Settings, journal: Journal) -> Found:
+def _found(settings: Settings, journal: Journal) -> SearchOutput:
     told = read_result(Path(), settings, journal).to_json()
     told["candidates"] = told["iterations"]
-    return {name: told[name] for name in Found.__annotations__}  # type: ignore[return-value]
+    return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

@@ -25,7 +25,7 @@ from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .pause import Answers, paused
-from .run import locked
+from .run_folder import locked
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore

@@ -18,8 +18,8 @@ class NotPlain(GeniusError):
     """A link, a device, a pipe or a folder where a file should be, or a file of a size that none of ours has."""
 
 
-def plain(path: str, flags: int) -> int:
-    """Open a file as `open(…, opener=plain)` asks for: no link is followed, and nothing but a file is opened.
+def open_plain(path: str, flags: int) -> int:
+    """Open a file as `open(…, opener=open_plain)` asks for: no link is followed, and nothing but a file is opened.
 
     Raises: NotPlain; OSError as usual.
     """
@@ -61,7 +61,7 @@ def read_plain(path: Path, most: int = _MOST) -> bytes:
 
     Raises: NotPlain, also where it holds more than `most` bytes; OSError.
     """
-    with open(path, "rb", opener=plain) as file:
+    with open(path, "rb", opener=open_plain) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise NotPlain(f"{path} holds more than {most:,} bytes, which no file of its kind does")
@@ -74,7 +74,7 @@ def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
     There are none where there is no file. Raises: NotPlain, also for a line that is far too long; OSError.
     """
     try:
-        file = open(path, "rb", opener=plain)  # noqa: SIM115 - closed below
+        file = open(path, "rb", opener=open_plain)  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return
     with file:
@@ -91,7 +91,7 @@ def cut_torn_line(path: Path) -> None:
     Raises: NotPlain, OSError.
     """
     try:
-        file = open(path, "r+b", opener=plain)  # noqa: SIM115 - closed below
+        file = open(path, "r+b", opener=open_plain)  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return
     with file:
@@ -113,7 +113,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises: NotPlain; OSError, and leaves no partial file.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    file = open(partial, "wb", opener=plain)  # noqa: SIM115 - closed below
+    file = open(partial, "wb", opener=open_plain)  # noqa: SIM115 - closed below
     try:
         with file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -21,7 +21,7 @@ from ..schema import BadRecord, Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
 from .candidate import CANDIDATE, Candidate, Message
-from .files import cut_torn_line, plain, read_lines
+from .files import cut_torn_line, open_plain, read_lines
 from .history import History, Index
 
 CANDIDATES_FILE = "candidates.jsonl"
@@ -167,7 +167,7 @@ def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
 
 async def _append_synced(path: Path, content: bytes) -> None:
     """Append all of the content or, where the disk is full, nothing."""
-    async with aiofiles.open(path, "ab", buffering=0, opener=plain) as file:
+    async with aiofiles.open(path, "ab", buffering=0, opener=open_plain) as file:
         size = await file.seek(0, os.SEEK_END)
         try:
             if await file.write(content) < len(content):

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from ..errors import GeniusError
 from ..schema import Count, Flag, Name
-from .keys import is_secret_name, secrets_in_urls
+from .secret_names import is_secret_name, secrets_in_urls
 from .secrets import redact
 
 OLLAMA_CONTEXT = 16_384

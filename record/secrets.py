@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RunFailed
 from ..printable import reason
 from .escapes import Finder
-from .keys import is_secret_name, secrets_in_urls
+from .secret_names import is_secret_name, secrets_in_urls
 
 _SHORTEST = 6  # shorter values are placeholders such as "none", and words of prose; numbers are no keys either
 _DEPTH = 8  # of objects inside a model object

@@ -21,10 +21,10 @@ class Mean:
     high: float | None = None
 
     def __str__(self) -> str:
-        return number(self.mean) if self.low is None else f"{number(self.mean)} ± {number(self.mean - self.low)}"
+        return rounded(self.mean) if self.low is None else f"{rounded(self.mean)} ± {rounded(self.mean - self.low)}"
 
 
-def number(value: float) -> str:
+def rounded(value: float) -> str:
     """Write a number with as many digits as matter: 1,482 or 26.1 or 4.33."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"

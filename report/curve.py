@@ -5,7 +5,7 @@ from pathlib import Path
 from ..graph.final import read_epochs
 from ..record.candidate import Measurement
 from ..training.job import Job
-from .picture import as_label, save
+from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"
 

@@ -16,7 +16,7 @@ from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
 from ..spaces.cost import CONVENTIONS, Convention
 from ..tables.published import SOURCES, sees_test_accuracy
-from .picture import PICTURE_FILE
+from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
 _BEST, _LATEST = 20, 20  # rows of a table of many
@@ -26,7 +26,7 @@ _AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
 
 
-def print_result(result: SearchResult, console: Console, *, everything: bool = False) -> None:
+def print_tables(result: SearchResult, console: Console, *, everything: bool = False) -> None:
     """Print a result as a table and sentences.
 
     Of many iterations, or trials, the table has the best and the latest, unless `everything` is asked for.

@@ -13,10 +13,10 @@ from ..errors import GeniusError
 from ..schema import Scalar
 from .door import check_named, is_sequence, is_text, repeated, shown
 
-Option = Hashable
+Value = Hashable
 """What can be chosen: a text, a number, True or False, None, or an object with a name, such as a class or function."""
 
-When = tuple[str, tuple[Option, ...]]
+When = tuple[str, tuple[Value, ...]]
 """The name of another decision, and those of its options under which a decision counts."""
 
 Scale = Literal["linear", "logarithmic"]
@@ -35,7 +35,7 @@ class Decision:
     """One choice of the search space.
 
     `options` are what can be chosen, `names` how they are shown: a text is its own name, a number its shortest decimal
-    form, a class or function its `__name__`. Option numbers start at `first`: 0, unless the numbers have a meaning of
+    form, a class or function its `__name__`. Value numbers start at `first`: 0, unless the numbers have a meaning of
     their own, as the quarters of a width have. `stage` names the part of the network that the decision belongs to,
     where there are such parts. `when` names another decision and the options of it under which this one counts;
     elsewhere it is hidden, and holds its first option. `scale` is for the levels of a range, see `Decision.range`.
@@ -44,7 +44,7 @@ class Decision:
     """
 
     name: str
-    options: tuple[Option, ...]
+    options: tuple[Value, ...]
     first: int = 0
     stage: str = ""
     when: When | None = None
@@ -154,7 +154,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def same(option: Option, other: Option) -> bool:
+def same(option: Value, other: Value) -> bool:
     """Tell whether two options are one: numbers by their value, and anything else by type and value."""
     if is_number(option) and is_number(other):
         return option == other
@@ -261,7 +261,7 @@ def _shortened(words: list[str]) -> list[str]:
 class ByValue:
     """A function of a space's values, as a function of its architectures."""
 
-    def __init__(self, function: Callable[..., object], values: Callable[[tuple[int, ...]], dict[str, Option]]) -> None:
+    def __init__(self, function: Callable[..., object], values: Callable[[tuple[int, ...]], dict[str, Value]]) -> None:
         self.func, self._values = function, values
         self.__wrapped__ = function  # its signature is that of the function
 

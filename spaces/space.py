@@ -17,7 +17,7 @@ from ..printable import brief, said_by
 from ..schema import Scalar
 from .conditions import Conditions
 from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
-from .decision import ByValue, Decision, Option
+from .decision import ByValue, Decision, Value
 from .door import check_space, check_values
 from .identity import Masked, digits, itself
 from .rule import ENUMERABLE as ENUMERABLE
@@ -141,7 +141,7 @@ class SearchSpace:
             return self.description
         return by_value(self.description, self.decisions)
 
-    def values(self, architecture: Architecture) -> dict[str, Option]:
+    def values(self, architecture: Architecture) -> dict[str, Value]:
         """Return the options of an architecture by the names of their decisions; hidden decisions are left out."""
         chosen = zip(self.decisions, architecture, self.visible(architecture), strict=True)
         return {d.name: d.options[number - d.first] for d, number, counts in chosen if counts}

@@ -12,12 +12,12 @@ import httpx
 from filelock import AsyncFileLock
 
 from ..errors import GeniusError
-from ..record.files import plain
+from ..record.files import open_plain
 from .published import SOURCES, BadTable, Source, check_sha256, table_path
 
 _CHUNK = 1 << 16
 
-Progress = Callable[[int, int | None], None]
+OnBytes = Callable[[int, int | None], None]
 """Called with the bytes that are here and, where the server says so, with how many there will be."""
 
 
@@ -47,7 +47,7 @@ def sources_named(name: str) -> list[Source]:
     return found
 
 
-async def fetch(source: Source, data: Path, progress: Progress = lambda done, size: None) -> Path:
+async def fetch(source: Source, data: Path, progress: OnBytes = lambda done, size: None) -> Path:
     """Download a table unless it is there already; return its path.
 
     Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
@@ -64,7 +64,7 @@ async def fetch(source: Source, data: Path, progress: Progress = lambda done, si
     return path
 
 
-async def _fetch(source: Source, path: Path, progress: Progress) -> None:
+async def _fetch(source: Source, path: Path, progress: OnBytes) -> None:
     await aiofiles.os.makedirs(path.parent, exist_ok=True)
     part = path.with_suffix(".part")
     async with AsyncFileLock(path.with_suffix(".lock")):
@@ -81,9 +81,9 @@ async def _accept(source: Source, part: Path, path: Path) -> None:
     await aiofiles.os.replace(part, path)
 
 
-async def _download(source: Source, part: Path, progress: Progress) -> None:
+async def _download(source: Source, part: Path, progress: OnBytes) -> None:
     try:
-        await download(source.url, part, source.size, progress)
+        await download_file(source.url, part, source.size, progress)
     except httpx.HTTPError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FetchFailed(
@@ -92,12 +92,12 @@ async def _download(source: Source, part: Path, progress: Progress) -> None:
         ) from error
 
 
-async def download(url: str, part: Path, most: int, progress: Progress = lambda done, size: None) -> None:
+async def download_file(url: str, part: Path, most: int, progress: OnBytes = lambda done, size: None) -> None:
     """Download a file of at most `most` bytes, or what is missing of it; what has arrived stays.
 
     Raises: httpx.HTTPError; FetchFailed where more comes, and keeps none of it; NotPlain where the part is a link.
     """
-    async with aiofiles.open(part, "ab", opener=plain) as file:
+    async with aiofiles.open(part, "ab", opener=open_plain) as file:
         here = await file.tell()
     headers = {"Range": f"bytes={here}-", "Accept-Encoding": "identity"} if here else {"Accept-Encoding": "identity"}
     async with (
@@ -112,13 +112,13 @@ async def download(url: str, part: Path, most: int, progress: Progress = lambda 
             raise FetchFailed(f"{url} sends more than the {most:,} bytes that the published file has")
 
 
-async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: Progress) -> bool:
+async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: OnBytes) -> bool:
     """Write what arrives; returns whether it stayed within its bound."""
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     done = here if resumed else 0
     length = response.headers.get("Content-Length")
     size = done + int(length) if length else None
-    async with aiofiles.open(part, "ab" if resumed else "wb", opener=plain) as file:
+    async with aiofiles.open(part, "ab" if resumed else "wb", opener=open_plain) as file:
         async for chunk in response.aiter_bytes(_CHUNK):
             if (done := done + len(chunk)) > most:
                 return False

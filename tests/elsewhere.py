@@ -68,7 +68,7 @@ async def search(folder):
 
 def command(*arguments):
     sys.argv = ["genius", *map(str, arguments)]
-    assert commands.call() == 0, arguments
+    assert commands.run_command() == 0, arguments
 
 
 for found in pkgutil.walk_packages(genius.__path__, "genius."):

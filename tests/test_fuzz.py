@@ -16,12 +16,12 @@ from typing import Any
 import genius
 import ormsgpack
 import pytest
-from genius.bench.run import TRIALS_FILE, read_trials
+from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
-from genius.evaluators.workers import read_answer
+from genius.evaluators.workers import read_measurement
 from genius.graph.final import read_epochs
 from genius.record.candidate import MEASUREMENT
-from genius.report.show import print_result
+from genius.report.show import print_tables
 from genius.training.job import EPOCH, Epoch, Job
 from genius.training.recipes import get_recipe
 from rich.console import Console
@@ -192,7 +192,7 @@ def held(action: Any, *given: Any) -> str:
 def show(run: Path) -> None:
     result = genius.read(run)
     json.dumps(result.to_json())
-    print_result(result, Console(file=io.StringIO(), width=100))
+    print_tables(result, Console(file=io.StringIO(), width=100))
 
 
 def variants(original: Path, tmp_path: Path, files: tuple[str, ...], seeds: range):
@@ -233,7 +233,7 @@ def test_every_damaged_run_goes_on_or_is_refused(original, tmp_path, monkeypatch
 def test_every_damaged_training_and_bench_is_read_or_refused(training, tmp_path):
     readers = {
         "job.json": lambda folder: Job.load(folder / "job.json"),
-        "answer.json": lambda folder: read_answer(folder / "answer.json"),
+        "answer.json": lambda folder: read_measurement(folder / "answer.json"),
         "epochs.jsonl": lambda folder: read_epochs(folder / "epochs.jsonl"),
         TRIALS_FILE: read_trials,
     }

@@ -15,8 +15,8 @@ import pytest
 from genius.agents.human import human_proposer
 from genius.bench import pictures, report
 from genius.bench.bench import Bench
-from genius.bench.run import Plan
-from genius.bench.score import Scores, rows
+from genius.bench.plan import Plan
+from genius.bench.scores import Scores, rows
 from genius.bench.task import Task
 from genius.cli import benching, main
 from genius.cli.options import console as console_of_the_command_line
@@ -26,8 +26,8 @@ from genius.record.candidate import Candidate, Measurement, Refusal
 from genius.record.result import SearchResult, TrialResult, Usage
 from genius.record.settings import Settings
 from genius.report.display import Display
-from genius.report.picture import draw
-from genius.report.show import print_result
+from genius.report.search_picture import draw
+from genius.report.show import print_tables
 from rich.console import Console
 
 HOSTILE = {
@@ -111,7 +111,7 @@ def result_of(text: str, run: Path, *, measured: bool = True) -> SearchResult:
 
 @pytest.mark.parametrize("measured", [True, False])
 def test_results(text, measured, console, tmp_path):
-    print_result(result_of(text, tmp_path, measured=measured), console)
+    print_tables(result_of(text, tmp_path, measured=measured), console)
     printed = console.file.getvalue()
     check(printed, text)
     assert measured or "nothing was measured: the last reason is: " in OWN.sub("", printed)
@@ -119,7 +119,7 @@ def test_results(text, measured, console, tmp_path):
 
 def test_results_of_several_trials(text, console, tmp_path):
     one = result_of(text, tmp_path)
-    print_result(SearchResult(tmp_path, one.settings, [one.trials[0], one.trials[0]]), console)
+    print_tables(SearchResult(tmp_path, one.settings, [one.trials[0], one.trials[0]]), console)
     check(console.file.getvalue(), text)
 
 
@@ -128,7 +128,7 @@ def test_long_errors_are_cut(console, tmp_path):
     with Display(console, 10, live=False) as display:
         display(Progress("waiting", candidate, note="y" * 100_000))
         display(Progress("finished", candidate))
-    print_result(SearchResult(tmp_path, Settings("s", "random"), [TrialResult(1, [candidate], Usage())]), console)
+    print_tables(SearchResult(tmp_path, Settings("s", "random"), [TrialResult(1, [candidate], Usage())]), console)
     assert len(console.file.getvalue()) < 4_000
 
 
@@ -199,7 +199,7 @@ def test_pictures(text, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert draw(result_of(text, tmp_path), tmp_path).read_bytes().startswith(b"\x89PNG")
-        assert len(pictures.draw(bench_of(text, tmp_path).scores, tmp_path)) == 2
+        assert len(pictures.draw_pictures(bench_of(text, tmp_path).scores, tmp_path)) == 2
 
 
 def test_a_label_shows_what_stands_in_it():
@@ -267,6 +267,6 @@ def test_a_narrow_terminal_cuts_no_number(width, tmp_path):
     narrow = Console(file=io.StringIO(), force_terminal=True, width=width)
     with Display(narrow, 10, live=True) as display:
         display(Progress("finished", Candidate(1, 1, architecture=(1, 1), measurement=Measurement(50.0))))
-    print_result(result_of("text", tmp_path), narrow)
+    print_tables(result_of("text", tmp_path), narrow)
     joined = "".join(OWN.sub("", narrow.file.getvalue()).split())
     assert width == 1 or "50.00" in joined

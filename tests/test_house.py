@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,43 @@ def test_files_and_functions_stay_small():
         for path in modules(folder):
             text = path.read_text()
             assert text.count("\n") <= 400, f"{path} has {text.count(chr(10))} lines"
+
+
+COMMANDS = {"bench", "export", "fetch", "fork", "resume", "search", "train"}
+"""Commands of the command line, named after the function that each of them calls."""
+
+NAMED_TWICE = {
+    *COMMANDS,
+    "main",  # the entry point of a process
+    *("Batch", "Ends", "OPEN", "Price", "Repair", "WhenDone"),  # options of the command line and what they set
+    *("conv_bn", "inverted_residual"),  # a block as a network, and as a part with costs
+    *("SOURCES", "describe", "in_words", "judge", "observe", "whole"),
+}
+"""Public names that two modules of the package still define."""
+
+MODULES_NAMED_TWICE = {"options"}
+
+
+def public_names(path):
+    """Yield the public classes, functions and constants that a module defines."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found = [node.name]
+        else:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            found = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from (name for name in found if not name.startswith("_"))
+
+
+def test_no_two_modules_share_a_name():
+    names = Counter(path.stem for layer in LAYERS for path in modules(layer) if path.stem != "__init__")
+    assert {name for name, count in (names + Counter(ROOT_MODULES)).items() if count > 1} <= MODULES_NAMED_TWICE
+
+
+def test_no_public_name_is_defined_in_two_modules():
+    files = [path for layer in LAYERS for path in modules(layer)] + [ROOT / f"{name}.py" for name in ROOT_MODULES]
+    names = Counter(name for path in files for name in set(public_names(path)))
+    assert {name for name, count in names.items() if count > 1} <= NAMED_TWICE
 
 
 def test_typed_dicts_can_be_made_schemas_of_on_every_python():

@@ -44,19 +44,19 @@ BUSY = {
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
     "a fit": ("import genius.guide.guide as at; at.fit = busy", (*MACRO, "--proposer", "guided")),
     "arithmetic": ("import genius.guide.guide as at; at.fit = busy_in_c", (*MACRO, "--proposer", "guided")),
-    "a picture": ("import genius.report.picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
+    "a picture": ("import genius.report.search_picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
     "a training": (IGNORES, ("search", "digits", "--proposer", "random", "--run", "r")),
     "a download": (
         "import genius.tables.fetch as at; at._download = waiting",
         ("fetch", "nas-bench-macro", "--data", "d"),
     ),
     "a bench": (
-        "import genius.bench.run as at; at._append = busy",
+        "import genius.bench.plan as at; at._append = busy",
         ("bench", "nas-bench-macro", "--out", "b", "--data", "TABLES"),
     ),
-    "peers": ("import genius.bench.run as at; at._append = busy", ("show", "m", "--data", "TABLES")),
+    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--data", "TABLES")),
     "a final training": (
-        "import genius.training.learn as at; at.answer = busy",
+        "import genius.training.learn as at; at.do_job = busy",
         ("train", "digits", "[0,0,0,0,0,0,0,0,0]"),
     ),
     "an export": (

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from ..spaces.decision import Decision
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .notation import LIST, as_lists, is_list, is_partial, options_of
-from .seen import plain, short, visible
-from .values import UNKNOWN, names_a_decision, number_marked, rounded
+from .seen import normalise, short, visible
+from .values import UNKNOWN, names_a_decision, number_marked, rounded_values
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
@@ -76,11 +76,11 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
     """
     text, reason = _unwrapped(text.strip(), space)
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
-    text = as_lists(plain(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
+    text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
     architecture = None if options == _NOTHING else _architecture(options, space)
-    taken = "" if architecture is None else short("; ".join(rounded(options, space)), RATIONALE_LENGTH)
+    taken = "" if architecture is None else short("; ".join(rounded_values(options, space)), RATIONALE_LENGTH)
     return Reading(architecture, short(reason or said, RATIONALE_LENGTH), taken)
 
 
@@ -102,7 +102,7 @@ def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
         answer if isinstance(answer, str) else "-" if answer in (None, []) else json.dumps(answer, ensure_ascii=False)
     )
     reason = next((str(value[key]) for key in ("rationale", "reason", "reasoning") if value.get(key)), "")
-    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", plain(visible(reason) or "")
+    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", normalise(visible(reason) or "")
 
 
 def _decoded(text: str, space: SearchSpace) -> dict[str, object]:

@@ -37,7 +37,7 @@ def visible(text: str) -> str | None:
     return None if depth else "\n".join([*kept, text[start:]])
 
 
-def plain(text: str) -> str:
+def normalise(text: str) -> str:
     """Leave out markup and what cannot be seen; write one kind of spaces, brackets, quotes and digits."""
     text = _UNSEEN.sub("", text.encode(errors="replace").decode().replace("\r\n", "\n")).translate(_PLAIN)
     return re.sub(r"(?![0-9])\d", lambda digit: str(unicodedata.decimal(digit[0])), _MARKUP.sub(" ", text))

@@ -137,7 +137,7 @@ def settled_items(items: Sequence[str], space: SearchSpace) -> list[str]:
     return found
 
 
-def rounded(items: Sequence[str], space: SearchSpace) -> Iterator[str]:
+def rounded_values(items: Sequence[str], space: SearchSpace) -> Iterator[str]:
     """Say which numbers were taken to the nearest level: `lr 0.003 to 0.003162`."""
     for item, decision in zip(items, space.decisions, strict=True):
         number, given = number_marked(item, decision) or (None, "")

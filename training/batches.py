@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import GeniusError
-from .augment import change, draw_plan, pad
+from .augment import change, draw_augmentation, pad
 from .card import MEAN, SD
+from .channels_last import CHANNELS_LAST
 from .images import Pixels
-from .layout import CHANNELS_LAST
 from .recipes import Recipe
 
 
@@ -85,18 +85,18 @@ class Resident:
         """Yield an epoch's batches."""
         rng = generator(self._seed, number)
         order = torch.randperm(self._shape[0], generator=rng).to(self._device)
-        plan = draw_plan(self._recipe.augment, self._shape, rng)
-        plan = plan and plan.to(self._device)
+        how = draw_augmentation(self._recipe.augment, self._shape, rng)
+        how = how and how.to(self._device)
         for step in range(self.steps):
             taken = order[step * self.batch : (step + 1) * self.batch][self._rank.share(self.batch)]
-            if plan is None:
+            if how is None:
                 images = self._padded[taken]
             else:
-                images = change(self._padded, taken, plan.of(taken), *self._shape[2:])
-            yield prepare(images, self._recipe), self._labels[taken]
+                images = change(self._padded, taken, how.of(taken), *self._shape[2:])
+            yield as_input(images, self._recipe), self._labels[taken]
 
 
-def prepare(images: Tensor, recipe: Recipe) -> Tensor:
+def as_input(images: Tensor, recipe: Recipe) -> Tensor:
     """Turn bytes into floats of about mean 0 and SD 1, and bring images to the recipe's size; floats stay."""
     if not images.dtype.is_floating_point:
         mean, scale = _statistics(images.device)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import GeniusError
-from .folders import Layout, find_layout, folders_in
+from .folders import FolderLayout, find_layout, folders_in
 from .split import Split, split_folder
 
 Kind = Literal["digits", "cifar", "folder"]
@@ -28,7 +28,7 @@ class DataSet:
     size: int
     held_out: float
     root: Path | None = None
-    layout: Layout | None = None
+    layout: FolderLayout | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def _download_cifar(name: str, root: Path) -> None:
     from torchvision.datasets import CIFAR10, CIFAR100
     from torchvision.datasets.utils import check_integrity
 
-    from ..tables.fetch import download as fetch_file
+    from ..tables.fetch import download_file as fetch_file
 
     kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
     try:

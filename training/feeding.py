@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import torch
 
-from .batches import ALONE, Batch, Batches, Rank, Resident, prepare
+from .batches import ALONE, Batch, Batches, Rank, Resident, as_input
 from .images import ImageFiles, Images
-from .reading import Streamed, read_all, read_batches
+from .loading import Streamed, read_all, read_batches
 from .recipes import Recipe
 
 _PIXELS_AT_ONCE = 2_000_000  # of the images of a batch that is measured, unless a training batch has more
@@ -24,7 +24,7 @@ def measuring_batches(
     at_once = max(recipe.batch, _PIXELS_AT_ONCE // max(height * width, recipe.size**2))
     for first in range(0, len(mine.labels), at_once):
         part = mine.images[first : first + at_once].to(device), mine.labels[first : first + at_once].to(device)
-        yield prepare(part[0], recipe), part[1]
+        yield as_input(part[0], recipe), part[1]
 
 
 def training_batches(

@@ -33,7 +33,7 @@ Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """Where the parts of an image folder lie, each with a folder for each class; `left_out` lies beside them."""
 
     train: Path
@@ -43,7 +43,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Part:
+class FolderPart:
     """The image files of a part in order, with the number of each one's class; `notes` tell what is odd about them."""
 
     paths: tuple[str, ...]
@@ -52,7 +52,7 @@ class Part:
     notes: tuple[str, ...]
 
 
-def find_layout(root: Path, wrapped: int = 0) -> Layout:
+def find_layout(root: Path, wrapped: int = 0) -> FolderLayout:
     """Find the parts of an image folder: by their names, in any letter case, or one folder further in.
 
     Raises: GeniusError where there is none, or more than one way to read it.
@@ -63,17 +63,17 @@ def find_layout(root: Path, wrapped: int = 0) -> Layout:
         beside = tuple(folder for folder in inner if folder not in parts.values())
         if flat := [folder for folder in beside if _part_named(folder)]:
             raise GeniusError(f"{flat[0]} holds images, and no folder for each class: sort them, or move it away")
-        return Layout(parts["train"], parts.get("validation"), parts.get("test"), beside)
+        return FolderLayout(parts["train"], parts.get("validation"), parts.get("test"), beside)
     if parts or (inner and all(map(_part_named, inner))):
         raise _unexpected(root, inner)
     if within := _wrapped(inner, wrapped):
         return find_layout(within, wrapped + 1)
     if any(map(_looks_like_part, inner)):
         raise _unexpected(root, inner)
-    return Layout(root)
+    return FolderLayout(root)
 
 
-def list_images(part: Path, expected: tuple[str, ...] = ()) -> Part:
+def list_images(part: Path, expected: tuple[str, ...] = ()) -> FolderPart:
     """List the image files of each class of a part, those of folders further in too; hidden ones are left out.
 
     Raises: GeniusError for a class without images, and for other classes than those `expected`.
@@ -89,7 +89,7 @@ def list_images(part: Path, expected: tuple[str, ...] = ()) -> Part:
         raise GeniusError(f"{part} has classes without an image: {', '.join(empty[:5])}; fill or remove their folders")
     labels = np.repeat(np.arange(len(classes)), [len(found) for found in images.values()])
     paths = tuple(path for found in images.values() for path in found)
-    return Part(paths, labels, classes, tuple(_notes(part, listed, images)))
+    return FolderPart(paths, labels, classes, tuple(_notes(part, listed, images)))
 
 
 def _part_named(folder: Path) -> str | None:

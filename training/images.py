@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import GeniusError
 from .augment import distort
 from .data import DataSet, find_data
-from .split import Files, held_out
+from .split import ImagePaths, held_out
 
 _DIGITS_SEED = 1797  # it is part of the task and never changes
 _DIGITS_TRAIN_EACH = 20
@@ -50,7 +50,7 @@ Images = Pixels | ImageFiles
 
 
 @dataclass(frozen=True)
-class Task:
+class SplitImages:
     """A data set's images to train on, those that steer the search, and those for the final test alone.
 
     `classes` are the names of its classes, in the order of the labels.
@@ -63,7 +63,7 @@ class Task:
     test: Images
 
 
-def load_task(name: str, downloads: Path) -> Task:
+def load_images(name: str, downloads: Path) -> SplitImages:
     """Load a data set, split.
 
     Raises: GeniusError where it is not there, or not whole.
@@ -73,10 +73,10 @@ def load_task(name: str, downloads: Path) -> Task:
         return _digits(data)
     if data.kind == "cifar":
         (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
-        return Task(data, classes, *_hold_out(train, data.held_out), test)
+        return SplitImages(data, classes, *_hold_out(train, data.held_out), test)
     split = data.split()
     assert split is not None
-    return Task(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
+    return SplitImages(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
 
 
 def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
@@ -91,7 +91,7 @@ def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     return Pixels(images, torch.tensor(read.targets)), tuple(read.classes)
 
 
-def _on_disk(files: Files) -> ImageFiles:
+def _on_disk(files: ImagePaths) -> ImageFiles:
     return ImageFiles(files.paths, torch.from_numpy(files.labels))
 
 
@@ -102,7 +102,7 @@ def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
 
 
 @cache
-def _digits(data: DataSet) -> Task:
+def _digits(data: DataSet) -> SplitImages:
     """Split scikit-learn's digits: 20 images of each to train on, half of the rest each to validate and to test.
 
     1,797 grey images of 8×8 pixels are made hard: few to train on, and all shifted and noisy.
@@ -123,4 +123,4 @@ def _digits(data: DataSet) -> Task:
 
     # every second image of each digit, so that both sets hold the digits in the same numbers
     names = tuple(map(str, bunch.target_names))
-    return Task(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))
+    return SplitImages(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from .recipes import Recipe
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderSummary:
     """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
 
     classes: tuple[Text, ...]
@@ -50,12 +51,12 @@ class Job:
     loaders: Whole | None = None
     memory_limit: Whole | None = None
     keep_weights: Flag = False
-    found: Found | None = None
+    found: FolderSummary | None = None
 
     @property
-    def files(self) -> "Files":
+    def files(self) -> "TrainingFiles":
         """The files of this training."""
-        return Files(self.folder)
+        return TrainingFiles(self.folder)
 
     @property
     def identity(self) -> str:
@@ -82,7 +83,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Files:
+class TrainingFiles:
     """The files of one training."""
 
     folder: Path
@@ -134,6 +135,9 @@ class Epoch:
     images_per_second: Amount
     seconds: Amount
 
+
+OnEpoch = Callable[[Epoch], None]
+"""Called with every epoch as it ends."""
 
 JOB, EPOCH = Schema[Job](Job), Schema[Epoch](Epoch)
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,32 +9,29 @@ import torch
 from torch import nn
 
 from ..record.candidate import Failure, Measurement
-from ..record.files import cut_torn_line, plain, write_atomically
+from ..record.files import cut_torn_line, open_plain, write_atomically
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
 from .backend import backend, device_name, is_out_of_memory
 from .batches import ALONE, Rank, steps_of
 from .disk import told_when_full
+from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
-from .fit import Diverged, fit, learner, top1, uses_amp
-from .images import Images, Task, load_task
-from .job import Epoch, Job
+from .images import Images, SplitImages, load_images
+from .job import Epoch, Job, OnEpoch
+from .loading import loaders_for
 from .memory import Estimate, available, estimate
-from .reading import loaders_for
+from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
-from .subject import card_of, image_shape, initial
 from .weights import write_weights
-
-OnEpoch = Callable[[Epoch], None]
-"""Is told of every epoch as it ends."""
 
 
 class TooLarge(Exception):
     """The network would not fit into the device's memory."""
 
 
-def answer(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`.
 
     Raises: what `learn` raises, and DiskFull where its files find no room; what was saved before is kept.
@@ -73,7 +69,7 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(accuracy, len(run.task.validation.labels))
+        sd = sampling_sd(accuracy, len(run.images.validation.labels))
         return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
 
 
@@ -83,8 +79,8 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
     saved = checkpoint.load()
-    task = load_task(job.data, job.downloads)
-    run = _Run(job, space, task, initial(job, space, task), device, rank, checkpoint, saved, started)
+    images = load_images(job.data, job.downloads)
+    run = _Run(job, space, images, initial_network(job, space, images), device, rank, checkpoint, saved, started)
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
@@ -96,7 +92,7 @@ class _Run:
 
     job: Job
     space: SearchSpace
-    task: Task
+    images: SplitImages
     network: nn.Module
     device: torch.device
     rank: Rank
@@ -125,8 +121,8 @@ class _Run:
 
         Raises: TooLarge where there is less.
         """
-        recipe, shape = self.job.recipe, image_shape(self.job, self.task)
-        _, batch = steps_of(len(self.task.train.labels), recipe, self.rank)
+        recipe, shape = self.job.recipe, image_shape(self.job, self.images)
+        _, batch = steps_of(len(self.images.train.labels), recipe, self.rank)
         self.estimate = estimate(
             self.network,
             shape,
@@ -153,23 +149,23 @@ class _Run:
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
         """Train what is left to train, saving and telling of each epoch; return both accuracies."""
         job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
-        batches = training_batches(self.task.train, recipe, job.seed, self.device, self.rank, self.loaders)
+        batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
         learns = learner(self.network, recipe, self.device, self.rank)
         if self.saved is not None:
             learns.restore(self.saved.learner)
         accuracy = None
-        trained = fit(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        trained = train_epochs(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
-            accuracy = self.top1(learns.measured, self.task.validation) if look else None
+            accuracy = self.top1(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
             self.tell(Epoch(epoch, recipe.epochs, loss, accuracy, speed, self.seconds), on_epoch)
         if accuracy is None:  # the training was cut off after its last epoch
-            accuracy = self.top1(learns.measured, self.task.validation)
+            accuracy = self.top1(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
-            write_weights(learns.measured, card_of(job, self.task), job.files.weights)
-        return accuracy, self.top1(learns.measured, self.task.test)
+            write_weights(learns.measured, card_of(job, self.images), job.files.weights)
+        return accuracy, self.top1(learns.measured, self.images.test)
 
     def top1(self, network: nn.Module, images: Images) -> float:
         """Measure the network on images, in percent."""
@@ -179,7 +175,7 @@ class _Run:
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Write an epoch down, and tell who asked."""
         if self.rank.number == 0:
-            with open(self.job.files.epochs, "a", encoding="utf-8", opener=plain) as file:
+            with open(self.job.files.epochs, "a", encoding="utf-8", opener=open_plain) as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
             if on_epoch is not None:
                 on_epoch(epoch)
@@ -195,7 +191,7 @@ def _gb(size: float) -> str:
 
 def warm_up() -> None:
     """Load what trainings need, so that none waits for it: the digits, what torch loads when first asked, the GPU."""
-    load_task("digits", Path())
+    load_images("digits", Path())
     torch.optim.SGD([nn.Parameter(torch.zeros(1))])
     if torch.cuda.is_available():
         torch.zeros(1, device="cuda")

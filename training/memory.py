@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layout import CHANNELS_LAST
+from .channels_last import CHANNELS_LAST
 
 _FEW, _MORE = 2, 4  # images of the two small batches; batch norm takes no single one
 _MEMINFO = Path("/proc/meminfo")

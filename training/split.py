@@ -8,23 +8,23 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import brief
-from .folders import Labels, Layout, Part, list_images
-from .job import Found
+from .folders import FolderLayout, FolderPart, Labels, list_images
+from .job import FolderSummary
 
 _TASK_SEED = 1797  # of every split: it is part of the task and never changes
 _SHOWN = 10  # names of classes
 
 
 @dataclass(frozen=True)
-class Files:
+class ImagePaths:
     """Paths of images, with the number of each one's class: shape (n,)."""
 
     paths: tuple[str, ...]
     labels: Labels
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> "Files":
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "ImagePaths":
         """Return those that are chosen, in their order."""
-        return Files(tuple(self.paths[number] for number in np.flatnonzero(chosen)), self.labels[chosen])
+        return ImagePaths(tuple(self.paths[number] for number in np.flatnonzero(chosen)), self.labels[chosen])
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Split:
     """The images of a folder, the names of their classes, and sentences that tell what was made of the folder."""
 
     classes: tuple[str, ...]
-    train: Files
-    validation: Files
-    test: Files
+    train: ImagePaths
+    validation: ImagePaths
+    test: ImagePaths
     notes: tuple[str, ...]
 
     @property
-    def found(self) -> Found:
+    def found(self) -> FolderSummary:
         """What a job keeps of it."""
         train, validation, test = (len(part.paths) for part in (self.train, self.validation, self.test))
-        return Found(self.classes, train, validation, test, self.notes)
+        return FolderSummary(self.classes, train, validation, test, self.notes)
 
 
-def split_folder(layout: Layout, share: float) -> Split:
+def split_folder(layout: FolderLayout, share: float) -> Split:
     """Split a folder of images, one folder a class.
 
     The test part, or the validation part where there is no test part, is for the final test alone; the validation part
@@ -62,9 +62,9 @@ def split_folder(layout: Layout, share: float) -> Split:
     return Split(listed.classes, train, validation, test, (*notes, *odd))
 
 
-def _parts(listed: Part, official: list[Part], share: float) -> tuple[Files, Files, Files]:
-    train = Files(listed.paths, listed.labels)
-    given = [Files(part.paths, part.labels) for part in official]
+def _parts(listed: FolderPart, official: list[FolderPart], share: float) -> tuple[ImagePaths, ImagePaths, ImagePaths]:
+    train = ImagePaths(listed.paths, listed.labels)
+    given = [ImagePaths(part.paths, part.labels) for part in official]
     if len(given) == 2:
         return train, given[0], given[1]
     if not given:
@@ -73,9 +73,9 @@ def _parts(listed: Part, official: list[Part], share: float) -> tuple[Files, Fil
     return *_halves(train, share), given[0]
 
 
-def _halves(files: Files, share: float) -> tuple[Files, Files]:
-    held = held_out(files.labels, share)
-    return files.where(~held), files.where(held)
+def _halves(images: ImagePaths, share: float) -> tuple[ImagePaths, ImagePaths]:
+    held = held_out(images.labels, share)
+    return images.where(~held), images.where(held)
 
 
 def held_out(labels: Labels, share: float) -> npt.NDArray[np.bool_]:
@@ -94,7 +94,7 @@ def held_out(labels: Labels, share: float) -> npt.NDArray[np.bool_]:
     return held
 
 
-def _words(layout: Layout, classes: tuple[str, ...], images: list[int]) -> list[str]:
+def _words(layout: FolderLayout, classes: tuple[str, ...], images: list[int]) -> list[str]:
     """Say which classes there are, which images are used for what, and what is left out."""
     more = f" and {len(classes) - _SHOWN:,} more" * (len(classes) > _SHOWN)
     steering = layout.validation if layout.test else None

@@ -202,7 +202,7 @@ def test_no_form_is_printed(form, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    streams.prepare()
+    streams.prepare_streams()
     text = FORMS[form]
     streams.say(f"said {text}")
     streams.print_text(f"printed {text}")

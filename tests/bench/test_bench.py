@@ -14,9 +14,9 @@ import genius
 import numpy as np
 import pytest
 from genius.bench.bench import bench
-from genius.bench.run import TRIALS_FILE, Plan, make_trials, read_trials
-from genius.bench.score import remarks, rows, score
-from genius.bench.task import Task, capped, load
+from genius.bench.plan import TRIALS_FILE, Plan, make_trials, read_trials
+from genius.bench.scores import remarks, rows, score
+from genius.bench.task import Task, capped, load_task
 from genius.bench.trial import Trial, run_trial
 from genius.errors import GeniusWarning
 from genius.spaces.limits import Limits
@@ -122,7 +122,7 @@ async def test_a_proposer_that_raises_is_named_with_its_reason(toy, tmp_path, na
 
 async def test_in_a_pool_ranks_are_of_the_pool_and_nothing_else_is_proposed(tables):
     task = capped(Task("nas-bench-macro"), 0.3)
-    space, table = load(task, tables)
+    space, table = load_task(task, tables)
     largest = space.cost_of((2,) * 8).flops
     assert all(space.cost_of(a).flops <= 0.3 * largest for a in table.architectures)
     assert table.ranks.min() == 1
@@ -190,7 +190,7 @@ async def test_a_full_disk_ends_the_bench_in_a_sentence(toy, tmp_path, monkeypat
     def full(path, trials):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("genius.bench.run._append", full)
+    monkeypatch.setattr("genius.bench.plan._append", full)
     with pytest.raises(genius.RunFailed, match="No space left on device; what was made until then is kept"):
         await run_toy(toy, tmp_path / "b", proposers=["random"])
 
@@ -226,7 +226,7 @@ async def test_what_a_rule_forbids_is_in_no_pool_and_has_no_rank(toy, tmp_path):
     whole = {a for trial in trials if trial.pool == "all" for a in trial.architectures if a}
     assert whole == {(a, b) for a, b in EVERYTHING if a != 2}
     assert {row.rank.mean for row in found.rows} == {3.0}  # all were tried: that of the best by what the search sees
-    space, table = load(Task(name, table=toy), tmp_path)
+    space, table = load_task(Task(name, table=toy), tmp_path)
     assert len(table) == space.count == 6
     assert capped(Task(name, table=toy), 0.8).limits.flops[1] == 17.0  # of 22, the largest that is allowed
 
@@ -267,7 +267,7 @@ def test_a_function_counts_once_in_a_rank(monkeypatch):
     assert table.test_ranks.tolist() == [9, 7, 1, 7, 6, 3, 2, 5, 3]
     # no function but its own is better than the 85 of [2, 0]; of [1, 2] and [2, 1] the better one counts for others
     assert table.function_ranks.tolist() == [6, 5, 1, 5, 4, 2, 1, 3, 2]
-    monkeypatch.setattr("genius.bench.score.load", lambda task, data: (space, table))
+    monkeypatch.setattr("genius.bench.scores.load_task", lambda task, data: (space, table))
     trial = Trial("toy", "all", "p", 0, 3, ((1, 1), (2, 1), (2, 0)))
     plan = Plan([Task("toy")], ["p"], 1, 3)
     found = score(plan, [trial], Path())[0]

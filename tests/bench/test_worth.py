@@ -4,7 +4,7 @@ import json
 
 import genius
 import pytest
-from genius.bench.run import read_trials
+from genius.bench.plan import read_trials
 from genius.bench.worth import PEERS, PEERS_FOLDER, worth
 from genius.record.result import read
 
@@ -46,9 +46,9 @@ async def test_a_run_stands_among_as_many_evaluations_of_each_peer(tables, tmp_p
     assert by_name["largest"].trials == 1
     trials = [t for t in read_trials(result.run / PEERS_FOLDER) if t.proposer == "random"]
     assert len(trials) == by_name["random"].trials == SEEDS
-    from genius.bench.task import Task, load
+    from genius.bench.task import Task, load_task
 
-    _, table = load(Task("nas-bench-macro"), tables)
+    _, table = load_task(Task("nas-bench-macro"), tables)
     ranks = [min(table.measure(a).rank for a in t.architectures[:3]) for t in trials]
     assert by_name["random"].rank == pytest.approx(sum(ranks) / SEEDS)
     beaten = sum((other > rank) + (other == rank) / 2 for other in ranks) / SEEDS

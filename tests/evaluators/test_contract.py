@@ -12,12 +12,12 @@ import genius
 import numpy as np
 import pytest
 import pytest_asyncio
+from genius.evaluators.from_table import table_evaluator
+from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.ray_workers import RayWorkers
-from genius.evaluators.table import table_evaluator
-from genius.evaluators.trained import training_evaluator
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
-from genius.training.job import Files, Job
+from genius.training.job import Job, TrainingFiles
 from genius.training.recipes import get_recipe
 
 from .stubs import descendants, lives, wait_until
@@ -91,8 +91,8 @@ async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, 
     assert 0 <= first.accuracy <= 100
     assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
     assert [(epoch.epoch, epoch.epochs) for epoch in told] == [(1, 2), (2, 2)]
-    assert Files(tmp_path / "first").epochs.read_text().count("\n") == 2
-    assert not Files(tmp_path / "first").checkpoint.exists()
+    assert TrainingFiles(tmp_path / "first").epochs.read_text().count("\n") == 2
+    assert not TrainingFiles(tmp_path / "first").checkpoint.exists()
     async with pool(1) as workers:
         assert await workers.train(digits(tmp_path / "first", space="own_spaces:CRASHES")) == first
 
@@ -172,7 +172,7 @@ async def test_a_training_that_is_killed_goes_on_from_its_checkpoint(pool, tmp_p
     async with pool(1) as workers:
         unbroken = await workers.train(replace(job, folder=tmp_path / "unbroken"))
         training = asyncio.create_task(workers.train(job, on_epoch=told.append))
-        await asyncio.to_thread(wait_until, Files(job.folder).checkpoint.exists, 60)
+        await asyncio.to_thread(wait_until, TrainingFiles(job.folder).checkpoint.exists, 60)
         killed = [pid for pid in descendants(victim) if victim == WORKER or descendants(WORKER, of=pid)]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)

@@ -13,7 +13,7 @@ from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.record.candidate import Measurement
 from genius.training.disk import DiskFull
-from genius.training.job import Files, Job
+from genius.training.job import Job, TrainingFiles
 from genius.training.recipes import get_recipe, override
 from PIL import Image
 
@@ -166,6 +166,6 @@ async def test_the_worker_tells_whose_fault_it_was_by_its_code(
 async def test_a_spoilt_checkpoint_is_left_and_the_log_says_so(tmp_path: Path) -> None:
     job = digits(tmp_path / "job")
     job.folder.mkdir()
-    Files(job.folder).checkpoint.write_bytes(b"PK\\3\\4 and nothing more")
+    TrainingFiles(job.folder).checkpoint.write_bytes(b"PK\\3\\4 and nothing more")
     assert (await trained(job)).error is None
     assert "checkpoint.pt cannot be read: training starts from the beginning" in job.files.log.read_text()

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from genius.errors import GeniusError
 from genius.evaluators import process
-from genius.evaluators.workers import LocalWorkers, Place, places, read_answer
+from genius.evaluators.workers import LocalWorkers, Place, places, read_measurement
 from genius.record.candidate import Measurement
-from genius.training.job import Epoch, Files, Job, cores
+from genius.training.job import Epoch, Job, TrainingFiles, cores
 from genius.training.recipes import get_recipe
 
 from .stubs import HANGS, command, descendants, lives, pids, wait_until
@@ -69,7 +69,7 @@ async def test_the_worker_is_told_its_job_and_its_place(tmp_path: Path, worker_i
     worker_is("answer(float(os.environ['OMP_NUM_THREADS']) + (os.environ['CUDA_VISIBLE_DEVICES'] == ''))")
     async with LocalWorkers([Place("cpu", threads=3)]) as workers:
         assert (await workers.train(_job(tmp_path))).accuracy == 4
-    job = Job.load(Files(tmp_path).job)
+    job = Job.load(TrainingFiles(tmp_path).job)
     assert (job.device, job.threads, job.architecture) == ("cpu", 3, (0,) * 9)
 
 
@@ -78,16 +78,16 @@ async def test_the_worker_is_told_its_job_and_its_place(tmp_path: Path, worker_i
 )
 async def test_an_answer_that_makes_no_sense_is_trained_again(tmp_path: Path, worker_is: Script, torn: str) -> None:
     worker_is("answer()")
-    Files(tmp_path).answer.write_text(torn, encoding="latin-1")
+    TrainingFiles(tmp_path).answer.write_text(torn, encoding="latin-1")
     assert await _trained(tmp_path) == _ANSWER
-    assert read_answer(Files(tmp_path).answer) == _ANSWER
+    assert read_measurement(TrainingFiles(tmp_path).answer) == _ANSWER
 
 
 @pytest.mark.parametrize("text", ['{"accuracy": 61.5}', '{"error": "loss became NaN", "failure": "diverged"}'])
 async def test_what_has_its_answer_is_not_trained_again(tmp_path: Path, worker_is: Script, text: str) -> None:
     worker_is("raise SystemExit('trained again')")
-    Files(tmp_path).answer.write_text(text)
-    assert await _trained(tmp_path) == read_answer(Files(tmp_path).answer)
+    TrainingFiles(tmp_path).answer.write_text(text)
+    assert await _trained(tmp_path) == read_measurement(TrainingFiles(tmp_path).answer)
 
 
 async def test_an_answer_counts_however_the_worker_ended(tmp_path: Path, worker_is: Script) -> None:
@@ -308,11 +308,11 @@ def test_places_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_pool_is_imported_without_torch() -> None:
-    code = "import genius.evaluators.trained, sys; assert 'torch' not in sys.modules"
+    code = "import genius.evaluators.from_training, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-KILLS = 3  # examples/kills.py makes more of them
+KILLS = 3  # benchmarks/kills.py makes more of them
 
 
 async def test_kills_cost_no_training_and_at_most_an_epoch_each(

@@ -58,16 +58,16 @@ def test_a_trace_stays_small_for_it_names_prompts_and_replies_by_their_ends(tmp_
 
 
 def test_a_long_run_is_shown_by_its_best_and_its_latest(long, tmp_path, capsys):
-    from genius.report.show import print_result
+    from genius.report.show import print_tables
     from rich.console import Console
 
     search(tmp_path / "run", 60, trace=False)
     result = genius.read(tmp_path / "run")
-    print_result(result, Console(width=300))
+    print_tables(result, Console(width=300))
     shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:9].strip().isdigit()]
     ordered = sorted(result.trials[0].candidates, key=lambda candidate: -candidate.accuracy)
     best, latest = {candidate.iteration for candidate in ordered[:20]}, set(range(41, 61))
     assert [int(number) for number in shown] == sorted(best | latest)
-    print_result(result, Console(width=300), everything=True)
+    print_tables(result, Console(width=300), everything=True)
     shown = [line for line in capsys.readouterr().out.splitlines() if line[:9].strip().isdigit()]
     assert len(shown) == 60

@@ -16,7 +16,7 @@ from genius.graph.checkpoints import PlainSerializer
 from genius.graph.trust import going_on, resume_command
 from genius.record.candidate import Candidate, Measurement
 from genius.record.settings import Settings
-from genius.report.picture import draw
+from genius.report.search_picture import draw
 from genius.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt

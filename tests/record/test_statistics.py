@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from genius import Candidate, Measurement
 from genius.record.candidate import best
-from genius.record.statistics import mean_of, number, sampling_sd, share_worse, weigh
+from genius.record.statistics import mean_of, rounded, sampling_sd, share_worse, weigh
 from scipy import stats
 
 
@@ -36,7 +36,7 @@ def test_the_share_of_others_that_are_worse_counts_equals_half():
 
 @pytest.mark.parametrize(("value", "written"), [(1482.4, "1,482"), (26.14, "26.1"), (4.333, "4.33"), (-0.5, "-0.50")])
 def test_numbers_have_the_digits_that_matter(value, written):
-    assert number(value) == written
+    assert rounded(value) == written
 
 
 def test_the_error_of_an_accuracy_is_that_of_a_sample():

@@ -113,7 +113,7 @@ def test_it_is_found_by_name():
 def test_all_integers_of_the_recordings_are_compared(tables):
     """Of 232, in replies and in lists of earlier experiments, 15 are not those of the network beside them."""
     recordings = sorted((tables.parent / "transcripts").glob("*.json"))
-    script = Path(__file__).parents[2] / "examples" / "recorded_costs.py"
+    script = Path(__file__).parents[2] / "benchmarks" / "recorded_costs.py"
     done = subprocess.run([sys.executable, script, *recordings], capture_output=True, text=True, check=True)
     told = [line for line in done.stdout.splitlines() if "integers agree" in line]
     assert told == [

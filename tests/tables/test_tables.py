@@ -7,7 +7,7 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import SPACES, get_space
 from genius.tables.published import SOURCES, BadTable, Table, load_table, sees_test_accuracy
-from genius.tables.sampling import random_baseline
+from genius.tables.random_baseline import random_baseline
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from genius.errors import GeniusError
-from genius.training.augment import change, draw_plan, pad
-from genius.training.batches import Resident, generator, prepare
+from genius.training.augment import change, draw_augmentation, pad
+from genius.training.batches import Resident, as_input, generator
 from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
-from genius.training.images import ImageFiles, Pixels, load_task
-from genius.training.reading import central, cut
+from genius.training.images import ImageFiles, Pixels, load_images
+from genius.training.loading import central, cut
 from genius.training.recipes import get_recipe, override
 from PIL import Image
 from torchvision.transforms.functional import crop, hflip
@@ -25,7 +25,7 @@ def pixels(number, size=32):
 
 def test_crops_are_torchvisions():
     images = pixels(6).images
-    plan = draw_plan("crop-flip", tuple(images.shape), generator(0, 0))
+    plan = draw_augmentation("crop-flip", tuple(images.shape), generator(0, 0))
     numbers = torch.tensor([4, 1, 5])
     got = change(pad(images, "crop-flip"), numbers, plan.of(numbers), 32, 32)
     for image, number in zip(got, numbers.tolist(), strict=True):
@@ -35,7 +35,7 @@ def test_crops_are_torchvisions():
 
 
 def test_crops_are_spread_evenly():
-    plan = draw_plan("crop-flip", (9000, 3, 32, 32), generator(0, 0))
+    plan = draw_augmentation("crop-flip", (9000, 3, 32, 32), generator(0, 0))
     for part in (plan.down, plan.right):
         assert torch.bincount(part).min() > 850
         assert len(torch.bincount(part)) == 9
@@ -57,7 +57,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(augment):
 
 
 def test_bytes_become_floats_of_mean_0():
-    ready = prepare(torch.full((1, 3, 4, 4), 128, dtype=torch.uint8), CIFAR)
+    ready = as_input(torch.full((1, 3, 4, 4), 128, dtype=torch.uint8), CIFAR)
     expected = (128 / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     assert torch.allclose(ready[0, :, 0, 0], expected, atol=1e-5)
 
@@ -66,7 +66,7 @@ def test_all_images_are_measured_once(photographs, tmp_path):
     recipe = override(CIFAR, ["size=16"])
     labels = torch.cat([labels for _, labels in measuring_batches(pixels(4000), recipe, CPU)])
     assert labels.tolist() == list(range(4000))
-    task = load_task(f"folder:{photographs}", tmp_path)
+    task = load_images(f"folder:{photographs}", tmp_path)
     read = list(measuring_batches(task.test, recipe, CPU, loaders=0))
     assert torch.cat([labels for _, labels in read]).tolist() == task.test.labels.tolist()
     assert read[0][0].shape == (8, 3, 16, 16)

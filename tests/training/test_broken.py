@@ -11,7 +11,7 @@ from genius.errors import GeniusError
 from genius.training.data import find_data
 from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
-from genius.training.images import load_task
+from genius.training.images import load_images
 from genius.training.job import Job
 from genius.training.learn import learn
 from genius.training.recipes import get_recipe, override
@@ -87,7 +87,7 @@ def recipe(augment, *settings):
 @pytest.mark.parametrize("loaders", [0, 1])
 @pytest.mark.parametrize("augment", AUGMENTS)
 def test_a_broken_file_ends_the_training_in_one_sentence(spoilt, tmp_path, augment, loaders):
-    task = load_task(f"folder:{spoilt}", tmp_path)
+    task = load_images(f"folder:{spoilt}", tmp_path)
     says = r"^'.*/train/red/003\.jpg' cannot be .* mend or remove it, or leave such files out: skip_broken=true$"
     with pytest.raises(GeniusError, match=says):
         list(training_batches(task.train, recipe(augment), 0, CPU, loaders=loaders).epoch(0))
@@ -98,7 +98,7 @@ def test_a_broken_file_ends_the_training_in_one_sentence(spoilt, tmp_path, augme
 @pytest.mark.parametrize("loaders", [0, 1])
 @pytest.mark.parametrize("augment", AUGMENTS)
 def test_broken_files_are_left_out_where_asked_for(spoilt, tmp_path, capfd, augment, loaders):
-    task = load_task(f"folder:{spoilt}", tmp_path)
+    task = load_images(f"folder:{spoilt}", tmp_path)
     skipping = recipe(augment, "skip_broken=true")
     batches = training_batches(task.train, skipping, 0, CPU, loaders=loaders)
     for epoch in range(3):
@@ -122,7 +122,7 @@ def test_a_training_leaves_broken_files_out(spoilt, tmp_path):
 
 
 def test_where_nothing_can_be_read_nothing_is_left_out(spoilt, tmp_path):
-    task = load_task(f"folder:{spoilt}", tmp_path)
+    task = load_images(f"folder:{spoilt}", tmp_path)
     for path in spoilt.glob("*/*/*.jpg"):
         path.write_bytes(b"")
     for augment in AUGMENTS:
@@ -149,7 +149,7 @@ def test_a_folder_that_must_not_be_read_is_named(spoilt, tmp_path, monkeypatch, 
     monkeypatch.setattr(os, "scandir", kept_from(look[0]))
     monkeypatch.setattr(os, "listdir", kept_from(look[1]))
     with pytest.raises(GeniusError, match=f"^{spoilt / folder} cannot be read: Permission denied$"):
-        load_task(f"folder:{spoilt}", tmp_path)
+        load_images(f"folder:{spoilt}", tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="nothing is kept from root")

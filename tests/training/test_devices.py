@@ -7,7 +7,7 @@ from genius.evaluators.workers import Place
 from genius.graph import pool
 from genius.record.settings import Settings
 from genius.training.backend import backend, checked_device, device_name, is_out_of_memory
-from genius.training.fit import uses_amp
+from genius.training.epochs import uses_amp
 from genius.training.job import Job
 from genius.training.recipes import get_recipe
 

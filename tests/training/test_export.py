@@ -18,8 +18,8 @@ from genius.training.card import Card, Input, input_of
 from genius.training.disk import DiskFull
 from genius.training.export import export
 from genius.training.feeding import measuring_batches
-from genius.training.images import load_task
-from genius.training.job import Found, Job
+from genius.training.images import load_images
+from genius.training.job import FolderSummary, Job
 from genius.training.learn import learn
 from genius.training.recipes import get_recipe, override
 from genius.training.weights import load_trained, read_weights, write_weights
@@ -80,7 +80,7 @@ class Sent:
         self.trained, origin = find_trained(str(folder), None, None, told(root))
         self.bundle = folder / "bundle"
         self.about = export(self.trained, self.bundle, onnx=True, provenance=origin)
-        self.task = load_task(data, root)
+        self.task = load_images(data, root)
         self.source = [str(path) for path in getattr(self.task.test, "paths", ())]
         if not self.source:  # images of the data set's own, which are no files
             np.savez(folder / "test.npz", images=self.task.test.images.numpy())
@@ -177,7 +177,7 @@ def test_a_state_dict_of_torch_takes_what_its_training_knows(sent, tmp_path, nam
 def test_weights_of_before_are_described_by_their_job(sent, tmp_path):
     """Those had no header; a job knows the recipe, and the classes of an image folder that was listed for it."""
     one = sent["mobile-imagenet"]
-    old = replace(one.job, folder=tmp_path / "old", found=Found(("blue", "green", "red"), 54, 6, 12))
+    old = replace(one.job, folder=tmp_path / "old", found=FolderSummary(("blue", "green", "red"), 54, 6, 12))
     old.save()
     save_file(load_file(one.job.files.weights), old.files.weights)
     assert find_trained(str(old.folder), None, None, told(tmp_path))[0].card == one.trained.card

@@ -9,7 +9,7 @@ from genius.errors import GeniusError
 from genius.graph.final import Subject, plan_training
 from genius.spaces import get_space
 from genius.training.data import find_data
-from genius.training.images import load_task
+from genius.training.images import load_images
 from genius.training.job import Job
 from PIL import Image
 
@@ -43,7 +43,7 @@ def numbers(root):
 
 def refusal(root):
     with pytest.raises(GeniusError) as caught:
-        load_task(f"folder:{root}", root)
+        load_images(f"folder:{root}", root)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

@@ -10,7 +10,7 @@ import torch
 from genius.errors import GeniusError
 from genius.training.augment import distort
 from genius.training.data import download, find_data
-from genius.training.images import load_task
+from genius.training.images import load_images
 from torchvision import datasets
 
 from .conftest import write_images
@@ -21,7 +21,7 @@ def named(images):
 
 
 def test_digits_are_split_once_and_for_all(tmp_path):
-    task = load_task("digits", tmp_path)
+    task = load_images("digits", tmp_path)
     parts = (task.train, task.validation, task.test)
     assert [tuple(part.images.shape) for part in parts] == [(200, 1, 8, 8), (3196, 1, 8, 8), (3192, 1, 8, 8)]
     assert torch.bincount(task.train.labels).tolist() == [20] * 10
@@ -39,7 +39,7 @@ def test_distortion_shifts_each_image_on_its_own():
 
 
 def test_val_is_for_the_final_test_and_a_share_of_train_steers(photographs, tmp_path):
-    task = load_task(f"folder:{photographs}", tmp_path)
+    task = load_images(f"folder:{photographs}", tmp_path)
     assert [torch.bincount(part.labels).tolist() for part in (task.train, task.validation, task.test)] == [
         [18] * 3,
         [2] * 3,
@@ -48,20 +48,20 @@ def test_val_is_for_the_final_test_and_a_share_of_train_steers(photographs, tmp_
     assert named(task.test) == {f"val/{name}/{n:03}.jpg" for name in ("blue", "green", "red") for n in range(4)}
     assert not named(task.train) & named(task.validation)
     assert all(name.startswith("train/") for name in named(task.train) | named(task.validation))
-    again = load_task(f"folder:{photographs}", tmp_path)
+    again = load_images(f"folder:{photographs}", tmp_path)
     assert again.validation.paths == task.validation.paths
 
 
 def test_a_folder_with_val_and_test_is_not_split(photographs, tmp_path):
     shutil.copytree(photographs, tmp_path / "whole")
     write_images(tmp_path / "whole" / "test", 3, seed=2)
-    task = load_task(f"folder:{tmp_path / 'whole'}", tmp_path)
+    task = load_images(f"folder:{tmp_path / 'whole'}", tmp_path)
     assert [len(part.labels) for part in (task.train, task.validation, task.test)] == [60, 12, 9]
     assert all(name.startswith("test/") for name in named(task.test))
 
 
 def test_a_folder_of_classes_alone_is_split_in_three(photographs, tmp_path):
-    task = load_task(f"folder:{photographs / 'train'}", tmp_path)
+    task = load_images(f"folder:{photographs / 'train'}", tmp_path)
     parts = [named(part) for part in (task.train, task.validation, task.test)]
     assert [len(part) for part in parts] == [48, 6, 6]
     assert len(set.union(*parts)) == 60
@@ -97,13 +97,13 @@ def test_a_folder_that_makes_no_sense_says_so(photographs, tmp_path):
     shutil.copytree(photographs / "val", tmp_path / "other" / "val")
     (tmp_path / "other" / "val" / "red").rename(tmp_path / "other" / "val" / "rosy")
     with pytest.raises(GeniusError, match=r"val has other classes than the training images: red, rosy"):
-        load_task(f"folder:{tmp_path / 'other'}", tmp_path)
+        load_images(f"folder:{tmp_path / 'other'}", tmp_path)
     write_images(tmp_path / "few", 1, seed=3)
     with pytest.raises(GeniusError, match="class 0 has 1 training images: too few to hold some of them out"):
-        load_task(f"folder:{tmp_path / 'few'}", tmp_path)
+        load_images(f"folder:{tmp_path / 'few'}", tmp_path)
     (tmp_path / "few" / "violet").mkdir()
     with pytest.raises(GeniusError, match="violet"):
-        load_task(f"folder:{tmp_path / 'few'}", tmp_path)
+        load_images(f"folder:{tmp_path / 'few'}", tmp_path)
 
 
 def small_cifar(root, monkeypatch):
@@ -130,14 +130,14 @@ def small_cifar(root, monkeypatch):
 
 def test_cifar_holds_out_a_tenth_of_each_class(tmp_path, monkeypatch):
     folder = small_cifar(tmp_path, monkeypatch)
-    task = load_task("cifar10", tmp_path)
+    task = load_images("cifar10", tmp_path)
     assert task.train.images.shape == (90, 3, 32, 32)
     assert task.train.images.dtype == torch.uint8
     assert torch.bincount(task.validation.labels).tolist() == [1] * 10
     assert len(task.test.labels) == 20
     (folder / "data_batch_2").write_bytes(b"torn")
     with pytest.raises(GeniusError, match=r"cifar10 in .* is not whole: run `genius fetch cifar10`"):
-        load_task("cifar10", tmp_path)
+        load_images("cifar10", tmp_path)
 
 
 def test_what_is_whole_already_is_not_downloaded(tmp_path, monkeypatch):

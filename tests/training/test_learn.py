@@ -15,7 +15,7 @@ from genius.record.candidate import Measurement
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job
-from genius.training.learn import answer, learn
+from genius.training.learn import do_job, learn
 from genius.training.recipes import get_recipe, override
 
 MOBILE = ("size=32", "epochs=4", "batch=24", "ema=0.9", "lr=0.05", "warmup=1", "measure_every=2")
@@ -93,7 +93,7 @@ def test_training_leaves_the_global_state_as_it_was(digits_job):
 def test_training_learns_and_tells_of_every_epoch(digits_job):
     told = []
     job = digits_job(("epochs=15", "measure_every=4"), architecture=(1,) * 9)
-    measurement = answer(job, told.append)
+    measurement = do_job(job, told.append)
     assert [epoch.epoch for epoch in told] == list(range(1, 16))
     assert [epoch.epoch for epoch in told if epoch.accuracy is not None] == [4, 8, 12, 15]
     assert told[-1].loss < 0.7 * told[0].loss
@@ -114,7 +114,7 @@ def test_a_training_that_is_killed_reaches_the_same_number(photograph_job, tmp_p
         until_killed(broken, epoch)
     torch.rand(3)
     told = []
-    assert scores(answer(broken, told.append)) == scores(expected)
+    assert scores(do_job(broken, told.append)) == scores(expected)
     assert weights(broken) == weights(whole)
     assert [epoch.epoch for epoch in told] == list(range(epochs[-1] + 1, 5))
     assert sorted(file.name for file in broken.folder.iterdir()) == [
@@ -175,7 +175,7 @@ def test_a_killed_process_goes_on(digits_job, tmp_path):
         process.send_signal(signal.SIGKILL)
     assert not job.files.answer.exists()
     told = []
-    assert scores(answer(job, told.append)) == scores(expected)
+    assert scores(do_job(job, told.append)) == scores(expected)
     assert told[0].epoch > 5
 
 

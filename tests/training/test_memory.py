@@ -15,7 +15,7 @@ MEASURE = """
 import json, resource
 from pathlib import Path
 import torch
-from genius.training.fit import learner, train_step
+from genius.training.epochs import learner, train_step
 from genius.training.memory import estimate
 from genius.training.recipes import get_recipe, override
 from genius.spaces import get_space

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from genius.evaluators import process
-from genius.evaluators.trained import folder_name, training_evaluator
-from genius.evaluators.workers import LocalWorkers, Place, read_answer
+from genius.evaluators.from_training import folder_name, training_evaluator
+from genius.evaluators.workers import LocalWorkers, Place, read_measurement
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
-from genius.training.job import Epoch, Files, Job
+from genius.training.job import Epoch, Job, TrainingFiles
 from genius.training.recipes import get_recipe
 
 from .stubs import command
@@ -45,7 +45,7 @@ async def test_each_training_has_a_folder_of_its_own_and_its_epochs_are_told(tmp
         assert await evaluate((0,) * 9) == small
     assert sorted(told) == [((0,) * 9, 1), ((2,) * 9, 1)]
     assert sorted(folder.name for folder in (tmp_path / "new").iterdir()) == ["000000000-seed7", "222222222-seed7"]
-    assert read_answer(Files(tmp_path / "new" / "222222222-seed7").answer) == large
+    assert read_measurement(TrainingFiles(tmp_path / "new" / "222222222-seed7").answer) == large
 
 
 async def test_limits_reach_the_training(tmp_path: Path, worker_is: Script) -> None:

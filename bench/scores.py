@@ -9,8 +9,8 @@ import numpy as np
 from ..guide.features import Floats
 from ..record.statistics import Mean, mean_of
 from ..tables.published import Table
-from .run import Plan
-from .task import Task, load
+from .plan import Plan
+from .task import Task, load_task
 from .trial import Trial
 
 
@@ -57,7 +57,7 @@ def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
     """Look up what the trials of a plan found, for each task and proposer."""
     found = []
     for task in plan.tasks:
-        _, table = load(task, data)
+        _, table = load_task(task, data)
         for proposer in plan.proposers:
             own = [t for t in trials if (t.space, t.pool, t.proposer) == (task.space, task.pool, proposer)]
             found.append(_scores(task, table, proposer, own, plan.iterations))
@@ -120,7 +120,7 @@ def remarks(plan: Plan, scores: Sequence[Scores], data: Path) -> list[str]:
         f"{', '.join(fixed)}: every seed gave the same on some tasks; there it is one trial, without an interval."
     ] * bool(fixed)
     for task in plan.tasks:
-        _, table = load(task, data)
+        _, table = load_task(task, data)
         if (table.accuracy == table.test_accuracy).all():
             found.append(f"{task.name}: the table holds one accuracy, and the search itself sees it.")
         else:

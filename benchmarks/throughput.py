@@ -8,8 +8,8 @@ random; no JPEG is decoded, except in the last part, which measures how fast ima
 - ours: what a worker runs: images on the device and augmented there, bfloat16 and channels last where they pay, fused
   SGD, no waiting for the device; with torch.compile in further rows.
 
-    python examples/throughput.py            # on a GPU: under 4 minutes
-    python examples/throughput.py --quick    # on a CPU: small batches, few steps
+    python benchmarks/throughput.py            # on a GPU: under 4 minutes
+    python benchmarks/throughput.py --quick    # on a CPU: small batches, few steps
 """
 
 import argparse
@@ -26,7 +26,7 @@ import torch
 from genius.spaces import get_space
 from genius.training.backend import backend, device_name, is_out_of_memory
 from genius.training.batches import Batch, Resident
-from genius.training.fit import learner, train_step, uses_amp
+from genius.training.epochs import learner, train_step, uses_amp
 from genius.training.images import Pixels
 from genius.training.memory import estimate
 from genius.training.recipes import Recipe, get_recipe, scaled
@@ -220,7 +220,7 @@ def reading(quick: bool) -> None:
     """Measure how fast processes read JPEG files of ImageNet's usual size and cut 196×196 pixels out of them."""
     import numpy as np
     from genius.training.images import ImageFiles
-    from genius.training.reading import Streamed
+    from genius.training.loading import Streamed
     from PIL import Image
     from torchvision import transforms
     from torchvision.datasets import ImageFolder

@@ -1,7 +1,7 @@
 """How busy the workers are, without a barrier and with one.
 
-    python examples/steady_state.py [SECONDS OF A UNIT] [ITERATIONS]    waits of 1 to 4 units, 4 workers
-    python examples/steady_state.py digits [ITERATIONS]                 real trainings on digits, 2 workers
+    python benchmarks/steady_state.py [SECONDS OF A UNIT] [ITERATIONS]    waits of 1 to 4 units, 4 workers
+    python benchmarks/steady_state.py digits [ITERATIONS]                 real trainings on digits, 2 workers
 
 The first line is a search through the graph with `workers=`; the second evaluates the same architectures so many at a
 time, all of them before the next.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import genius
 import numpy as np
-from genius.evaluators.trained import training_evaluator
+from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
 from genius.training.job import Job
 from genius.training.recipes import get_recipe

@@ -3,7 +3,7 @@
 Nothing is downloaded: the numbers are in the package. Takes parts of names; without any it counts the classifiers up to
 20 G multiply-adds. It prints a line a network, those that differ by more than rounding marked.
 
-    python examples/published_flops.py vit_b_16 swin_t
+    python benchmarks/published_flops.py vit_b_16 swin_t
 """
 
 import argparse

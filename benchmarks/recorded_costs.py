@@ -3,7 +3,7 @@
 Takes the recordings. Prints how many of the integers agree, in millions as thop counts, with the average pooling of the
 head and without it, and each network that differs.
 
-    python examples/recorded_costs.py ../shared/data/transcripts/*.json
+    python benchmarks/recorded_costs.py ../shared/data/transcripts/*.json
 """
 
 import argparse

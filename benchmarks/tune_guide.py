@@ -1,6 +1,6 @@
 """Choose the guide's settings leave-one-family-out: those for a family are the best on the other families.
 
-    python examples/tune_guide.py [SEEDS] [DATA FOLDER]
+    python benchmarks/tune_guide.py [SEEDS] [DATA FOLDER]
 
 Families are NAS-Bench-Macro, the channel tables, NAS-Bench-201, and simulated accuracies on digits and mobile-imagenet.
 Each is searched for 10 evaluations with a prior, without, and with a wrong one, tables also in pools of 50% and 30%
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import genius
 import numpy as np
-from genius.bench.task import Task, capped, load
+from genius.bench.task import Task, capped, load_task
 from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
 from genius.guide.surrogate import SIZE, SIZE_WITHIN
@@ -50,7 +50,7 @@ class Problem:
 
 def published(task: Task, data: Path) -> Problem:
     """Look accuracies up."""
-    space, table = load(task, data)
+    space, table = load_task(task, data)
     return Problem(space, task.limits, lambda a: table.measure(a).accuracy or 0.0, table.accuracy)
 
 

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 import torch
-from genius.training.batches import prepare
-from genius.training.fit import learner, train_step
-from genius.training.layout import backward, guarded
+from genius.training.batches import as_input
+from genius.training.channels_last import backward, guarded
+from genius.training.epochs import learner, train_step
 from genius.training.recipes import get_recipe, override
 from torch import nn
 from torch.nn import functional
@@ -38,7 +38,7 @@ assert learn(Job("digits", (0,) * 9, 0, "digits", recipe, folder, folder)).error
 BARE = """
 import sys
 import torch
-from genius.training.fit import learner, train_step
+from genius.training.epochs import learner, train_step
 from genius.training.recipes import get_recipe
 from torch import nn
 
@@ -125,7 +125,7 @@ def test_the_backward_pass_convolves_without_strides(way):
 
 
 def test_images_and_weights_lie_channels_last():
-    images = prepare(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), override(DIGITS, ["size=16"]))
+    images = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), override(DIGITS, ["size=16"]))
     network = learner(nn.Conv2d(3, 4, 3), DIGITS, CPU).network
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert network.weight.is_contiguous(memory_format=torch.channels_last)

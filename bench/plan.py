@@ -16,11 +16,11 @@ from pathlib import Path
 
 from ..errors import GeniusError, GeniusWarning, RunFailed
 from ..printable import one_line, reason
-from ..record.files import check_folder, cut_torn_line, plain, read_lines
+from ..record.files import check_folder, cut_torn_line, open_plain, read_lines
 from ..record.secrets import redact
 from ..schema import BadRecord
-from .task import Task, load
-from .trial import LLM, TRIAL, Trial, check_proposer, run_trial
+from .task import Task, load_task
+from .trial import LLM_PREFIX, TRIAL, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
 _LONGEST = 1_000  # characters of what is said of a failure
@@ -135,7 +135,7 @@ def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
 
 def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
     """Raises GeniusError where trials that are there were made with another table than there is now."""
-    now = {task.space: load(task, data)[1].sha256 for task in plan.tasks} if done else {}
+    now = {task.space: load_task(task, data)[1].sha256 for task in plan.tasks} if done else {}
     if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
         made = f"{len(changed):,} trials there were made with another table of {changed[0]}"
         raise GeniusError(f"{made}: name another folder with --out")
@@ -149,7 +149,7 @@ def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]
     for task in plan.tasks:
         for proposer in plan.proposers:
             seeds = [seed for seed in range(plan.seeds) if _wanted_key(task, proposer, seed) not in found]
-            together = 1 if proposer.startswith(LLM) else _TOGETHER
+            together = 1 if proposer.startswith(LLM_PREFIX) else _TOGETHER
             for first in range(0, len(seeds), together):
                 yield _Chunk(task, proposer, seeds[first : first + together], plan.iterations, data)
 
@@ -232,7 +232,7 @@ def _mend(path: Path) -> None:
 
 
 def _append(path: Path, trials: Sequence[Trial]) -> None:
-    with open(path, "a", encoding="utf-8", opener=plain) as file:
+    with open(path, "a", encoding="utf-8", opener=open_plain) as file:
         file.write("".join(json.dumps(TRIAL.plain(trial)) + "\n" for trial in trials))
         file.flush()
         os.fsync(file.fileno())

@@ -1,6 +1,6 @@
 """A digits search that is killed again and again, workers and the whole of it: what is lost, and what is done twice.
 
-    python examples/kills.py [KILLS OF WORKERS] [KILLS OF THE SEARCH]
+    python benchmarks/kills.py [KILLS OF WORKERS] [KILLS OF THE SEARCH]
 
 Kills a worker at random moments, then the search itself (SIGKILL to the process, then `genius resume`), and lets the
 search finish. Prints how many iterations were lost or made twice, how many epochs were trained twice, and whether the

@@ -1,6 +1,6 @@
 """What repair saves of a language model's calls: GPT-4's recorded searches, judged again with and without it.
 
-    python examples/recorded_repair.py chat_history/*.json
+    python benchmarks/recorded_repair.py chat_history/*.json
 
 The files are the conversations of Zheng et al. (2023) over the ImageNet space: github.com/mingkai-zheng/GENIUS, folder
 imagenet/chat_history. Every reply goes through the validator, in order. With `--repair ask` one that is off the limits

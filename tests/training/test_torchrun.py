@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 from genius.training.job import Job
 from genius.training.learn import answer
-from genius.training.ranks import joined
+from genius.training.torchrun import joined
 
 with joined(Job.load(Path(sys.argv[1]))) as (job, rank):
     answer(job, rank=rank)

@@ -3,7 +3,7 @@
 import genius
 import pytest
 from genius.agents.backends import check_llm
-from genius.agents.keys import BadKey, clean_key, clean_keys, clean_tracing_keys
+from genius.agents.provider_keys import BadKey, clean_key, clean_keys, clean_tracing_keys
 from genius.record.options import LLMOptions, read_extra
 
 KEY = "sk-4711-0815-abcdef"

@@ -1,6 +1,6 @@
 """Train random architectures of the `digits` space and show how far they are apart, and how far seeds are.
 
-    python examples/digits_spread.py --architectures 30 --seeds 2
+    python benchmarks/digits_spread.py --architectures 30 --seeds 2
 
 Trainings that are in the folder already are not done again.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from genius.evaluators.trained import training_evaluator
+from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record.candidate import Measurement
 from genius.spaces.digits import DIGITS

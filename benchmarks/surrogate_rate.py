@@ -1,6 +1,6 @@
 """How long the guide takes: a fit and the prediction of every architecture of a space, mean and standard deviation.
 
-python examples/surrogate_rate.py [REPETITIONS]
+python benchmarks/surrogate_rate.py [REPETITIONS]
 """
 
 import os

@@ -23,7 +23,7 @@ def new_run(settings: Settings, given: Path | None) -> Path:
 
     Raises: GeniusError where there is something in it already, or it cannot be made.
     """
-    folder = new_folder(settings, given)
+    folder = new_run_folder(settings, given)
     try:
         settings.save(folder)
     except OSError as error:
@@ -31,7 +31,7 @@ def new_run(settings: Settings, given: Path | None) -> Path:
     return folder
 
 
-def new_folder(settings: Settings, given: Path | None) -> Path:
+def new_run_folder(settings: Settings, given: Path | None) -> Path:
     """Make a run folder that is no run yet: it becomes one with its `search.json`.
 
     Raises: GeniusError where there is something in it already, or it cannot be made.

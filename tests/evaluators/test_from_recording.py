@@ -5,7 +5,7 @@ import json
 import genius
 import pytest
 from genius.agents.replay import load_measurements, load_recording
-from genius.evaluators.recorded import recorded_evaluator
+from genius.evaluators.from_recording import recorded_evaluator
 from genius.tables.recording import BadRecording
 
 MACRO, CELLS, MOBILE = (genius.get_space(n) for n in ("nas-bench-macro", "nas-bench-201-cifar10", "mobile-imagenet"))

@@ -15,7 +15,7 @@ from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..errors import GeniusError
-from .batches import ALONE, Batch, Rank, generator, prepare, steps_of
+from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
 from .card import KEPT
 from .decoding import read_image
 from .images import ImageFiles, Images, Pixels
@@ -171,7 +171,7 @@ class Streamed:
         batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
         for batch in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
             images, labels = _filled(batch, self.batch // self._rank.world)
-            yield prepare(images, self._recipe), labels
+            yield as_input(images, self._recipe), labels
 
 
 def _filled(batch: Batch | None, size: int) -> Batch:
@@ -190,7 +190,7 @@ def _filled(batch: Batch | None, size: int) -> Batch:
 def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield images as they are measured: their central square, in batches of the recipe's size."""
     for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
-        yield prepare(batch, recipe), labels
+        yield as_input(batch, recipe), labels
 
 
 def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:

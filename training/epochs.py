@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .batches import ALONE, Batch, Batches, Rank
-from .layout import CHANNELS_LAST, backward, guarded
+from .channels_last import CHANNELS_LAST, backward, guarded
 from .recipes import Recipe, learning_rate, momentum
 
 _LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
@@ -86,7 +86,7 @@ def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[No
     return torch.autocast(device.type, torch.bfloat16, enabled=uses_amp(recipe, device))
 
 
-def fit(
+def train_epochs(
     learns: Learner,
     batches: Batches,
     recipe: Recipe,

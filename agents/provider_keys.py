@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, MutableMapping
 
 from ..errors import GeniusError
-from ..record.keys import is_secret_name
+from ..record.secret_names import is_secret_name
 
 _BEGINNINGS = {
     "azure_openai": ("AZURE", "OPENAI"),

@@ -6,33 +6,33 @@ from torch import nn
 from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
-from .images import Pixels, Task
+from .images import Pixels, SplitImages
 from .job import Job
-from .reading import pixels_of
+from .loading import pixels_of
 
 
-def image_shape(job: Job, task: Task) -> tuple[int, int, int]:
+def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
     """Return (channels, height, width) of the images that the network sees."""
-    images, size = task.train, job.recipe.size
+    images, size = split.train, job.recipe.size
     if isinstance(images, Pixels) and not size:
         _, channels, height, width = images.images.shape
         return channels, height, width
     size = pixels_of(images, job.recipe)
-    return task.data.channels, size, size
+    return split.data.channels, size, size
 
 
-def card_of(job: Job, task: Task) -> Card:
+def card_of(job: Job, split: SplitImages) -> Card:
     """Say what the weights of a training are."""
-    channels, _, size = image_shape(job, task)
-    return Card(job.space, job.architecture, task.classes, input_of(task.data.kind, job.recipe, channels, size))
+    channels, _, size = image_shape(job, split)
+    return Card(job.space, job.architecture, split.classes, input_of(split.data.kind, job.recipe, channels, size))
 
 
-def initial(job: Job, space: SearchSpace, task: Task) -> nn.Module:
+def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:
     """Build the network of a job with the weights that its seed gives it, made for the data set.
 
     Raises: GeniusError where it is not.
     """
-    shape, classes = image_shape(job, task), task.data.classes
+    shape, classes = image_shape(job, split), split.data.classes
     if space.shape[0] != shape[0]:
         raise GeniusError(f"{space.name} takes images of {space.shape[0]} channels, {job.data}'s have {shape[0]}")
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
