@@ -4,13 +4,13 @@ import builtins
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isclose, isfinite, log10
+from math import isclose, log10
 from typing import Literal, TypeGuard, cast
 
 import numpy as np
 
 from ..errors import GeniusError
-from ..schema import Scalar
+from ..schema import LARGEST, Scalar
 from .door import check_named, is_sequence, is_text, repeated, shown
 
 Value = Hashable
@@ -24,7 +24,7 @@ Scale = Literal["linear", "logarithmic"]
 LEVELS = 31
 """How many levels a range has where nothing else is said."""
 
-_MOST_OPTIONS = 10_000
+_MOST_OPTIONS, _MOST_LEVELS = 10_000, 1_000
 _WHOLE = 101  # whole numbers up to which a range has each of them as a level
 _DIGITS = 4  # of a level, where so many tell it from its neighbours
 _NAMED = 20  # options that a line of words names
@@ -176,14 +176,18 @@ def number_near(value: float, decision: Decision) -> tuple[int, bool] | None:
     return decision.first + int(np.argmin([abs(scaled(level) - scaled(value)) for level in levels])), False
 
 
+def _is_finite(number: float) -> bool:
+    return abs(number) <= LARGEST
+
+
 def _name_of(option: object, decision: str) -> str:
     """Return how an option is shown.
 
     Raises: GeniusError where it has no name.
     """
+    if is_number(option) and not _is_finite(option):
+        raise GeniusError(f"the decision {decision!r} has the option {shown(option)}: numbers are finite, up to 1e100")
     if isinstance(option, float):
-        if not isfinite(option):
-            raise GeniusError(f"the decision {decision!r} has the option {option}: numbers are finite")
         return repr(int(option)) if option.is_integer() and abs(option) < 1e15 else repr(option)
     if option is None or isinstance(option, bool | int):
         return str(option)
@@ -214,22 +218,22 @@ def _condition(when: object, decision: str) -> When:
 
 def _check_range(name: str, low: object, high: object, log: bool, levels: object, step: object) -> None:
     ends = f"the range {name!r} goes from {shown(low)} to {shown(high)}"
-    if not (is_number(low) and is_number(high) and isfinite(low) and isfinite(high)):
-        raise GeniusError(f"{ends}: both ends are finite numbers")
+    if not (is_number(low) and is_number(high) and _is_finite(low) and _is_finite(high)):
+        raise GeniusError(f"{ends}: both ends are numbers, up to 1e100")
     if not low < high:
         raise GeniusError(f"{ends}: its low end is to be below its high end")
     if log and low <= 0:
         raise GeniusError(f"{ends}: a logarithmic range begins above 0")
     if levels is not None and step is not None:
         raise GeniusError(f"the range {name!r} has levels and a step: give one of them")
-    if levels is not None and not (type(levels) is int and 2 <= levels <= _MOST_OPTIONS):
-        raise GeniusError(f"the range {name!r} has from 2 to {_MOST_OPTIONS:,} levels, got {shown(levels)}")
+    if levels is not None and not (type(levels) is int and 2 <= levels <= _MOST_LEVELS):
+        raise GeniusError(f"the range {name!r} has from 2 to {_MOST_LEVELS:,} levels, got {shown(levels)}")
     if step is not None and log:
         raise GeniusError(f"the logarithmic range {name!r} has no step: give its levels")
-    if step is not None and not (is_number(step) and isfinite(step) and step > 0):
+    if step is not None and not (is_number(step) and _is_finite(step) and step > 0):
         raise GeniusError(f"the step of the range {name!r} is a number above 0, got {shown(step)}")
-    if step is not None and (high - low) / step >= _MOST_OPTIONS:
-        raise GeniusError(f"the step of the range {name!r} makes more than {_MOST_OPTIONS:,} levels, got {shown(step)}")
+    if step is not None and (high - low) / step >= _MOST_LEVELS:
+        raise GeniusError(f"the step of the range {name!r} makes more than {_MOST_LEVELS:,} levels, got {shown(step)}")
 
 
 def _levels(low: float, high: float, log: bool, levels: int | None, step: float | None, whole: bool) -> Sequence[float]:

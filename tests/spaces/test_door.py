@@ -25,7 +25,7 @@ DIGITS = get_space("digits")
         (("width", "8"), "the decision 'width' needs .* got '8'"),
         (("width", (8, [16])), r"the decision 'width' needs options that have a name, got \[16\]"),
         (("width", (8, 8.0)), "'width' has the option '8' twice"),
-        (("width", ("8", float("nan"))), "the decision 'width' has the option nan: numbers are finite"),
+        (("width", ("8", float("nan"))), "the decision 'width' has the option nan: numbers are finite, up to 1e100"),
         (("width", ("8", " ")), "the decision 'width' needs"),
         (("width", ("8", "16", "8")), "'width' has the option '8' twice"),
         (("width", ("8", "16"), -1), "the option numbers of 'width' start at a whole number from 0 on, got -1"),
