@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
     from .spaces.decision import Decision as Decision
+    from .spaces.mapping import space_of as space_of
+    from .spaces.region import Limits as Limits
+    from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import SearchSpace as SearchSpace
 
@@ -42,6 +45,8 @@ _HOMES = {
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
     "spaces.decision": ("Decision",),
+    "spaces.mapping": ("space_of",),
+    "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement", "Message"),
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
-from ..spaces.limits import Limits
+from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.prices import option_in_words
 from ..tools.refused import refused
@@ -43,21 +43,18 @@ class Advice:
 
 
 def advise(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     history: Sequence[Candidate],
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(space, limits, history, rng, count=count, refused=refused(space, (), history)))
+    shortlist = tuple(suggest(region, history, rng, count=count, refused=refused(region.space, (), history)))
     observed = observe(history)
     if not len(observed):
         return Advice(shortlist)
-    return Advice(
-        shortlist, tuple(effects(space, limits, observed, rng)), tuple(forecasts(space, limits, history, seed))
-    )
+    return Advice(shortlist, tuple(effects(region, observed, rng)), tuple(forecasts(region, history, seed)))
 
 
 def advice_in_words(space: SearchSpace, advice: Advice) -> str:

@@ -9,7 +9,7 @@ from ..printable import named
 from ..record.candidate import Candidate, Repair
 from ..record.history import History
 from ..record.plain import text
-from ..spaces.limits import Limits
+from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.prices import differences
 from ..tools.replies import UnreadableReply, read_reply
@@ -41,9 +41,7 @@ def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
     }
 
 
-def decide(
-    answer: object, candidate: Candidate, space: SearchSpace, history: History, limits: Limits, max_replies: int
-) -> Candidate:
+def decide(answer: object, candidate: Candidate, region: Region, history: History, max_replies: int) -> Candidate:
     """Return the candidate as it is, changed by the person, or refused with the person's reason.
 
     Raises: BadAnswer.
@@ -55,7 +53,7 @@ def decide(
     if said == NO and set(given) <= {"answer", "reason"}:
         return _refused(candidate, given.get("reason") or "", max_replies)
     if said == EDIT and set(given) == {"answer", "architecture"}:
-        return _edited(candidate, given["architecture"], space, history, limits)
+        return _edited(candidate, given["architecture"], region, history)
     raise BadAnswer(f"an answer is {_FORMS}, got {named(answer)}")
 
 
@@ -86,12 +84,13 @@ def _architecture(given: object, space: SearchSpace) -> Architecture:
     raise BadAnswer(f"an architecture is a list of {len(space.decisions)} numbers{values}, got {named(given)}")
 
 
-def _edited(candidate: Candidate, given: object, space: SearchSpace, history: History, limits: Limits) -> Candidate:
+def _edited(candidate: Candidate, given: object, region: Region, history: History) -> Candidate:
     """Take a person's architecture, held against the same rules as a reply."""
+    space = region.space
     architecture = _architecture(given, space)
     if architecture == candidate.architecture:
         return candidate
-    found = judge(architecture, space, history, limits)
+    found = judge(architecture, region, history)
     if isinstance(found, Broken):
         raise BadAnswer(found.reason.splitlines()[0])
     assert candidate.architecture is not None

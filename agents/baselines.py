@@ -16,10 +16,7 @@ from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..record.history import History
-from ..spaces.draws import sample_inside
-from ..spaces.inside import allowed, largest_inside, listed, option_costs
-from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.nearest import nearest
+from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused
 from .proposer import Proposer, Unprompted
@@ -28,8 +25,8 @@ _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
 
 
-def _answer(space: SearchSpace, architecture: Architecture | None, reason: str) -> str:
-    return f"{reason}\nArchitecture: {space.declared(architecture)}" if architecture else NOTHING_LEFT
+def _answer(region: Region, architecture: Architecture | None, reason: str) -> str:
+    return f"{reason}\nArchitecture: {region.space.declared(architecture)}" if architecture else NOTHING_LEFT
 
 
 def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generator:
@@ -42,18 +39,18 @@ def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Se
     return history.tried(space, refused(space, prompt, history))
 
 
-def _untried(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
     """Draw uniformly from the architectures within the limits that are no repeat."""
+    space = region.space
     large = space.size > ENUMERABLE
-    architecture = sample_inside(space, limits, rng)
+    architecture = region.sample(rng)
     for _ in range(_TRIES_BY_RULE if large and space.valid else _TRIES):
         if space.identity(architecture) not in done:
             return architecture
-        architecture = sample_inside(space, limits, rng)
+        architecture = region.sample(rng)
     if large:
-        sums = option_costs(space, limits.convention) is not None
-        return nearest(space, limits, architecture, done) if sums else None
-    left = [a for a in map(_tuple, listed(space, limits)[0]) if space.identity(a) not in done]
+        return region.nearest(architecture, done) if region.exact else None
+    left = [a for a in map(_tuple, region.listed()) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -61,20 +58,21 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
     return tuple(row.tolist())
 
 
-def _largest(space: SearchSpace, done: Set[Hashable], rng: np.random.Generator, limits: Limits) -> Architecture | None:
+def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
     """Return the untried architecture within the limits with the most FLOPs.
 
     Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws. Where a space
     has no costs, none is larger than another, and one is drawn.
     """
+    space = region.space
     if not space.costed:
-        return _untried(space, done, rng, limits)
-    found = next((a for a in largest_inside(space, limits) if space.identity(a) not in done), None)
+        return _untried(region, done, rng)
+    found = region.largest(done)
     if found or not space.valid or space.size <= ENUMERABLE:
         return found
-    met = gather(space, limits, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
+    met = gather(region, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
     best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else _untried(space, done, rng, limits)
+    return met.at(best[0]) if best else _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
@@ -86,22 +84,22 @@ def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Propose
     return Unprompted(propose)
 
 
-def random_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def random_search(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _untried(space, _done(space, prompt, history), _rng(seed, history), limits)
-        return _answer(space, found, "Drawn at random.")
+        found = _untried(region, _done(region.space, prompt, history), _rng(seed, history))
+        return _answer(region, found, "Drawn at random.")
 
     return _in_thread(proposal)
 
 
-def largest_first(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _largest(space, _done(space, prompt, history), _rng(seed, history), limits)
-        return _answer(space, found, "The largest one left.")
+        found = _largest(region, _done(region.space, prompt, history), _rng(seed, history))
+        return _answer(region, found, "The largest one left.")
 
     return _in_thread(proposal)
 
@@ -114,34 +112,34 @@ def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Arch
                 yield space.settled((*architecture[:at], option, *architecture[at + 1 :]))
 
 
-def local_search(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def local_search(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose the largest network, then random neighbours of the best so far, one step of one decision away.
 
     Where the best has no untried neighbour within the limits, the next best is tried, and so on.
     """
 
+    space = region.space
+
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
-            return _answer(space, _largest(space, done, rng, limits), "The largest network, to start from.")
+            return _answer(region, _largest(region, done, rng), "The largest network, to start from.")
         for centre in history.best_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
-            near = _within(space, limits, near)
+            near = _within(region, near)
             if near:
-                return _answer(
-                    space, near[rng.integers(len(near))], f"One step from {space.written(centre.architecture or ())}."
-                )
-        return _answer(space, _untried(space, done, rng, limits), "No neighbour is left; drawn at random.")
+                where = space.written(centre.architecture or ())
+                return _answer(region, near[rng.integers(len(near))], f"One step from {where}.")
+        return _answer(region, _untried(region, done, rng), "No neighbour is left; drawn at random.")
 
     return _in_thread(proposal)
 
 
-def _within(space: SearchSpace, limits: Limits, architectures: list[Architecture]) -> list[Architecture]:
-    rows = np.array(architectures, dtype=np.int64).reshape(-1, len(space.decisions))
-    return list(compress(architectures, allowed(space, limits, rows)))
+def _within(region: Region, architectures: list[Architecture]) -> list[Architecture]:
+    return list(compress(architectures, region.allows(architectures)))
 
 
-def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def evolution(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose as regularised evolution does (Real et al. 2019, "Regularized Evolution for Image Classifier
     Architecture Search", AAAI).
 
@@ -150,18 +148,20 @@ def evolution(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMIT
     not born.
     """
 
+    space = region.space
+
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(space, _untried(space, done, rng, limits), "One of the first population, drawn at random.")
+            return _answer(region, _untried(region, done, rng), "One of the first population, drawn at random.")
         parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
-            if space.identity(child) not in done and _within(space, limits, [child]):
-                return _answer(space, child, f"A child of {space.written(parent.architecture or ())}.")
-        return _answer(space, _untried(space, done, rng, limits), "No child is new; drawn at random.")
+            if space.identity(child) not in done and _within(region, [child]):
+                return _answer(region, child, f"A child of {space.written(parent.architecture or ())}.")
+        return _answer(region, _untried(region, done, rng), "No child is new; drawn at random.")
 
     return _in_thread(proposal)
 
@@ -177,16 +177,16 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
     return space.settled((*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]))
 
 
-def guided(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS, guide: Guide = GUIDE) -> Proposer:
+def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Proposer:
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused(space, prompt, history)
-        found = suggest(space, limits, history, rng, guide, refused=sent_back)
-        if found or space.size <= WHOLE:
-            return _answer(space, found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
-        left = _untried(space, _done(space, prompt, history), rng, limits)
-        return _answer(space, left, "All that was met was tried; drawn at random.")
+        rng, sent_back = _rng(seed, history), refused(region.space, prompt, history)
+        found = suggest(region, history, rng, guide, refused=sent_back)
+        if found or region.space.size <= WHOLE:
+            return _answer(region, found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+        left = _untried(region, _done(region.space, prompt, history), rng)
+        return _answer(region, left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 
@@ -197,9 +197,9 @@ def _expected(suggestion: Suggestion) -> str:
     return f"Expected to measure {suggestion.accuracy:.2f}% ± {suggestion.sd:.2f}."
 
 
-def guided_without_prior(space: SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Proposer:
+def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose as `guided` does, but take nothing for granted: the first architecture is drawn at random."""
-    return guided(space, seed, limits, replace(GUIDE, prior=0.0))
+    return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
 BASELINES = {

@@ -8,7 +8,7 @@ from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.history import History
 from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
-from ..spaces.limits import NO_LIMITS, Limits
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tools.prices import look_up_table
 from .advice import Advice, advice_in_words
@@ -22,11 +22,20 @@ _ROLE = """\
 You design neural networks. You are searching a space of architectures for the one with the highest accuracy: you \
 propose an architecture, it is trained and measured, you are told its accuracy, and you propose the next one."""
 
+_ROLE_OF_VALUES = """\
+You tune the decisions of a system. You are searching their values for those with the highest accuracy: you propose \
+an architecture, which is a value of each decision, it is measured, you are told its accuracy, and you propose the \
+next one."""
+
 _COUNTED: dict[Convention, str] = {"macs": "multiply-adds", "thop": "FLOPs as thop counts them"}
 
 _FIRST = """\
 Nothing has been measured yet. Weigh what each option can do for the network, then propose the architecture that you \
 expect to be the most accurate."""
+
+_FIRST_OF_VALUES = """\
+Nothing has been measured yet. Weigh what each value can do, then propose the architecture that you expect to be the \
+best."""
 
 _NEXT = """\
 Learn from these experiments: which choices go along with high accuracy, which with low? Then propose an architecture \
@@ -66,10 +75,9 @@ If you are sure that no untried architecture of this space is better than the be
 
 
 def write_prompt(
-    space: SearchSpace,
+    region: Region,
     history: Sequence[Candidate] = (),
     order: Order = "best",
-    limits: Limits = NO_LIMITS,
     advice: Advice | None = None,
     may_stop: bool = False,
 ) -> list[Message]:
@@ -78,20 +86,24 @@ def write_prompt(
     It is bounded, however long the history is, and names what is in flight. `advice` is what a surrogate makes of it
     all; `may_stop` offers to end the search.
     """
+    space, limits = region.space, region.limits
     known = History.of(history)
     running = [space.written(candidate.architecture) for candidate in known.running if candidate.architecture]
     parts = [space.words, *([space.rule] if space.rule else [])]
     if limits.limited:
-        parts += [look_up_table(space, limits.convention), _RANGE.format(limits=limits.words())]
+        parts += [look_up_table(region), _RANGE.format(limits=limits.words())]
     if known.finished:
         parts.append(_experiments(space, known, order, limits.convention))
     parts += ["\n".join([_RUNNING, *(f"- {architecture}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
-    parts += [_NEXT if known.measured else _FIRST]
+    parts += [_NEXT if known.measured else _FIRST if space.build else _FIRST_OF_VALUES]
     parts += [_QUESTIONS] if limits.limited else []
     parts += [_answer_form(space)]
     parts += [_STOP] if known.measured and may_stop else []
-    return [Message(role="system", content=_ROLE), Message(role="user", content="\n\n".join(parts))]
+    return [
+        Message(role="system", content=_ROLE if space.build else _ROLE_OF_VALUES),
+        Message(role="user", content="\n\n".join(parts)),
+    ]
 
 
 def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:

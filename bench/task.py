@@ -5,13 +5,9 @@ from functools import lru_cache
 from math import inf
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import GeniusError
 from ..spaces import get_space
-from ..spaces.inside import allowed
-from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.searchable import check_searchable
+from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
 from ..tables.own import open_table
 from ..tables.published import BadTable, Table, load_table
@@ -49,7 +45,7 @@ def capped(task: Task, share: float) -> Task:
     space = _own(task.space, task.table, task.sha256)[0] if task.table else get_space(task.space)
     largest = space.costs(list(space.architectures()))[:, 0].max()
     limits = Limits(flops=(-inf, float(int(share * largest))))
-    check_searchable(space, limits)
+    Region(space, limits).check()
     return replace(task, pool=f"≤{percentage(share)} FLOPs", limits=limits)
 
 
@@ -68,7 +64,7 @@ def load_task(task: Task, data: Path) -> tuple[SearchSpace, Table]:
     space, table = own or _published(task.space, data)
     if not task.limits.limited:
         return space, table
-    return space, table.part(allowed(space, task.limits, np.array(table.architectures)))
+    return space, table.part(Region(space, task.limits).allows(table.architectures))
 
 
 @lru_cache(maxsize=8)

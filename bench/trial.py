@@ -21,8 +21,8 @@ from ..record.candidate import Candidate
 from ..record.options import LLMOptions
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
-from ..spaces.limits import Limits
-from ..spaces.space import Architecture, SearchSpace
+from ..spaces.region import Region
+from ..spaces.space import Architecture
 from .task import Task, load_task
 
 if TYPE_CHECKING:
@@ -97,11 +97,9 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
         return look_up(reveal(architecture, meanings) if meanings else architecture)
 
-    started = perf_counter()
-    async with _open(name, shown, task.limits, seed, data) as proposer:
-        context = Context(
-            shown, proposer, evaluate, limits=task.limits, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations
-        )
+    started, region = perf_counter(), Region(shown, task.limits)
+    async with _open(name, region, seed, data) as proposer:
+        context = Context(region, proposer, evaluate, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations)
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
     return Trial(
@@ -133,11 +131,11 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 
 
 @asynccontextmanager
-async def _open(name: str, space: SearchSpace, limits: Limits, seed: int, data: Path) -> AsyncIterator[Proposer]:
+async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM_PREFIX):
         llm = _spec(name).removeprefix(LLM_PREFIX)
-        async with open_llms([llm], space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+        async with open_llms([llm], region.space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
     make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")
-    yield make(space, (seed, 1), limits)
+    yield make(region, (seed, 1))

@@ -13,7 +13,7 @@ from ..record.candidate import Candidate, measured
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
 from ..spaces import SPACES
-from ..spaces.draws import draw_inside
+from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..tables.published import SOURCES, BadTable, Table
 from .plan import Plan, Tell, make_trials, silent
@@ -133,9 +133,9 @@ def _space(result: SearchResult) -> SearchSpace | None:
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    limits = result.settings.limits
-    surrogate = fit(space, limits, observe(known), rng, Guide(prior=0.0))
-    drawn = draw_inside(space, limits, rng, _POOL)
+    region = Region(space, result.settings.limits)
+    surrogate = fit(region, observe(known), rng, Guide(prior=0.0))
+    drawn = region.draw(rng, _POOL)
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
     predicted = surrogate.predict(encoded)

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from genius.spaces import SPACES, get_space
 from genius.spaces.cost import count
-from genius.spaces.limits import Limits, parse_range
-from genius.spaces.nearest import nearest
+from genius.spaces.region import Limits, Region, parse_range
 
 MOBILE = get_space("mobile-imagenet")
 RANGES = (("270M", "330M"), ("379M", "401M"), ("300M", "301M"))
@@ -60,12 +59,12 @@ def main() -> None:
     for low, high in RANGES:
         for convention in ("macs", "thop"):
             limits = Limits(parse_range(low, high), convention=convention)
-            nearest(MOBILE, limits, MOBILE.sample(rng))
+            Region(MOBILE, limits).nearest(MOBILE.sample(rng))
             times, changed = [], []
             for _ in range(200):
                 start = MOBILE.sample(rng)
                 started = time.perf_counter()
-                repaired = nearest(MOBILE, limits, start)
+                repaired = Region(MOBILE, limits).nearest(start)
                 times.append(1e3 * (time.perf_counter() - started))
                 assert repaired is not None
                 changed.append(sum(a != b for a, b in zip(start, repaired, strict=True)))

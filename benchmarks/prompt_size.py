@@ -10,7 +10,7 @@ from genius.agents.embedded import EmbeddedModel, find_model
 from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import get_space
-from genius.spaces.limits import Limits, parse_range
+from genius.spaces.region import Limits, Region, parse_range
 from genius.tables.fetch import data_folder
 
 SPACE = get_space("mobile-imagenet")
@@ -37,7 +37,7 @@ def main() -> None:
         headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}
         for iteration in range(1, 1_001):
             if iteration in (1, 10, 100, 1_000):
-                text = "\n".join(message["content"] for message in write_prompt(SPACE, history, "best", LIMITS))
+                text = "\n".join(message["content"] for message in write_prompt(Region(SPACE, LIMITS), history, "best"))
                 answer = httpx.post(address, json={"content": text}, headers=headers, timeout=60)
                 tokens = len(answer.raise_for_status().json()["tokens"])
                 print(f"iteration {iteration:5,}: {len(text):6,} characters, {tokens:6,} tokens")

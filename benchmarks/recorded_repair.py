@@ -20,7 +20,7 @@ from statistics import fmean
 
 from genius import Candidate, get_space
 from genius.record.settings import RepairMode
-from genius.spaces.limits import Limits
+from genius.spaces.region import Limits, Region
 from genius.tables.recording import read_messages
 from genius.tools.validator import validate
 
@@ -57,9 +57,8 @@ def judge(replies: list[str], limits: Limits, repair: RepairMode) -> list[Candid
     for reply in replies:
         candidate = validate(
             replace(candidate, reply=reply),
-            SPACE,
+            Region(SPACE, limits),
             accepted,
-            limits=limits,
             repair=repair,
             max_replies=len(replies) + 1,
             when_done="ask",

@@ -13,7 +13,7 @@ import genius
 import numpy as np
 from genius.guide.features import encoder
 from genius.guide.guide import Observed, fit, suggest
-from genius.spaces.limits import NO_LIMITS
+from genius.spaces.region import Region
 
 SPACES = ("nas-bench-macro", "nas-bench-201-cifar10", "channel-bench-resnet")
 OBSERVATIONS = (10, 50, 200)
@@ -26,7 +26,7 @@ def seconds(space: genius.SearchSpace, observations: int, seed: int) -> float:
     drawn = [space.sample(rng) for _ in range(observations)]
     observed = Observed(drawn, rng.normal(90, 2, observations), np.zeros(observations))
     started = time.perf_counter()
-    fit(space, NO_LIMITS, observed, rng).predict(everything)
+    fit(Region(space), observed, rng).predict(everything)
     return time.perf_counter() - started
 
 
@@ -36,7 +36,7 @@ def main(repetitions: int = 7) -> None:
     for name in SPACES:
         space = genius.get_space(name)
         started = time.perf_counter()
-        suggest(space, NO_LIMITS, [], np.random.default_rng(0))
+        suggest(Region(space), [], np.random.default_rng(0))
         once = time.perf_counter() - started
         found = [median(seconds(space, count, seed) for seed in range(repetitions)) for count in OBSERVATIONS]
         each = ", ".join(f"{1e3 * s:.0f} at {count}" for s, count in zip(found, OBSERVATIONS, strict=True))

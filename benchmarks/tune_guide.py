@@ -22,7 +22,7 @@ from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
 from genius.guide.surrogate import SIZE, SIZE_WITHIN
 from genius.record.candidate import best
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import Region
 from genius.tables.fetch import data_folder
 
 CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
@@ -40,10 +40,9 @@ Accuracy = Callable[[genius.Architecture], float]
 
 @dataclass(frozen=True)
 class Problem:
-    """A space, its limits, an accuracy in percent, and the accuracies that ranks are among."""
+    """A region of a space, an accuracy in percent, and the accuracies that ranks are among."""
 
-    space: genius.SearchSpace
-    limits: Limits
+    region: Region
     accuracy: Accuracy
     others: np.ndarray
 
@@ -51,7 +50,7 @@ class Problem:
 def published(task: Task, data: Path) -> Problem:
     """Look accuracies up."""
     space, table = load_task(task, data)
-    return Problem(space, task.limits, lambda a: table.measure(a).accuracy or 0.0, table.accuracy)
+    return Problem(Region(space, task.limits), lambda a: table.measure(a).accuracy or 0.0, table.accuracy)
 
 
 def simulated(name: str, seed: int) -> Problem:
@@ -68,9 +67,7 @@ def simulated(name: str, seed: int) -> Problem:
         own = singles[at, options].sum(axis=1) + pairs[at[1:] - 1, options[:, :-1], options[:, 1:]].sum(axis=1)
         return np.clip(80 + 8 * np.tanh(size) + own / np.sqrt(count), 0, 100)
 
-    return Problem(
-        space, NO_LIMITS, lambda a: float(accuracies(np.array([a]))[0]), accuracies(encoder(space).reference)
-    )
+    return Problem(Region(space), lambda a: float(accuracies(np.array([a]))[0]), accuracies(encoder(space).reference))
 
 
 def rank(problem: Problem, guide: Guide, seed: int) -> int:
@@ -78,7 +75,7 @@ def rank(problem: Problem, guide: Guide, seed: int) -> int:
     history: list[genius.Candidate] = []
     for at in range(EVALUATIONS):
         rng = np.random.default_rng([seed, 1, at])
-        architecture = suggest(problem.space, problem.limits, history, rng, guide)[0].architecture
+        architecture = suggest(problem.region, history, rng, guide)[0].architecture
         measurement = genius.Measurement(problem.accuracy(architecture))
         history.append(genius.Candidate(1, at + 1, architecture=architecture, measurement=measurement))
     found = best(history)

@@ -78,8 +78,8 @@ def spaces(
 ) -> None:
     """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
     from ..spaces.cost import check_convention
-    from ..spaces.limits import Limits, parse_range
     from ..spaces.listing import describe, list_spaces
+    from ..spaces.region import Limits, parse_range
 
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
     print_text(describe(name, limits) if name else list_spaces())

@@ -1,1 +1,1 @@
-"""Evaluators: how good an architecture is, looked up in a published table or by training it."""
+"""Evaluators: they measure an architecture, by a table, a recorded conversation or a training."""

@@ -1,9 +1,9 @@
-"""Processes that end with all that they started, however those cut themselves loose. It needs Linux, and no root.
+"""Containment: a command that ends together with all its descendants, even detached ones. Needs Linux, and no root.
 
-`python -m genius.evaluators.containment COMMAND…` runs a command and stands between it and who asked for it: what is
-written to its standard input goes on to the command, and its exit code is the command's. When the command ends, or who
-asked for it does, all descendants are ended. Orphans become its own children (`PR_SET_CHILD_SUBREAPER`), so that
-neither a session of their own nor a second fork takes them out of its reach.
+`python -m genius.evaluators.containment COMMAND…` runs a command between the caller and itself: its standard input is
+passed on to the command, and its exit code is the command's. All descendants are killed when the command ends, or when
+the caller does. Orphans become its own children (`PR_SET_CHILD_SUBREAPER`), so that neither a new session nor a second
+fork takes them out of its reach.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from contextlib import suppress
 
 
 def _has_handles() -> bool:
-    """Tell whether the kernel gives handles of processes, which it does from Linux 5.3 on."""
+    """Tell whether the kernel has process handles (pidfd), as Linux has from 5.3 on."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
@@ -27,14 +27,14 @@ def _has_handles() -> bool:
 
 
 CONTAINED = sys.platform == "linux" and os.path.isdir("/proc/self") and _has_handles()
-"""Whether this platform has what containment needs; elsewhere the process group has to do."""
+"""Whether containment works on this platform; elsewhere the process group takes its place."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK = 1000  # milliseconds between two looks for orphans that have ended
 _PAUSE = 0.005  # seconds between two passes that kill
 
-ProcessId = tuple[int, int]  # its number and when it started, in ticks since boot: numbers are given again
-Stat = tuple[bytes, int, int]  # of a process: its state, its parent's number, when it started
+ProcessId = tuple[int, int]  # the process's number and its start in ticks since boot, since numbers are reused
+Stat = tuple[bytes, int, int]  # a process's state, its parent's number, and its start
 
 
 def adopt_orphans() -> None:
@@ -47,7 +47,7 @@ def adopt_orphans() -> None:
 
 
 def end_descendants() -> None:
-    """Kill the descendants of this process, again and again until none is left, and wait for each."""
+    """Kill the descendants of this process, repeatedly until none is left, and wait for each."""
     left = True
     while left:
         killed = [_kill(process) for process in _descendants(os.getpid())]
@@ -56,7 +56,7 @@ def end_descendants() -> None:
 
 
 def _descendants(root: int) -> list[ProcessId]:
-    """List the processes below another, parents first, but for those that have ended."""
+    """List the running descendants of a process, parents first."""
     children: dict[int, list[ProcessId]] = {}
     for pid, (state, parent, started) in _processes():
         if state != b"Z":
@@ -69,17 +69,17 @@ def _descendants(root: int) -> list[ProcessId]:
 
 
 def _processes() -> Iterator[tuple[int, Stat]]:
-    """Go through the processes of this machine."""
+    """Yield the number and the state of each process of this machine."""
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal() and (stat := _stat(int(entry.name))):
             yield int(entry.name), stat
 
 
 def _stat(pid: int) -> Stat | None:
-    """Look at a process; None for one that is gone."""
+    """Read the state of a process; None where it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # behind the name, which may hold anything, the first two, and the 20th
+            # of the fields behind the name, which may hold any character: the first two, and the 20th
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
@@ -87,7 +87,7 @@ def _stat(pid: int) -> Stat | None:
 
 
 def _kill(process: ProcessId) -> bool:
-    """Kill this very process, not a later one of the same number; False where it is gone or another user's."""
+    """Kill a process, but no later one of the same number; False where it is gone or belongs to another user."""
     pid, started = process
     try:
         handle = os.pidfd_open(pid)
@@ -104,7 +104,7 @@ def _kill(process: ProcessId) -> bool:
 
 
 def reap() -> dict[int, int]:
-    """Wait for the children that have ended; returns their exit codes, negative for signals."""
+    """Wait for the children that have ended; return their exit codes by number, negative for signals."""
     codes = {}
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -113,7 +113,7 @@ def reap() -> dict[int, int]:
 
 
 def run(command: list[str]) -> int:
-    """Run a command to its end, or to that of who asked for it, and leave nothing of it; returns its exit code."""
+    """Run a command until it or the caller ends, and kill all its descendants; return its exit code."""
     adopt_orphans()
     child = subprocess.Popen(command, stdin=subprocess.PIPE)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -131,7 +131,7 @@ def _pass_on(pid: int, number: int) -> None:
 
 
 def _watch(pid: int, pipe: int) -> int:
-    """Pass on what is read, until the process ends or nothing is to come any more; returns the exit code."""
+    """Pass standard input on to a process until it ends, or standard input does; return the exit code."""
     waiting = select.poll()
     waiting.register(0, select.POLLIN)
     waiting.register(os.pidfd_open(pid), select.POLLIN)
@@ -147,7 +147,7 @@ def _watch(pid: int, pipe: int) -> int:
 
 
 def main() -> None:
-    """Run the command that the arguments are, and end as it did."""
+    """Run the command in the arguments, and end with its exit code or by its signal."""
     import resource
 
     code = run(sys.argv[1:])

@@ -9,11 +9,11 @@ from .evaluator import Evaluator
 
 
 def recorded_evaluator(space: SearchSpace, measurements: Mapping[Architecture, float], name: str) -> Evaluator:
-    """Make an evaluator of the accuracies, in percent, that the recording called `name` reports.
+    """Make an evaluator that returns the accuracies, in percent, of the recording called `name`.
 
-    Architectures that are the same function share one. One without an accuracy, as the last of a recording often is,
-    is a failed candidate: the search goes on with what the recording holds next.
-    Raises: BadRecording where it reports no accuracy at all.
+    Architectures that are the same function share one accuracy. An architecture without one, as the last of a recording
+    often is, becomes a failed candidate, and the search goes on with the next reply of the recording.
+    Raises: BadRecording where the recording has no accuracy at all.
     """
     if not measurements:
         raise BadRecording(

@@ -7,7 +7,7 @@ from .evaluator import Evaluator
 
 
 def table_evaluator(table: Table) -> Evaluator:
-    """Make an evaluator of a table; it takes no time and gives the same number every time."""
+    """Make an evaluator that returns the table's accuracy of an architecture."""
 
     async def evaluate(architecture: Architecture) -> Measurement:
         return table.measure(architecture)

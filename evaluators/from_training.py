@@ -1,4 +1,4 @@
-"""The evaluator that trains for real, each architecture in a process of its own. Does not load torch."""
+"""The evaluator that trains each architecture, in a process of its own. Does not load torch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from .evaluator import Evaluator
 from .workers import Workers
 
 OnEpochOf = Callable[[Architecture, Epoch], None]
-"""Is told which architecture has ended which epoch."""
+"""Called with the architecture and the epoch whenever an epoch ends."""
 
 
 def _unheard(architecture: Architecture, epoch: Epoch) -> None: ...
@@ -27,11 +27,11 @@ def training_evaluator(
     silence: float | None = None,
     on_epoch: OnEpochOf = _unheard,
 ) -> Evaluator:
-    """Make an evaluator that has every architecture trained by a pool of workers.
+    """Make an evaluator that has a pool of workers train every architecture.
 
-    `common` is what all the trainings share: its architecture is not looked at, and each gets a folder of its own in
-    its folder. What has its answer there is not trained again, and what was cut off goes on. `queue`, `deadline` and
-    `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
+    `common` is the job that all trainings share but for the architecture; each training gets a folder of its own within
+    the job's folder. A finished training there is not repeated, and an interrupted one continues. `queue`, `deadline`
+    and `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
 
     The evaluator raises BadArchitecture, and RunFailed where the folder cannot be written.
     """
@@ -54,6 +54,6 @@ def training_evaluator(
 
 
 def folder_name(architecture: Architecture, seed: int) -> str:
-    """Name the folder of a training: the option numbers, set apart where one has two digits, and the seed."""
+    """Name the folder of a training: the option numbers, with dashes where one has two digits, and the seed."""
     apart = "-" if max(architecture) > 9 else ""
     return f"{apart.join(map(str, architecture))}-seed{seed}"

@@ -1,4 +1,4 @@
-"""The files of a training, brought from the machine that writes them to another as they change."""
+"""A mirror of a training's files: their changes are read on one machine, and applied on another."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from ..training.job import TrainingFiles
 
 FileChanges = dict[str, bytes | None]
-"""What files hold by now, by name; None for one that is gone."""
+"""New contents of files, by name; None for a file that is gone."""
 
 FileStamps = dict[str, tuple[int, int]]
-"""How files were when they were read: time of the last change in ns, and size in bytes."""
+"""Stamps of files when they were last read, by name: time of the last change in ns, and size in bytes."""
 
 
 def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
-    """Read the files that are not as they were seen; partial ones and the job stay where they are."""
+    """Read the files whose stamps differ from `seen`, and update `seen`; partial files and the job are left out."""
     now = {}
     for file in folder.iterdir():
         if not file.name.startswith(".") and file != TrainingFiles(folder).job:
@@ -30,7 +30,7 @@ def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
 
 
 def apply_changes(folder: Path, changes: FileChanges) -> None:
-    """Bring files to what they hold by now, each whole or not at all."""
+    """Write the new contents of files into a folder, each whole or not at all, and remove the files that are gone."""
     for name, content in changes.items():
         if content is None:
             (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One worker process: started, told its job, watched, and ended with everything that it started itself."""
+"""One worker process: its start, its job, its heartbeat, and its end together with all its descendants."""
 
 import asyncio
 import math
@@ -23,7 +23,7 @@ from .containment import CONTAINED
 GRACE = 5.0
 """Seconds between the request to stop and the kill."""
 
-_LAST = 5.0  # seconds between the kill and that of what cannot kill its own
+_LAST = 5.0  # seconds between the kill of a worker and that of its whole process group
 _BEAT = 0.1  # seconds between two looks at a process and at its epochs
 
 
@@ -36,20 +36,20 @@ _CONTAINMENT = (sys.executable, "-m", "genius.evaluators.containment") if CONTAI
 
 
 class TookTooLong(Exception):
-    """A training passed its deadline, or ended no epoch for too long."""
+    """A training passed its deadline, or was silent for too long."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """How long a training may take, and how long it may show no life, in seconds; None is for ever."""
+    """The seconds that a training may take, and those that may pass without an epoch; None sets no limit."""
 
     deadline: float | None = None
     silence: float | None = None
 
     def check(self, started: float, heard: float, last: str) -> None:
-        """Compare two times of the monotonic clock with now; `last` says what was heard last.
+        """Check a training that started and was last heard at these times of the monotonic clock.
 
-        Raises: TookTooLong.
+        `last` describes its last epoch, for the message. Raises: TookTooLong.
         """
         now = time.monotonic()
         if self.deadline is not None and now - started > self.deadline:
@@ -59,7 +59,7 @@ class TimeLimits:
 
 
 class Heartbeat:
-    """The epochs that a training tells of from now on, one JSON line each; `heard` counts them."""
+    """The new epochs in a training's heartbeat file, one JSON line each; `heard` counts them."""
 
     def __init__(self, path: Path, on_epoch: OnEpoch) -> None:
         self._path, self._on_epoch = path, on_epoch
@@ -74,10 +74,10 @@ class Heartbeat:
             return 0
 
     async def listen(self) -> bool:
-        """Pass on the epochs that are new; return whether there was one."""
+        """Call `on_epoch` with each new epoch; return whether there was one."""
         size = self._size()
         if size <= self._read:
-            self._read = size  # a worker that goes on cuts off what its predecessor wrote half
+            self._read = size  # a worker that continues a training cuts off a torn last line
             return False
         lines = await asyncio.to_thread(lambda: list(read_lines(self._path, self._read)))
         for line in lines:
@@ -90,7 +90,7 @@ class Heartbeat:
 
 
 def _read_epoch(line: bytes) -> Epoch | None:
-    """Read an epoch; a line that a kill tore tells of none: the training knows from its checkpoint where it is."""
+    """Read an epoch; None for a line that a kill tore, since the training continues from its checkpoint."""
     try:
         return EPOCH.read(line)
     except BadRecord:
@@ -98,7 +98,7 @@ def _read_epoch(line: bytes) -> Epoch | None:
 
 
 def signals_named(*names: str) -> tuple[signal.Signals, ...]:
-    """Return the signals of these names, without those that this platform does not have."""
+    """Return the signals of these names that this platform has."""
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
@@ -107,16 +107,16 @@ _living: "WeakSet[Process]" = WeakSet()
 
 
 def kill_all() -> None:
-    """Kill every worker of this process and what it has started, at once; may be called in any thread."""
+    """Kill every worker of this process, with its descendants, at once; may be called in any thread."""
     for process in list(_living):
         process.kill()
 
 
 class Process:
-    """A worker in a process group of its own. It ends when its parent ends, for the pipe to its input closes then.
+    """A worker in a process group of its own, which ends when its parent ends and so closes the pipe to its input.
 
-    Where the platform allows it all that it has started ends with it (`containment`), elsewhere its process group does.
-    It gets no secret of the environment.
+    Where the platform allows it, all its descendants end with it (`containment`), elsewhere its process group does.
+    The worker's environment holds no secret.
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -142,7 +142,7 @@ class Process:
         """The exit code, negative for a signal; None while it runs."""
         if self._popen.returncode is not None or not hasattr(os, "waitid"):
             return self._popen.poll()
-        # only a look: until `stop` has ended the group, its number must not be given to another one
+        # without reaping: until `stop` has ended the group, the system must not reuse its number
         try:
             ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:  # the program that called us waits for all processes
@@ -152,12 +152,12 @@ class Process:
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     async def do(self, job: Path, limits: TimeLimits, heartbeat: Heartbeat) -> int:
-        """Have it do a job, and return its exit code.
+        """Have the worker do a job; return its exit code.
 
-        Raises: TookTooLong, and whatever `on_epoch` raises; the process runs on then.
+        Raises: TookTooLong, and every exception of `on_epoch`; the process then still runs.
         """
         assert self._popen.stdin is not None
-        with suppress(BrokenPipeError, ValueError):  # it has ended already, or was killed: its exit code says more
+        with suppress(BrokenPipeError, ValueError):  # it has ended already: its exit code says more
             await asyncio.to_thread(os.write, self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
         started = heard = time.monotonic()
         while (code := self.code) is None:
@@ -169,9 +169,9 @@ class Process:
         return code
 
     async def stop(self) -> str:
-        """End all of it: ask, and kill what is left after the grace, or at once when cancelled while waiting.
+        """Terminate the worker, and kill it after the grace period, or at once when cancelled meanwhile.
 
-        Returns what the process wrote to standard error before it had a log.
+        Returns the worker's standard error from before it opened its log.
         """
         try:
             if self.code is None:
@@ -180,21 +180,21 @@ class Process:
         finally:
             self.kill()
             if self.code == -_KILL:
-                await asyncio.sleep(_BEAT)  # killed itself, it leaves it to the worker to end what that has started
+                await asyncio.sleep(_BEAT)  # the containment was killed: the worker ends its own descendants
             await self._ended(_LAST)
             self._signal(_KILL)
             await self._ended()
         return await asyncio.to_thread(self.bury)
 
     def bury(self) -> str:
-        """Wait for a process that has ended, so that nothing is left of it; returns what `stop` does."""
+        """Reap a process that has ended; return the same text as `stop`."""
         _living.discard(self)
         with self._popen, self._early as early:
             early.seek(0)
             return early.read().decode(errors="replace")
 
     def kill(self) -> None:
-        """Kill it and what it has started, without waiting for its end."""
+        """Kill the worker and its descendants, without waiting for their end."""
         if not CONTAINED:
             self._signal(_KILL)
         elif self._popen.stdin is not None:
@@ -207,6 +207,6 @@ class Process:
             await asyncio.sleep(_BEAT / 5)
 
     def _signal(self, number: signal.Signals) -> None:
-        # nobody is left, or, as macOS has it, only dead ones that nobody waited for yet
+        # the group is empty, or, on macOS, holds only processes that have ended and were not reaped
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number) if hasattr(os, "killpg") else self._popen.send_signal(number)

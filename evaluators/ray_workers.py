@@ -1,11 +1,11 @@
-"""Training on a Ray cluster, or on a Ray that is started on this machine. Loads Ray only when it is entered.
+"""Training on a Ray cluster, or on a Ray that is started on this machine. Loads Ray only when the pool is entered.
 
-Each training is a Ray actor of its own: Ray finds the node that has the resources, and nothing of the process is left
-afterwards. On its node the training runs as it does on this machine, in a scratch folder; what changes there (epochs,
-checkpoint, log, answer) comes back over Ray's own connections, so that the nodes need not share a file system. A
-training whose node or actor is lost goes on elsewhere from the files that have come back.
+Each training is a Ray actor of its own: Ray chooses a node with the resources, and the process ends with the training.
+On its node the training runs in a scratch folder, as it would here. Its changed files (epochs, checkpoint, log, answer)
+come back over Ray's own connections, so that the nodes need not share a file system. A training whose node or actor is
+lost continues on another node from the files that have come back.
 
-Every node needs the same version of this package, the data set at the same path, and one's own space, if any, where
+Every node needs the same version of this package, the data set at the same path, and your own space, if any, where
 Python finds it.
 """
 
@@ -43,9 +43,9 @@ class RayWorkers:
     """A pool on Ray: on the cluster at `address`, or without one on a Ray of its own, which listens on loopback alone.
 
     Each training holds `cpus` cores and `gpus` GPUs (0.5 shares one). `capacity` trainings are submitted at once, and
-    Ray starts as many as the cluster has room for. One that is lost with its node or actor goes on elsewhere, until it
-    was lost `tries` times in a row without an epoch in between. A Ray that this process has joined already is used and
-    left as it is; a cluster that was joined here is left again, and only a Ray that was started here is shut down.
+    Ray starts as many as the cluster has room for. A training that is lost with its node or actor continues elsewhere,
+    until it was lost `tries` times in a row without an epoch in between. A Ray that this process has joined before is
+    used and stays joined; a cluster that the pool joined is left at the end, and a Ray that it started is shut down.
 
     Raises: GeniusError without Ray, or where the cluster cannot be joined.
     """
@@ -67,7 +67,7 @@ class RayWorkers:
         return self._capacity
 
     async def __aenter__(self) -> Self:
-        # in a thread: it takes seconds, and in the main thread Ray would take over the signals
+        # in a thread: joining takes seconds, and in the main thread Ray would take over the signals
         self._actor = await asyncio.to_thread(self._join)
         return self
 
@@ -79,7 +79,7 @@ class RayWorkers:
         except ImportError as error:
             raise GeniusError("training on Ray needs Ray: pip install 'genius-nas[ray]'") from error
         if not ray.is_initialized():
-            logging.getLogger("ray").setLevel(logging.ERROR)  # a live display is in the way of its messages
+            logging.getLogger("ray").setLevel(logging.ERROR)  # its messages would break the live display
             self._joined = True
             try:
                 self._start() if self._address is None else self._connect(self._address)
@@ -96,7 +96,7 @@ class RayWorkers:
         ray_constants.ENABLE_RAY_CLUSTER = False  # as `_be_private` says, for a Ray that was imported before
         resources: Callable[[], dict[str, float]] = ray.cluster_resources
 
-        # Ray's sockets lie in it, and a socket's path is short: the usual folder may have a long name
+        # Ray's sockets lie in this folder, and a socket's path must be short: the default folder may have a long name
         short = "/tmp" if os.path.isdir("/tmp") else None
         self._scratch = Path(tempfile.mkdtemp(prefix=f"genius-ray-{os.getpid()}-", dir=short))
         ray.init(
@@ -108,7 +108,7 @@ class RayWorkers:
             _temp_dir=str(self._scratch),
         )
         if (gpus := resources().get("GPU", 0.0)) < self._gpus:
-            raise GeniusError(f"each training shall have {self._gpus:g} GPUs, and Ray finds {gpus:g} on this machine")
+            raise GeniusError(f"each training needs {self._gpus:g} GPUs, and Ray finds {gpus:g} on this machine")
 
     def _connect(self, address: str) -> None:
         import ray
@@ -139,7 +139,7 @@ class RayWorkers:
         silence: float | None = None,
         on_epoch: OnEpoch = unheard,
     ) -> Measurement:
-        """Train a job to its end, as every pool does; time that it waits for room on the cluster does not count."""
+        """Train a job to its end, as every pool does; the wait for room on the cluster counts for no time limit."""
         async with self._turns.take(queue):
             if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
@@ -166,7 +166,7 @@ class RayWorkers:
         return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
 
     async def _try(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
-        """Have an actor do the job, and bring its files home as they change; nothing of the actor is left."""
+        """Have an actor do the job, copy its files here as they change, and kill the actor at the end."""
         import ray
 
         kept = await asyncio.to_thread(_begin, job)
@@ -193,7 +193,7 @@ class RayWorkers:
 
 
 def _reach(address: str) -> None:
-    """Try an address, for Ray itself goes on trying for minutes; `auto` is a cluster that Ray finds by itself.
+    """Check that a cluster answers at an address, since Ray itself would try for minutes; `auto` is not checked.
 
     Raises: GeniusError.
     """
@@ -209,7 +209,7 @@ def _reach(address: str) -> None:
 
 
 async def _stop(actor: "ActorHandle[_Training]") -> None:
-    """Let an actor end its training; one that does not answer is killed, and its training ends with it."""
+    """Ask an actor to end its training, and wait for it; the caller then kills the actor in any case."""
     from ray.exceptions import RayActorError
 
     with suppress(RayActorError, TimeoutError):
@@ -217,11 +217,11 @@ async def _stop(actor: "ActorHandle[_Training]") -> None:
 
 
 def _be_private() -> None:
-    """Have the Ray that is started here listen on loopback only, to those who know its token, and report to nobody."""
+    """Set the environment so that a Ray started here listens on loopback only, needs a token and sends no reports."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # this makes Ray on Linux do what it does elsewhere: give its node the loopback address
+    # Ray on Linux then gives its node the loopback address, as it does on other systems
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    # a Ray that is started asks for a token by itself, and would leave it in the home folder where there is none
+    # a started Ray needs a token, and would write one into the home folder where the environment has none
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
@@ -238,14 +238,14 @@ def _one_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _News:
-    """What an actor tells: the files that have changed and, last of all, the measurement."""
+    """A message of an actor: the changed files and, in the last message, the measurement."""
 
     changes: FileChanges
     measurement: Measurement | None = None
 
 
 class _Training:
-    """The Ray actor of one training, on its node. What a kill leaves in `scratch` is removed with that folder."""
+    """The Ray actor of one training, on its node. The pool removes `scratch`, and with it all that a kill leaves."""
 
     def __init__(self, version: str, scratch: Path | None) -> None:
         self._scratch = scratch
@@ -255,8 +255,8 @@ class _Training:
         self._over = asyncio.Event()
 
     async def train(self, job: Job, kept: FileChanges, place: Place, limits: TimeLimits) -> AsyncIterator[_News]:
-        """Train on from the files that are kept, and tell of files when they change."""
-        yield _News({})  # it runs
+        """Continue a training from the files that are kept, and yield its files as they change."""
+        yield _News({})  # the actor runs
         base = self._scratch or Path(tempfile.gettempdir())
         try:
             with told_when_full(base), tempfile.TemporaryDirectory(prefix="genius-", dir=base) as scratch:
@@ -272,17 +272,17 @@ class _Training:
                     last = _News(await asyncio.to_thread(changes_of, folder, seen), self._task.result())
         finally:
             self._over.set()
-        yield last  # after all is tidied up, for whoever has it kills this actor
+        yield last  # after the cleaning up, since the receiver kills this actor
 
     async def stop(self) -> None:
-        """End the training and wait until nothing of it is left."""
+        """End the training, and wait until its process and its folder are gone."""
         if self._task is not None:
             self._task.cancel()
             await self._over.wait()
 
 
 def _begin(job: Job) -> FileChanges:
-    """Write down the job, and read the files that an earlier try has left."""
+    """Write the job's file, and read the files that an earlier try has left."""
     job.save()
-    job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
+    job.files.answer.unlink(missing_ok=True)  # an answer that could not be read
     return changes_of(job.folder, {})

@@ -1,4 +1,4 @@
-"""Who is next: a few places, shared fairly by several queues."""
+"""Turns: a few places, shared fairly by several queues."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """Places that are lent to one taker each; next is the queue that was served longest ago, in order within it."""
+    """Places that are lent to one taker each. The queue served longest ago is next; within it the first to come."""
 
     def __init__(self, places: Iterable[T]) -> None:
         self._free = deque(places)
@@ -43,11 +43,11 @@ class Turns(Generic[T]):
     def _leave(self, queue: int, turn: asyncio.Future[T]) -> None:
         if turn.cancelled():
             self._waiting[queue].remove(turn)
-        else:  # it was given a place at the very moment it left
+        else:  # it got a place at the moment of its cancellation
             self._pass_on(turn.result())
 
     def _pass_on(self, place: T) -> None:
-        # one that was cancelled leaves its line by itself, but only when its taker runs again
+        # a cancelled turn leaves its queue only when its taker runs again
         lines = {queue: [turn for turn in line if not turn.done()] for queue, line in self._waiting.items()}
         waiting = [queue for queue, line in lines.items() if line]
         if not waiting:

@@ -1,8 +1,8 @@
 """The process that trains one architecture: `python -m genius.evaluators.worker`.
 
-It loads what a training needs, which takes seconds, then waits for the path of its job on standard input. It prints
-nothing and answers by a file. Standard input is also its tie to the process that started it: when that end of the pipe
-closes, for whatever reason, the worker ends too.
+The worker loads torch and its own modules, which takes seconds, then waits for the path of its job on standard input.
+It prints nothing and answers by a file. It ends when the process that started it closes the other end of this pipe, or
+ends itself.
 """
 
 import os
@@ -22,17 +22,17 @@ from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
 
 REFUSED = 78
-"""The exit code where it is the job that cannot be done, whatever the architecture: the last line says why."""
+"""The exit code of a job that cannot be done with any architecture: the last line of standard error says why."""
 FULL = 74
-"""The exit code where its files found no room on the disk. Nor may words that say so."""
+"""The exit code of a full disk, on which a log may find no room either."""
 
 
 def main() -> None:
-    """Do one job; it ends with a code of its own where the fault is not the architecture's."""
+    """Do one job; the exit code is REFUSED or FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
-    # before torch is loaded: that takes seconds, in which the parent may die as well
+    # before torch is loaded, since the parent may end in the seconds that this takes
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     answer = _load()
     try:
@@ -41,25 +41,25 @@ def main() -> None:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
     except DiskFull:
-        os._exit(FULL)  # a usual end would try to write what is left to write
+        os._exit(FULL)  # a usual end would flush buffers to the full disk
     except GeniusError as error:
         _refuse(str(error))
 
 
 def _load() -> Callable[[Job], object]:
-    """Load what a training needs, and return what does a job."""
+    """Load torch and the training modules; return the function that does a job."""
     try:
         from ..training.learn import do_job, warm_up
 
         warm_up()
-    except Exception as error:  # whatever it is, no architecture has a part in it
+    except Exception as error:  # no architecture has a part in a failed import
         traceback.print_exc()
         _refuse(f"no training can be loaded: {type(error).__name__}: {error}")
     return do_job
 
 
 def _refuse(why: str) -> NoReturn:
-    """End the process, and say why in one line."""
+    """Print the reason in one line, and exit with REFUSED."""
     try:
         print(" ".join(why.split()), file=sys.stderr, flush=True)
     except OSError:
@@ -68,9 +68,9 @@ def _refuse(why: str) -> NoReturn:
 
 
 def _listen(jobs: "queue.Queue[str]") -> None:
-    """Pass the job on, and end the process with its parent."""
+    """Put the job's path into the queue, and end the process when its parent ends."""
     told = b""
-    # os.read, for a thread that waits in sys.stdin holds a lock that the interpreter needs at its own end
+    # os.read, since a thread that waits in sys.stdin holds a lock that the interpreter needs at its exit
     while read := os.read(0, 1024):
         told += read
         if told.endswith(b"\n"):
@@ -78,7 +78,7 @@ def _listen(jobs: "queue.Queue[str]") -> None:
     if CONTAINED:
         end_descendants()
     elif hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # with what it started itself
+        os.killpg(0, signal.SIGKILL)  # with its descendants
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Who trains: a pool of worker processes on this machine, each pinned to its device. Does not load torch."""
+"""Pools of workers: their contract, and the pool of processes on this machine. Does not load torch."""
 
 import asyncio
 import os
@@ -21,18 +21,18 @@ from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
 from .worker import FULL, REFUSED
 
-# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
+# only the system or a person sends these signals; a failing training ends by another signal, or with an exit code
 _FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
 _END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
 def unheard(epoch: Epoch) -> None:
-    """Take no notice of an epoch."""
+    """Ignore an epoch."""
 
 
 class Workers(Protocol):
-    """Trains jobs, `capacity` at once; those who wait are served fairly. An async context manager."""
+    """A pool: an async context manager that trains up to `capacity` jobs at once and serves queues fairly."""
 
     @property
     def capacity(self) -> int:
@@ -52,31 +52,31 @@ class Workers(Protocol):
         silence: float | None = None,
         on_epoch: OnEpoch = unheard,
     ) -> Measurement:
-        """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
+        """Train a job to its end on a free device; a job that has its answer is not trained again.
 
-        - `queue`: what this caller is one of, say its trial; the queues take turns.
-        - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
-        - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
-        - `on_epoch` is told of every epoch when it ends.
+        - `queue`: the queue of this caller, such as its trial; the queues take turns.
+        - `deadline`: seconds from the moment that a worker has the job, without those of earlier tries.
+        - `silence`: seconds in which at least one epoch must end, from the start or from the last epoch.
+        - `on_epoch` is called with every epoch when it ends.
 
-        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
-        however it does, no process of the training is left.
-        Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
-        its data, a full disk or what is not installed.
+        A training that fails gives a Measurement with a `failure`. Cancelling kills the training. In every case no
+        process of the training is left at the end.
+        Raises: OSError where the job's folder cannot be written; RunFailed where no architecture could be trained, for
+        the data, a full disk or a package that is not installed.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one worker trains: a device, `cpu`, `cuda:1` or `mps`, and so many threads of the CPU."""
+    """The place of one worker: a device, `cpu`, `cuda:1` or `mps`, and a number of CPU threads."""
 
     device: str = "cpu"
     threads: int = 1
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that pin a process here: it sees this GPU alone, or none."""
+        """The environment variables that pin a process to this place: it sees this GPU alone, or none."""
         threads = str(self.threads)
         return {"CUDA_VISIBLE_DEVICES": self._visible(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
 
@@ -84,20 +84,20 @@ class Place:
         if not self.device.startswith("cuda"):
             return ""
         number = self.device.partition(":")[2] or "0"
-        # ours are numbered among those that we may see ourselves
+        # the numbers count the GPUs that this process itself may see
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         return seen.split(",")[int(number)].strip() if seen else number
 
     def assign(self, job: Job) -> Job:
-        """Return the job as it is done here; a process that is pinned sees its GPU as the first."""
+        """Return the job for this place; a pinned process sees its GPU as the first."""
         device = "cuda" if self.device.startswith("cuda") else self.device
         return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
 
 
 def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise: str = "cpu") -> list[Place]:
-    """Spread workers round robin over the GPUs, or let them share the `otherwise` named device where there is none.
+    """Spread workers round robin over the GPUs; without a GPU they share the device `otherwise`.
 
-    Each gets `threads` threads of the CPU, or else its share of the cores, at least 1.
+    Each gets `threads` CPU threads, by default its share of the cores, at least 1.
     Raises: GeniusError for fewer than 1 worker or thread.
     """
     for name, number in (("workers", workers), ("threads", threads)):
@@ -108,14 +108,14 @@ def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise
 
 
 def count_gpus() -> int:
-    """Ask torch how many GPUs it can use, in a process of its own: it takes seconds, unless there plainly is none."""
+    """Count the GPUs that torch can use, in a process of its own, which takes seconds; 0 at once without a driver."""
     if not any(map(os.path.exists, _SIGNS_OF_A_GPU)) and os.name != "nt":
         return 0
     return int(_asked_of_torch("torch.cuda.device_count()"))
 
 
 def has_mps() -> bool:
-    """Ask torch whether it can use an Apple GPU, in a process of its own."""
+    """Tell whether torch can use an Apple GPU; asked in a process of its own."""
     return _asked_of_torch("torch.backends.mps.is_available()") == "True"
 
 
@@ -128,11 +128,11 @@ def _asked_of_torch(what: str) -> str:
 
 
 class LocalWorkers:
-    """A pool on this machine: a process for each training, and one ahead for each place, which loads torch meanwhile.
+    """A pool on this machine: a process for each training, and for each place one started ahead, which loads torch.
 
-    A training whose process is killed from outside, by the kernel short of memory or by a person, goes on from its
+    A training whose process is killed from outside, by the kernel short of memory or by a person, continues from its
     last epoch, until it was killed `tries` times in a row without an epoch in between. Leaving the pool ends the
-    processes that are ahead.
+    processes that were started ahead.
 
     Raises: GeniusError without a place.
     """
@@ -181,19 +181,19 @@ class LocalWorkers:
 
 
 class _Seat:
-    """A place, and the process that is ahead there."""
+    """A place, and the process that was started ahead there."""
 
     def __init__(self, place: Place, tries: int) -> None:
         self._place, self._tries = place, tries
         self._next: Process | None = None
 
     async def prepare(self) -> None:
-        """Start the next process, unless one waits already; in a thread, for that waits for the system."""
+        """Start the next process, in a thread, unless one waits already."""
         starting = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
             await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await starting  # so that it is known, and ends with the others
+            await starting  # so that `close` finds the process
             raise
 
     def _start(self) -> None:
@@ -215,7 +215,7 @@ class _Seat:
         while left:
             heard = heartbeat.heard
             end = await self._try(path, limits, heartbeat)
-            # whatever became of the process: what has been answered is paid for
+            # an answer counts, however the process ended
             if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
             if not end.by_others:
@@ -227,7 +227,7 @@ class _Seat:
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
 
     async def _try(self, path: Path, limits: TimeLimits, heartbeat: Heartbeat) -> "_End":
-        """Have a process do the job; nothing of the process is left, come what may."""
+        """Have a process do the job, and end the process in every case."""
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
@@ -248,7 +248,7 @@ class _Seat:
 
 @dataclass(frozen=True)
 class _End:
-    """How a try without an answer ended, and whether a signal from outside ended it."""
+    """The end of a try without an answer; `by_others` where a signal from outside ended it."""
 
     failure: Failure
     words: str
@@ -257,13 +257,13 @@ class _End:
 
 def _prepare(job: Job) -> Path:
     path = job.save()
-    job.files.answer.unlink(missing_ok=True)  # one that was read and makes no sense
+    job.files.answer.unlink(missing_ok=True)  # an answer that could not be read
     with open(job.files.log, "wb", opener=open_plain):
         return path
 
 
 def read_measurement(path: Path) -> Measurement | None:
-    """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
+    """Read the measurement that a worker wrote; None where there is none, or no valid one."""
     try:
         measurement = MEASUREMENT.read(read_plain(path))
     except (FileNotFoundError, BadRecord):
@@ -272,14 +272,14 @@ def read_measurement(path: Path) -> Measurement | None:
 
 
 def _read_log(folder: Path) -> str:
-    """Read the end of a log, which may be of any length."""
+    """Read the last bytes of a log."""
     with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
         return file.read(_END_OF_LOG).decode(errors="replace")
 
 
 def _reason(code: int, complaint: str) -> str:
-    """Say why a worker ended: the signal, or the last line of what it complained about."""
+    """Return why a worker ended: the signal, or the last line of its log."""
     if code < 0:
         return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
     return _last_line(complaint) or f"the worker ended with code {code} and no answer"

@@ -12,22 +12,22 @@ import genius
 import numpy as np
 from genius.agents.baselines import guided
 from genius.guide.guide import GUIDE
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import Region
 
 Propose = Callable[[Sequence[object], Sequence[genius.Candidate]], object]
 
 
-def reversed_prior(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
+def reversed_prior(region: Region, seed: Sequence[int]) -> Propose:
     """Take the smallest networks to be the best until measurements say otherwise."""
-    return guided(space, seed, limits, replace(GUIDE, prior=-GUIDE.prior))
+    return guided(region, seed, replace(GUIDE, prior=-GUIDE.prior))
 
 
-def tpe(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMITS) -> Propose:
+def tpe(region: Region, seed: Sequence[int]) -> Propose:
     """Propose as Optuna's tree-structured Parzen estimator does, with its own defaults and categorical options."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    choices = {d.name: optuna.distributions.CategoricalDistribution(tuple(d.numbers)) for d in space.decisions}
+    choices = {d.name: optuna.distributions.CategoricalDistribution(tuple(d.numbers)) for d in region.space.decisions}
 
     def ask(history: Sequence[genius.Candidate]) -> str:
         first = int(np.random.default_rng([*seed, len(history)]).integers(2**31))
@@ -36,11 +36,12 @@ def tpe(space: genius.SearchSpace, seed: Sequence[int], limits: Limits = NO_LIMI
         for architecture, accuracy in known.items():
             params = dict(zip(choices, architecture, strict=True))
             study.add_trial(optuna.trial.create_trial(params=params, distributions=choices, value=accuracy))
+        space = region.space
         tried = {space.identity(c.architecture) for c in history if c.architecture}
         for _ in range(1_000):
             trial = study.ask(choices)
             found = tuple(trial.params[name] for name in choices)
-            if space.identity(found) not in tried and limits.allow(space.cost_of(found)):
+            if space.identity(found) not in tried and region.allows(found).all():
                 return f"By TPE.\nArchitecture: {list(found)}"
             study.tell(trial, state=optuna.trial.TrialState.FAIL)  # a repeat, or off the limits: asked again
         return "-"

@@ -90,10 +90,10 @@ async def _write(context: Context, history: History) -> tuple[list[Message], tup
         return [], ()
     advice = None
     if context.advice:
-        advice = await asyncio.to_thread(advise, context.space, context.limits, history, context.seed)
+        advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
     may_stop = late and context.when_done == "stop"
-    prompt = write_prompt(context.space, history, context.order, context.limits, advice, may_stop)
+    prompt = write_prompt(context.region, history, context.order, advice, may_stop)
     return prompt, advice.shortlist if advice else ()
 
 
@@ -147,9 +147,8 @@ async def validator(
     judged = await asyncio.to_thread(
         validate,
         in_flight(state),
-        context.space,
+        context.region,
         history_of(state, context),
-        limits=context.limits,
         repair=context.repair,
         max_replies=context.max_replies,
         when_done=context.when_done,

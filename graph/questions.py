@@ -28,7 +28,7 @@ def before_training(candidate: Candidate, context: Context) -> Literal["approver
 async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["proposer", "trainer"]]:
     """Ask a person whether to train the candidate; what the answer is not, is said with the question that follows."""
     context, candidate = ready(state, runtime), in_flight(state)
-    asked = question(candidate, context.space)
+    asked = question(candidate, context.region.space)
     while True:
         answer = interrupt(asked)
         try:
@@ -36,9 +36,8 @@ async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
                 decide,
                 answer,
                 candidate,
-                context.space,
+                context.region,
                 history_of(state, context),
-                context.limits,
                 context.max_replies,
             )
         except BadAnswer as bad:

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from ..errors import GeniusError
 from ..record.files import check_folder
 from ..record.settings import SETTINGS_FILE, Settings
+from ..spaces.space_file import is_space_file
 from .trust import resume_command
 
 LOCK_FILE = "lock"
@@ -57,7 +58,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    name = f"{settings.space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    space = Path(settings.space).stem if is_space_file(settings.space) else settings.space
+    name = f"{space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1

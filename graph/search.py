@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 from ..agents.calling import wanted
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
-from ..evaluators.evaluator import Evaluator
+from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..record.options import Sent
 from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
-from ..spaces.space import SearchSpace
 from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run_folder import new_run, new_run_folder
-from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
+from .setup import AnySpace, Given, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import carry_on
 from .trust import check_claims, claims
@@ -42,11 +41,11 @@ def _show_nothing(progress: Progress) -> None: ...
 
 
 async def search(
-    space: str | SearchSpace,
+    space: AnySpace,
     *,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: Evaluator | ValueEvaluator | None = None,
     run: Path | str | None = None,
     data: Path | str | None = None,
     progress: Show = _show_nothing,
@@ -60,7 +59,9 @@ async def search(
     - `space`, `llm`, `proposer`: names, or objects of your own; of several llms the next one answers where one is down
       or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
       embedded model.
-    - `evaluator`: needed for a space of your own.
+    - `space` may also be a dict of decisions, see `space_of`, or the path of a file that describes a space.
+    - `evaluator`: needed for a space of your own. In a space by value it is called with the dict of values, elsewhere
+      with the tuple of option numbers.
     - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
@@ -93,10 +94,10 @@ async def search(
 async def resume(
     run: Path | str,
     *,
-    space: str | SearchSpace | None = None,
+    space: AnySpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: Evaluator | ValueEvaluator | None = None,
     data: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
@@ -126,7 +127,7 @@ async def resume(
         _check_named(folder, settings, given, {*names, *_named({**changes, "data": data})})
     check_fits(old, settings, given)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        check_journal(journal, settings, setup.space)
+        check_journal(journal, settings, setup.region.space)
         return await carry_on(folder, settings, setup, progress, called, answering)
 
 
@@ -135,10 +136,10 @@ async def fork(
     at: int,
     *,
     to: Path | str | None = None,
-    space: str | SearchSpace | None = None,
+    space: AnySpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: Evaluator | ValueEvaluator | None = None,
     data: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
@@ -165,7 +166,7 @@ async def fork(
     check_fits(old, settings, given)
     states = await states_after(source, old, at)
     async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        check_journal(journal, settings, setup.space)
+        check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
         await take_over(journal, states, folder, settings)
         return await carry_on(folder, settings, setup, progress, called, answering)

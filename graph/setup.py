@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import json
+import os
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..agents.proposer import Proposer
 from ..agents.provider_keys import clean_tracing_keys
 from ..agents.replay import load_measurements
 from ..errors import GeniusError, GeniusWarning
-from ..evaluators.evaluator import Evaluator, Measured
+from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_recording import recorded_evaluator
 from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
@@ -27,9 +28,10 @@ from ..spaces import SPACES, get_space
 from ..spaces.decision import Decision
 from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.nearest import check_nearest
-from ..spaces.searchable import check_searchable
+from ..spaces.mapping import space_of
+from ..spaces.region import Region
 from ..spaces.space import Architecture, NoNetwork, SearchSpace
+from ..spaces.space_file import is_space_file
 from ..tables.own import open_table
 from ..tables.published import SOURCES, Table, load_table
 from ..training.job import Job
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
     Llm = str | Model | Sequence[str | Model]
 
 
+AnySpace = str | SearchSpace | Mapping[str, object]
+"""A space, its name, MODULE:NAME or path, or a dict of its decisions."""
+
+
 @dataclass(frozen=True)
 class Given:
     """Objects passed from Python in place of names. A run that used some needs them again to go on."""
@@ -50,7 +56,7 @@ class Given:
     space: SearchSpace | None = None
     llm: "Sequence[str | Model] | None" = None
     proposer: Proposer | None = None
-    evaluator: Evaluator | None = None
+    evaluator: Evaluator | ValueEvaluator | None = None
 
     @property
     def parts(self) -> list[str]:
@@ -66,7 +72,7 @@ EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 class Setup:
     """The parts of a search, ready to run."""
 
-    space: SearchSpace
+    region: Region
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -74,10 +80,10 @@ class Setup:
 
 
 def choose_parts(
-    space: str | SearchSpace | None,
+    space: AnySpace | None,
     llm: "Llm | None",
     proposer: str | Proposer | None,
-    evaluator: Evaluator | None,
+    evaluator: Evaluator | ValueEvaluator | None,
     old: Settings | None = None,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
@@ -99,6 +105,8 @@ def choose_parts(
     elif proposer is not None:
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
         names = {"proposer": name, "llm": None, "fallbacks": []}
+    if isinstance(space, Mapping):
+        space = space_of(space)
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
         names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
@@ -147,7 +155,9 @@ def check_fits(old: Settings, new: Settings, given: Given) -> None:
 
 
 def _name_of_space(name: str) -> str:
-    """Return a space's own name, or MODULE:NAME as it is: the workers find it by that."""
+    """Return a space's own name, MODULE:NAME as it is, or a file's full path: the workers find it by that."""
+    if is_space_file(name):
+        return os.path.abspath(name)
     found = get_space(name)
     return found.name if SPACES.get(found.name) is found else name
 
@@ -168,8 +178,8 @@ async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncItera
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = disguise(space, settings.meanings) if settings.disguise else space
-    await asyncio.to_thread(_check_limits, space, settings)
+    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
+    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
     async with (
         _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
         _open_proposers(settings, given, shown, data) as (of_trial, sent),
@@ -212,17 +222,16 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check_limits(space: SearchSpace, settings: Settings) -> None:
+def _check(region: Region, settings: Settings) -> None:
     """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-
-    check_searchable(space, settings.limits)
+    region.check()
     if settings.repair == "nearest":
-        check_nearest(space, settings.limits)
+        region.check_nearest()
 
 
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, space: SearchSpace, data: Path
+    settings: Settings, given: Given, region: Region, data: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
     if given.proposer is not None:
@@ -230,14 +239,16 @@ async def _open_proposers(
         yield (lambda trial: passed), list
     elif settings.proposer != LLM:
         make = find_baseline(settings.proposer)
-        yield (lambda trial: make(space, (settings.seed, trial), settings.limits)), list
+        yield (lambda trial: make(region, (settings.seed, trial))), list
     else:
         llms = given.llm or settings.llms
         if settings.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
         may_stop = settings.when_done == "stop"
-        async with open_llms(llms, space, settings.asking, data, may_stop=may_stop, taught=settings.sent) as opened:
+        async with open_llms(
+            llms, region.space, settings.asking, data, may_stop=may_stop, taught=settings.sent
+        ) as opened:
             yield opened.proposer, opened.sent
 
 

@@ -19,8 +19,7 @@ from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..record.journal import BrokenRun, Journal
 from ..record.settings import Order, RepairMode, WhenDone
-from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.space import SearchSpace
+from ..spaces.region import Region
 from ..training.job import Epoch
 from .slots import Question, Slots
 
@@ -104,11 +103,10 @@ class Context:
     are the evaluations in flight.
     """
 
-    space: SearchSpace
+    region: Region
     proposer: Proposer
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
-    limits: Limits = NO_LIMITS
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -124,9 +122,10 @@ class Context:
 
     def __post_init__(self) -> None:
         """Raises GeniusError for parts that are none, such as their names."""
-        if not isinstance(self.space, SearchSpace):
+        if not isinstance(self.region, Region):
             raise GeniusError(
-                f"a context's space is a SearchSpace, as of genius.get_space(name), got {named(self.space)}"
+                "a context's region is a Region of a space, as of genius.Region(genius.get_space(name)), got "
+                f"{named(self.region)}"
             )
         for name in ("proposer", "evaluator"):
             if not callable(getattr(self, name)):
@@ -165,7 +164,7 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
     """
     context = runtime.context
     if not isinstance(context, Context):
-        need = "ainvoke(…, context=genius.Context(space, proposer, evaluator))"
+        need = "ainvoke(…, context=genius.Context(region, proposer, evaluator))"
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:

@@ -87,11 +87,10 @@ def context_of(
         progress(Progress("epoch", candidate, run=folder, epoch=epoch))
 
     return Context(
-        space=setup.space,
+        region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         journal=journal,
-        limits=settings.limits,
         repair=settings.repair,
         max_replies=settings.max_replies,
         when_done=settings.when_done,

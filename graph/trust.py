@@ -16,6 +16,7 @@ from ..printable import brief
 from ..record.options import SAMPLING, is_plain_llm
 from ..record.settings import LLM, Settings
 from ..spaces import known_space
+from ..spaces.space_file import is_space_file
 
 OPTIONS = {
     "space": "--space",
@@ -53,6 +54,8 @@ class Claim:
     @property
     def words(self) -> str:
         """What it is, in words."""
+        if self.setting == "space" and is_space_file(self.value):
+            return f"the file {brief(self.value)!r}"
         return f"{_WHAT.get(self.setting, 'the language model')} {brief(self.value)!r}"
 
 

@@ -8,11 +8,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.draws import draw_inside
-from ..spaces.inside import allowed, largest_inside, option_costs
-from ..spaces.limits import Limits
+from ..spaces.region import Integers, Region
 from ..spaces.space import Architecture, SearchSpace
-from .features import WHOLE, Encoded, Floats, Integers, encoder
+from .features import WHOLE, Encoded, Floats, encoder
 
 _DRAWN, _LARGEST = 2_048, 64  # architectures of a large space to begin with: drawn uniformly, and with the most FLOPs
 _CLIMBERS, _STEPS = 16, 30  # from how many one goes uphill at once, and how often
@@ -37,29 +35,27 @@ class Choices:
 
 
 @lru_cache(maxsize=4)
-def whole(space: SearchSpace, limits: Limits) -> Choices:
-    """Return all architectures of a small space within limits."""
-    everything = encoder(space).reference
-    everything = everything[allowed(space, limits, everything)]
-    return Choices(everything, encoder(space).encode(everything))
+def whole(region: Region) -> Choices:
+    """Return all architectures of a region whose space is small."""
+    coder = encoder(region.space)
+    everything = coder.reference[region.allows(coder.reference)]
+    return Choices(everything, coder.encode(everything))
 
 
-def gather(
-    space: SearchSpace, limits: Limits, good: Sequence[Architecture], score: Score, rng: np.random.Generator
-) -> Choices:
+def gather(region: Region, good: Sequence[Architecture], score: Score, rng: np.random.Generator) -> Choices:
     """Return what there is to choose from: the whole of a space of up to `WHOLE` architectures.
 
     Of a larger one: uniform draws, the largest, and what is met on the way uphill from these and from the `good` ones,
     by changes of one decision, as far as `score` rises.
     """
+    space = region.space
     if space.size <= WHOLE:
-        return whole(space, limits)
-    met = np.concatenate([np.array(good, dtype=np.int64).reshape(-1, len(space.decisions)), _drawn(space, limits, rng)])
+        return whole(region)
+    met = np.concatenate([np.array(good, dtype=np.int64).reshape(-1, len(space.decisions)), _drawn(region, rng)])
     climbers = met[_highest(_scores(space, met, score), _CLIMBERS)]
     reached = -np.inf
     for _ in range(_STEPS):
-        near = np.unique(np.concatenate([_neighbours(space, climber) for climber in climbers]), axis=0)
-        near = near[allowed(space, limits, near)]
+        near = region.neighbours(climbers)
         met = np.concatenate([met, near])
         found = _scores(space, near, score)
         if not len(near) or found.max() <= reached + 1e-9:
@@ -83,12 +79,12 @@ def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collecti
     return found
 
 
-def _drawn(space: SearchSpace, limits: Limits, rng: np.random.Generator) -> Integers:
-    drawn = draw_inside(space, limits, rng, _DRAWN)
-    if option_costs(space, limits.convention) is None:
+def _drawn(region: Region, rng: np.random.Generator) -> Integers:
+    drawn = region.draw(rng, _DRAWN)
+    if not region.exact:
         return drawn
-    largest = list(islice(largest_inside(space, limits), _LARGEST))
-    return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(space.decisions))])
+    largest = list(islice(region.largest_first(), _LARGEST))
+    return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(region.space.decisions))])
 
 
 def _scores(space: SearchSpace, architectures: Integers, score: Score) -> Floats:
@@ -97,17 +93,3 @@ def _scores(space: SearchSpace, architectures: Integers, score: Score) -> Floats
 
 def _highest(scores: Floats, count: int) -> npt.NDArray[np.int64]:
     return np.argsort(-scores, kind="stable")[:count]
-
-
-def _neighbours(space: SearchSpace, architecture: Integers) -> Integers:
-    """Return the architectures that differ in one decision that counts."""
-    found = []
-    counting = space.visible(tuple(architecture.tolist()))
-    for at, decision in enumerate(space.decisions):
-        if not counting[at]:
-            continue
-        others = [option for option in decision.numbers if option != architecture[at]]
-        changed = np.repeat(architecture[None], len(others), axis=0)
-        changed[:, at] = others
-        found.append(changed)
-    return space.conditions.settled(np.concatenate(found)) if space.conditions else np.concatenate(found)

@@ -11,12 +11,10 @@ import numpy.typing as npt
 from ..errors import GeniusError
 from ..printable import said_by
 from ..spaces.decision import Decision
-from ..spaces.draws import draw_inside
-from ..spaces.limits import NO_LIMITS
+from ..spaces.region import Integers
 from ..spaces.space import SearchSpace
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 Leaning = tuple[float, float, float]
 """What a prior takes to be better: how much it makes of each of an architecture's promises."""
@@ -25,7 +23,8 @@ WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
 
 _SAMPLE = 4_096  # architectures that stand for a larger space
-_WAVES, _PAIRED = 6, 2  # waves over the levels of a range; those of them that are multiplied by another range's
+_WAVES, _PAIRED = 4, 2  # waves over the levels of a range; those of them that are multiplied by another range's
+_NEAR = 0.3  # share of a range within which levels are similar
 _PAIRS = 100  # pairs of ranges
 _COUNTED = 2  # networks built for each option where costs have to be counted on networks
 
@@ -186,31 +185,30 @@ def _told(
 def _reference(space: SearchSpace) -> Integers:
     if space.size <= WHOLE:
         return np.array(list(space.architectures()))
-    return draw_inside(space, NO_LIMITS, np.random.default_rng(0), _SAMPLE)
+    return space.draw(np.random.default_rng(0), _SAMPLE)
 
 
 def level_features(space: SearchSpace, numbers: Integers) -> list[Floats]:
     """Return waves over the levels of each range, and their products over pairs of ranges; nothing without ranges.
 
-    By a wave of half a period neighbouring levels are similar and the two ends are not; shorter ones count for less.
-    A hidden decision has no waves.
+    Neighbouring levels are similar by them, wherever in the range they are, and its two ends are not. A hidden decision
+    has no waves.
     """
     ranges = [at for at, decision in enumerate(space.decisions) if decision.scale]
     if not ranges:
         return []
     counting = space.conditions.visible(numbers) if space.conditions else np.ones(numbers.shape, dtype=bool)
     waves = [_waves(space.decisions[at], numbers[:, at]) * counting[:, at, None] for at in ranges]
-    pairs = list(islice(combinations([wave[:, :_PAIRED] for wave in waves], 2), _PAIRS))
-    products = [one[:, :, None] * other[:, None, :] for one, other in pairs]
-    found = [np.concatenate(waves, axis=1)]
-    return found + ([np.concatenate([each.reshape(len(numbers), -1) for each in products], axis=1)] if products else [])
+    pairs = islice(combinations([wave[:, : 2 * _PAIRED] for wave in waves], 2), _PAIRS)
+    products = [(one[:, :, None] * other[:, None, :]).reshape(len(numbers), -1) for one, other in pairs]
+    return [np.concatenate(group, axis=1) for group in (waves, products) if group]
 
 
 def _waves(decision: Decision, numbers: npt.NDArray[np.int64]) -> Floats:
-    """Return the first waves over a range, from its first level to its last: shape (n, waves)."""
-    place = (numbers - decision.first) / (len(decision.options) - 1)
-    orders = np.arange(1, _WAVES + 1)
-    found: Floats = np.cos(np.pi * place[:, None] * orders) / orders
+    """Return waves over a range whose sum of products falls with the distance of two levels: shape (n, 2 * _WAVES)."""
+    angles = np.pi * ((numbers - decision.first) / (len(decision.options) - 1))[:, None] * np.arange(1, _WAVES + 1)
+    strengths = np.exp(-((np.pi * _NEAR * np.arange(1, _WAVES + 1)) ** 2) / 4)
+    found: Floats = np.stack([strengths * np.cos(angles), strengths * np.sin(angles)], axis=2).reshape(len(numbers), -1)
     return found
 
 

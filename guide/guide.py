@@ -1,15 +1,14 @@
 """What to try next, by what was measured: a surrogate is fitted to a trial's history and asked for the best."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.history import History
-from ..spaces.draws import draw_inside
-from ..spaces.limits import Limits
+from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
@@ -32,7 +31,8 @@ class Guide:
     the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
     measurement. What larger means, `whole` says for a space without limits, and `within` for one with limits. After
     `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
-    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. In a space
+    with ranges `in_ranges` stands for curiosity and fading: there is more to find out between two measurements.
     """
 
     prior: float = 1.0
@@ -40,12 +40,20 @@ class Guide:
     fading: float = 0.9
     doubt: int = 3
     trust: float = 0.7
+    in_ranges: tuple[float, float] = (1.0, 0.95)
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
         """Return what the prior takes to be better."""
         return self.within if limits.limited else self.whole
+
+    def of(self, space: SearchSpace) -> "Guide":
+        """Return the guide of a space: with ranges it is more curious."""
+        if not any(decision.scale for decision in space.decisions):
+            return self
+        curiosity, fading = self.in_ranges
+        return replace(self, curiosity=curiosity, fading=fading)
 
     def prior_after(self, measurements: int) -> float:
         """Return what the prior is worth."""
@@ -81,15 +89,14 @@ def observe(history: Sequence[Candidate]) -> Observed:
 
 
 def fit(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest."""
-    coder = encoder(space)
-    prior, leanings = guide.prior_after(len(observed)), guide.leanings(limits)
+    coder = encoder(region.space)
+    prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
     known = coder.encode(kept.architectures)
     return Surrogate(known, kept.accuracy, coder.counts.tolist(), rng, sd=kept.sd, prior=prior, leanings=leanings)
@@ -105,8 +112,7 @@ def _kept(observed: Observed) -> Observed:
 
 
 def suggest(
-    space: SearchSpace,
-    limits: Limits,
+    region: Region,
     history: Sequence[Candidate],
     rng: np.random.Generator,
     guide: Guide = GUIDE,
@@ -117,23 +123,23 @@ def suggest(
 
     None of them computes what an earlier one does, or one that was `refused`.
     """
-    observed = observe(history)
-    surrogate = fit(space, limits, observed, rng, guide) if len(observed) else None
-    leanings = guide.leanings(limits)
+    guide, observed = guide.of(region.space), observe(history)
+    surrogate = fit(region, observed, rng, guide) if len(observed) else None
+    leanings = guide.leanings(region.limits)
     score = partial(_score, surrogate, guide, len(observed), leanings)
-    choices = gather(space, limits, _best(observed), score, rng)
+    choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
         scores = chance
-    elif guide.prior and len(observed) == guide.doubt and encoder(space).sized:
-        promise = encoder(space).encode(observed.architectures).promise(leanings).mean()
+    elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
+        promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = History.of(history).tried(space, refused)
-    return _suggestions(choices, choose(space, choices, scores, known, count), surrogate)
+    known = History.of(history).tried(region.space, refused)
+    return _suggestions(choices, choose(region.space, choices, scores, known, count), surrogate)
 
 
 def _score(
@@ -168,14 +174,12 @@ class Effect:
     sd: float
 
 
-def effects(
-    space: SearchSpace, limits: Limits, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE
-) -> list[Effect]:
+def effects(region: Region, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
-    sample = draw_inside(space, limits, rng, _SAMPLE)
-    mean, covariance = fit(space, limits, observed, rng, guide).joint(encoder(space).encode(sample))
+    sample = region.draw(rng, _SAMPLE)
+    mean, covariance = fit(region, observed, rng, guide).joint(encoder(region.space).encode(sample))
     found = []
-    for at, decision in enumerate(space.decisions):
+    for at, decision in enumerate(region.space.decisions):
         for option in decision.numbers:
             held = sample[:, at] == option
             if held.any() and not held.all():
@@ -195,7 +199,7 @@ class Forecast:
     measured: float
 
 
-def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
+def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
     known = measured(history)
     found = []
@@ -203,8 +207,8 @@ def forecasts(space: SearchSpace, limits: Limits, history: Sequence[Candidate], 
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.accuracy is not None
-        surrogate = fit(space, limits, observe(known[:at]), np.random.default_rng([*seed, at]))
-        predicted = surrogate.predict(encoder(space).encode([candidate.architecture]))
+        surrogate = fit(region, observe(known[:at]), np.random.default_rng([*seed, at]))
+        predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))
     return found

@@ -1,4 +1,4 @@
-"""What a search may spend on its language models and its trainings, and what it has spent."""
+"""The budget of a search for its language models and trainings, and its spending."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from .candidate import Candidate
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run has spent: dollars, tokens of prompts and replies, device-hours of evaluations.
+    """The spending of a run: dollars, tokens of prompts and replies, device-hours of evaluations.
 
-    `unpriced` counts the replies of language models whose price is not known; their dollars are missing.
+    `unpriced` counts the replies whose price is unknown; `cost` does not include them.
     """
 
     cost: float = 0.0
@@ -30,21 +30,21 @@ NOTHING_SPENT = Spent()
 
 
 def hours_of(candidate: Candidate) -> float:
-    """Return the device-hours of an evaluation: those that it tells, else how long it took."""
+    """Return the device-hours of an evaluation: those that its measurement reports, else its duration."""
     told = candidate.measurement.seconds if candidate.measurement else 0.0
     return (told or candidate.evaluation_seconds) / 3600
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may spend, in the units of `Spent`; None is no limit."""
+    """The limits on a run's spending, in the units of `Spent`; None sets no limit."""
 
     cost: float | None = None
     tokens: int | None = None
     hours: float | None = None
 
     def reached(self, spent: Spent) -> str | None:
-        """Say which limit is reached; None where none is."""
+        """Name the limit that is reached; None where none is."""
         if self.cost is not None and spent.cost >= self.cost:
             return f"the budget of ${self.cost:g} is spent (${spent.cost:.4g}, --max-cost)"
         if self.tokens is not None and spent.tokens >= self.tokens:
@@ -54,7 +54,7 @@ class Budget:
         return None
 
     def words(self, spent: Spent) -> str:
-        """Say how much of each limit is spent; nothing where there is no limit."""
+        """Describe the spent part of each limit; empty without limits."""
         said = [f"${spent.cost:.4g} of ${self.cost:g}"] if self.cost is not None else []
         said += [f"{spent.tokens:,} of {self.tokens:,} tokens"] if self.tokens is not None else []
         said += [f"{spent.hours:.3g} of {self.hours:g} device-hours"] if self.hours is not None else []

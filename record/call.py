@@ -1,4 +1,4 @@
-"""A call of a proposer: the prompt, and the reply that came back."""
+"""A call of a proposer: its prompt and its reply."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,19 +9,19 @@ from .candidate import Message
 from .secrets import redactor
 
 _HEAD, _TAIL = 2_000, 60_000
-"""Characters that are kept of the beginning and of the end of a longer reply."""
+"""Characters that are kept from the beginning and from the end of a longer reply."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A proposer's answer.
+    """The reply of a proposer.
 
-    - `model`: what the language model that wrote it is called by its server; None where no model did.
-    - `llm`: by what name it was asked. `passed`: who was asked before it without an answer, each with the reason.
-    - `finish`: why the reply ended, in the provider's own word; `refusal`: the words in which a model refused.
-    - `fault`: why the reply is not to be read at all, such as that it was cut off; None where it is.
-    - `cost`: in dollars, None where the price is not known.
-    - `notes`: what was left out of the call because the server refuses it.
+    - `model`: the server's name of the language model that wrote the reply; None where no model did.
+    - `llm`: the name by which the model was asked. `passed`: the models that failed before it, each with the reason.
+    - `finish`: the reason for the reply's end, in the provider's word; `refusal`: the words in which a model refused.
+    - `fault`: the reason not to read the reply, such as that it was cut off; None where it is read.
+    - `cost`: in dollars, None where the price is unknown.
+    - `notes`: parameters that were left out of the call because the server refuses them.
     """
 
     __pydantic_config__ = CLOSED
@@ -40,7 +40,7 @@ class Reply:
 
     @property
     def tokens(self) -> int:
-        """The tokens of prompt and reply; of a server that counts none, a quarter of the reply's characters."""
+        """The tokens of prompt and reply; a quarter of the reply's characters where the server counts none."""
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
@@ -62,7 +62,7 @@ CALLS_FILE = "calls.jsonl"
 
 
 def received(answer: object) -> Reply:
-    """Take a proposer's answer in: as a Reply, cleared of secrets and of what no file can hold, and not too long.
+    """Convert a proposer's answer into a Reply, redacted, without lone surrogates, and shortened.
 
     Raises: RunFailed where it is neither text nor a Reply.
     """
@@ -72,7 +72,7 @@ def received(answer: object) -> Reply:
     redact = redactor()
 
     def clean(value: Any) -> Any:
-        """Clear a text, or several, of secrets and of halves of surrogates, and shorten it."""
+        """Redact a text, or each of several, replace lone surrogates, and shorten it."""
         if isinstance(value, tuple):
             return tuple(map(clean, value))
         if not isinstance(value, str):
@@ -83,6 +83,6 @@ def received(answer: object) -> Reply:
 
 
 def shortened(text: str, head: int, tail: int) -> str:
-    """Leave out the middle of a text that is longer than its head and its tail together, in characters."""
+    """Leave out the middle of a text that has more than `head` + `tail` characters."""
     left_out = len(text) - head - tail
     return text if left_out <= 0 else f"{text[:head]}\n[… {left_out:,} characters left out …]\n{text[-tail:]}"

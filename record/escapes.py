@@ -1,6 +1,7 @@
-"""Words in a text, however they are written there: escaped for JSON, Python, URLs or HTML, coloured, wrapped, encoded.
+"""Search for words in a text in any spelling: escaped for JSON, Python, URLs or HTML, coloured, wrapped, encoded.
 
-Text and words are both brought to one form, in which escapes are undone and blanks and what is invisible left out.
+Texts and words are converted to one canonical form, in small letters, with escapes undone and without blanks and
+invisible characters.
 """
 
 import re
@@ -22,13 +23,13 @@ _UNSEEN = re.compile(
 )
 _NESTED = 4  # escapes of escapes that are undone
 _SHORTEST = 6  # characters; shorter words are no secrets
-_KEPT, _LONGEST_KEPT = 512, 8_192  # texts whose answers are kept, since many are met again, and their characters
+_KEPT, _LONGEST_KEPT = 512, 8_192  # texts in the cache, since many are met again, and their most characters
 
 Span = tuple[int, int]
 
 
 class Finder:
-    """Finds words in texts; each has what is to stand in its place."""
+    """Finds words in texts and replaces them; `words` maps each word to its replacement."""
 
     def __init__(self, words: Mapping[str, str]) -> None:
         forms = {form: name for word, name in words.items() for form in _forms(word)}
@@ -51,7 +52,7 @@ class Finder:
 
 
 def _places(text: str, forms: list[tuple[str, str]]) -> list[tuple[int, int, str]]:
-    """Return where in a text the forms are."""
+    """Return the places of canonical forms in a text: start, end, and replacement."""
     bare, spans = _traced(text)
     places = []
     for form, name in forms:
@@ -63,7 +64,7 @@ def _places(text: str, forms: list[tuple[str, str]]) -> list[tuple[int, int, str
 
 
 def _merged(places: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Return places that do not overlap, the last one first; where some do, the one that begins first names them."""
+    """Merge overlapping places, the last place first; the one that begins first gives the replacement."""
     apart: list[tuple[int, int, str]] = []
     for start, end, name in sorted(places, key=lambda place: (place[0], -place[1])):
         if apart and start < apart[-1][1]:
@@ -74,7 +75,7 @@ def _merged(places: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 
 
 def _forms(word: str) -> set[str]:
-    """Return what a word is in the one form: as it is, in base64 wherever it begins there, and in hexadecimal."""
+    """Return the canonical forms of a word: as it is, in base64 at each of three offsets, and in hexadecimal."""
     word = word.strip()
     raw = word.encode(errors="surrogateescape")
     written = {word, raw.decode("latin-1"), raw.hex(), "+".join(word.split())}
@@ -85,7 +86,7 @@ def _forms(word: str) -> set[str]:
 
 
 def _bare(text: str) -> str:
-    """Bring a text to the one form."""
+    """Convert a text to the canonical form."""
     for _ in range(_NESTED):
         if "\\" in text or "&" in text or _QUOTED.search(text):
             text = _ESCAPE.sub(_meant, text)
@@ -94,7 +95,7 @@ def _bare(text: str) -> str:
 
 
 def _traced(text: str) -> tuple[str, list[Span]]:
-    """Bring a text to the one form, and say of each of its characters where it comes from."""
+    """Convert a text to the canonical form, and return the span in the text that each character comes from."""
     spans = [(at, at + 1) for at in range(len(text))]
     for _ in range(_NESTED):
         text, spans = _rewritten(text, spans, _ESCAPE, _meant)
@@ -116,7 +117,7 @@ def _rewritten(
 
 
 def _meant(found: re.Match[str]) -> str:
-    """Return what an escape stands for; of a backslash before any other letter, nothing."""
+    """Return the character that an escape stands for; nothing for a backslash before any other letter."""
     code = found["url"] or found["code"]
     if code:
         return chr(int(code, 16))
@@ -126,4 +127,4 @@ def _meant(found: re.Match[str]) -> str:
 
 
 def _lower(text: str) -> str:
-    return text.replace("İ", "i").lower()  # whose small form are two characters
+    return text.replace("İ", "i").lower()  # its small form has two characters, which would shift the spans

@@ -1,4 +1,4 @@
-"""Files in folders that strangers may have filled: opened as plain files or not at all, and never through a link."""
+"""Files in folders that strangers may have filled: only plain files are opened, and never through a link."""
 
 import errno
 import os
@@ -10,16 +10,16 @@ from ..errors import GeniusError
 
 _PLAINLY = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK"))
 _NO_PLAIN_FILE = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR}
-_MOST = 1 << 24  # bytes of a file that is read at once, and of a line
+_MOST = 1 << 24  # bytes of a file that is read as a whole, and of a line
 _BLOCK = 1 << 16
 
 
 class NotPlain(GeniusError):
-    """A link, a device, a pipe or a folder where a file should be, or a file of a size that none of ours has."""
+    """A link, a device, a pipe or a folder in the place of a file, or a file that is far too large."""
 
 
 def open_plain(path: str, flags: int) -> int:
-    """Open a file as `open(…, opener=open_plain)` asks for: no link is followed, and nothing but a file is opened.
+    """Open a plain file without following links; for use as `open(…, opener=open_plain)`.
 
     Raises: NotPlain; OSError as usual.
     """
@@ -42,7 +42,7 @@ def _refusal(path: str, what: str) -> NotPlain:
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that a folder holds files and folders alone, however deep, before others open what lies in it.
+    """Check that a folder holds only files and folders, at every depth, before a library opens files in it.
 
     Raises: NotPlain for a link, a pipe or a device.
     """
@@ -69,9 +69,9 @@ def read_plain(path: Path, most: int = _MOST) -> bytes:
 
 
 def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
-    """Yield a file's lines from a place on, but for a last one that is being written, or that a crash cut short.
+    """Yield the complete lines of a file from byte `start` on; a last line without its end is left out.
 
-    There are none where there is no file. Raises: NotPlain, also for a line that is far too long; OSError.
+    Yields none where there is no file. Raises: NotPlain, also for a line that is far too long; OSError.
     """
     try:
         file = open(path, "rb", opener=open_plain)  # noqa: SIM115 - closed below
@@ -86,7 +86,7 @@ def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut off what a crash left of a file's last line, so that the next one starts on its own.
+    """Cut off a file's last line where a crash tore it, so that the next line starts on its own.
 
     Raises: NotPlain, OSError.
     """
@@ -108,9 +108,9 @@ def cut_torn_line(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all, even after a power cut.
+    """Write a file whole or not at all, even through a power cut.
 
-    Raises: NotPlain; OSError, and leaves no partial file.
+    Raises: NotPlain; OSError, after which no partial file is left.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     file = open(partial, "wb", opener=open_plain)  # noqa: SIM115 - closed below

@@ -1,6 +1,6 @@
-"""The journal: what was paid for. Replies are logged before they are used, finished candidates when they are settled.
+"""The journal of a run: each reply is logged before it is used, and each candidate when it is finished.
 
-Both files only grow, a line at a time, flushed and synced. A line that a crash cut short is dropped at the next start.
+Both files only grow, line by line, flushed and synced. A line that a crash cut short is dropped at the next start.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class BrokenRun(GeniusError):
 
 @dataclass(frozen=True)
 class Usage:
-    """Calls to a language model and their tokens; those of a replayed recording are as recorded."""
+    """The number of calls to language models, and their tokens; a replayed recording counts as recorded."""
 
     llm_calls: int = 0
     input_tokens: int = 0
@@ -45,10 +45,9 @@ class Usage:
 
 
 class Journal:
-    """What is known of a run: its finished candidates, indexed, and the replies of its unfinished iterations.
+    """The finished candidates of a run, indexed, and the replies of its unfinished iterations.
 
-    Where there is a folder, its files hold this and every call with its prompt. Adding what is there already changes
-    nothing.
+    With a folder, its files hold both, and every call with its prompt. A second addition of an entry changes nothing.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -75,36 +74,36 @@ class Journal:
         return journal
 
     def reply(self, call: _Call) -> Reply | None:
-        """Return a logged reply of an unfinished iteration, if that call was made."""
+        """Return the logged reply of a call in an unfinished iteration; None where the call was not made."""
         return self._replies.get(call)
 
     def usage(self, trial: int) -> Usage:
-        """Return the calls to language models that a trial made."""
+        """Return the usage of language models by a trial."""
         return self._usage[trial]
 
     def tokens(self, trial: int) -> int:
-        """Return how many tokens a trial's replies took, prompts included."""
+        """Return the tokens of a trial's prompts and replies."""
         return self._tokens[trial]
 
     @property
     def spent(self) -> Spent:
-        """What the run has spent, all its trials together."""
+        """The spending of the run, over all its trials."""
         return self._spent
 
     def find(self, trial: int, iteration: int) -> Candidate | None:
-        """Return a finished candidate, if that iteration is finished."""
+        """Return the candidate of a finished iteration; None for an unfinished one."""
         return self._candidates.get((trial, iteration))
 
     def finished(self, trial: int) -> Sequence[Candidate]:
-        """Return a trial's candidates in the order they finished; they grow as the search goes on."""
+        """Return a trial's finished candidates in the order of their end; the sequence grows with the search."""
         return self._indices[trial].candidates
 
     def history(self, trial: int, first: int, running: Sequence[Candidate] = ()) -> History:
-        """Return the first so many of a trial's finished candidates, and those in flight behind them."""
+        """Return the history of the `first` finished candidates of a trial, followed by those `running`."""
         return History(self._indices[trial], first, running)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
-        """Write a reply down before anyone uses it."""
+        """Log the reply of a call, before it is used."""
         trial, iteration, attempt = call
         place = {"trial": trial, "iteration": iteration, "attempt": attempt}
         await self._append(CALLS_FILE, [place | {"prompt": list(prompt), "reply": asdict(reply)}])
@@ -124,13 +123,13 @@ class Journal:
         self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
 
     async def add(self, candidate: Candidate) -> None:
-        """Write a finished candidate down, unless its iteration is there already."""
+        """Record a finished candidate, unless its iteration is recorded already."""
         if self.find(candidate.trial, candidate.iteration) is None:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
             self._settle(candidate)
 
     def restore(self, candidates: Iterable[Candidate]) -> None:
-        """Take in finished candidates that are kept elsewhere than in the files of a folder."""
+        """Add finished candidates that come from elsewhere than the folder's files, such as a checkpoint."""
         for candidate in candidates:
             self._settle(candidate)
 
@@ -145,7 +144,7 @@ class Journal:
             self._replies.pop((*key, attempt), None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
-        """Write finished runs of the trace down."""
+        """Append finished runs to the trace file."""
         await self._append(TRACE_FILE, runs)
 
     async def _append(self, file: str, lines: Sequence[Mapping[str, object]]) -> None:
@@ -157,7 +156,7 @@ class Journal:
 
 
 def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
-    """Go through the calls of a run: trial, iteration and attempt, all counted from 1, the prompt, and the reply.
+    """Yield the calls of a run: (trial, iteration, attempt), all counted from 1, the prompt, and the reply.
 
     Raises: BrokenRun, with the line.
     """
@@ -166,7 +165,7 @@ def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
 
 
 async def _append_synced(path: Path, content: bytes) -> None:
-    """Append all of the content or, where the disk is full, nothing."""
+    """Append the whole content or, where the disk is full, nothing."""
     async with aiofiles.open(path, "ab", buffering=0, opener=open_plain) as file:
         size = await file.seek(0, os.SEEK_END)
         try:
@@ -179,7 +178,7 @@ async def _append_synced(path: Path, content: bytes) -> None:
 
 
 def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tuple[int, ...]]) -> Iterator[_Line]:
-    """Yield a file's records, each of which has a place of its own.
+    """Yield the records of a file, no two of which may have the same place.
 
     Raises: BrokenRun, with the file and the line.
     """
@@ -188,7 +187,7 @@ def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tupl
         for number, line in enumerate(read_lines(path), start=1):
             record = schema.read(line)
             if (at := place(record)) in known:
-                raise BrokenRun(f"{path}, line {number}, tells again of what an earlier line tells: remove one of them")
+                raise BrokenRun(f"{path}, line {number}, repeats the record of an earlier line: remove one of them")
             known.add(at)
             yield record
     except BadRecord as error:
@@ -198,6 +197,6 @@ def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tupl
 
 
 def drop_torn_lines(folder: Path) -> None:
-    """Cut off what a crash left of a last line, so that the next line starts on its own."""
+    """Cut off the last line of each file where a crash tore it, so that the next line starts on its own."""
     for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE):
         cut_torn_line(folder / file)

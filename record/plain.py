@@ -1,4 +1,4 @@
-"""What others hand over, as plain JSON types: numbers of whatever library, and texts of whatever length."""
+"""Conversion of other libraries' values to plain JSON types: numbers of any type, and texts of any length."""
 
 from math import inf, isfinite
 
@@ -7,18 +7,18 @@ from ..schema import LARGEST
 
 
 class BadValue(ValueError):
-    """A value of another type or range than is expected; says which field, and what was given."""
+    """A value of an unexpected type or range; the message names the field and the value."""
 
 
 def number(name: str, value: object, least: float = -inf, expected: str = "a finite number") -> float:
-    """Return a real number of any type as a float: also those of NumPy, arrays and tensors of one element, fractions.
+    """Convert a real number of any type to a float: NumPy scalars, fractions, and arrays or tensors of one element.
 
-    Raises: BadValue for everything else: text, truth values, complex numbers, NaN, infinity, and what is below `least`.
+    Raises: BadValue for text, truth values, complex numbers, NaN, infinity, and numbers below `least`.
     """
     plain = _item(value)
     try:
         found = float(plain) if _is_real(plain) else None  # type: ignore[arg-type]  # by __float__ or __index__
-    except Exception:  # whatever another library's conversion raises: the value is named
+    except Exception:  # another library's conversion may raise anything; the error below names the value
         found = None
     if found is None or not abs(found) <= LARGEST or found < least:
         bound = f" from {least:g} on" if isfinite(least) else ""
@@ -27,7 +27,7 @@ def number(name: str, value: object, least: float = -inf, expected: str = "a fin
 
 
 def whole(name: str, value: object, least: int = 1) -> int:
-    """Return a whole number of any type as an int.
+    """Convert a whole number of any type to an int.
 
     Raises: BadValue.
     """
@@ -38,7 +38,7 @@ def whole(name: str, value: object, least: int = 1) -> int:
 
 
 def text(value: object, length: int) -> str:
-    """Return a text, an exception or bytes as one printable line of at most `length` characters."""
+    """Convert a text, an exception or bytes to one printable line of at most `length` characters."""
     if isinstance(value, BaseException):
         value = reason(value)
     elif isinstance(value, bytes):
@@ -47,17 +47,17 @@ def text(value: object, length: int) -> str:
 
 
 def _item(value: object) -> object:
-    """Return what stands in a NumPy scalar, or in an array or a tensor of one element; else the value itself."""
+    """Return the element of a NumPy scalar, or of an array or tensor of one element; else the value itself."""
     item = getattr(value, "item", None)
     if not callable(item):
         return value
     try:
         found: object = item()
-    except Exception:  # it has more than one element, or none, or is no array at all
+    except Exception:  # it has several elements or none, or is no array
         return value
     return found
 
 
 def _is_real(value: object) -> bool:
-    """Tell whether a value converts to a number by its own methods; text does not, and truth values may not."""
+    """Tell whether a value's type converts it to a number; text has no such methods, and truth values are refused."""
     return not isinstance(value, bool) and (hasattr(value, "__float__") or hasattr(value, "__index__"))

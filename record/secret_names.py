@@ -1,4 +1,4 @@
-"""Names and addresses that hold secrets: those of variables, fields, headers and URLs."""
+"""Secret names: names of variables, fields and headers that hold secrets, and the secrets in URLs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def secrets_in_urls(text: str) -> Iterator[str]:
-    """Go through the secrets of a text's URLs: passwords, users without one, and fields that sign or authorise."""
+    """Yield the secrets in a text's URLs: passwords, users without a password, and fields that sign or authorise."""
     for url in _URL.findall(text) if "://" in text else ():
         try:
             parts = urlsplit(url)

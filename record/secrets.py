@@ -1,4 +1,4 @@
-"""Secrets: which there are, and texts cleared of them, before they are written, sent to a viewer, raised or printed."""
+"""Redaction: the known secrets, and their removal from texts that are written, traced, raised or printed."""
 
 import json
 import os
@@ -15,25 +15,25 @@ from ..printable import reason
 from .escapes import Finder
 from .secret_names import is_secret_name, secrets_in_urls
 
-_SHORTEST = 6  # shorter values are placeholders such as "none", and words of prose; numbers are no keys either
+_SHORTEST = 6  # shorter values are placeholders such as "none", or words of prose
 _DEPTH = 8  # of objects inside a model object
-_SCHEMES = ("bearer", "basic", "token", "apikey", "key")  # of headers that authorise
+_SCHEMES = ("bearer", "basic", "token", "apikey", "key")  # of authorisation headers
 _LONGEST_LABEL = 80  # characters
-_KEY_LIKE = 16  # characters from which a header's value of letters and digits is taken for a key
+_KEY_LIKE = 16  # characters; a header's value of letters and digits is taken for a key from this length on
 
 _PLAIN = {"builtins", "threading", "asyncio", "ssl", "logging", "types", "collections"}  # hold no settings
 
 _kept: dict[str, str] = {}
-"""The secrets of model objects and of addresses, by value, with what takes their place in a text."""
+"""The secrets of model objects and addresses, mapped to their replacements."""
 
 
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Replace every known secret in a text, however it is written there, by the name of its variable or field."""
+    """Replace every known secret in a text, in any spelling, by the name of its variable or field."""
     return redactor(environment)(text)
 
 
 def redactor(environment: Mapping[str, str] = os.environ) -> Callable[[str], str]:
-    """Return what redacts many texts, of the secrets that are known now."""
+    """Make a function that redacts texts of the secrets that are known now."""
     known = dict(_kept)
     for variable, value in environment.items():
         if is_secret_name(variable) or "://" in value:
@@ -43,9 +43,9 @@ def redactor(environment: Mapping[str, str] = os.environ) -> Callable[[str], str
 
 @contextmanager
 def errors_cleared() -> Iterator[None]:
-    """Pass on what is raised unless it quotes a secret: checkpoints and viewers take it as it is.
+    """Replace exceptions that quote a secret, since checkpoints and viewers store exceptions as they are.
 
-    Raises: RunFailed in the place of what quotes one.
+    Raises: RunFailed, redacted, in the place of an exception that quotes a secret.
     """
     try:
         yield
@@ -57,19 +57,19 @@ def errors_cleared() -> Iterator[None]:
 
 
 def keep_secret(owner: object, name: str = "") -> None:
-    """Clear all later texts of the secrets that an object holds: in its fields, headers, URLs, clients, fallbacks."""
+    """Remember the secrets in an object's fields, headers, URLs, clients and fallbacks, to redact all later texts."""
     _kept.update(secrets_of(owner, name))
 
 
 def secrets_of(owner: object, name: str = "") -> dict[str, str]:
-    """Return the secrets in an object of this name, by value, with what takes their place in a text."""
+    """Find the secrets in an object of this name; return them mapped to their replacements."""
     found = dict(_found(owner, name, _DEPTH, set()))
     return {value: f"<{_label(field)}>" for value, field in found.items() if _is_secret(value)}
 
 
 @lru_cache(512)
 def _of_variable(name: str, value: str) -> dict[str, str]:
-    """Return the secrets of a variable; one that holds JSON, as some accounts come, is read."""
+    """Find the secrets in a variable; one that holds JSON, as some providers' accounts do, is parsed."""
     found = secrets_of(value, name)
     if is_secret_name(name) and value.lstrip().startswith("{"):
         try:
@@ -85,7 +85,7 @@ def _finder(secrets: tuple[tuple[str, str], ...]) -> Finder:
 
 
 def _label(field: str) -> str:
-    """Make a field's name one that no text is broken by."""
+    """Make a label of a field's name: of letters, digits and a few marks alone."""
     return re.sub(r"[^\w. -]", "-", field, flags=re.ASCII)[:_LONGEST_LABEL]
 
 
@@ -94,7 +94,7 @@ def _is_secret(value: str) -> bool:
 
 
 def _found(value: Any, name: str, depth: int, seen: set[int]) -> Iterator[tuple[str, str]]:
-    """Go through the secrets in an object, each with its field's name."""
+    """Yield the secrets in an object, each with the name of its field."""
     if depth == 0 or id(value) in seen:
         return
     if reveal := getattr(type(value), "get_secret_value", None):
@@ -115,7 +115,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _in_text(text: str, name: str, *, is_secret: bool) -> Iterator[str]:
-    """Go through the secrets that the text of a field is or holds."""
+    """Yield the secrets in the text of a field: in its URLs, its authorisation, or the whole text."""
     yield from secrets_in_urls(text)
     scheme, _, rest = text.partition(" ")
     basic = list(_of_basic(rest)) if scheme.lower() == "basic" else []
@@ -129,7 +129,7 @@ def _in_text(text: str, name: str, *, is_secret: bool) -> Iterator[str]:
 
 
 def _of_basic(credentials: str) -> Iterator[str]:
-    """Return the password of Basic authentication."""
+    """Yield the password in the credentials of Basic authentication."""
     try:
         yield from filter(None, [b64decode(credentials, validate=True).decode().partition(":")[2]])
     except ValueError:
@@ -142,7 +142,7 @@ def _is_key_like(value: str) -> bool:
 
 
 def _parts(value: Any) -> Iterator[tuple[object, object]]:
-    """Go through what an object is made of: items, fields, and what a provider's client or a function holds."""
+    """Yield the named parts of an object: its items, its fields, and the variables that a function encloses."""
     if type(value).__name__ == "URL":  # httpx and yarl hide the password from all but this
         yield "", str(value)
     if isinstance(value, Mapping):
@@ -165,5 +165,5 @@ def _parts(value: Any) -> Iterator[tuple[object, object]]:
 def _content(cell: Any) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # it is not filled yet
+    except ValueError:  # the cell is not filled yet
         return None

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from ..errors import GeniusError
 from ..schema import CLOSED, BadRecord, Count, Flag, Name, Schema, Whole
 from ..spaces.cost import Convention, check_convention
-from ..spaces.limits import Limits, parse_range
+from ..spaces.region import Limits, parse_range
 from .budget import Budget
 from .files import read_plain, write_atomically
 from .journal import BrokenRun

@@ -1,4 +1,4 @@
-"""Means with confidence intervals, and differences between pairs."""
+"""Statistics of repetitions and of noisy measurements: means with confidence intervals, and shrinkage."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean with its 95% confidence interval, by Student's t; with one value, or equal ones, there is no interval."""
+    """A mean with its 95% confidence interval, by Student's t; without one for a single value or equal values."""
 
     mean: float
     std: float
@@ -25,13 +25,13 @@ class Mean:
 
 
 def rounded(value: float) -> str:
-    """Write a number with as many digits as matter: 1,482 or 26.1 or 4.33."""
+    """Write a number with about three digits: 1,482 or 26.1 or 4.33."""
     size = abs(value)
     return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
 def mean_of(values: npt.ArrayLike) -> Mean:
-    """Average values of independent repetitions; at least one."""
+    """Average the values of independent repetitions, at least one."""
     given = np.asarray(values, dtype=float)
     mean, median = float(given.mean()), float(np.median(given))
     if float(np.ptp(given)) == 0.0:
@@ -44,19 +44,20 @@ def mean_of(values: npt.ArrayLike) -> Mean:
 
 
 def sampling_sd(accuracy: float, images: int) -> float:
-    """Return the standard deviation of an accuracy, both in percent, that comes from so many images being a sample.
+    """Return the standard deviation, in percent, of an accuracy in percent that was measured on a sample of images.
 
-    What another seed of the training would change comes on top of it. An image more of each kind keeps it above 0.
+    It does not contain the spread between seeds of the training. One image more of each kind, right and wrong, keeps it
+    above 0.
     """
     share = (accuracy / 100 * images + 1) / (images + 2)
     return 100 * sqrt(share * (1 - share) / (images + 2))
 
 
 def weigh(accuracies: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return what measurements with known errors are worth: each is drawn to the mean by as much as its own error is of
-    the spread (the posterior means of normal variables, with the spread that the measurements show beyond the errors).
+    """Shrink measurements with known standard deviations towards their mean: posterior means of normal variables.
 
-    Without errors, 0, they are what was measured; with equal ones their order stays.
+    The prior's variance is the variance of the measurements beyond that of their errors. Errors of 0 leave measurements
+    as they are; equal errors leave their order. Shapes (n,), in the unit of the measurements.
     """
     values, variances = np.asarray(accuracies, dtype=float), np.asarray(sds, dtype=float) ** 2
     spread = max(float(values.var() - variances.mean()), 1e-6)
@@ -65,6 +66,6 @@ def weigh(accuracies: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float
 
 
 def share_worse(value: float, others: npt.ArrayLike) -> float:
-    """Return the share of others that a lower value beats; equals count half."""
+    """Return the share of `others` that are larger, and so worse, than `value`; equal ones count half."""
     given = np.asarray(others, dtype=float)
     return float(((given > value) + 0.5 * (given == value)).mean())

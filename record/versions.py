@@ -1,4 +1,4 @@
-"""What tells a run from others: its identifier, and the versions of what it was made with."""
+"""The identifier of a run, and the versions of the packages that it was made with."""
 
 import platform
 from functools import cache
@@ -21,5 +21,5 @@ def installed_versions() -> dict[str, str]:
 
 
 def fresh_id() -> str:
-    """Return an identifier for a new run; its threads in checkpoints and traces carry it."""
+    """Make the identifier of a new run, which its threads in checkpoints and traces carry."""
     return uuid4().hex[:12]

@@ -35,6 +35,7 @@ class Conditions:
         self._shown: dict[int, frozenset[int]] = {}  # the option numbers of its parent that show a decision
         self.parents = {at: self._parent(at) for at, decision in enumerate(decisions) if decision.when}
         self.order = self._ordered()
+        self._dependent = [at for at in self.order if at in self.parents]
 
     def __bool__(self) -> bool:
         return bool(self.parents)
@@ -90,10 +91,17 @@ class Conditions:
     def visible(self, architectures: _Array) -> npt.NDArray[np.bool_]:
         """Tell which decisions count, of architectures of shape (n, decisions): the same shape."""
         found = np.ones(architectures.shape, dtype=bool)
-        for at in self.order:
-            if at in self.parents:
-                parent = self.parents[at]
-                found[:, at] = found[:, parent] & np.isin(architectures[:, parent], list(self._shown[at]))
+        for at in self._dependent:
+            parent = self.parents[at]
+            found[:, at] = found[:, parent] & np.isin(architectures[:, parent], list(self._shown[at]))
+        return found
+
+    def visible_in(self, architecture: Sequence[int]) -> list[bool]:
+        """Tell which decisions count in one architecture, in a few microseconds."""
+        found = [True] * len(architecture)
+        for at in self._dependent:
+            parent = self.parents[at]
+            found[at] = found[parent] and architecture[parent] in self._shown[at]
         return found
 
     def settled(self, architectures: _Array) -> _Array:

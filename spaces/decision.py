@@ -166,9 +166,10 @@ def number_near(value: float, decision: Decision) -> tuple[int, bool] | None:
 
     Between two levels of a range the nearer one is taken, by factors where the range is logarithmic.
     """
-    for number, option in zip(decision.numbers, decision.options, strict=True):
-        if is_number(option) and isclose(value, option, rel_tol=1e-9, abs_tol=1e-300):
-            return number, True
+    known = [(n, option) for n, option in zip(decision.numbers, decision.options, strict=True) if is_number(option)]
+    exact = [n for n, option in known if option == value] or [n for n, option in known if isclose(value, option)]
+    if exact:
+        return exact[0], True
     levels = [option for option in decision.options if is_number(option)]
     if decision.scale is None or not levels[0] <= value <= levels[-1]:
         return None

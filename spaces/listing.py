@@ -2,7 +2,7 @@
 
 from . import SPACES, get_space
 from .cost import CONVENTIONS
-from .limits import NO_LIMITS, OPEN, Limits, count_allowed, extremes
+from .region import NO_LIMITS, Limits, Region
 from .space import ENUMERABLE, SearchSpace
 
 
@@ -23,17 +23,17 @@ def describe(name: str, limits: Limits = NO_LIMITS) -> str:
     decisions = [] if space.by_value else ["", "Decisions:", *(decision.words for decision in space.decisions)]
     head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)}"
     rule = [space.rule] if space.rule else []
-    return "\n".join([head, *rule, *_costs(space, limits), "", space.words, *decisions])
+    return "\n".join([head, *rule, *_costs(Region(space, limits)), "", space.words, *decisions])
 
 
-def _costs(space: SearchSpace, limits: Limits) -> list[str]:
-    if not space.costed:
+def _costs(region: Region) -> list[str]:
+    if not region.space.costed:
         return ["it has no costs"]
-    found = extremes(space, limits.convention)
+    space, found = region.space, region.extremes()
     of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
-    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, limits)]
-    if limits.flops != OPEN or limits.params != OPEN:
-        inside = count_allowed(space, limits)
+    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, region.limits)]
+    if region.limits.limited:
+        inside = region.count()
         share = "" if inside is None else f" ({inside / (space.count or space.size):.3g} of all)"
         lines.append(f"within the limits: {'not counted' if inside is None else f'{inside:,}'}{share}")
     return lines
@@ -48,7 +48,9 @@ def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> s
 
 def _size(space: SearchSpace) -> str:
     size = f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
-    if space.valid is None and not space.conditions:
+    if space.valid is None and space.conditions:
+        return f"{space.count:,} architectures"
+    if space.valid is None:
         return f"{size} architectures"
     allowed = "not counted" if space.count is None else f"{space.count:,}"
     return f"{size} combinations of options, allowed: {allowed}"

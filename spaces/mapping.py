@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _APART = 100  # the factor between the ends of a range from which on it is logarithmic
-_MOST = 1_000  # decisions
+_MOST = 500  # decisions
 
 
 @dataclass(frozen=True)

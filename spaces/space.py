@@ -155,8 +155,7 @@ class SearchSpace:
         """Tell of each decision whether it counts in an architecture."""
         if not self.conditions:
             return [True] * len(architecture)
-        found: list[bool] = self.conditions.visible(np.array([architecture]))[0].tolist()
-        return found
+        return self.conditions.visible_in(architecture)
 
     def settled(self, architecture: Architecture) -> Architecture:
         """Return an architecture with the first option in each hidden decision."""

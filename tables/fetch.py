@@ -18,11 +18,11 @@ from .published import SOURCES, BadTable, Source, check_sha256, table_path
 _CHUNK = 1 << 16
 
 OnBytes = Callable[[int, int | None], None]
-"""Called with the bytes that are here and, where the server says so, with how many there will be."""
+"""Called with the bytes that have arrived and, where the server tells, with the size of the file."""
 
 
 class FetchFailed(GeniusError):
-    """A download that did not come through; what arrived is kept, and the next try goes on from there."""
+    """A failed download. The bytes that arrived are kept, and the next try continues from there."""
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -37,7 +37,7 @@ def data_folder(given: Path | None = None) -> Path:
 
 
 def sources_named(name: str) -> list[Source]:
-    """Return the tables that a name stands for: `all`, a space, or a family such as `nas-bench-201`.
+    """Return the sources of tables by a name: `all`, a space, or a family such as `nas-bench-201`.
 
     Raises: GeniusError for an unknown name.
     """
@@ -50,7 +50,7 @@ def sources_named(name: str) -> list[Source]:
 async def fetch(source: Source, data: Path, progress: OnBytes = lambda done, size: None) -> Path:
     """Download a table unless it is there already; return its path.
 
-    Raises: FetchFailed where the download breaks off, BadTable where what came is not the published file.
+    Raises: FetchFailed where the download breaks off; BadTable where the file is not the published one.
     """
     path = table_path(source, data)
     if path.is_file():
@@ -76,7 +76,7 @@ async def _fetch(source: Source, path: Path, progress: OnBytes) -> None:
 async def _accept(source: Source, part: Path, path: Path) -> None:
     found = await asyncio.to_thread(_sha256, part)
     if found != source.sha256:
-        await aiofiles.os.remove(part)  # going on from wrong bytes can never end well
+        await aiofiles.os.remove(part)  # a next try could not continue from wrong bytes
         raise BadTable(f"{source.url} did not give the published file: SHA-256 {found}, expected {source.sha256}")
     await aiofiles.os.replace(part, path)
 
@@ -93,9 +93,9 @@ async def _download(source: Source, part: Path, progress: OnBytes) -> None:
 
 
 async def download_file(url: str, part: Path, most: int, progress: OnBytes = lambda done, size: None) -> None:
-    """Download a file of at most `most` bytes, or what is missing of it; what has arrived stays.
+    """Download a file of at most `most` bytes, or its missing end; an interrupted download keeps its bytes.
 
-    Raises: httpx.HTTPError; FetchFailed where more comes, and keeps none of it; NotPlain where the part is a link.
+    Raises: httpx.HTTPError; FetchFailed where more bytes come, none of which are kept; NotPlain where `part` is a link.
     """
     async with aiofiles.open(part, "ab", opener=open_plain) as file:
         here = await file.tell()
@@ -105,7 +105,7 @@ async def download_file(url: str, part: Path, most: int, progress: OnBytes = lam
         client.stream("GET", url, headers=headers) as response,
     ):
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # everything had arrived already; the checksum decides
+            return  # the file had arrived already; the checksum decides
         response.raise_for_status()
         if not await _write(response, part, here, most, progress):
             await aiofiles.os.remove(part)
@@ -113,7 +113,7 @@ async def download_file(url: str, part: Path, most: int, progress: OnBytes = lam
 
 
 async def _write(response: httpx.Response, part: Path, here: int, most: int, progress: OnBytes) -> bool:
-    """Write what arrives; returns whether it stayed within its bound."""
+    """Write a response into the part; return whether its size stayed within `most`."""
     resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
     done = here if resumed else 0
     length = response.headers.get("Content-Length")

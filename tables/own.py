@@ -1,8 +1,8 @@
-"""A table of one's own: read, and held against its space before anything is searched with it.
+"""A table of one's own: read, and checked against its space before a search uses it.
 
-The file is JSON: an object that gives for keys of the space (`SearchSpace.key`) an accuracy in percent, or an object
-with `accuracy` and, where reports are to tell it, `test_accuracy`; other fields are not read. What cannot be meant is
-an error. What can be searched all the same is a warning: where a table lacks architectures, the space becomes those
+The file is JSON: an object that maps keys of the space (`SearchSpace.key`) to an accuracy in percent, or to an object
+with `accuracy` and, for reports, `test_accuracy`; other fields are not read. An entry that cannot be meant is an error.
+A table that can be searched all the same is a warning: where it lacks architectures, the space is narrowed to those
 that it holds.
 """
 
@@ -25,14 +25,13 @@ from .published import BadTable, Table
 _LARGEST = 2**28  # bytes of a file
 
 _Numbers = dict[str, float]
-"""Numbers by the keys of the file."""
+"""Accuracies by the keys of the file."""
 
 
 def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
-    """Read a table; returns the space as far as the table holds it, and the table in the space's order.
+    """Read a table; return the space narrowed to the table's architectures, and the table in the space's order.
 
-    Of what may not be meant one GeniusWarning tells, with counts and examples.
-    Raises: BadTable.
+    One GeniusWarning lists possible mistakes, with counts and examples. Raises: BadTable.
     """
     content = _content(path)
     accuracy, test = _accuracies(_parsed(content, path), path)
@@ -77,7 +76,7 @@ def _content(path: Path) -> bytes:
 
 
 def _parsed(content: bytes, path: Path) -> Mapping[str, object]:
-    """Read JSON, and make sure that no key stands in it twice with different values."""
+    """Read JSON, and check that no key occurs twice with different values."""
     twice: list[str] = []
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -119,7 +118,7 @@ def _is_percentage(value: object) -> bool:
 
 
 def _by_key(space: SearchSpace, path: Path) -> dict[str, Architecture]:
-    """Return the architectures by their keys, what the rule forbids included."""
+    """Map keys to architectures, those that the rule forbids included."""
     if space.size > ENUMERABLE:
         raise BadTable(
             f"{path} cannot be a table of {space.name}: it has {space.size:.3g} architectures, too many to list"
@@ -149,7 +148,7 @@ def _as(examples: Sequence[str]) -> str:
 
 
 def _only(space: SearchSpace, table: Table) -> SearchSpace:
-    """Return the space of the architectures that a table holds."""
+    """Narrow a space to the architectures that a table holds."""
     if len(table) == space.count:
         return space
     own = space.valid

@@ -1,4 +1,4 @@
-"""The paper's own baseline: the best of a few uniform samples, averaged over many repetitions."""
+"""The random baseline of the paper: the best of a few uniform samples, averaged over many repetitions."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,9 @@ _BATCH = 1_000  # repetitions drawn at once, to bound the memory
 
 
 def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> dict[str, dict[str, float]]:
-    """Draw `samples` different architectures uniformly, take the best by what a search sees, and repeat.
+    """Draw `samples` different architectures uniformly, take the best by the accuracy that a search sees, and repeat.
 
-    Returns mean, standard deviation and median of the best ones' numbers. Raises: GeniusError.
+    Returns mean, standard deviation and median of the accuracies and ranks of the best. Raises: GeniusError.
     """
     if not 1 <= samples <= len(table):
         raise GeniusError(f"samples must lie between 1 and {len(table):,}, got {samples}")
@@ -31,7 +31,7 @@ def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> 
 
 
 def _best_of(table: Table, samples: int, repetitions: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return the place in the table of the best of each repetition's samples."""
+    """Return, for each repetition, the place of its best sample in the table: shape (repetitions,)."""
     drawn = np.stack([rng.choice(len(table), samples, replace=False) for _ in range(repetitions)])
     best: npt.NDArray[np.int64] = drawn[np.arange(repetitions), table.accuracy[drawn].argmax(axis=1)]
     return best

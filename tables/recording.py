@@ -1,4 +1,4 @@
-"""Read a recorded conversation: a list of OpenAI-style messages."""
+"""Recorded conversations: lists of OpenAI-style messages, read from JSON."""
 
 import json
 
@@ -9,7 +9,7 @@ _TEXTS = ("text", "input_text", "output_text")
 
 
 class BadRecording(GeniusError):
-    """A file that holds no recorded conversation, or accuracies that do not fit one."""
+    """A file without a recorded conversation, or with accuracies that do not fit it."""
 
 
 def read_messages(text: str) -> list[Message]:
@@ -21,9 +21,9 @@ def read_messages(text: str) -> list[Message]:
 
 
 def messages_of(value: object) -> list[Message]:
-    """Take the messages from a JSON value: a list of them, or an object that holds it as `messages`.
+    """Take the messages from a JSON value: a list of messages, or an object with that list as `messages`.
 
-    Raises: ValueError for anything else; the message names what is wrong.
+    Raises: ValueError for anything else; it names the fault.
     """
     messages = value.get("messages") if isinstance(value, dict) else value
     if not isinstance(messages, list):
@@ -41,7 +41,7 @@ def _message(number: int, message: object) -> Message:
 
 
 def _content(content: object) -> str:
-    """Return a message's text, which may be given in parts, or not at all where only a tool is called."""
+    """Return the text of a message, joined from its parts; empty where the message only calls a tool."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list):

@@ -99,7 +99,10 @@ def _names(space: SearchSpace) -> dict[str, range]:
         first, *rest = places
         at = range(first, first + 1 + len(rest))
         names |= {stage: at, re.sub(r"\D", "", stage): at}
-    return {plain_name(name): at for name, at in names.items() if name}
+    found = {plain_name(name): at for name, at in names.items() if name}
+    if space.by_value:
+        found.pop("architecture", None)  # it begins the line that declares all of them
+    return found
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str]:

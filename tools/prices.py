@@ -9,7 +9,7 @@ import numpy as np
 
 from ..spaces.cost import CONVENTIONS, Convention, Cost, total
 from ..spaces.decision import Decision
-from ..spaces.limits import Limits
+from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 
 _SUGGESTED = 5
@@ -23,11 +23,12 @@ def in_millions(number: float) -> str:
     return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
 
 
-def off_limits(space: SearchSpace, limits: Limits, architecture: Architecture, cost: Cost) -> str:
+def off_limits(region: Region, architecture: Architecture, cost: Cost) -> str:
     """Say how far an architecture is off the limits, and what single changes would bring it back.
 
     The first line is the whole in short; the others give the cost of each stage and the changes.
     """
+    space, limits = region.space, region.limits
     flops, params = limits.gap(cost)
     broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
     broken += [_gap("parameters", cost.params, params)] if params else []
@@ -127,12 +128,13 @@ def option_in_words(space: SearchSpace, decision: Decision, number: int) -> str:
 
 
 @cache
-def look_up_table(space: SearchSpace, convention: Convention) -> str:
+def look_up_table(region: Region) -> str:
     """Write what each option of each decision adds to the FLOPs, a line for decisions that cost alike.
 
     Where costs do not simply add up, the lines tell the whole network's FLOPs with one decision changed and the others
     at their middle option, or near it where the space's rule forbids that.
     """
+    space, convention = region.space, region.limits.convention
     title = f"FLOPs in millions, {CONVENTIONS[convention]}"
     if space.parts and all(len(part.decisions) <= 1 for part in space.parts):
         fixed = total([part.cost() for part in space.parts if not part.decisions]).counted(convention)

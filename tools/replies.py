@@ -20,7 +20,7 @@ from ..spaces.decision import Decision
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .notation import LIST, as_lists, is_list, is_partial, options_of
 from .seen import normalise, short, visible
-from .values import UNKNOWN, names_a_decision, number_marked, rounded_values
+from .values import UNKNOWN, names_a_decision, number_marked, objects_as_lists, rounded_values
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
@@ -76,6 +76,7 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
     """
     text, reason = _unwrapped(text.strip(), space)
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
+    text = objects_as_lists(text, space) if space.by_value else text  # before the escapes of JSON are taken for markup
     text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
@@ -175,8 +176,9 @@ def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
     """
     size = len(space.decisions)
     if len(options) != size:
-        found = f"expected {size} numbers, got {len(options)}: [{short(', '.join(options))}]"
-        raise UnreadableReply(found if options else f"no architecture found: expected a list of {size} numbers; {FORM}")
+        kind = "values" if space.by_value else "numbers"
+        found = f"expected {size} {kind}, got {len(options)}: [{short(', '.join(options))}]"
+        raise UnreadableReply(found if options else f"no architecture found: expected a list of {size} {kind}; {FORM}")
     if space.by_value:
         options = [_number(option, decision) for option, decision in zip(options, space.decisions, strict=True)]
     for option, decision in zip(options, space.decisions, strict=True):

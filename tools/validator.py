@@ -8,9 +8,7 @@ from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal,
 from ..record.history import History
 from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
-from ..spaces.inside import listed
-from ..spaces.limits import NO_LIMITS, Limits
-from ..spaces.nearest import nearest
+from ..spaces.region import Region
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
 from .prices import differences, in_millions, off_limits
 from .replies import UnreadableReply, read_reply
@@ -24,10 +22,9 @@ _ALIKE = 50  # architectures that may compute the same function
 
 def validate(
     candidate: Candidate,
-    space: SearchSpace,
+    region: Region,
     history: Sequence[Candidate],
     *,
-    limits: Limits = NO_LIMITS,
     repair: RepairMode = "ask",
     max_replies: int,
     when_done: WhenDone,
@@ -41,22 +38,22 @@ def validate(
     if candidate.fault:
         return refuse(replace(candidate, reply=""), candidate.fault, max_replies)
     try:
-        reading = read_reply(candidate.reply, space.without_rule)
+        reading = read_reply(candidate.reply, region.space.without_rule)
     except UnreadableReply as broken:
         return refuse(candidate, str(broken), max_replies)
     if reading.architecture is None:
-        if when_done == "stop" or candidate.llm is None or _all_tried(space, known, limits):
+        if when_done == "stop" or candidate.llm is None or _all_tried(region, known):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    found = judge(reading.architecture, space, known, limits)
+    found = judge(reading.architecture, region, known)
     if not isinstance(found, Broken):
-        return taken(candidate, space, reading.architecture, found, rounded=reading.rounded)
+        return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
     if repair == "nearest" and found.mendable:
-        repaired = _nearest(candidate, reading.architecture, found.mendable, space, known, limits)
+        repaired = _nearest(candidate, reading.architecture, found.mendable, region, known)
         if repaired is not None:
             return repaired
-    if found.repeat and _all_tried(space, known, limits):
+    if found.repeat and _all_tried(region, known):
         return replace(candidate, error=ALL_TRIED)
     return refuse(candidate, found.reason, max_replies)
 
@@ -86,8 +83,9 @@ def taken(
     return replace(candidate, architecture=architecture, values=values, cost=cost, repair=repair, rounded=rounded)
 
 
-def judge(architecture: Architecture, space: SearchSpace, history: History, limits: Limits) -> Cost | Broken | None:
+def judge(architecture: Architecture, region: Region, history: History) -> Cost | Broken | None:
     """Return the costs of an architecture, None where its space has none; or the rule that it breaks."""
+    space, limits = region.space, region.limits
     if forbidden := space.forbids(architecture):
         return Broken(forbidden, mendable=forbidden)
     if repeat := _repeat(architecture, space, history):
@@ -102,15 +100,16 @@ def judge(architecture: Architecture, space: SearchSpace, history: History, limi
         f"{space.written(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and "
         f"{in_millions(cost.params)} parameters, off the limits"
     )
-    return Broken(off_limits(space, limits, architecture, cost), mendable=short)
+    return Broken(off_limits(region, architecture, cost), mendable=short)
 
 
-def _all_tried(space: SearchSpace, history: History, limits: Limits) -> bool:
+def _all_tried(region: Region, history: History) -> bool:
     """Tell whether nothing is left of a space that can be listed quickly."""
+    space, limits = region.space, region.limits
     known = history.tried(space)
     if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
         return False
-    allowed = map(tuple, listed(space, limits)[0].tolist()) if limits.limited else space.architectures()
+    allowed = map(tuple, region.listed().tolist()) if limits.limited else space.architectures()
     return all(space.identity(architecture) in known for architecture in allowed)
 
 
@@ -118,12 +117,12 @@ def _nearest(
     candidate: Candidate,
     proposed: Architecture,
     why: str,
-    space: SearchSpace,
+    region: Region,
     history: History,
-    limits: Limits,
 ) -> Candidate | None:
     """Take the nearest untried architecture that keeps limits and rule; None where there is none."""
-    architecture = nearest(space, limits, proposed, history.tried(space))
+    space = region.space
+    architecture = region.nearest(proposed, history.tried(space))
     if architecture is None:
         return None
     reason = f"{why}; changed {differences(space, proposed, architecture)}"

@@ -1,7 +1,7 @@
 """A grammar, in llama.cpp's GBNF, of the JSON objects that give an architecture by its values."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from ..spaces.space import Architecture, SearchSpace
@@ -20,11 +20,14 @@ class ValueGrammar(dict[str, str]):
         super().__init__()
         self._space, self._conditions = space, space.conditions
         self._first = self._conditions.roots[0]
+        self._rows: dict[tuple[int, ...], str] = {}
         for at in self._conditions.order:
             ways: dict[str, list[int]] = {}
             for option in space.decisions[at].numbers:
                 ways.setdefault(self._trees(self._conditions.shown_by(at, option)), []).append(option)
-            self[f"tree-{at}"] = " | ".join(f"{self._one(at, options)}{rest}" for rest, options in ways.items())
+            self[f"tree-{at}"] = " | ".join(
+                f"{self._one(at, options)} {rest}".rstrip() for rest, options in ways.items()
+            )
 
     def object_without(self, excluded: Iterable[Architecture]) -> str | None:
         """Return the rule of an object that gives none of some architectures; None where nothing is left."""
@@ -53,13 +56,23 @@ class ValueGrammar(dict[str, str]):
                 ways.setdefault(rest, []).append(option)
         if not ways:
             return None
-        body = " | ".join(f"{self._one(at, options)} {rest}" for rest, options in ways.items())
+        body = " | ".join(f"{self._one(at, options)} {rest}".rstrip() for rest, options in ways.items())
         name = f"rest-{len(self)}"
         self[name] = body
         return name
 
-    def _trees(self, row: Iterable[int]) -> str:
-        return "".join(f" tree-{at}" for at in row)
+    def _trees(self, row: Sequence[int]) -> str:
+        """Return the rule of a row of trees, which rows that end alike share; empty for none."""
+        if (known := self._rows.get(tuple(row))) is not None:
+            return known
+        rest = ""
+        for start in reversed(range(len(row))):
+            end = tuple(row[start:])
+            if end not in self._rows:
+                self._rows[end] = f"row-{len(self._rows)}"
+                self[self._rows[end]] = f"tree-{end[0]} {rest}".rstrip()
+            rest = self._rows[end]
+        return rest
 
     def _one(self, at: int, options: Iterable[int]) -> str:
         """Write a decision with one of some options, as a member of the object."""

@@ -1,1 +1,1 @@
-"""Training: how a network is made good on images, and exported. `recipes`, `data` and `job` do without torch."""
+"""Training of networks on images, and their export. `recipes`, `data` and `job` do without torch."""

@@ -1,7 +1,7 @@
-"""Augmentation of whole batches of images that lie in memory, on whichever device. Imports torch.
+"""Augmentation of whole batches of images that lie in memory, on any device. Imports torch.
 
-What is random about an epoch is drawn at once, on the CPU: for each image of the set how it is shifted, whether it is
-mirrored, and its noise. So it depends on the epoch alone and not on the device, the batches or how many share them.
+An epoch's random numbers are drawn at once, on the CPU: the shift of each image, its mirroring and its noise. They
+depend on the epoch alone, and not on the device, the batches or the number of processes.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _NOISE = 0.25  # SD, of pixels from 0 to 1
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How n images are changed: moved down and right in pixels, mirrored or not, each of shape (n,); noise to add."""
+    """Changes of n images: shifts in pixels and mirroring, each of shape (n,), and noise of the images' shape."""
 
     down: Tensor
     right: Tensor
@@ -27,11 +27,11 @@ class Augmentation:
     noise: Tensor | None = None
 
     def of(self, numbers: Tensor) -> "Augmentation":
-        """Return those of some of the images."""
+        """Select the changes of some of the images."""
         return self._each(lambda part: part[numbers])
 
     def to(self, device: torch.device) -> "Augmentation":
-        """Return them on a device."""
+        """Move the changes to a device."""
         return self._each(lambda part: part.to(device))
 
     def _each(self, do: Callable[[Tensor], Tensor]) -> "Augmentation":
@@ -40,7 +40,7 @@ class Augmentation:
 
 
 def draw_augmentation(augment: Augment, shape: tuple[int, ...], rng: torch.Generator) -> Augmentation | None:
-    """Draw how each of the images of shape (n, channels, height, width) is changed; None where none is."""
+    """Draw changes for images of shape (n, channels, height, width); None where the augmentation makes none."""
     if augment not in _MARGINS:
         return None
     down, right = torch.randint(2 * _MARGINS[augment] + 1, (2, shape[0]), generator=rng)
@@ -50,14 +50,15 @@ def draw_augmentation(augment: Augment, shape: tuple[int, ...], rng: torch.Gener
 
 
 def pad(images: Tensor, augment: Augment) -> Tensor:
-    """Put the black margin around images that this augmentation moves them in."""
+    """Pad images with a black margin, as wide as the largest shift of the augmentation."""
     return functional.pad(images, (_MARGINS.get(augment, 0),) * 4)
 
 
 def change(padded: Tensor, numbers: Tensor, how: Augmentation, height: int, width: int) -> Tensor:
-    """Crop height × width pixels out of these padded images, each in its own way; they lie channels last in memory.
+    """Crop height × width pixels out of padded images, and mirror and add noise as drawn.
 
-    Takes `padded` of the whole set, `numbers` of shape (k,), and how these k are changed; returns (k, channels, …).
+    `padded` are the images of the whole set, `numbers` the places of k of them, of shape (k,), and `how` the changes of
+    these k. Returns images of shape (k, channels, height, width), channels last in memory.
     """
     rows = how.down[:, None] + torch.arange(height, device=padded.device)
     columns = how.right[:, None] + torch.arange(width, device=padded.device)
@@ -68,7 +69,7 @@ def change(padded: Tensor, numbers: Tensor, how: Augmentation, height: int, widt
 
 
 def distort(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Distort images of shape (n, channels, height, width): moved by up to 1 pixel each way, and noisy."""
+    """Shift images of shape (n, channels, height, width) by up to 1 pixel each way, and add noise."""
     how = draw_augmentation("distortion", tuple(images.shape), rng)
     assert how is not None
     everyone = torch.arange(len(images))

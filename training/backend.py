@@ -1,4 +1,4 @@
-"""The device that a job trains on, and how PyTorch is set while it does. Imports torch."""
+"""The device of a training, and PyTorch's settings while it runs. Imports torch."""
 
 import os
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from ..errors import GeniusError
 def backend(
     name: str, *, threads: int = 1, deterministic: bool = False, memory_limit: int | None = None
 ) -> Iterator[torch.device]:
-    """Give a device, set to be deterministic, as a CPU always is, or fast; all is put back. The limit is in bytes.
+    """Yield a device, and set PyTorch for it: deterministic, as always on a CPU, or fast. Settings are restored.
 
-    Raises: GeniusError for a device that PyTorch does not have here.
+    `memory_limit` is in bytes, of a GPU. Raises: GeniusError for a device that PyTorch does not have here.
     """
     device = checked_device(name)
     if device.type == "cuda" and device.index is None:
@@ -27,7 +27,7 @@ def backend(
     if exact and device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it before its first use
     torch.use_deterministic_algorithms(exact)
-    # nothing here reads what it has not written
+    # no code here reads memory before it is written
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = not exact
@@ -70,12 +70,12 @@ def _or_cuda() -> str:
 
 
 def default_device() -> str:
-    """Return a GPU where there is one that PyTorch can use, else the CPU."""
+    """Return "cuda" where PyTorch can use a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def device_name(device: torch.device, threads: int) -> str:
-    """Return what a device is called: a GPU's name, or the CPU with its threads."""
+    """Name a device for people: a GPU's model, or the CPU with its threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
@@ -84,7 +84,7 @@ def device_name(device: torch.device, threads: int) -> str:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Tell an error of any allocator's: PyTorch has a type of its own for the GPU's alone."""
+    """Tell whether an allocator of any device ran out of memory; PyTorch has an exception type for GPUs alone."""
     said = str(error)
     typed = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
     return typed or "DefaultCPUAllocator" in said or "ALLOC_FAILED" in said or "MPS backend out of memory" in said

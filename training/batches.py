@@ -1,6 +1,6 @@
-"""Batches: which images each step trains on, and those that lie on the device and are augmented there.
+"""Batches of training images, and the batches of images that lie on the device and are augmented there.
 
-Everything random about an epoch is a function of the seed and the epoch, so that an epoch can be done again exactly.
+Everything random about an epoch is a function of the seed and the epoch, so that an epoch can be repeated exactly.
 Imports torch.
 """
 
@@ -24,13 +24,13 @@ from .recipes import Recipe
 
 @dataclass(frozen=True)
 class Rank:
-    """Which of `world` processes this is, each with a device of its own; all take their share of every batch."""
+    """The number of this process among the `world` processes that train together, each with a device of its own."""
 
     number: int = 0
     world: int = 1
 
     def share(self, batch: int) -> slice:
-        """Return this one's share of a batch."""
+        """Return this process's share of a batch."""
         each = batch // self.world
         return slice(self.number * each, (self.number + 1) * each)
 
@@ -42,7 +42,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Batches(Protocol):
-    """Where training gets its images from."""
+    """A source of training images."""
 
     steps: int
     """Batches of an epoch."""
@@ -50,20 +50,20 @@ class Batches(Protocol):
     """Images of a batch, over all processes."""
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """Yield an epoch's batches, the same for the same number."""
+        """Yield the batches of an epoch; the same number gives the same batches."""
         ...
 
 
 def generator(seed: int, epoch: int) -> torch.Generator:
-    """Make the source of what is random about an epoch."""
+    """Make the random generator of an epoch."""
     (state,) = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
 def steps_of(images: int, recipe: Recipe, rank: Rank) -> tuple[int, int]:
-    """Return the number of batches of an epoch, and the size of one: all there is where that is less than a batch.
+    """Return the number of batches of an epoch, and the images of a batch: all images, where they are fewer.
 
-    Raises: GeniusError where a batch cannot be shared out evenly.
+    Raises: GeniusError where the processes cannot share a batch evenly.
     """
     batch = min(recipe.batch, images - images % rank.world)
     if batch % rank.world:
@@ -97,7 +97,7 @@ class Resident:
 
 
 def as_input(images: Tensor, recipe: Recipe) -> Tensor:
-    """Turn bytes into floats of about mean 0 and SD 1, and bring images to the recipe's size; floats stay."""
+    """Turn images into a network's input: bytes become floats of about mean 0 and SD 1; all get the recipe's size."""
     if not images.dtype.is_floating_point:
         mean, scale = _statistics(images.device)
         images = images.to(torch.float32, memory_format=CHANNELS_LAST).sub_(mean).mul_(scale)
@@ -108,6 +108,6 @@ def as_input(images: Tensor, recipe: Recipe) -> Tensor:
 
 @cache
 def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return mean and 1 / SD of the bytes of each colour, once for each device."""
+    """Return the mean and 1 / SD of the bytes of each colour, each of shape (3, 1, 1); one copy for each device."""
     mean, deviation = torch.tensor([MEAN, SD]) * 255
     return mean[:, None, None].to(device), (1 / deviation)[:, None, None].to(device)

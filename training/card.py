@@ -1,6 +1,6 @@
-"""What trained weights are: architecture, classes, and how an image becomes their input. Does not load torch.
+"""The card of trained weights: their architecture, classes and input. Does not load torch.
 
-It travels in the header of the weights' file. Whoever reads it there reads what a stranger may have written.
+The card lies in the header of the weights' file, where a stranger may have written it.
 """
 
 import json
@@ -18,10 +18,10 @@ HEADER = "genius"
 """The name of a card among the metadata of a safetensors file."""
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the colours of ImageNet's images, from 0 to 1, which all photographs are normalised by."""
+"""Mean and standard deviation of the colours of ImageNet, from 0 to 1; all photographs are normalised by them."""
 
 KEPT = 0.875
-"""Side of the central square that is measured where random crops are trained on, as usual on ImageNet."""
+"""Side of the central square that is measured after a training on random crops, as usual on ImageNet."""
 
 _LARGEST = 4096  # pixels of a side
 _MOST_CLASSES = 1 << 20
@@ -29,12 +29,12 @@ _MOST_CLASSES = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """How an image becomes the input of a network: `channels` × `size` × `size` values.
+    """The preprocessing of an image into the input of a network: `channels` × `size` × `size` values.
 
-    The central square is cut out, its side `kept` times the shorter one of the image, and resized by bilinear
-    interpolation, antialiased or not. Values from 0, black, to 1 are normalised by the `mean` and `sd` of each channel.
+    The central square is cut out; its side is `kept` times the shorter side of the image. Bilinear interpolation,
+    antialiased or not, resizes it. Values from 0, black, to 1 are normalised by the `mean` and `sd` of each channel.
 
-    Raises: ValueError for what makes no sense.
+    Raises: ValueError for a value out of range.
     """
 
     channels: int
@@ -60,7 +60,7 @@ class Input:
 
 
 def input_of(kind: Kind, recipe: Recipe, channels: int, size: int) -> Input:
-    """Say how images of a data set are measured by a recipe; only photographs are normalised."""
+    """Return the preprocessing of a data set's held-out images under a recipe; only photographs are normalised."""
     mean, sd = ((0.0,) * channels, (1.0,) * channels) if kind == "digits" else (MEAN, SD)
     crops = kind == "folder" and recipe.augment == "resized-crop-flip"
     in_memory = kind != "folder" and recipe.size > 0  # these are resized as floats, without antialiasing
@@ -69,9 +69,9 @@ def input_of(kind: Kind, recipe: Recipe, channels: int, size: int) -> Input:
 
 @dataclass(frozen=True)
 class Card:
-    """The space, the architecture, the names of the classes in the order of the scores, and the input.
+    """The identity of trained weights: space, architecture, class names in the order of the scores, and input.
 
-    Where the names are not known there are none.
+    `classes` is empty where the names are unknown.
     """
 
     space: str
@@ -80,7 +80,7 @@ class Card:
     input: Input
 
     def text(self) -> str:
-        """Return it as JSON in ASCII."""
+        """Write the card as JSON in ASCII."""
         return json.dumps(asdict(self))
 
     def at(self, size: int | None) -> "Card":
@@ -95,9 +95,9 @@ class Card:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read what `text` returned.
+        """Read a card from the JSON that `text` writes.
 
-        Raises: GeniusError for anything else.
+        Raises: GeniusError for any other text.
         """
         try:
             told = json.loads(text)

@@ -1,4 +1,4 @@
-"""Image files, decoded to bytes of three colours: whatever is wrong with one is the file's fault. Imports torch."""
+"""Image files, decoded to bytes of three colours. Every failure is an error of the file. Imports torch."""
 
 import io
 import os
@@ -23,9 +23,9 @@ DECODING = (
     "transparent shows a grey of 128; 16-bit values are divided by 257, and floats from 0 to 1 multiplied by 255; "
     "colour profiles are left alone"
 )
-"""How an image file becomes bytes from 0 to 255 here, in words."""
+"""The decoding of an image file to bytes from 0 to 255, in words."""
 
-# read by content, whatever a file is called; Pillow has more, some of which start other programs
+# recognised by content, not by a file's name; Pillow has more formats, some of which start other programs
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
 _BACKGROUND = 128  # on which neither black nor white drawings vanish
 _TIFF = (b"II*\0", b"MM\0*")  # how each of them begins
@@ -36,21 +36,21 @@ _DARK = 16  # of 255: where no value of a deep image reaches it, 4 of its bits o
 def read_image(path: str) -> Tensor:
     """Read an image file as bytes of shape (3, height, width).
 
-    Raises: GeniusError where it is none, a broken one, or one whose range of values is not known.
+    Raises: GeniusError where it is no image, a broken image, or an image whose range of values is unknown.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
             raise ValueError("it is no file")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is odd about a file that can be read
+            warnings.simplefilter("ignore")  # oddities of files that can be read
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _decode(Path(path).read_bytes())
-    except Exception as error:  # decoders raise whatever comes: SyntaxError, struct.error, zlib.error, ...
+    except Exception as error:  # decoders raise exceptions of every type: SyntaxError, struct.error, zlib.error, …
         raise GeniusError(f"{path!r} cannot be read as an image: {_reason(error)}") from error
 
 
 def _decode(content: bytes) -> Tensor:
-    """Decode by torchvision what it decodes faster, by Pillow all else; a broken PNG ends torchvision's process."""
+    """Decode JPEG by torchvision, which is faster, and other formats by Pillow: a broken PNG crashes torchvision."""
     if not content:
         raise ValueError("it is empty")
     image = _open(content)
@@ -59,13 +59,13 @@ def _decode(content: bytes) -> Tensor:
         try:
             return cast(Tensor, decode_jpeg(held, ImageReadMode.RGB, apply_exif_orientation=True))
         except RuntimeError:
-            pass  # Pillow knows more forms of JPEG, and says what is wrong
+            pass  # Pillow knows more forms of JPEG, and names the fault
     ImageOps.exif_transpose(image, in_place=True)
     return cast(Tensor, pil_to_tensor(_in_bytes(image, _bits(image, content))))
 
 
 def _open(content: bytes) -> Image.Image:
-    """Read an image's header. One that says that it has more pixels than Pillow thinks sane is refused by it."""
+    """Read an image's header. Pillow refuses headers that claim an excessive number of pixels."""
     try:
         return Image.open(io.BytesIO(content), formats=_known())
     except UnidentifiedImageError:
@@ -81,7 +81,7 @@ def _known() -> list[str]:
 
 
 def _bits(image: Image.Image, content: bytes) -> int:
-    """Return how many bits a value has in the file."""
+    """Return the bits of a value in the file."""
     if image.format == "PNG":
         return content[24]  # of its first chunk
     tags = getattr(image, "tag_v2", {})
@@ -95,7 +95,7 @@ _UNKNOWN = "and nothing says where black and white are: save it with 8 or 16 bit
 
 
 def _in_bytes(image: Image.Image, bits: int) -> Image.Image:
-    """Return an image as RGB, its values scaled from their own range; `bits` are those of a value in the file."""
+    """Convert an image to RGB, its values scaled from their own range; `bits` are those of a value in the file."""
     if image.mode[0] in "IF":
         values = np.asarray(image)
         found = Image.fromarray(_of_floats(values) if image.mode == "F" else _of_integers(values, bits)).convert("RGB")
@@ -124,7 +124,7 @@ def _of_floats(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line what a decoder, or the file system, complained about."""
+    """Return the complaint of a decoder, or of the file system, in one line."""
     if isinstance(error, UnidentifiedImageError):
         return "it is of no known form"
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__

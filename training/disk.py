@@ -1,4 +1,4 @@
-"""A full disk, whoever noticed it. Does not load torch."""
+"""Full disks: one error for them, whichever library met them. Does not load torch."""
 
 import errno
 import os
@@ -16,13 +16,13 @@ class DiskFull(RunFailed):
 
 
 def full(folder: Path) -> DiskFull:
-    """Make the error of a training in this folder."""
+    """Make the error of a training whose folder lies on a full disk."""
     return DiskFull(f"the disk of {folder} is full: free some space")
 
 
 @contextmanager
 def told_when_full(folder: Path) -> Iterator[None]:
-    """Turn an error that a full disk caused, while files were written in `folder`, into DiskFull."""
+    """Raise DiskFull in place of any error that a full disk caused while files were written in `folder`."""
     try:
         yield
     except Exception as error:
@@ -32,7 +32,7 @@ def told_when_full(folder: Path) -> Iterator[None]:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    """Tell whether an error is, or came up while handling, one of a full disk; libraries put their own on top."""
+    """Tell whether a full disk caused an error, or any error in its chain: libraries raise their own on top."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
         if number in _FULL or any(os.strerror(full) in str(error) for full in _FULL):

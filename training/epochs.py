@@ -1,4 +1,4 @@
-"""The training loop: epochs of SGD on whichever device, alone or together with others. Imports torch."""
+"""The training loop: epochs of SGD on any device, in one process or in several. Imports torch."""
 
 import math
 import time
@@ -26,7 +26,7 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Learner:
-    """What a training changes and saves: the network, its optimiser, and the moving average of its weights, if any."""
+    """The state of a training: the network, its optimiser, and the moving average of its weights, if any."""
 
     network: nn.Module
     optimizer: torch.optim.SGD
@@ -34,11 +34,11 @@ class Learner:
 
     @property
     def measured(self) -> nn.Module:
-        """The network that is measured."""
+        """The network to measure: that of the moving average, if there is one."""
         return self.average.module if self.average else self.network
 
     def state(self) -> dict[str, object]:
-        """Return all that changes."""
+        """Return the state dicts of the parts."""
         parts: dict[str, nn.Module | torch.optim.SGD | None] = {
             "network": self.network,
             "optimizer": self.optimizer,
@@ -47,7 +47,7 @@ class Learner:
         return {name: part.state_dict() for name, part in parts.items() if part is not None}
 
     def restore(self, state: dict[str, object]) -> None:
-        """Put back what `state` returned."""
+        """Load the state dicts that `state` returned."""
         self.network.load_state_dict(state["network"])  # type: ignore[arg-type]
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
         if self.average is not None:
@@ -55,7 +55,7 @@ class Learner:
 
 
 def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank = ALONE) -> Learner:
-    """Move a network to its device and give it what the recipe trains it with."""
+    """Move a network to its device, and make the optimiser and the moving average that the recipe names."""
     for module in network.modules():
         if recipe.dropout is not None and isinstance(module, nn.Dropout):
             module.p = recipe.dropout
@@ -76,13 +76,13 @@ def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank
 
 
 def uses_amp(recipe: Recipe, device: torch.device) -> bool:
-    """Tell whether a training computes in bfloat16 where that is safe."""
+    """Tell whether a training uses mixed precision with bfloat16."""
     able = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return recipe.amp == "on" or (recipe.amp == "auto" and able)
 
 
 def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
-    """Return the context that forward passes run in."""
+    """Return the autocast context of forward passes."""
     return torch.autocast(device.type, torch.bfloat16, enabled=uses_amp(recipe, device))
 
 
@@ -96,9 +96,9 @@ def train_epochs(
     rank: Rank = ALONE,
     done: int = 0,
 ) -> Iterator[tuple[float, float]]:
-    """Train epoch by epoch from the one after the first `done`; yields each one's mean loss and images a second.
+    """Train the epochs that follow the first `done`; yield the mean loss and the images a second of each.
 
-    An epoch is a function of the seed, its number and what the learner holds when it starts.
+    An epoch is a function of the seed, its number and the learner's state at its start.
 
     Raises: Diverged.
     """
@@ -125,7 +125,7 @@ def _epoch(
     device: torch.device,
     rank: Rank,
 ) -> float:
-    """Train one epoch and return its mean loss, over all processes."""
+    """Train one epoch; return its mean loss over all processes."""
     forward.train()
     total = torch.zeros((), device=device)
     all_steps = recipe.epochs * batches.steps
@@ -138,7 +138,7 @@ def _epoch(
 
 
 def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe, device: torch.device) -> Tensor:
-    """Take one step and return its loss, on the device; nothing waits for it."""
+    """Take one step; return its loss, on the device, without waiting for it."""
     images, labels = batch
     learns.optimizer.zero_grad()
     with guarded(device):
@@ -160,7 +160,10 @@ def _set_rates(optimizer: torch.optim.SGD, recipe: Recipe, step: int, steps: int
 
 
 def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:
-    """Return the mean of a loss over all processes, so that all of them see it when it is no longer finite."""
+    """Average a loss over all processes, so that all of them stop when it is no longer finite.
+
+    Raises: Diverged.
+    """
     loss = _summed(total.clone(), rank).item() / rank.world
     if not math.isfinite(loss):
         became = "NaN" if math.isnan(loss) else "infinite"
@@ -177,7 +180,7 @@ def _summed(value: Tensor, rank: Rank) -> Tensor:
 
 @torch.no_grad()
 def top1(network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank) -> float:
-    """Measure top-1 accuracy in percent; `batches` are this process's share of the images."""
+    """Measure top-1 accuracy in percent over all processes; `batches` hold this process's share of the images."""
     network.eval()
     hits, count = torch.zeros(2, dtype=torch.long, device=device)
     for images, labels in batches:

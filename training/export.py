@@ -30,8 +30,8 @@ ABOUT_FILE, WEIGHTS_FILE, PROGRAM_FILE, ONNX_FILE = "model.json", "weights.safet
 SAMPLE_FILE = "sample.npz"
 IMAGES, SCORES = "images", "scores"
 
-_TRACED, _SAMPLES = 2, 3  # images: another number than it was traced with, so that the batch is seen to be free
-_TOLERANCE = 1e-3  # of scores, relative to the largest of them: others order their sums differently
+_TRACED, _SAMPLES = 2, 3  # images; two numbers, so that the sample proves that any batch size works
+_TOLERANCE = 1e-3  # of scores, relative to the largest of them: other runtimes order their sums differently
 
 
 class Normalised(nn.Module):
@@ -55,7 +55,7 @@ class Normalised(nn.Module):
 
 @dataclass(frozen=True)
 class Check:
-    """A file, and how its scores compare with PyTorch's: the largest difference, and the largest score."""
+    """The comparison of an exported file's scores with PyTorch's: the largest difference, and the largest score."""
 
     file: str
     sha256: str
@@ -65,17 +65,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Sample:
-    """Images of values from 0 to 1, and the scores that they must get."""
+    """Images of values from 0 to 1, and the scores that PyTorch gives them."""
 
     images: Tensor
     scores: Tensor
 
 
 def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[str, object]) -> dict[str, object]:
-    """Write a bundle into a new folder, whole or not at all, and return what its `model.json` holds.
+    """Write a bundle into a new folder, whole or not at all; return the content of its `model.json`.
 
-    Besides that there are `weights.safetensors`, the `torch.export` program `model.pt2`, `model.onnx` where asked for,
-    and `sample.npz`, images with the scores that they must get. Program and ONNX are run on them before they count.
+    The bundle also holds `weights.safetensors`, the `torch.export` program `model.pt2`, `model.onnx` where asked for,
+    and `sample.npz`, images with their scores. The program and the ONNX file are run on these images first.
 
     Raises: GeniusError where the folder holds something, `onnx` is not installed, or scores disagree; DiskFull.
     """
@@ -95,7 +95,7 @@ def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[st
 
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into; it takes its place at the end, and nothing is left of it if that is not reached.
+    """Yield a partial folder to write into, which takes the place of `folder` at the end, or is removed on failure.
 
     Raises: GeniusError where the place is taken, or cannot be written.
     """
@@ -114,7 +114,7 @@ def _whole(folder: Path) -> Iterator[Path]:
 
 
 def _about(trained: Trained) -> dict[str, object]:
-    """Say what the network is, what it takes and what it gives."""
+    """Describe the network, its input and its output."""
     card, taken = trained.card, trained.card.input
     cost = count(trained.network, taken.shape)
     return {
@@ -151,7 +151,7 @@ def _colours(taken: Input) -> str:
 
 
 def _preprocessing(taken: Input) -> dict[str, object]:
-    """Say how an image file becomes the input, step by step."""
+    """Describe the preprocessing of an image file, step by step."""
     return {
         "decoding": DECODING,
         "channels": _colours(taken),
@@ -173,7 +173,7 @@ def _sample(network: nn.Module, taken: Input) -> Sample:
 
 
 def _write_data(trained: Trained, sample: Sample, folder: Path) -> dict[str, object]:
-    """Write weights and sample; returns their names and sums."""
+    """Write the weights and the sample; return their file names and SHA-256."""
     write_weights(trained.network, trained.card, folder / WEIGHTS_FILE)
     np.savez(folder / SAMPLE_FILE, images=sample.images.numpy(), scores=sample.scores.numpy())
     files = {"weights": folder / WEIGHTS_FILE, "sample": folder / SAMPLE_FILE}
@@ -181,7 +181,7 @@ def _write_data(trained: Trained, sample: Sample, folder: Path) -> dict[str, obj
 
 
 def _program(network: nn.Module, card: Card) -> ExportedProgram:
-    """Trace a network for any number of images; nothing of it tells where the code lies on this machine."""
+    """Trace a network for any number of images, and remove the stack traces, which hold paths of this machine."""
     example = torch.zeros(_TRACED, *card.input.shape)
     try:
         program = torch.export.export(network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
@@ -214,7 +214,7 @@ def _import_onnx() -> None:
 
 
 def _write_onnx(program: ExportedProgram, path: Path, about: Mapping[str, object], sample: Sample) -> Check:
-    """Write ONNX, with what `model.json` says so far among its metadata."""
+    """Write ONNX, with the fields of `model.json` so far in its metadata."""
     import onnx
     import onnxruntime
 
@@ -240,9 +240,9 @@ def _text(value: object) -> str:
 
 
 def _checked(path: Path, scores: npt.NDArray[np.float32], sample: Sample) -> Check:
-    """Compare scores with those of the sample.
+    """Compare the scores of an exported file with those of the sample.
 
-    Raises: GeniusError where they differ.
+    Raises: GeniusError where they differ by more than the tolerance.
     """
     expected = sample.scores.numpy()
     difference, largest = float(np.abs(scores - expected).max()), float(np.abs(expected).max())

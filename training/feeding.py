@@ -1,4 +1,4 @@
-"""Where a training's images come from: the device's memory, or processes that read ahead. Imports torch."""
+"""The source of a training's images: the device's memory, or processes that read ahead. Imports torch."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from .images import ImageFiles, Images
 from .loading import Streamed, read_all, read_batches
 from .recipes import Recipe
 
-_PIXELS_AT_ONCE = 2_000_000  # of the images of a batch that is measured, unless a training batch has more
+_PIXELS_AT_ONCE = 2_000_000  # of a batch that is measured, unless a training batch has more
 
 
 def measuring_batches(
     images: Images, recipe: Recipe, device: torch.device, rank: Rank = ALONE, loaders: int = 0
 ) -> Iterator[Batch]:
-    """Yield this process's share of images to measure on, as they are, in large batches."""
+    """Yield this process's share of held-out images, without augmentation, in large batches."""
     mine = images.of(torch.arange(rank.number, len(images.labels), rank.world))
     if isinstance(mine, ImageFiles):
         yield from read_batches(mine, recipe, device, loaders)
@@ -30,7 +30,10 @@ def measuring_batches(
 def training_batches(
     images: Images, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE, loaders: int = 0
 ) -> Batches:
-    """Choose where the images are: files and random resized crops are read ahead, all else lies on the device."""
+    """Choose the source of training images.
+
+    Processes read ahead for random resized crops; for every other augmentation the images lie on the device.
+    """
     if recipe.augment == "resized-crop-flip":
         return Streamed(images, recipe, seed, device, rank, loaders)
     if isinstance(images, ImageFiles):

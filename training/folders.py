@@ -1,4 +1,4 @@
-"""Image folders: their parts, whatever they are called, their classes and their files. Does not load torch."""
+"""Image folders: their parts under any usual name, their classes and their files. Does not load torch."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _PART = re.compile(rf"({'|'.join(_PARTS)})[-_ ]*(set|split|data|images)?[-_ ]*\d
 _EXPECTED = "expected a folder for each class, or train/ (and val/, test/) with a folder for each class in them"
 _DEEPEST = 3  # folders that may be wrapped around an image folder
 
-# of Windows, macOS and network disks; what begins with a dot or a tilde is hidden anyway
+# names that Windows, macOS and network disks leave behind; names with a leading dot or tilde are hidden anyway
 _HIDDEN = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "#recycle", "$recycle.bin", "system volume information"}
 _HIDDEN |= {"lost+found", "__pycache__"}
 _ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".webp", ".avif", ".bmp", ".dib"}
@@ -34,7 +34,7 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """Where the parts of an image folder lie, each with a folder for each class; `left_out` lies beside them."""
+    """The parts of an image folder, each with a folder for each class; `left_out` are the folders beside them."""
 
     train: Path
     validation: Path | None = None
@@ -44,7 +44,7 @@ class FolderLayout:
 
 @dataclass(frozen=True)
 class FolderPart:
-    """The image files of a part in order, with the number of each one's class; `notes` tell what is odd about them."""
+    """The image files of a part in order, with the class number of each; `notes` are sentences about oddities."""
 
     paths: tuple[str, ...]
     labels: Labels
@@ -53,9 +53,9 @@ class FolderPart:
 
 
 def find_layout(root: Path, wrapped: int = 0) -> FolderLayout:
-    """Find the parts of an image folder: by their names, in any letter case, or one folder further in.
+    """Find the parts of an image folder by their names, in any letter case, there or up to 3 folders further in.
 
-    Raises: GeniusError where there is none, or more than one way to read it.
+    Raises: GeniusError where there are none, or where the folder can be read in two ways.
     """
     inner = folders_in(root)
     parts = _parts_among(root, [folder for folder in inner if _part_named(folder) and not _is_class(folder)])
@@ -74,9 +74,9 @@ def find_layout(root: Path, wrapped: int = 0) -> FolderLayout:
 
 
 def list_images(part: Path, expected: tuple[str, ...] = ()) -> FolderPart:
-    """List the image files of each class of a part, those of folders further in too; hidden ones are left out.
+    """List the image files of each class of a part, with those of nested folders and without hidden ones.
 
-    Raises: GeniusError for a class without images, and for other classes than those `expected`.
+    Raises: GeniusError for a class without images, and for classes other than those `expected`.
     """
     folders = folders_in(part)
     classes = tuple(folder.name for folder in folders)
@@ -93,7 +93,7 @@ def list_images(part: Path, expected: tuple[str, ...] = ()) -> FolderPart:
 
 
 def _part_named(folder: Path) -> str | None:
-    """Return the part that a folder's name names."""
+    """Return the part that a folder is named after: train, validation or test; None for other names."""
     found = _PART.fullmatch(folder.name.lower())
     return _PARTS[found[1]] if found else None
 
@@ -115,7 +115,7 @@ def _unexpected(root: Path, inner: list[Path]) -> GeniusError:
 
 
 def _wrapped(inner: list[Path], depth: int) -> Path | None:
-    """Return the one of these folders that is the image folder itself, if one is."""
+    """Return the folder among these that is the image folder itself, if there is one."""
     whole = [one for one in inner if any(_part_named(within) == "train" for within in folders_in(one))]
     if len(inner) == 1 and not whole and not _is_class(inner[0]) and len(folders_in(inner[0])):
         whole = inner
@@ -126,7 +126,7 @@ def _wrapped(inner: list[Path], depth: int) -> Path | None:
 
 
 def _looks_like_part(folder: Path) -> bool:
-    """Tell whether a name such as seg_train holds a part's, where the folder holds folders as a part does."""
+    """Tell whether a folder's name contains a part's, as seg_train does, and the folder holds folders."""
     words = re.split(r"[^a-z]+", folder.name.lower())
     return bool(_PARTS.keys() & set(words)) and not _is_class(folder) and bool(folders_in(folder))
 
@@ -137,7 +137,7 @@ def _is_class(folder: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """List what a folder holds and does not hide.
+    """List the entries of a folder that are not hidden.
 
     Raises: GeniusError where it cannot be read.
     """
@@ -161,7 +161,7 @@ def _is_image(path: str) -> bool:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Return the folders in a folder, by their names; hidden ones are left out.
+    """Return the folders in a folder, sorted by name, without hidden ones.
 
     Raises: GeniusError where it cannot be read.
     """
@@ -176,7 +176,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Go through the files of a class's folder and of those within: each once, and none that the class lies in."""
+    """Yield the files of a class's folder and of its nested folders, each once. Links to folders above are skipped."""
     seen = {_identity(above) for above in folder.absolute().parents}
     waiting = [folder]
     while waiting:
@@ -197,7 +197,10 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _notes(part: Path, listed: dict[Path, list[str]], images: dict[Path, list[str]]) -> Iterator[str]:
-    """Say what may be other than it was meant; both name the files of each class's folder."""
+    """Yield sentences about oddities that may be mistakes.
+
+    `listed` holds all files of each class's folder, `images` the image files among them.
+    """
     files = {entry.path for entry in _entries(part) if not _is_folder(entry)}.union(*listed.values())
     if others := Counter(map(_ending, files.difference(*images.values()))):
         yield f"{part}: files that are no images of a class are left out: {_most(others)}"

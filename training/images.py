@@ -1,4 +1,4 @@
-"""The images of a data set, split once and for all: to train on, to steer the search, to test. Imports torch."""
+"""The images of a data set in their fixed split: to train on, to steer the search, to test. Imports torch."""
 
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -12,9 +12,9 @@ from .augment import distort
 from .data import DataSet, find_data
 from .split import ImagePaths, held_out
 
-_DIGITS_SEED = 1797  # it is part of the task and never changes
+_DIGITS_SEED = 1797  # it defines the split, and never changes
 _DIGITS_TRAIN_EACH = 20
-_DIGITS_COPIES = 4  # distorted copies of every validation and test image: more of them measure more exactly
+_DIGITS_COPIES = 4  # distorted copies of every validation and test image: more copies measure more exactly
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Pixels:
 class ImageFiles:
     """Images on disk, read when they are needed; labels of shape (n,).
 
-    `broken` collects what is wrong with those that cannot be read; what are some of these images share it.
+    `broken` collects the errors of the files that cannot be read; all selections of these images share it.
     """
 
     paths: tuple[str, ...]
@@ -51,9 +51,9 @@ Images = Pixels | ImageFiles
 
 @dataclass(frozen=True)
 class SplitImages:
-    """A data set's images to train on, those that steer the search, and those for the final test alone.
+    """A data set's training images, the validation images that steer the search, and the test images.
 
-    `classes` are the names of its classes, in the order of the labels.
+    `classes` are the names of the classes, in the order of the labels.
     """
 
     data: DataSet
@@ -64,9 +64,9 @@ class SplitImages:
 
 
 def load_images(name: str, downloads: Path) -> SplitImages:
-    """Load a data set, split.
+    """Load a data set by its name, and split it.
 
-    Raises: GeniusError where it is not there, or not whole.
+    Raises: GeniusError where it is missing or incomplete.
     """
     data = find_data(name, downloads)
     if data.kind == "digits":
@@ -96,7 +96,7 @@ def _on_disk(files: ImagePaths) -> ImageFiles:
 
 
 def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
-    """Split off a share of each class; returns the rest and what is held out, both in order."""
+    """Hold out a share of each class; return the remaining and the held-out images, both in order."""
     held = torch.from_numpy(held_out(images.labels.numpy(), share))
     return images.of((~held).nonzero()[:, 0]), images.of(held.nonzero()[:, 0])
 

@@ -1,4 +1,4 @@
-"""What a worker is told of one training, and the files that it leaves. Does not load torch."""
+"""The job that a worker is given, and the files of its training. Does not load torch."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from .recipes import Recipe
 
 @dataclass(frozen=True)
 class FolderSummary:
-    """What an image folder holds: its classes, how many images each part has, and what was made of it in sentences."""
+    """The classes of an image folder, the number of images of each part, and sentences on how it was read."""
 
     classes: tuple[Text, ...]
     train: Whole
@@ -25,16 +25,16 @@ class FolderSummary:
 
 @dataclass(frozen=True)
 class Job:
-    """One training, in plain JSON types: what to train, on what, how, where, and into which folder.
+    """One training, in plain JSON types: the architecture, data set, recipe, device and folder.
 
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
-    - `folder`: belongs to this training alone; the same job in the same folder goes on where it was cut off.
+    - `folder`: belongs to this training alone; the same job in the same folder continues a training that was cut off.
     - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU; `loaders`: processes that read images, None for
       as many as suit the device.
-    - `memory_limit`: bytes of the device that the training may use; None for what is free.
+    - `memory_limit`: bytes of the device that the training may use; None for all that are free.
     - `keep_weights`: leave the trained weights in the folder.
-    - `found`: what the image folder held when the training was planned, where the data set is one.
+    - `found`: the summary of the image folder when the training was planned; None for other data sets.
     """
 
     __pydantic_config__ = CLOSED
@@ -60,21 +60,21 @@ class Job:
 
     @property
     def identity(self) -> str:
-        """What the outcome depends on: a saved training of another identity is another training."""
+        """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
         recipe = asdict(self.recipe)
         return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
 
     def save(self) -> Path:
-        """Write `job.json` into the job's folder, whole or not at all, and return its path."""
+        """Write `job.json` into the job's folder, whole or not at all; return its path."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.files.job, json.dumps(asdict(self), default=os.fspath))
         return self.files.job
 
     @classmethod
     def load(cls, path: Path) -> "Job":
-        """Read what `save` wrote.
+        """Read a job from the file that `save` wrote.
 
-        Raises: GeniusError where it is not a job.
+        Raises: GeniusError where it holds no job.
         """
         try:
             return JOB.read(read_plain(path))
@@ -90,7 +90,7 @@ class TrainingFiles:
 
     @property
     def job(self) -> Path:
-        """What is trained."""
+        """The job as JSON."""
         return self.folder / "job.json"
 
     @property
@@ -100,7 +100,7 @@ class TrainingFiles:
 
     @property
     def epochs(self) -> Path:
-        """One JSON line an epoch, appended and flushed: the heartbeat."""
+        """One JSON line for each epoch, appended and flushed: the heartbeat."""
         return self.folder / "epochs.jsonl"
 
     @property
@@ -115,7 +115,7 @@ class TrainingFiles:
 
     @property
     def log(self) -> Path:
-        """What the worker wrote to standard error."""
+        """The worker's standard error."""
         return self.folder / "log.txt"
 
 
@@ -123,7 +123,7 @@ class TrainingFiles:
 class Epoch:
     """One epoch of a training: counted from 1, of `epochs`; mean training loss; top-1 in percent where it was measured.
 
-    `seconds` are those for which the device has been held so far, all tries together.
+    `seconds` is how long the device has been held so far, in all tries together.
     """
 
     __pydantic_config__ = CLOSED
@@ -143,7 +143,7 @@ JOB, EPOCH = Schema[Job](Job), Schema[Epoch](Epoch)
 
 
 def cores() -> int:
-    """Return how many cores of the CPU this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -32,9 +32,9 @@ class TooLarge(Exception):
 
 
 def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Do a job, write its answer into the job's folder, and remove what the training saved; see `learn`.
+    """Do a job with `learn`, write its measurement into the job's folder, and remove the checkpoint.
 
-    Raises: what `learn` raises, and DiskFull where its files find no room; what was saved before is kept.
+    Raises: every error of `learn`; DiskFull where the disk is full, which keeps the checkpoint.
     """
     with told_when_full(job.folder):
         measurement = learn(job, on_epoch, rank)
@@ -45,13 +45,12 @@ def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Mea
 
 
 def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Train an architecture and measure it, in percent: on the images that steer the search, and on the test images.
+    """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
-    It saves itself in the job's folder and goes on from there. A loss that is no longer finite and memory that does not
-    suffice are measurements that say so. On a CPU the same job gives the same accuracies, bit for bit.
+    The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
+    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
 
-    Raises: BadArchitecture; GeniusError for a data set that is not there or is broken, or that the network is not made
-    for.
+    Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
     space = get_space(job.space)
     space.check(job.architecture)
@@ -74,7 +73,7 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
 
 
 def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
-    """Read what is saved, load the images and build the network."""
+    """Read the checkpoint, load the images and build the network."""
     started = time.perf_counter()
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
@@ -88,7 +87,7 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
 
 @dataclass
 class _Run:
-    """A job that is being done; times are of `perf_counter`."""
+    """A running job; times are those of `perf_counter`."""
 
     job: Job
     space: SearchSpace
@@ -103,23 +102,23 @@ class _Run:
 
     @property
     def seconds(self) -> float:
-        """For how long the device has been held, all tries together."""
+        """The seconds for which the device has been held, in all tries together."""
         return time.perf_counter() - self.started + (self.saved.seconds if self.saved else 0.0)
 
     @property
     def device_name(self) -> str:
-        """What the device is called."""
+        """The name of the device."""
         return device_name(self.device, self.job.threads)
 
     @property
     def loaders(self) -> int:
-        """How many processes read images."""
+        """The number of processes that read images."""
         return loaders_for(self.device) if self.job.loaders is None else self.job.loaders
 
     def check_memory(self) -> None:
-        """Estimate the memory that is needed.
+        """Compare the estimated memory of the training with the memory that is free.
 
-        Raises: TooLarge where there is less.
+        Raises: TooLarge where the training needs more.
         """
         recipe, shape = self.job.recipe, image_shape(self.job, self.images)
         _, batch = steps_of(len(self.images.train.labels), recipe, self.rank)
@@ -137,7 +136,7 @@ class _Run:
             raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
-        """Say how large the network is, for a language model to choose a smaller one."""
+        """Describe the network's size, so that a language model can choose a smaller one."""
         params = sum(p.numel() for p in self.network.parameters())
         cost = self.space.cost_of(self.job.architecture) if self.space.parts else None
         flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
@@ -147,7 +146,7 @@ class _Run:
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
-        """Train what is left to train, saving and telling of each epoch; return both accuracies."""
+        """Train the remaining epochs, and save and report each; return validation and test accuracy in percent."""
         job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
         batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
         learns = learner(self.network, recipe, self.device, self.rank)
@@ -168,12 +167,12 @@ class _Run:
         return accuracy, self.top1(learns.measured, self.images.test)
 
     def top1(self, network: nn.Module, images: Images) -> float:
-        """Measure the network on images, in percent."""
+        """Measure the network's top-1 accuracy on images, in percent."""
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
         return top1(network, batches, self.job.recipe, self.device, self.rank)
 
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
-        """Write an epoch down, and tell who asked."""
+        """Append an epoch to the heartbeat file, and call `on_epoch`."""
         if self.rank.number == 0:
             with open(self.job.files.epochs, "a", encoding="utf-8", opener=open_plain) as file:
                 file.write(json.dumps(asdict(epoch)) + "\n")
@@ -190,7 +189,7 @@ def _gb(size: float) -> str:
 
 
 def warm_up() -> None:
-    """Load what trainings need, so that none waits for it: the digits, what torch loads when first asked, the GPU."""
+    """Load the digits, the parts of torch that load on first use, and the GPU, so that no training waits for them."""
     load_images("digits", Path())
     torch.optim.SGD([nn.Parameter(torch.zeros(1))])
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Images that processes read, crop and mirror ahead of the training. Imports torch."""
+"""Loading of images by processes that read, crop and mirror them ahead of the training. Imports torch."""
 
 import shutil
 import sys
@@ -28,27 +28,27 @@ _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
 
 Ready = Callable[[Tensor], Tensor]
-"""Makes an image of shape (3, height, width) one of the size that the network sees."""
+"""Turns an image of shape (3, height, width) into one of the network's input size."""
 
 
 def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
-    """Cut a box (top, left, height, width) out of an image of bytes and bring it to size × size pixels."""
+    """Cut a box (top, left, height, width) out of an image of bytes, and resize it to size × size pixels."""
     top, left, height, width = box
     part = image[None, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
     return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
 
 
 def central(image: Tensor, size: int, kept: float = KEPT) -> Tensor:
-    """Cut out the central square, `kept` of the shorter side."""
+    """Cut out the central square, whose side is `kept` times the shorter side, and resize it."""
     height, width = image.shape[1:]
     side = max(1, round(kept * min(width, height)))
     return cut(image, ((height - side) // 2, (width - side) // 2, side, side), size)
 
 
 def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
-    """Cut out 8 to 100 % of an image, mirror it or not (Szegedy et al. 2015), and RandAugment it if the recipe says so.
+    """Cut a random 8 to 100 % of an image, mirror it or not (Szegedy et al. 2015), and apply the recipe's RandAugment.
 
-    Draws from torch's global generator, for torchvision takes no other.
+    Draws from torch's global generator, since torchvision takes no other.
     """
     image = cut(image, transforms.RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]), size)
     if torch.rand(()) < 0.5:
@@ -60,13 +60,13 @@ def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
 
 
 Key = tuple[int, int]
-"""The number of an image, and the random number that it is augmented by."""
+"""The number of an image, and the seed of its augmentation."""
 
 
 class _Reader(Dataset[tuple[Tensor, int] | str]):
-    """Reads an image, makes it ready and returns its bytes, of shape (size, size, 3), and its label.
+    """A data set that reads an image, crops it, and returns its bytes, of shape (size, size, 3), and its label.
 
-    Of a file that cannot be read it returns what is wrong with it: an error would come out of a loader wrapped.
+    For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
     """
 
     def __init__(self, images: Images, ready: Ready) -> None:
@@ -91,7 +91,7 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generator, and put it back."""
+    """Seed torch's global generator, and restore it at the end."""
     state = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:
@@ -101,15 +101,15 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _collate(read: list[tuple[Tensor, int] | str]) -> tuple[list[Tensor] | None, list[str]]:
-    """Put a batch together; returns None where no file of it can be read, and what is wrong with those that cannot."""
+    """Collate the images of a batch, and list the errors of its files; None where no file can be read."""
     whole = [one for one in read if not isinstance(one, str)]
     return default_collate(whole) if whole else None, [one for one in read if isinstance(one, str)]
 
 
 class _Ahead:
-    """A reader's batches, of the keys that it was last given, on a device.
+    """Batches of images that `loaders` processes read ahead and move to a device.
 
-    Files that cannot be read are left out of them where `skip` is set.
+    Files that cannot be read are left out of the batches where `skip` is set.
     """
 
     def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int, skip: bool) -> None:
@@ -130,8 +130,8 @@ class _Ahead:
     def read(self, keys: list[list[Key]]) -> Iterator[Batch | None]:
         """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels.
 
-        None stands for a batch of which nothing is left. Says how many files are left out when they have become more.
-        Raises: GeniusError for a file that cannot be read, unless such are left out.
+        None stands for a batch without a readable file. Prints the number of files left out whenever it has grown.
+        Raises: GeniusError for a file that cannot be read, unless such files are left out.
         """
         self._keys[:] = keys
         known = len(self._broken)
@@ -150,7 +150,7 @@ class _Ahead:
 
 
 class Streamed:
-    """Batches that are read and augmented by processes, `loaders` of them, or by this one where that is 0."""
+    """Batches that `loaders` processes read and augment; with 0 loaders this process does."""
 
     def __init__(
         self, images: Images, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE, loaders: int = 0
@@ -175,9 +175,9 @@ class Streamed:
 
 
 def _filled(batch: Batch | None, size: int) -> Batch:
-    """Repeat images of a batch that files were left out of: processes that train together take batches of one size.
+    """Fill a batch up to `size` images by repeating some: processes that train together need batches of one size.
 
-    Raises: GeniusError where nothing is left to repeat.
+    Raises: GeniusError for a batch without images.
     """
     if batch is None:
         raise GeniusError(f"none of the {size} image files of a batch can be read: is their disk still there?")
@@ -188,13 +188,13 @@ def _filled(batch: Batch | None, size: int) -> Batch:
 
 
 def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
-    """Yield images as they are measured: their central square, in batches of the recipe's size."""
+    """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
     for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
         yield as_input(batch, recipe), labels
 
 
 def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
-    """Read all images into memory, at the recipe's size, but for those that are left out.
+    """Read all images into memory at the recipe's size; broken files are left out where the recipe allows it.
 
     Raises: GeniusError where they do not fit, or cannot be read.
     """
@@ -226,9 +226,9 @@ def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loader
 
 
 def pixels_of(images: Images, recipe: Recipe) -> int:
-    """Return the width and height that images are brought to.
+    """Return the side in pixels that images are resized to.
 
-    Raises: GeniusError where nothing says so, or where images have no colours.
+    Raises: GeniusError where the recipe sets no size for image files, and for images without colours.
     """
     if isinstance(images, Pixels) and images.images.dtype != torch.uint8:
         raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
@@ -240,12 +240,12 @@ def pixels_of(images: Images, recipe: Recipe) -> int:
 
 
 def loaders_for(device: torch.device) -> int:
-    """Return how many processes should read images for a device: none for a CPU, which has no time to spare."""
+    """Return the number of processes that should read images for a device: 0 for a CPU, whose cores are all busy."""
     return min(_MOST_LOADERS, cores()) if device.type == "cuda" else 0
 
 
 def _held(loaders: int, batch: int, size: int) -> int:
-    """Return how many loaders have room for their batches in shared memory; says so where that is fewer."""
+    """Return the number of loaders whose batches fit into shared memory; print a hint where that is fewer."""
     if not loaders or not _SHARED.is_dir():
         return loaders
     room = int(shutil.disk_usage(_SHARED).free / 2 / (_AHEAD * batch * 3 * size**2))

@@ -1,4 +1,4 @@
-"""What a training will need of a device's memory, estimated before it starts, and what there is. Imports torch."""
+"""Memory of a device: the estimate for a training before it starts, and the bytes that are free. Imports torch."""
 
 import copy
 import math
@@ -22,10 +22,10 @@ _CGROUPS = (
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes that a training holds at its peak.
+    """The bytes that a training holds at its peak.
 
-    `weights` are held once, as gradients, as momentum and, with a moving average, once more: `copies` times in all.
-    `activations` are what one image leaves for the backward pass, the image included.
+    `weights` are held `copies` times: themselves, as gradients, as momentum and, where there is one, as moving average.
+    `activations` are the bytes that one image leaves for the backward pass, the image included.
     """
 
     weights: int
@@ -35,7 +35,7 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        """All together for a batch."""
+        """The bytes of a training on batches of `batch` images."""
         return self.weights * self.copies + self.activations * self.batch
 
 
@@ -44,8 +44,8 @@ def estimate(
 ) -> Estimate:
     """Estimate the memory of a training with batches of images of this shape (channels, height, width).
 
-    Two small batches are passed through a copy of the network on the device, and what each of them would keep for the
-    backward pass is added up; their difference is what an image takes.
+    Two small batches pass through a copy of the network on the device. The bytes that each keeps for the backward pass
+    are added up, and their difference gives the bytes of one image.
     """
     trial = copy.deepcopy(network).to(device).train()
     few, more = (_kept(trial, shape, images, device, amp) for images in (_FEW, _MORE))
@@ -54,7 +54,7 @@ def estimate(
 
 
 def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: torch.device, amp: bool) -> int:
-    """Return the bytes that a forward pass keeps, each storage counted once, the weights not at all."""
+    """Count the bytes that a forward pass keeps for the backward pass: each storage once, without the weights."""
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     kept: dict[int, Tensor] = {}  # held here, so that no storage is freed and its address given away again
 
@@ -65,7 +65,7 @@ def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: 
 
     batch = torch.zeros((images, *shape), device=device).contiguous(memory_format=CHANNELS_LAST)
     labels = torch.zeros(images, dtype=torch.long, device=device)
-    # of no consequence for anything random that follows
+    # the forward passes leave the state of the random generators as it was
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.autocast(device.type, torch.bfloat16, enabled=amp),
@@ -76,9 +76,9 @@ def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: 
 
 
 def available(device: torch.device) -> float:
-    """Return the bytes that a device has free; of a CPU, what this process may still take of the machine's memory.
+    """Return the free bytes of a device; for a CPU, those of the machine or of the container's limit, if less.
 
-    Infinite where nothing tells them.
+    Infinite where the system does not tell.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -91,13 +91,13 @@ def available(device: torch.device) -> float:
 def _free_of_machine() -> float:
     if _MEMINFO.is_file():
         return _numbers(_MEMINFO)["MemAvailable:"] * 1024
-    if hasattr(os, "sysconf"):  # macOS does not say what is free, only what there is
+    if hasattr(os, "sysconf"):  # macOS tells the whole memory, not the free part of it
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return math.inf  # Windows says it by a call of its own alone: there nothing is too large
+    return math.inf  # Windows needs a call of its own: no network is too large there
 
 
 def _free_of_cgroup() -> float:
-    """Return what the container's limit leaves, by version 2 or 1 of control groups; what is cached can be given up."""
+    """Return the bytes left under the container's limit, by control groups of version 2 or 1; caches count as free."""
     for folder, limit, usage, cached in _CGROUPS:
         if (folder / limit).is_file() and (most := (folder / limit).read_text().strip()) != "max":
             used = int((folder / usage).read_text()) - _numbers(folder / "memory.stat")[cached]
@@ -106,6 +106,6 @@ def _free_of_cgroup() -> float:
 
 
 def _numbers(file: Path) -> dict[str, int]:
-    """Read the first number of each line, by the line's first word."""
+    """Map the first word of each line to the number behind it."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0]: int(words[1]) for words in lines}

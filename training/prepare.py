@@ -1,4 +1,4 @@
-"""What a job trains: its space, and the network that is built for its data set. Imports torch."""
+"""The preparation of a training: the network that a job trains, built for its data set. Imports torch."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from .loading import pixels_of
 
 
 def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
-    """Return (channels, height, width) of the images that the network sees."""
+    """Return the shape (channels, height, width) of the network's input images."""
     images, size = split.train, job.recipe.size
     if isinstance(images, Pixels) and not size:
         _, channels, height, width = images.images.shape
@@ -22,15 +22,15 @@ def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
 
 
 def card_of(job: Job, split: SplitImages) -> Card:
-    """Say what the weights of a training are."""
+    """Make the card of the weights of a training."""
     channels, _, size = image_shape(job, split)
     return Card(job.space, job.architecture, split.classes, input_of(split.data.kind, job.recipe, channels, size))
 
 
 def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:
-    """Build the network of a job with the weights that its seed gives it, made for the data set.
+    """Build the network of a job for its data set, with the initial weights that its seed gives.
 
-    Raises: GeniusError where it is not.
+    Raises: GeniusError where the network does not fit the data set's channels or classes.
     """
     shape, classes = image_shape(job, split), split.data.classes
     if space.shape[0] != shape[0]:

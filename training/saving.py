@@ -1,4 +1,4 @@
-"""A training that saves itself, so that one that was killed goes on where it was. Imports torch."""
+"""The checkpoint of a training, from which a killed training continues. Imports torch."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from pickle import UnpicklingError
 import torch
 
 _LEAST = 2.0  # seconds of training between two saves that wait for the disk
-_TIMES = 20  # the same, in times of what the last one took: waiting costs less than 5 %
+_TIMES = 20  # the same, in multiples of the last wait, so that waiting costs less than 5 %
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What is saved: how many epochs are done, the seconds they took, all tries together, and the learner's state."""
+    """The content of a checkpoint: the epochs done, their seconds in all tries together, and the learner's state."""
 
     epochs: int
     seconds: float
@@ -24,11 +24,10 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """The file that a training saves itself in.
+    """The checkpoint file of the job with this `identity`.
 
-    A killed process loses nothing that was saved. A power cut may: the disk is waited for every 2 seconds, or every 20
-    times what that took, and a file that it left broken is not read. Only what the same job wrote is read: `identity`
-    says which job that is.
+    A killed process loses no saved epoch. A power cut may lose some: a save is synced to disk no more often than every
+    2 seconds, or every 20 times the duration of the last sync. Broken files, and files of other jobs, are not read.
     """
 
     path: Path
@@ -37,7 +36,7 @@ class Checkpoint:
     _took: float = 0.0
 
     def save(self, saved: Saved) -> None:
-        """Write it, whole or not at all."""
+        """Write the checkpoint, whole or not at all."""
         started = time.monotonic()
         sync = started - self._synced >= max(_LEAST, _TIMES * self._took)
         partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -55,7 +54,7 @@ class Checkpoint:
             self._took = self._synced - started
 
     def load(self) -> Saved | None:
-        """Read it back, on the CPU; None where there is none of this job's, and says so where there is another."""
+        """Read the checkpoint into the CPU's memory; None where there is none. Prints why it cannot use a file."""
         try:
             found = torch.load(self.path, map_location="cpu", weights_only=True)
         except FileNotFoundError:

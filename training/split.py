@@ -1,4 +1,4 @@
-"""Which images of a folder are trained on, which steer the search and which test. Does not load torch."""
+"""The split of an image folder into training, validation and test images. Does not load torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,25 +11,25 @@ from ..printable import brief
 from .folders import FolderLayout, FolderPart, Labels, list_images
 from .job import FolderSummary
 
-_TASK_SEED = 1797  # of every split: it is part of the task and never changes
+_TASK_SEED = 1797  # it defines every split, and never changes
 _SHOWN = 10  # names of classes
 
 
 @dataclass(frozen=True)
 class ImagePaths:
-    """Paths of images, with the number of each one's class: shape (n,)."""
+    """Paths of images, and their class numbers, of shape (n,)."""
 
     paths: tuple[str, ...]
     labels: Labels
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "ImagePaths":
-        """Return those that are chosen, in their order."""
+        """Select images by a mask of shape (n,), in their order."""
         return ImagePaths(tuple(self.paths[number] for number in np.flatnonzero(chosen)), self.labels[chosen])
 
 
 @dataclass(frozen=True)
 class Split:
-    """The images of a folder, the names of their classes, and sentences that tell what was made of the folder."""
+    """The images of a folder by part, the names of their classes, and sentences on how the folder was read."""
 
     classes: tuple[str, ...]
     train: ImagePaths
@@ -39,17 +39,18 @@ class Split:
 
     @property
     def found(self) -> FolderSummary:
-        """What a job keeps of it."""
+        """The summary that a job keeps."""
         train, validation, test = (len(part.paths) for part in (self.train, self.validation, self.test))
         return FolderSummary(self.classes, train, validation, test, self.notes)
 
 
 def split_folder(layout: FolderLayout, share: float) -> Split:
-    """Split a folder of images, one folder a class.
+    """Split an image folder into training, validation and test images.
 
-    The test part, or the validation part where there is no test part, is for the final test alone; the validation part
-    steers the search where there are both, and else a share of each class's training images. Where there is neither, a
-    share of them is the test, too.
+    - A folder with both a validation and a test part is taken as it is.
+    - Where it has one of them, that one is the test, and a `share` of each class's training images is held out as
+      validation images.
+    - Where it has neither, the test images are held out of the training images first, by the same share.
 
     Raises: GeniusError where the images are too few, or the classes of the parts differ.
     """
@@ -79,9 +80,9 @@ def _halves(images: ImagePaths, share: float) -> tuple[ImagePaths, ImagePaths]:
 
 
 def held_out(labels: Labels, share: float) -> npt.NDArray[np.bool_]:
-    """Choose a share of each class to hold out, at least one image, always the same: shape (n,), True for those.
+    """Choose the images to hold out, a share of each class and at least one: shape (n,), True where held out.
 
-    Raises: GeniusError where a class has too few.
+    The same labels always give the same choice. Raises: GeniusError where a class has too few images.
     """
     rng = np.random.default_rng(_TASK_SEED)
     held = np.zeros(len(labels), dtype=bool)
@@ -95,7 +96,7 @@ def held_out(labels: Labels, share: float) -> npt.NDArray[np.bool_]:
 
 
 def _words(layout: FolderLayout, classes: tuple[str, ...], images: list[int]) -> list[str]:
-    """Say which classes there are, which images are used for what, and what is left out."""
+    """Describe the classes, the use of the images, and the folders that are left out."""
     more = f" and {len(classes) - _SHOWN:,} more" * (len(classes) > _SHOWN)
     steering = layout.validation if layout.test else None
     test = layout.test or layout.validation

@@ -1,4 +1,4 @@
-"""Several processes that train one network together, each with a device of its own, as torchrun starts them."""
+"""Processes that train one network together, each with a device of its own, as torchrun starts them."""
 
 import os
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from .job import Job
 
 @contextmanager
 def joined(job: Job) -> Iterator[tuple[Job, Rank]]:
-    """Join the processes that torchrun started, and give the job as this one of them does it; alone without torchrun.
+    """Join the processes that torchrun started; yield the job on this process's device, and the process's rank.
 
-    On GPUs each process takes the one of its number. The recipe's batch is shared by all.
+    A process with number n takes GPU n. All share the recipe's batch. Without torchrun the process trains alone.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:

@@ -1,4 +1,4 @@
-"""Trained weights in files: what is read of them, and the network that they are put into. Imports torch."""
+"""Trained weights: writing and reading their files, and loading them into a network. Imports torch."""
 
 import pickle  # for the name of its error alone
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _FEW, _MORE = 2, 3  # classes of two networks that are compared
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict, and what its file says that it is, if it does."""
+    """A state dict, the file that it was read from, and the file's card, if it has one."""
 
     path: Path
     tensors: Mapping[str, Tensor]
@@ -27,7 +27,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with its weights, ready to be used, for so many classes."""
+    """A network with its trained weights, in evaluation mode; `classes` is the number of its classes."""
 
     space: SearchSpace
     network: nn.Module
@@ -36,10 +36,10 @@ class Trained:
 
 
 def write_weights(network: nn.Module, card: Card, path: Path) -> None:
-    """Write the weights of a network as safetensors, with what they are in the header; whole or not at all."""
+    """Write the weights of a network as safetensors, with their card in the header; whole or not at all."""
     from safetensors.torch import save_file
 
-    # the library takes no tensors that share memory, as tied weights do, nor such as lie channels last
+    # the library takes no tensors that share memory, such as tied weights, nor any that lie channels last
     weights = {n: tensor.clone(memory_format=torch.contiguous_format) for n, tensor in network.state_dict().items()}
     partial = path.with_suffix(".partial")
     try:
@@ -53,9 +53,9 @@ def write_weights(network: nn.Module, card: Card, path: Path) -> None:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read safetensors, or a state dict that torch saved; a pickle that holds anything but tensors is refused.
+    """Read weights from safetensors, or from a state dict that torch saved.
 
-    Raises: GeniusError.
+    Raises: GeniusError where there are none; a pickle that holds anything but tensors is refused.
     """
     from safetensors import SafetensorError
 
@@ -86,7 +86,7 @@ def _read_safetensors(path: Path) -> Weights:
 
 
 def read_card(path: Path) -> Card | None:
-    """Return what the header of a safetensors file says that its weights are; None where it does not.
+    """Return the card in the header of a safetensors file; None where there is none.
 
     Raises: GeniusError where it cannot be read.
     """
@@ -101,7 +101,7 @@ def read_card(path: Path) -> Card | None:
 
 
 def load_trained(space: SearchSpace, card: Card, weights: Weights) -> Trained:
-    """Build the network of a card's architecture with trained weights. How many classes there are, the weights say.
+    """Build the network of a card's architecture with trained weights, whose shapes give the number of classes.
 
     Raises: GeniusError where they are of another network, or of another number of classes than the card names.
     """
@@ -131,9 +131,9 @@ def _kind(tensor: Tensor) -> tuple[bool, bool]:
 
 
 def _built(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int]:
-    """Build a network, and try it on images, so that lazy layers learn their shapes; returns how many scores it gives.
+    """Build a network, and run it on images so that lazy layers get their shapes; return it and its number of scores.
 
-    Raises: GeniusError where that cannot be done.
+    Raises: GeniusError where it cannot be built or run.
     """
     # layers draw their weights from the global generator and take no other: it is put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -149,9 +149,9 @@ def _built(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int
 
 
 def _count_classes(space: SearchSpace, card: Card, weights: Weights) -> int:
-    """Return the number of classes by the shape of the weights whose shape depends on it.
+    """Infer the number of classes from the weights whose shape depends on it.
 
-    Where the network takes no number of classes it is that of its scores.
+    Where no shape does, since the network takes no number of classes, it is the number of its scores.
     """
     (few, scores), (more, _) = _built(space, card, _FEW), _built(space, card, _MORE)
     larger = more.state_dict()

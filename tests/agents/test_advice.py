@@ -5,7 +5,7 @@ import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.advice import SHORTLISTED, advice_in_words, advise, shortlist_of
 from genius.agents.reflector import write_prompt
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import Limits, Region
 from genius.tools.grammar import architecture_grammar
 from genius.tools.replies import read_reply
 
@@ -24,8 +24,8 @@ def measured(count):
 @pytest.mark.parametrize("count", [0, 1, 2, 12])
 def test_the_shortlist_is_read_back_from_the_prompt(count):
     history = measured(count)
-    advice = advise(SPACE, NO_LIMITS, history, (0, 1))
-    prompt = write_prompt(SPACE, history, advice=advice)
+    advice = advise(Region(SPACE), history, (0, 1))
+    prompt = write_prompt(Region(SPACE), history, advice=advice)
     assert shortlist_of(prompt, SPACE) == [s.architecture for s in advice.shortlist]
     assert len(advice.shortlist) == SHORTLISTED
     tried = {candidate.architecture for candidate in history}
@@ -33,14 +33,14 @@ def test_the_shortlist_is_read_back_from_the_prompt(count):
 
 
 def test_without_advice_there_is_no_shortlist_and_not_a_word_of_it():
-    prompt = write_prompt(SPACE)
+    prompt = write_prompt(Region(SPACE))
     assert shortlist_of(prompt, SPACE) == []
     assert "statistical model" not in prompt[1]["content"]
 
 
 def test_it_tells_effects_expectations_and_how_good_earlier_ones_were():
     history = measured(12)
-    advice = advise(SPACE, NO_LIMITS, history, (0, 1))
+    advice = advise(Region(SPACE), history, (0, 1))
     words = advice_in_words(SPACE, advice)
     assert words.count("\n- layer ") == 8
     assert "best 2 (+" in words
@@ -53,13 +53,13 @@ def test_it_tells_effects_expectations_and_how_good_earlier_ones_were():
 
 def test_it_keeps_the_limits():
     limits = Limits(flops=(3e7, 5e7))
-    advice = advise(SPACE, limits, measured(5), (0, 1))
+    advice = advise(Region(SPACE, limits), measured(5), (0, 1))
     assert all(limits.allow(SPACE.cost_of(s.architecture)) for s in advice.shortlist)
 
 
 def test_it_is_a_function_of_seed_and_history():
     history = measured(6)
-    assert advise(SPACE, NO_LIMITS, history, (0, 1)) == advise(SPACE, NO_LIMITS, history, (0, 1))
+    assert advise(Region(SPACE), history, (0, 1)) == advise(Region(SPACE), history, (0, 1))
 
 
 @pytest.mark.parametrize("name", ["nas-bench-macro", "channel-bench-resnet", "mobile-imagenet"])
@@ -67,12 +67,12 @@ def test_it_stays_short_however_long_the_search_is(name):
     space = get_space(name)
     rng = np.random.default_rng(0)
     history = [Candidate(1, at, architecture=space.sample(rng), measurement=Measurement(80.0)) for at in range(60)]
-    words = advice_in_words(space, advise(space, NO_LIMITS, history, (0, 1)))
+    words = advice_in_words(space, advise(Region(space), history, (0, 1)))
     assert len(words) < 1_500 + 80 * len(space.decisions)
 
 
 def test_what_was_taken_is_known_from_the_architecture():
-    suggestions = advise(SPACE, NO_LIMITS, [], (0, 1)).shortlist
+    suggestions = advise(Region(SPACE), [], (0, 1)).shortlist
     candidate = Candidate(1, 1, shortlist=suggestions, architecture=suggestions[2].architecture)
     assert candidate.taken == 3
     assert Candidate.from_json(candidate.to_json()) == candidate

@@ -9,8 +9,7 @@ from genius import Candidate, Measurement, get_space
 from genius.agents.baselines import BASELINES
 from genius.spaces.cost import Cost, Part
 from genius.spaces.decision import Decision
-from genius.spaces.draws import draw_inside
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import SearchSpace
 from genius.tables.published import load_table
 from genius.tools.replies import read_reply
@@ -29,7 +28,7 @@ EVERY_BASELINE = pytest.mark.parametrize("make", BASELINES.values(), ids=BASELIN
 
 async def run(make, space, accuracy, iterations, seed=0):
     """Run a proposer against a function of the architecture; returns the candidates."""
-    propose, history = make(space, (seed, 1)), []
+    propose, history = make(Region(space), (seed, 1)), []
     for iteration in range(1, iterations + 1):
         architecture = read_reply(await propose([], history), space).architecture
         if architecture is None:
@@ -53,7 +52,7 @@ async def test_it_proposes_new_architectures_of_the_space_and_is_seeded(make):
 async def test_it_is_a_function_of_the_history(make):
     """A proposer made anew goes on as the old one would have: that is what resuming needs."""
     history = await run(make, SPACE, sum, 8)
-    fresh = make(SPACE, (0, 1))
+    fresh = make(Region(SPACE), (0, 1))
     for known in range(8):
         architecture = read_reply(await fresh([], history[:known]), SPACE).architecture
         assert architecture == history[known].architecture
@@ -63,21 +62,21 @@ async def test_it_is_a_function_of_the_history(make):
 async def test_it_says_so_when_nothing_is_left(make):
     history = await run(make, TINY, sum, 10)
     assert sorted(c.architecture for c in history) == list(TINY.architectures())
-    assert await make(TINY, (0, 1))([], history) == "-"
+    assert await make(Region(TINY), (0, 1))([], history) == "-"
 
 
 @EVERY_BASELINE
 async def test_it_goes_on_after_failures(make):
     history = [Candidate(1, 1, architecture=(2,) * 8, measurement=Measurement(error="out of memory"), error="o")]
     history += [Candidate(1, 2, error="no architecture")]
-    assert read_reply(await make(SPACE, (0, 1))([], history), SPACE).architecture
+    assert read_reply(await make(Region(SPACE), (0, 1))([], history), SPACE).architecture
 
 
 async def test_seeds_and_trials_draw_differently():
     make = BASELINES["random"]
     first = [(await run(make, SPACE, sum, 3, seed))[0].architecture for seed in range(5)]
     assert len(set(first)) > 1
-    assert await make(SPACE, (0, 1))([], []) != await make(SPACE, (0, 2))([], [])
+    assert await make(Region(SPACE), (0, 1))([], []) != await make(Region(SPACE), (0, 2))([], [])
 
 
 async def test_largest_goes_down_in_flops():
@@ -124,12 +123,12 @@ async def test_of_very_many_it_proposes_what_the_rule_allows(make, limits):
     """None of the very largest is allowed: what is large is then looked for from draws."""
     mobile = get_space("mobile-imagenet")
     space = replace(mobile, valid=lambda a: a.count(6) <= 2 or "at most two layers of 7×7 with expansion 6")
-    propose, history = make(space, (0, 1), limits), []
+    propose, history = make(Region(space, limits), (0, 1)), []
     for iteration in range(1, 4):
         architecture = read_reply(await propose([], history), space).architecture
         assert limits.allow(space.cost_of(architecture))
         history.append(Candidate(1, iteration, architecture=architecture, measurement=Measurement(50.0 + iteration)))
     assert len({c.architecture for c in history}) == 3
     if make is BASELINES["largest"]:
-        drawn = draw_inside(space, limits, np.random.default_rng(0), 1_000)
+        drawn = Region(space, limits).draw(np.random.default_rng(0), 1_000)
         assert space.cost_of(history[0].architecture).flops > space.costs(drawn)[:, 0].max()

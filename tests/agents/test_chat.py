@@ -68,7 +68,7 @@ async def ask_once(server, *, tries: int = 3, timeout: float = 5.0) -> list[geni
     steps: list[genius.Progress] = []
     options = LLMOptions(base_url=server.url, timeout=timeout)
     async with open_llms(["openai:m"], SPACE, options, Path()) as opened:
-        context = genius.Context(SPACE, opened.proposer(1), evaluate, progress=steps.append)
+        context = genius.Context(genius.Region(SPACE), opened.proposer(1), evaluate, progress=steps.append)
         graph = genius.build_graph(tries=tries, first_wait=0.01)
         await graph.ainvoke({}, context=context)
     return steps

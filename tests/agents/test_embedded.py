@@ -19,6 +19,7 @@ from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, 
 from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
+from genius.spaces.region import Region
 from genius.tables.fetch import data_folder
 from genius.tools.grammar import architecture_grammar
 from genius.tools.replies import read_reply
@@ -268,7 +269,7 @@ async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
     for iteration, architecture in enumerate([(0,) * 8, (2,) * 8], start=1):
         found = Candidate(1, iteration, architecture=architecture, measurement=Measurement(80.0 + iteration))
         history.append(found)
-        prompts.append(write_prompt(NAS_BENCH_MACRO, history, "best"))
+        prompts.append(write_prompt(Region(NAS_BENCH_MACRO), history, "best"))
 
     async def replies(order):
         with EmbeddedModel(model_file) as model:

@@ -11,6 +11,7 @@ from genius.agents.reflector import BEST, LATEST, conversation, write_prompt
 from genius.record.candidate import SAYS_NOTHING_LEFT, Refusal
 from genius.record.secrets import redact
 from genius.spaces import SPACES
+from genius.spaces.region import Region
 from genius.tools.validator import validate
 
 SPACE = get_space("nas-bench-macro")
@@ -25,12 +26,12 @@ def finished(iteration, accuracy, **fields):
 
 
 def text(history, order="best"):
-    return write_prompt(SPACE, history, order)[-1]["content"]
+    return write_prompt(Region(SPACE), history, order)[-1]["content"]
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_the_first_prompt_describes_the_space_and_the_answer(space):
-    system, user = write_prompt(space)
+    system, user = write_prompt(Region(space))
     assert system["role"] == "system"
     assert space.description in user["content"]
     assert "Architecture: [<" in user["content"]
@@ -45,8 +46,8 @@ def test_later_prompts_list_experiments_best_first_or_in_order():
     assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
     assert "], 92.50%, " in text(history)
     assert "answer with - alone" not in text(history)
-    assert "answer with - alone" in write_prompt(SPACE, history, may_stop=True)[-1]["content"]
-    assert "answer with - alone" not in write_prompt(SPACE, may_stop=True)[-1]["content"]
+    assert "answer with - alone" in write_prompt(Region(SPACE), history, may_stop=True)[-1]["content"]
+    assert "answer with - alone" not in write_prompt(Region(SPACE), may_stop=True)[-1]["content"]
 
 
 def test_no_prompt_tells_test_accuracy_or_rank():
@@ -80,7 +81,7 @@ def test_the_prompt_stays_bounded():
 
 
 def test_refused_replies_are_part_of_the_conversation():
-    prompt = write_prompt(SPACE)
+    prompt = write_prompt(Region(SPACE))
     messages = conversation(prompt, Candidate(1, 1, refusals=(Refusal("blue", "no architecture found"),)))
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[2]["content"] == "blue"
@@ -88,7 +89,7 @@ def test_refused_replies_are_part_of_the_conversation():
 
 
 def test_a_valid_reply_gets_architecture_cost_and_reason():
-    judged = validate(Candidate(1, 1, reply="Wide late. [0,1,2,0,1,2,0,1]"), SPACE, [], **RULES)
+    judged = validate(Candidate(1, 1, reply="Wide late. [0,1,2,0,1,2,0,1]"), Region(SPACE), [], **RULES)
     assert judged.architecture == (0, 1, 2, 0, 1, 2, 0, 1)
     assert judged.cost == SPACE.cost_of(judged.architecture)
     assert "Wide late" in judged.rationale
@@ -106,7 +107,7 @@ def test_a_valid_reply_gets_architecture_cost_and_reason():
 def test_refusals_state_the_rule_and_end_the_iteration_in_the_end(reply, rule):
     candidate = Candidate(1, 2)
     for number in range(1, 4):
-        candidate = validate(replace(candidate, reply=reply), SPACE, [finished(1, 90.0)], **RULES)
+        candidate = validate(replace(candidate, reply=reply), Region(SPACE), [finished(1, 90.0)], **RULES)
         assert len(candidate.refusals) == number
         assert candidate.architecture is None
         assert candidate.reply == ""
@@ -118,19 +119,22 @@ def test_refusals_state_the_rule_and_end_the_iteration_in_the_end(reply, rule):
 def test_a_functional_repeat_is_refused_by_name():
     space = get_space("nas-bench-201")
     earlier = Candidate(1, 4, architecture=(1, 0, 0, 3, 0, 0), measurement=Measurement(50.0))
-    judged = validate(Candidate(1, 5, reply="[1, 0, 0, 0, 3, 0]"), space, [earlier], **RULES)
+    judged = validate(Candidate(1, 5, reply="[1, 0, 0, 0, 3, 0]"), Region(space), [earlier], **RULES)
     assert (
         "computes the same function as [1, 0, 0, 3, 0, 0], which was tried in iteration 4" in judged.refusals[0].reason
     )
 
 
 def test_nothing_left_stops_or_is_asked_again():
-    assert validate(Candidate(1, 3, reply="-"), SPACE, [], **RULES).error == SAYS_NOTHING_LEFT
-    again = validate(Candidate(1, 3, reply="-", llm="openai:m"), SPACE, [], max_replies=3, when_done="ask")
+    assert validate(Candidate(1, 3, reply="-"), Region(SPACE), [], **RULES).error == SAYS_NOTHING_LEFT
+    again = validate(Candidate(1, 3, reply="-", llm="openai:m"), Region(SPACE), [], max_replies=3, when_done="ask")
     assert again.error is None
     assert "the search goes on" in again.refusals[0].reason
     # a proposer without a model knows that everything was tried
-    assert validate(Candidate(1, 3, reply="-"), SPACE, [], max_replies=3, when_done="ask").error == SAYS_NOTHING_LEFT
+    assert (
+        validate(Candidate(1, 3, reply="-"), Region(SPACE), [], max_replies=3, when_done="ask").error
+        == SAYS_NOTHING_LEFT
+    )
 
 
 def test_provider_errors_are_told_apart():

@@ -15,17 +15,17 @@ SPACE = SearchSpace(
 )
 
 
-def in_order(space, seed, limits):
+def in_order(region, seed):
     """Propose all in order, and then nothing."""
 
     async def propose(prompt, history):
-        everything = list(space.architectures())
+        everything = list(region.space.architectures())
         return f"Architecture: {list(everything[len(history)])}" if len(history) < len(everything) else "-"
 
     return propose
 
 
-def kills_its_process(space, seed, limits):
+def kills_its_process(region, seed):
     """End the process that it runs in, once it is asked."""
     import os
 
@@ -45,7 +45,7 @@ class Unsendable(Exception):
         super().__init__(message)
 
 
-def raises(space, seed, limits):
+def raises(region, seed):
     """Raise once it is asked."""
 
     async def propose(prompt, history):
@@ -54,7 +54,7 @@ def raises(space, seed, limits):
     return propose
 
 
-def leaves(space, seed, limits):
+def leaves(region, seed):
     """Leave the program once it is asked."""
 
     async def propose(prompt, history):

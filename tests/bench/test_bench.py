@@ -19,7 +19,7 @@ from genius.bench.scores import remarks, rows, score
 from genius.bench.task import Task, capped, load_task
 from genius.bench.trial import Trial, run_trial
 from genius.errors import GeniusWarning
-from genius.spaces.limits import Limits
+from genius.spaces.region import Limits
 from genius.tables.published import Table
 
 from .conftest import NAME

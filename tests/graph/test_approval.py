@@ -8,7 +8,7 @@ import pytest
 from genius.agents.approver import BadAnswer, decide
 from genius.record.candidate import Candidate
 from genius.record.history import History
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import Limits, Region
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -115,14 +115,14 @@ def test_what_is_no_answer_is_said_in_a_sentence(answer, words):
     tried = History.of([Candidate(1, 1, architecture=(1,) * 8, error="x")])
     candidate = Candidate(1, 2, reply="Architecture: [0, …]", architecture=(0,) * 8, cost=SPACE.cost_of((0,) * 8))
     with pytest.raises(BadAnswer, match=words) as bad:
-        decide(answer, candidate, SPACE, tried, NO_LIMITS, 10)
+        decide(answer, candidate, Region(SPACE), tried, 10)
     assert "\n" not in str(bad.value)
 
 
 def test_an_edited_architecture_keeps_the_limits():
     candidate = Candidate(1, 1, architecture=(0,) * 8, cost=SPACE.cost_of((0,) * 8))
     with pytest.raises(BadAnswer, match="FLOPs"):
-        decide(EDIT, candidate, SPACE, History.of([]), Limits((0, SPACE.cost_of((0,) * 8).flops)), 10)
+        decide(EDIT, candidate, Region(SPACE, Limits((0, SPACE.cost_of((0,) * 8).flops))), History.of([]), 10)
 
 
 async def test_it_is_asked_again_after_what_is_no_answer(tmp_path):
@@ -197,7 +197,7 @@ async def test_the_bare_graph_asks_with_langgraphs_own_interrupt():
         async def propose(prompt, history):
             return f"Architecture: {[0] * 7 + [len(history) % 3]}"
 
-        return genius.Context(SPACE, propose, evaluate, approve=True)
+        return genius.Context(Region(SPACE), propose, evaluate, approve=True)
 
     state = await genius.build_graph(saver).ainvoke({}, config, context=context())
     assert state["__interrupt__"][0].value["architecture"] == [0] * 8

@@ -8,7 +8,7 @@ from genius.agents.baselines import random_search
 from genius.graph.slots import Slots
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-SPACE = genius.get_space("nas-bench-macro")
+REGION = genius.Region(genius.get_space("nas-bench-macro"))
 
 
 class Evaluator:
@@ -28,8 +28,8 @@ async def go_on(path, evaluator, count, *, slots=1, trial=1, durability="async",
     """Do what a process of one's own does: open the checkpoints, and make so many iterations."""
     async with AsyncSqliteSaver.from_conn_string(str(path)) as saver, Slots(slots) as places:
         graph = genius.build_graph(saver)
-        proposer = random_search(SPACE, (0, trial))
-        context = genius.Context(SPACE, proposer, evaluator, slots=places, iterations=iterations)
+        proposer = random_search(REGION, (0, trial))
+        context = genius.Context(REGION, proposer, evaluator, slots=places, iterations=iterations)
         config = {"configurable": {"thread_id": f"mine {trial}"}}
         for _ in range(count):
             state = await graph.ainvoke({"trial": trial}, config, context=context, durability=durability)
@@ -79,15 +79,15 @@ async def test_an_iteration_that_was_cut_off_is_made_again_and_no_other(tmp_path
 
 async def test_what_an_invocation_returned_may_be_passed_in_again():
     evaluator, graph = Evaluator(), genius.build_graph()
-    context, state = genius.Context(SPACE, random_search(SPACE, (0,)), evaluator), {}
+    context, state = genius.Context(REGION, random_search(REGION, (0,)), evaluator), {}
     for done in range(1, 4):
         state = await graph.ainvoke(state, context=context)
         assert state["done"] == len(state["history"]) == done
-        context = genius.Context(SPACE, random_search(SPACE, (0,)), evaluator)  # which knows nothing
+        context = genius.Context(REGION, random_search(REGION, (0,)), evaluator)  # which knows nothing
     assert len(set(evaluator.asked)) == 3
 
 
 async def test_a_state_without_its_history_is_refused():
-    context = genius.Context(SPACE, random_search(SPACE, (0,)), Evaluator())
+    context = genius.Context(REGION, random_search(REGION, (0,)), Evaluator())
     with pytest.raises(genius.GeniusError, match="the journal of trial 1 holds 0 lines, its checkpoint stands on 4"):
         await genius.build_graph().ainvoke({"done": 4}, context=context)

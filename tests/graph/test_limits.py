@@ -78,7 +78,7 @@ async def test_the_prompt_states_limits_prices_and_questions(tmp_path):
         "step by",
     ):
         assert said in text, said
-    assert "limit" not in write_prompt(SPACE)[-1]["content"]
+    assert "limit" not in write_prompt(genius.Region(SPACE))[-1]["content"]
 
 
 async def test_an_empty_range_is_told_before_anything_is_written(tmp_path):

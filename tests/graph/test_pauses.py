@@ -153,10 +153,10 @@ async def test_the_bare_graph_pauses_as_every_graph_of_langgraph_does():
     space, saver = genius.get_space(SPACE), InMemorySaver()
     config = {"configurable": {"thread_id": "t"}}
     for number in range(1, 4):  # each time as in another process: with a new graph and a new context
-        context = genius.Context(space, ordered(), evaluate)
+        context = genius.Context(genius.Region(space), ordered(), evaluate)
         state = await genius.build_graph(saver).ainvoke({}, config, context=context)
         assert state["__interrupt__"][0].value == {"of": [(number - 1) % 3] + [0] * 7 if number < 4 else None}
-        context = genius.Context(space, ordered(), evaluate)
+        context = genius.Context(genius.Region(space), ordered(), evaluate)
         state = await genius.build_graph(saver).ainvoke(Command(resume=60 + number), config, context=context)
         assert "__interrupt__" not in state
         assert (state["done"], state["history"][-1]["measurement"]["accuracy"]) == (number, 60.0 + number)

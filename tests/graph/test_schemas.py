@@ -5,7 +5,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import EmptyInputError, GraphRecursionError
 
-SPACE = genius.get_space("nas-bench-macro")
+REGION = genius.Region(genius.get_space("nas-bench-macro"))
 
 
 async def propose(prompt, history):
@@ -21,7 +21,7 @@ async def evaluate(architecture):
 
 
 def context(proposer=propose, **options):
-    return genius.Context(SPACE, proposer, evaluate, **options)
+    return genius.Context(REGION, proposer, evaluate, **options)
 
 
 @pytest.mark.parametrize("schema", ["get_input_jsonschema", "get_output_jsonschema"])
@@ -38,11 +38,11 @@ def test_a_context_has_a_schema_though_it_holds_functions():
 @pytest.mark.parametrize(
     ("state", "options", "words"),
     [
-        ({}, {}, r"the graph needs a context, as in ainvoke\(…, context=genius\.Context\(space.*, got NoneType"),
+        ({}, {}, r"the graph needs a context, as in ainvoke\(…, context=genius\.Context\(region.*, got NoneType"),
         ({}, {"context": "x"}, r"the graph needs a context.*, got str"),
-        ({}, {"context": {"space": "digits", "proposer": propose, "evaluator": evaluate}}, "a context's space is a"),
-        ({}, {"context": {"space": SPACE, "proposer": "random", "evaluator": evaluate}}, "a context's proposer is a"),
-        ({}, {"context": {"space": SPACE, "proposer": propose, "evaluator": None}}, "a context's evaluator is a"),
+        ({}, {"context": {"region": "digits", "proposer": propose, "evaluator": evaluate}}, "a context's region is a"),
+        ({}, {"context": {"region": REGION, "proposer": "random", "evaluator": evaluate}}, "a context's proposer is a"),
+        ({}, {"context": {"region": REGION, "proposer": propose, "evaluator": None}}, "a context's evaluator is a"),
         ({"done": "x"}, {"context": context()}, "what its last invocation returned: the state's done is the str 'x'"),
         ({"trial": "x"}, {"context": context()}, "the state's trial is the str 'x'"),
         ({"running": None}, {"context": context()}, "the state's running is None"),
@@ -58,7 +58,7 @@ async def test_what_it_cannot_take_is_said_in_a_sentence(state, options, words):
     assert "\n" not in error.value.args[0]
 
 
-PARTS = {"space": SPACE, "proposer": propose, "evaluator": evaluate}
+PARTS = {"region": REGION, "proposer": propose, "evaluator": evaluate}
 
 
 @pytest.mark.parametrize(

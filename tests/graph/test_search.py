@@ -111,7 +111,7 @@ async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path):
 
 async def test_the_graph_runs_by_hand_one_iteration_an_invocation():
     graph = genius.build_graph(InMemorySaver())
-    context = genius.Context(SPACE, random_search(SPACE, (0,)), evaluate)
+    context = genius.Context(genius.Region(SPACE), random_search(genius.Region(SPACE), (0,)), evaluate)
     config = {"configurable": {"thread_id": "by hand"}, "recursion_limit": 25}
     for iteration in range(1, 4):
         state = await graph.ainvoke({}, config, context=context)
@@ -122,7 +122,7 @@ async def test_the_graph_runs_by_hand_one_iteration_an_invocation():
 
 async def test_state_is_plain_json():
     graph = genius.build_graph()
-    context = genius.Context(SPACE, random_search(SPACE, (0,)), evaluate)
+    context = genius.Context(genius.Region(SPACE), random_search(genius.Region(SPACE), (0,)), evaluate)
     state = await graph.ainvoke({}, context=context)
     assert json.loads(json.dumps(state)) == state
 

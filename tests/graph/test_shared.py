@@ -414,7 +414,7 @@ def test_a_line_that_tells_of_an_iteration_again_is_refused(run):
     foreign(run)
     lines = (run / "candidates.jsonl").read_text()
     (run / "candidates.jsonl").write_text(lines + lines.splitlines()[0] + "\n")
-    with pytest.raises(genius.GeniusError, match=r"line 3, tells again of what an earlier line tells"):
+    with pytest.raises(genius.GeniusError, match=r"line 3, repeats the record of an earlier line"):
         genius.read(run)
 
 

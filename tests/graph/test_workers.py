@@ -133,7 +133,9 @@ async def test_the_graph_by_itself_fills_its_slots():
     from genius.graph.slots import Slots
 
     async with Slots(3) as slots:
-        context = genius.Context(SPACE, random_search(SPACE, seed=(0,)), bench, iterations=5, slots=slots)
+        context = genius.Context(
+            genius.Region(SPACE), random_search(genius.Region(SPACE), seed=(0,)), bench, iterations=5, slots=slots
+        )
         graph = genius.build_graph(InMemorySaver())
         config = {"configurable": {"thread_id": "mine"}}
         state = await graph.ainvoke({}, config, context=context)

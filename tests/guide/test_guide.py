@@ -10,8 +10,7 @@ from genius.guide.features import WHOLE
 from genius.guide.guide import GUIDE, Guide, Observed, _kept, effects, fit, forecasts, observe, suggest
 from genius.record.candidate import best
 from genius.spaces.decision import Decision
-from genius.spaces.draws import draw_inside
-from genius.spaces.limits import NO_LIMITS, Limits
+from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import SearchSpace
 from genius.tables.published import load_table
 
@@ -29,23 +28,23 @@ def search(space, accuracy, iterations=10, seed=0, guide=GUIDE, limits=NO_LIMITS
     history = []
     for at in range(iterations):
         rng = np.random.default_rng([seed, at])
-        architecture = suggest(space, limits, history, rng, guide)[0].architecture
+        architecture = suggest(Region(space, limits), history, rng, guide)[0].architecture
         history.append(candidate(architecture, accuracy(architecture), at + 1))
     return history
 
 
 def test_the_first_is_the_largest_and_without_a_prior_anything():
-    first = suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0), count=3)
+    first = suggest(Region(MACRO), [], np.random.default_rng(0), count=3)
     assert first[0].architecture == (2,) * 8
     assert [s.accuracy for s in first] == [None] * 3
     without = replace(GUIDE, prior=0.0)
-    drawn = {suggest(MACRO, NO_LIMITS, [], np.random.default_rng(seed), without)[0].architecture for seed in range(5)}
+    drawn = {suggest(Region(MACRO), [], np.random.default_rng(seed), without)[0].architecture for seed in range(5)}
     assert len(drawn) == 5
 
 
 def test_within_limits_the_first_has_the_most_flops_and_no_more_parameters_than_it_needs():
     limits = Limits(flops=(-inf, 5e7))
-    first = suggest(MACRO, limits, [], np.random.default_rng(0))[0].architecture
+    first = suggest(Region(MACRO, limits), [], np.random.default_rng(0))[0].architecture
     inside = [a for a in MACRO.architectures() if limits.allow(MACRO.cost_of(a))]
     assert MACRO.cost_of(first).flops == max(MACRO.cost_of(a).flops for a in inside)
     assert MACRO.cost_of(first).params < max(MACRO.cost_of(a).params for a in inside)
@@ -54,7 +53,7 @@ def test_within_limits_the_first_has_the_most_flops_and_no_more_parameters_than_
 def test_suggestions_are_new_functions_with_an_expectation():
     space = get_space("nas-bench-201-cifar10")
     history = [candidate((3, 3, 3, 3, 3, 3), 90.0), candidate((1, 0, 0, 0, 0, 1), 60.0)]
-    found = suggest(space, NO_LIMITS, history, np.random.default_rng(0), count=20)
+    found = suggest(Region(space), history, np.random.default_rng(0), count=20)
     identities = {space.identity(s.architecture) for s in found}
     assert len(identities) == 20
     assert identities.isdisjoint({space.identity(c.architecture) for c in history})
@@ -77,7 +76,7 @@ def test_of_a_space_too_large_to_list_it_finds_good_ones_within_limits():
     history = search(MOBILE, accuracy, 12, limits=limits)
     assert all(limits.allow(MOBILE.cost_of(c.architecture)) for c in history)
     assert len({MOBILE.identity(c.architecture) for c in history}) == 12
-    drawn = draw_inside(MOBILE, limits, np.random.default_rng(0), 12)
+    drawn = Region(MOBILE, limits).draw(np.random.default_rng(0), 12)
     assert best(history).accuracy > max(accuracy(tuple(a)) for a in drawn.tolist())
 
 
@@ -97,17 +96,17 @@ def test_failures_count_as_the_worst_and_what_is_in_training_as_the_mean():
 
 def test_what_is_in_training_is_not_suggested_again_and_others_are():
     measured = [candidate((2,) * 8, 94.0), candidate((1,) * 8, 90.0)]
-    first = suggest(MACRO, NO_LIMITS, measured, np.random.default_rng(0))[0].architecture
-    second = suggest(MACRO, NO_LIMITS, [*measured, candidate(first)], np.random.default_rng(0))[0].architecture
+    first = suggest(Region(MACRO), measured, np.random.default_rng(0))[0].architecture
+    second = suggest(Region(MACRO), [*measured, candidate(first)], np.random.default_rng(0))[0].architecture
     assert first != second
 
 
 def test_when_all_is_tried_nothing_is_suggested():
     history = [candidate(a, 90.0) for a in MACRO.architectures()]
-    assert suggest(MACRO, NO_LIMITS, history[:50], np.random.default_rng(0))
+    assert suggest(Region(MACRO), history[:50], np.random.default_rng(0))
     small = SearchSpace("s", (Decision("a", ("x", "y")),), "", lambda a: None, (1, 1, 1), parts=MACRO.parts[:1])
     tried = [candidate(a, 90.0) for a in small.architectures()]
-    assert suggest(small, NO_LIMITS, tried, np.random.default_rng(0)) == []
+    assert suggest(Region(small), tried, np.random.default_rng(0)) == []
 
 
 @pytest.mark.parametrize("prior", [1.0, 0.0, -1.0], ids=["prior", "none", "reversed"])
@@ -143,7 +142,7 @@ def test_effects_are_those_of_an_additive_function():
     rng = np.random.default_rng(0)
     drawn = [tuple(rng.integers(3, size=8).tolist()) for _ in range(60)]
     history = [candidate(a, 90 + float(worth[np.arange(8), list(a)].sum())) for a in drawn]
-    found = effects(MACRO, NO_LIMITS, observe(history), rng, Guide(prior=0.0))
+    found = effects(Region(MACRO), observe(history), rng, Guide(prior=0.0))
     assert len(found) == 24
     first = {e.option: e for e in found if e.decision == 0}
     assert first[0].mean < -0.5 < 0.5 < first[2].mean
@@ -153,10 +152,10 @@ def test_effects_are_those_of_an_additive_function():
 
 def test_a_forecast_knows_nothing_of_what_it_is_held_against():
     history = search(MACRO, lambda a: 90.0 + sum(a) / 8, 8)
-    found = forecasts(MACRO, NO_LIMITS, history, (0, 1))
+    found = forecasts(Region(MACRO), history, (0, 1))
     assert [f.iteration for f in found] == [3, 4, 5, 6, 7, 8]
     changed = [*history[:-1], candidate(history[-1].architecture, 20.0, 8)]
-    again = forecasts(MACRO, NO_LIMITS, changed, (0, 1))
+    again = forecasts(Region(MACRO), changed, (0, 1))
     assert [f.expected for f in again] == [f.expected for f in found]
     assert again[-1].measured == 20.0
 
@@ -166,7 +165,7 @@ def test_a_surrogate_that_weighs_errors_trusts_a_lucky_measurement_less():
     rows = [candidate((0,) * 8, 80.0), candidate((1,) * 8, 82.0), candidate((2,) * 8, 84.0)]
     expected = []
     for sd in (None, 8.0):
-        surrogate = fit(MACRO, NO_LIMITS, observe([*rows, candidate(lucky, 88.0, sd=sd)]), np.random.default_rng(0))
+        surrogate = fit(Region(MACRO), observe([*rows, candidate(lucky, 88.0, sd=sd)]), np.random.default_rng(0))
         from genius.guide.features import encoder
 
         expected.append(surrogate.predict(encoder(MACRO).encode([lucky])).mean[0])
@@ -200,13 +199,13 @@ def test_of_very_many_the_guide_goes_uphill_within_the_rule():
     space = replace(MOBILE, valid=valid)
     history = search(space, lambda a: 60.0 + sum(a) / 10, 4)
     assert all(valid(c.architecture) is True for c in history)
-    drawn = draw_inside(space, NO_LIMITS, np.random.default_rng(0), 200)
+    drawn = Region(space).draw(np.random.default_rng(0), 200)
     assert sum(history[0].architecture) > drawn.sum(axis=1).max()
 
 
 def test_what_was_refused_is_not_suggested():
-    first = suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0))[0].architecture
-    assert suggest(MACRO, NO_LIMITS, [], np.random.default_rng(0), refused={first})[0].architecture != first
+    first = suggest(Region(MACRO), [], np.random.default_rng(0))[0].architecture
+    assert suggest(Region(MACRO), [], np.random.default_rng(0), refused={first})[0].architecture != first
 
 
 def test_of_many_observations_the_best_and_the_latest_are_fitted():

@@ -7,8 +7,7 @@ import pytest
 from genius.spaces import GeniusError, get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.decision import Decision
-from genius.spaces.limits import NO_LIMITS
-from genius.spaces.searchable import check_searchable
+from genius.spaces.region import Region
 from genius.spaces.space import SearchSpace
 
 from .rules import chain
@@ -122,4 +121,4 @@ def test_costs_of_numpy_are_whole_numbers_too():
 @pytest.mark.parametrize("identity", [lambda a: list(a), lambda a: a[99], lambda a: np.array(a)])
 def test_an_identity_that_is_none_is_told_before_the_first_call(identity):
     with pytest.raises(GeniusError, match=r"the identity of chain is to be a value that can be hashed; .*Error"):
-        check_searchable(replace(chain(), identity=identity), NO_LIMITS)
+        Region(replace(chain(), identity=identity)).check()

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from genius import GeniusError, get_space
-from genius.spaces import limits
 from genius.spaces.cost import Cost, Part
 from genius.spaces.decision import Decision
-from genius.spaces.limits import OPEN, Limits, count_allowed, extremes, parse_range
+from genius.spaces.region import OPEN, Limits, Region, parse_range
+from genius.spaces.region.additive import Additive, option_costs
 from genius.spaces.space import SearchSpace
 
 MACRO, MOBILE = get_space("nas-bench-macro"), get_space("mobile-imagenet")
@@ -45,8 +45,8 @@ def test_limits_hold_both_costs_by_a_convention():
 
 @pytest.mark.parametrize("convention", ["macs", "thop"])
 @pytest.mark.parametrize("quantity", ["flops", "params"])
-def test_adding_layer_by_layer_counts_what_listing_counts(convention, quantity, monkeypatch):
-    by_listing = extremes(MACRO, convention)
+def test_adding_layer_by_layer_counts_what_listing_counts(convention, quantity):
+    by_listing = Region(MACRO, Limits(convention=convention)).extremes()
     low, high = by_listing[quantity == "params"]
     ranges = [
         (low + (high - low) * a // 10, low + (high - low) * b // 10) for a, b in ((0, 10), (2, 5), (5, 5), (9, 10))
@@ -54,21 +54,21 @@ def test_adding_layer_by_layer_counts_what_listing_counts(convention, quantity, 
     asked = [
         Limits(**{quantity: ends}, convention=convention) for ends in (*ranges, (high, high), (high + 1, math.inf))
     ]
-    listed = [count_allowed(MACRO, one) for one in asked]
+    listed = [Region(MACRO, one).count() for one in asked]
     assert listed[0] == MACRO.size
     assert listed[-2:] == [1, 0]
-    monkeypatch.setattr(limits, "ENUMERABLE", 0)
-    assert [count_allowed(MACRO, one) for one in asked] == listed
-    assert extremes(MACRO, convention) == by_listing
+    added = [Additive(Region(MACRO, one), option_costs(MACRO, convention)) for one in asked]
+    assert [each.count() for each in added] == listed
+    assert added[0].extremes() == by_listing
 
 
 def test_counts_beyond_64_bits_are_exact():
     layer = list(range(20))
-    assert count_allowed(chain([layer] * 26), Limits(flops=(0, math.inf))) == 20**26
+    assert Region(chain([layer] * 26), Limits(flops=(0, math.inf))).count() == 20**26
     inside = sum(ways for total, ways in _sums([layer] * 28).items() if 100 <= total <= 200)
     assert inside > 2**64
-    assert count_allowed(chain([layer] * 28), Limits(flops=(100, 200))) == inside
-    assert count_allowed(chain([layer] * 40), Limits(flops=(100, 200))) is None  # 20^40 is above 2^122
+    assert Region(chain([layer] * 28), Limits(flops=(100, 200))).count() == inside
+    assert Region(chain([layer] * 40), Limits(flops=(100, 200))).count() is None  # 20^40 is above 2^122
 
 
 def _sums(layers):
@@ -90,9 +90,9 @@ def test_the_papers_range_holds_as_many_as_sampling_says():
     flops = MOBILE.costs(rng.integers(0, 7, (200_000, 30)))[:, 0]
     share = ((ends[0] <= flops) & (flops <= ends[1])).mean()
     error = 4 * math.sqrt(share * (1 - share) / 200_000)
-    assert count_allowed(MOBILE, Limits(flops=ends)) / MOBILE.size == pytest.approx(share, abs=error)
+    assert Region(MOBILE, Limits(flops=ends)).count() / MOBILE.size == pytest.approx(share, abs=error)
 
 
 def test_what_cannot_be_counted_is_said():
-    assert count_allowed(MOBILE, Limits(flops=(0, 3e8), params=(0, 5e6))) is None
-    assert count_allowed(MOBILE, Limits()) == MOBILE.size
+    assert Region(MOBILE, Limits(flops=(0, 3e8), params=(0, 5e6))).count() is None
+    assert Region(MOBILE, Limits()).count() == MOBILE.size

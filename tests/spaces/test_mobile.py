@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from genius import get_space
 from genius.spaces.cost import count
-from genius.spaces.limits import counted
 from genius.spaces.mobile import MOBILE_IMAGENET, build, squeezed
+from genius.spaces.region import Limits
 from genius.tools.replies import read_reply
 
 PAPER = {"GENIUS-329": (329, 7.0), "GENIUS-401": (401, 7.5)}
@@ -94,7 +94,7 @@ def test_the_costs_of_layers_are_those_in_the_papers_prompt(tables):
     for layer in range(30):
         listed = rows[f"flops_stage{layer // 6 + 1}_{'rest' if layer % 6 else 'first'}"].split(",")
         variants = MOBILE_IMAGENET.costs([[0] * layer + [option] + [0] * (29 - layer) for option in range(7)])
-        ours = counted(variants, "thop")[:, 0] / 1e6
+        ours = Limits(convention="thop").counted(variants)[:, 0] / 1e6
         np.testing.assert_allclose(ours - ours[0], np.array(listed, dtype=float) - float(listed[0]), atol=1.01e-4)
 
 

@@ -1,6 +1,7 @@
 """How built networks are counted: as by hand, as in torchvision's documentation, and by name what is not known."""
 
 import warnings
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -9,8 +10,7 @@ from genius import Decision, GeniusError, SearchSpace
 from genius.errors import GeniusWarning
 from genius.record.candidate import Candidate
 from genius.spaces.cost import Cost, count
-from genius.spaces.inside import largest_inside
-from genius.spaces.limits import Limits, count_allowed
+from genius.spaces.region import Limits, Region
 from genius.tools.validator import validate
 from torch import nn
 from torch.nn import functional
@@ -259,14 +259,14 @@ FOURIER = SearchSpace("fourier", (Decision("mix", ("nothing", "fft")),), "", _on
 
 def test_a_limit_on_flops_needs_all_of_them_and_one_on_parameters_none():
     of_flops, of_params = Limits(flops=(-inf, 10.0)), Limits(params=(-inf, 10.0))
-    for asked in (count_allowed, lambda *given: judge((1,), *given), lambda *given: list(largest_inside(*given))):
+    for asked in (Region.count, lambda region: judge((1,), region), Region.largest):
         with pytest.raises(GeniusError, match=r"aten::_fft_r2c; under a limit on FLOPs"):
-            asked(FOURIER, of_flops)
+            asked(Region(replace(FOURIER), of_flops))
         with pytest.warns(GeniusWarning, match=r"aten::_fft_r2c"):
-            asked(FOURIER, of_params)
-    assert judge((0,), FOURIER, of_flops).cost == Cost()
+            asked(Region(replace(FOURIER), of_params))
+    assert judge((0,), Region(FOURIER, of_flops)).cost == Cost()
 
 
-def judge(architecture, space, limits):
+def judge(architecture, region):
     candidate = Candidate(1, 1, reply=f"Architecture: {list(architecture)}")
-    return validate(candidate, space, [], max_replies=3, when_done="stop", limits=limits)
+    return validate(candidate, region, [], max_replies=3, when_done="stop")

@@ -12,12 +12,8 @@ import numpy as np
 import pytest
 from genius.spaces import GeniusError, get_space
 from genius.spaces.cost import Cost
-from genius.spaces.draws import draw_inside, sample_inside
-from genius.spaces.inside import largest_inside, listed
-from genius.spaces.limits import NO_LIMITS, Limits, count_allowed, extremes
 from genius.spaces.listing import describe
-from genius.spaces.nearest import nearest
-from genius.spaces.searchable import check_searchable
+from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import BadArchitecture
 
 from .rules import FEW_OF_MANY, MOBILE, chain, deep_needs_wide, few_of_many
@@ -85,7 +81,7 @@ def test_a_rule_that_fails_is_the_spaces_fault(valid, error):
 
 
 def check_everything(space):
-    return check_searchable(space, NO_LIMITS)
+    return Region(space).check()
 
 
 def test_a_lack_of_memory_keeps_its_meaning():
@@ -101,12 +97,12 @@ def test_the_space_is_what_the_rule_allows():
     assert list(space.architectures()) == VALID
     assert (space.size, space.count, space.without_rule.count) == (81, len(VALID), 81)
     assert space.allows(EVERYTHING).tolist() == [deep_needs_wide(a) for a in EVERYTHING]
-    assert extremes(space, "macs")[0] == tuple(f(space.cost_of(a).flops for a in VALID) for f in (min, max))
+    assert Region(space).extremes()[0] == tuple(f(space.cost_of(a).flops for a in VALID) for f in (min, max))
     limits = Limits(flops=(300.0, 500.0))
     inside = [a for a in VALID if limits.allow(space.cost_of(a))]
-    assert count_allowed(space, limits) == len(inside)
-    assert list(map(tuple, listed(space, limits)[0].tolist())) == inside
-    assert sorted(largest_inside(space, limits)) == inside
+    assert Region(space, limits).count() == len(inside)
+    assert list(map(tuple, Region(space, limits).listed().tolist())) == inside
+    assert sorted(Region(space, limits).largest_first()) == inside
     with pytest.raises(BadArchitecture, match="A deep network needs a wide one"):
         space.cost_of((0, 1, 0, 0))
 
@@ -128,9 +124,9 @@ def test_the_rule_is_asked_once_for_each_architecture():
     space, rng = chain(valid), np.random.default_rng(0)
     for _ in range(3):
         list(space.architectures())
-        draw_inside(space, NO_LIMITS, rng, 100)
+        Region(space).draw(rng, 100)
         space.allows(EVERYTHING)
-        nearest(space, NO_LIMITS, (0, 2, 0, 0))
+        Region(space).nearest((0, 2, 0, 0))
     assert set(asked.values()) == {1}
     assert len(asked) == 81
 
@@ -139,8 +135,8 @@ def test_the_rule_is_asked_once_for_each_architecture():
 def test_draws_are_uniform_among_what_is_allowed(limits):
     space, rng = chain(deep_needs_wide), np.random.default_rng(0)
     allowed = [a for a in VALID if limits.allow(space.cost_of(a))]
-    drawn = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
-    drawn.update(map(tuple, draw_inside(space, limits, rng, 100 * len(allowed)).tolist()))
+    drawn = Counter(Region(space, limits).sample(rng) for _ in range(100 * len(allowed)))
+    drawn.update(map(tuple, Region(space, limits).draw(rng, 100 * len(allowed)).tolist()))
     assert set(drawn) == set(allowed)
     excess = sum((count - 200) ** 2 / 200 for count in drawn.values()) - (len(allowed) - 1)
     assert abs(excess) < 4 * np.sqrt(2 * len(allowed))
@@ -149,7 +145,7 @@ def test_draws_are_uniform_among_what_is_allowed(limits):
 def test_draws_of_a_large_space_are_uniform_among_what_is_allowed():
     """Of 20 layers nothing is fixed but the first three, of which 5 in 27 ways are left."""
     space = chain(lambda a: sum(a[:3]) == 4 or a[:3] == (0, 0, 0), layers=20)
-    drawn = Counter(tuple(a[:3]) for a in draw_inside(space, NO_LIMITS, np.random.default_rng(0), 4_000).tolist())
+    drawn = Counter(tuple(a[:3]) for a in Region(space).draw(np.random.default_rng(0), 4_000).tolist())
     ways = [a for a in product(range(3), repeat=3) if sum(a) == 4 or not any(a)]
     assert set(drawn) == set(ways)
     expected = 4_000 / len(ways)
@@ -166,9 +162,9 @@ def test_a_space_without_a_rule_draws_what_it_always_did():
     found = []
     for space in (DIGITS, MOBILE):
         rng = np.random.default_rng(5)
-        found += [[space.sample(rng) for _ in range(50)], draw_inside(space, NO_LIMITS, rng, 50).tolist()]
+        found += [[space.sample(rng) for _ in range(50)], Region(space).draw(rng, 50).tolist()]
     rng, limits = np.random.default_rng(6), Limits(flops=(2e5, 1e6))
-    found += [[sample_inside(DIGITS, limits, rng) for _ in range(20)], draw_inside(DIGITS, limits, rng, 50).tolist()]
+    found += [[Region(DIGITS, limits).sample(rng) for _ in range(20)], Region(DIGITS, limits).draw(rng, 50).tolist()]
     found += [int(rng.integers(1_000_000))]
     assert digest(found) == "69568157554924ff"
 
@@ -176,16 +172,16 @@ def test_a_space_without_a_rule_draws_what_it_always_did():
 @pytest.mark.parametrize("limits", [NO_LIMITS, Limits(flops=(2.7e8, 3.3e8))], ids=["free", "limits"])
 def test_a_rule_that_keeps_one_in_a_thousand_of_very_many_still_draws(limits):
     rng = np.random.default_rng(0)
-    check_searchable(FEW_OF_MANY, limits)
-    drawn = draw_inside(FEW_OF_MANY, limits, rng, 20).tolist()
+    Region(FEW_OF_MANY, limits).check()
+    drawn = Region(FEW_OF_MANY, limits).draw(rng, 20).tolist()
     assert len(drawn) == 20
-    for architecture in [sample_inside(FEW_OF_MANY, limits, rng), *map(tuple, drawn)]:
+    for architecture in [Region(FEW_OF_MANY, limits).sample(rng), *map(tuple, drawn)]:
         assert few_of_many(architecture)
         assert limits.allow(FEW_OF_MANY.cost_of(architecture))
 
 
 def test_more_draws_than_a_rule_lets_through_are_as_many_as_were_found():
-    drawn = draw_inside(FEW_OF_MANY, NO_LIMITS, np.random.default_rng(0), 100_000).tolist()
+    drawn = Region(FEW_OF_MANY).draw(np.random.default_rng(0), 100_000).tolist()
     assert 100 < len(drawn) < 400  # of 204,800
     assert all(map(few_of_many, map(tuple, drawn)))
 
@@ -197,20 +193,20 @@ def test_a_rule_that_forbids_everything_is_told_in_a_sentence():
         with pytest.raises(GeniusError, match=words):
             use(small)
     with pytest.raises(GeniusError, match=r"forbids each of 819,200 architectures that were drawn from its 2\.25e\+25"):
-        check_searchable(large, NO_LIMITS)
+        Region(large).check()
     heavy = replace(MOBILE, valid=lambda a: sum(a) > 100)
     with pytest.raises(GeniusError, match=r"that its rule allows within .* was found; allow a wider range or loosen"):
-        check_searchable(heavy, Limits(flops=(2e7, 2.2e7)))
+        Region(heavy, Limits(flops=(2e7, 2.2e7))).check()
 
 
 def test_limits_that_leave_nothing_of_what_the_rule_allows_are_told():
     space = chain(lambda a: sum(a) >= 6)
     with pytest.raises(GeniusError, match=r"keeps the limits and its rule: at most 300 FLOPs .* go from 646 to 846"):
-        check_searchable(space, Limits(flops=(-np.inf, 300.0)))
+        Region(space, Limits(flops=(-np.inf, 300.0))).check()
     with pytest.raises(GeniusError, match="no architecture of chain that its rule allows within at most 300 FLOPs"):
-        sample_inside(space, Limits(flops=(-np.inf, 300.0)), np.random.default_rng(0))
+        Region(space, Limits(flops=(-np.inf, 300.0))).sample(np.random.default_rng(0))
     with pytest.raises(GeniusError, match=r"its FLOPs go from 20\.129536 M"):
-        check_searchable(FEW_OF_MANY, Limits(flops=(1.0, 2.0)))
+        Region(FEW_OF_MANY, Limits(flops=(1.0, 2.0))).check()
 
 
 def test_the_nearest_is_the_nearest_that_is_allowed():
@@ -219,18 +215,18 @@ def test_the_nearest_is_the_nearest_that_is_allowed():
         inside = [a for a in VALID if limits.allow(space.cost_of(a))]
         for start in EVERYTHING:
             distances = {a: sum(x != y for x, y in zip(a, start, strict=True)) for a in inside}
-            assert distances[nearest(space, limits, start)] == min(distances.values())
+            assert distances[Region(space, limits).nearest(start)] == min(distances.values())
 
 
 def test_in_a_large_space_the_largest_and_the_nearest_keep_the_rule_or_are_not_found():
     started = time.process_time()
-    assert nearest(FEW_OF_MANY, NO_LIMITS, (1, 2, 4, 0, *(6,) * 26)) == (1, 2, 3, 0, *(6,) * 26)
+    assert Region(FEW_OF_MANY).nearest((1, 2, 4, 0, *(6,) * 26)) == (1, 2, 3, 0, *(6,) * 26)
     even = replace(MOBILE, valid=lambda a: sum(a) % 2 == 0)
-    assert all(sum(a) % 2 == 0 for a in islice(largest_inside(even, NO_LIMITS), 20))
-    assert nearest(even, NO_LIMITS, (6,) * 29 + (5,)) == (6,) * 30
+    assert all(sum(a) % 2 == 0 for a in islice(Region(even).largest_first(), 20))
+    assert Region(even).nearest((6,) * 29 + (5,)) == (6,) * 30
     small = replace(MOBILE, valid=lambda a: max(a) < 4)  # none of the very largest
-    assert next(largest_inside(small, NO_LIMITS), None) is None
-    assert nearest(small, NO_LIMITS, (6,) * 30) is None
+    assert Region(small).largest() is None
+    assert Region(small).nearest((6,) * 30) is None
     assert time.process_time() - started < 60
 
 

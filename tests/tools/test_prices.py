@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from genius.spaces import SPACES, get_space
-from genius.spaces.limits import Limits, parse_range
+from genius.spaces.region import Limits, Region, parse_range
 from genius.tools.prices import differences, look_up_table, off_limits
 
 MOBILE = get_space("mobile-imagenet")
@@ -14,7 +14,7 @@ LARGEST, SMALLEST = (6,) * 30, (0,) * 30
 
 
 def message(architecture, limits=LIMITS, space=MOBILE):
-    return off_limits(space, limits, architecture, space.cost_of(architecture))
+    return off_limits(Region(space, limits), architecture, space.cost_of(architecture))
 
 
 def test_the_message_gives_the_exact_total_the_signed_gap_and_the_stages():
@@ -60,7 +60,7 @@ def test_any_space_gets_a_message_and_a_table(space):
     largest = tuple(decision.numbers[-1] for decision in space.decisions)
     text = message(largest, Limits(flops=(0, 1000)), space)
     assert text.splitlines()[0].startswith(f"{list(largest)} breaks the limits: ")
-    table = look_up_table(space, "macs")
+    table = look_up_table(Region(space))
     names = " ".join(line for line in table.splitlines() if line.startswith("- "))
     assert space.decisions[0].name in names
     assert space.decisions[-1].name in names
@@ -68,7 +68,7 @@ def test_any_space_gets_a_message_and_a_table(space):
 
 @pytest.mark.parametrize("convention", ["macs", "thop"])
 def test_the_table_of_a_chain_adds_up_to_its_cost(convention):
-    table = look_up_table(MOBILE, convention)
+    table = look_up_table(Region(MOBILE, Limits(convention=convention)))
     fixed = float(re.search(r"what no decision changes adds ([\d.]+) M", table)[1])
     rows = {}
     for line in table.splitlines()[1:]:
@@ -94,18 +94,18 @@ def deep_is_wide(architecture):
 def test_a_suggested_change_keeps_the_rule():
     space = replace(get_space("nas-bench-macro"), valid=deep_is_wide)
     limits = Limits(flops=(0.0, 9e7))
-    text = off_limits(space, limits, (2, 2, 2, 2, 2, 2, 2, 2), space.cost_of((2,) * 8))
+    text = off_limits(Region(space, limits), (2, 2, 2, 2, 2, 2, 2, 2), space.cost_of((2,) * 8))
     found = re.findall(r"layer (\d) from 2 to (\d) gives", text)
     assert found
     assert not [1 for layer, _ in found if layer == "1"]  # from [1, 2, …] on the rule is broken
-    assert "layer 1 from 2" in off_limits(space.without_rule, limits, (2,) * 8, space.cost_of((2,) * 8))
+    assert "layer 1 from 2" in off_limits(Region(space.without_rule, limits), (2,) * 8, space.cost_of((2,) * 8))
     alone = replace(space, valid=lambda a: a == (2,) * 8)
-    assert off_limits(alone, limits, (2,) * 8, space.cost_of((2,) * 8)).endswith("No single change is allowed.")
+    assert off_limits(Region(alone, limits), (2,) * 8, space.cost_of((2,) * 8)).endswith("No single change is allowed.")
 
 
 def test_the_table_of_a_space_goes_by_an_architecture_that_the_rule_allows():
     space = replace(get_space("digits"), valid=lambda a: a[0] == 2 and a[8] != 1)
-    middle = re.search(r"the others at \[(.+?)\]", look_up_table(space, "macs"))[1]
+    middle = re.search(r"the others at \[(.+?)\]", look_up_table(Region(space)))[1]
     architecture = tuple(map(int, middle.split(", ")))
     assert space.check(architecture) == architecture
     assert sum(a != 1 for a in architecture) <= 4

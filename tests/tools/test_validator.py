@@ -8,9 +8,7 @@ from genius.agents.baselines import BASELINES
 from genius.guide.features import encoder
 from genius.spaces.cost import Cost, count
 from genius.spaces.disguise import conceal, disguise, shuffle
-from genius.spaces.inside import largest_inside
-from genius.spaces.limits import NO_LIMITS, Limits, count_allowed, extremes
-from genius.spaces.searchable import check_searchable
+from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import CannotBuild
 from genius.tools.prices import look_up_table, off_limits
 from genius.tools.refused import refused
@@ -43,9 +41,9 @@ RULED = replace(SPACE, valid=wide_is_flat)
 MEANINGS = [[2, 0, 1], [1, 2, 0]]
 
 
-def judge(architecture, space, history=(), **options):
+def judge(architecture, space, history=(), limits=NO_LIMITS, **options):
     candidate = Candidate(1, len(history) + 1, reply=f"Wide.\nArchitecture: {list(architecture)}")
-    return validate(candidate, space, history, **{"max_replies": 3, "when_done": "stop"} | options)
+    return validate(candidate, Region(space, limits), history, **{"max_replies": 3, "when_done": "stop"} | options)
 
 
 def reason(architecture, space, **options):
@@ -93,8 +91,8 @@ def test_what_is_no_network_is_refused_and_told_before_the_first_call(made, why)
     space = replace(SPACE, build=made)
     assert reason((0, 0), space).startswith(f"[0, 0] cannot be built: {why}")
     with pytest.raises(GeniusError, match=r"no network of cifar-net was found that can be built; .* TypeError"):
-        check_searchable(space, NO_LIMITS)
-    check_searchable(SPACE, NO_LIMITS)
+        Region(space).check()
+    Region(SPACE).check()
 
 
 def test_in_disguise_a_refusal_names_nothing():
@@ -143,25 +141,28 @@ def test_counting_leaves_a_network_in_the_mode_it_was_in():
 
 
 def test_costs_of_what_cannot_be_built_are_in_no_range_and_no_list():
-    assert sorted(largest_inside(SPACE, NO_LIMITS)) == CAN_BE_BUILT
+    assert sorted(Region(SPACE).largest_first()) == CAN_BE_BUILT
     costs = [SPACE.cost_of(a) for a in CAN_BE_BUILT]
-    assert extremes(SPACE, "thop")[1] == (min(c.params for c in costs), max(c.params for c in costs))
+    assert Region(SPACE, Limits(convention="thop")).extremes()[1] == (
+        min(c.params for c in costs),
+        max(c.params for c in costs),
+    )
     limits = Limits(flops=(0.0, float(sorted(c.flops for c in costs)[2])))
-    assert count_allowed(SPACE, limits) == 3
-    told = off_limits(SPACE, limits, (1, 1), SPACE.cost_of((1, 1)))
+    assert Region(SPACE, limits).count() == 3
+    told = off_limits(Region(SPACE, limits), (1, 1), SPACE.cost_of((1, 1)))
     assert "from 1 to 2" not in told
-    assert "2: not allowed" in look_up_table(SPACE, "macs")
+    assert "2: not allowed" in look_up_table(Region(SPACE))
     assert encoder(SPACE).encode([(0, 2), (0, 0)]).promises.shape == (2, 3)
     nothing = replace(SPACE, build=lambda a: None)
-    assert extremes(nothing, "macs") is None
+    assert Region(nothing).extremes() is None
     with pytest.raises(GeniusError, match=r"keeps the limits: .*; none of its networks can be built"):
         check_limits_of(nothing)
 
 
 def check_limits_of(space):
-    from genius.spaces.searchable import _check_limits
+    from genius.spaces.region.searchable import _check_limits
 
-    _check_limits(space, Limits(flops=(0.0, 1.0)))
+    _check_limits(Region(space, Limits(flops=(0.0, 1.0))))
 
 
 def test_what_was_sent_back_is_known_from_the_prompt_and_from_earlier_iterations():
@@ -175,12 +176,13 @@ def test_what_was_sent_back_is_known_from_the_prompt_and_from_earlier_iterations
 @pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
 async def test_baselines_go_on_past_what_cannot_be_built(make):
     """They ask for each such network once, and find all the others."""
-    propose, history = make(SPACE, (0, 1)), []
+    region = Region(SPACE)
+    propose, history = make(region, (0, 1)), []
     for iteration in range(1, 10):
         candidate, prompt = Candidate(1, iteration), []
         while candidate.architecture is None and candidate.error is None:
             reply = await propose(prompt, history)
-            candidate = validate(replace(candidate, reply=reply), SPACE, history, max_replies=9, when_done="stop")
+            candidate = validate(replace(candidate, reply=reply), region, history, max_replies=9, when_done="stop")
             prompt += [{"role": "assistant", "content": reply}] * bool(candidate.refusals)
         if candidate.architecture is None:
             break

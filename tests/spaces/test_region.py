@@ -7,14 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 from genius.errors import GeniusError
-from genius.spaces import draws, get_space, inside, nearest, searchable
+from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.decision import Decision
-from genius.spaces.draws import sample_inside
-from genius.spaces.inside import largest_inside
-from genius.spaces.limits import NO_LIMITS, OPEN, Limits, parse_range
-from genius.spaces.nearest import check_nearest
-from genius.spaces.searchable import check_searchable
+from genius.spaces.region import OPEN, Limits, Region, parse_range, region, searchable
+from genius.spaces.region.listed import Listed
 from genius.spaces.space import SearchSpace
 
 MOBILE = get_space("mobile-imagenet")
@@ -37,7 +34,7 @@ def chain(seed, layers=5, options=4):
 @pytest.fixture
 def by_layers(monkeypatch):
     """Treat every space as too large to list."""
-    for module in (inside, nearest, draws, searchable):
+    for module in (region, searchable):
         monkeypatch.setattr(module, "ENUMERABLE", 0)
 
 
@@ -70,7 +67,7 @@ def test_the_nearest_is_that_of_all(seed, by_layers):
         for start in (space.sample(rng) for _ in range(6)):
             tried = set()
             for _ in range(3):
-                found = nearest.nearest(space, limits, start, tried)
+                found = Region(space, limits).nearest(start, tried)
                 left = [a for a in allowed if a not in tried]
                 if not left:
                     assert found is None
@@ -90,7 +87,7 @@ def test_the_nearest_of_a_published_space(name):
     allowed = [a for a, flops in zip(architectures, costs, strict=True) if limits.flops[0] <= flops <= limits.flops[1]]
     for _ in range(3):
         start = space.sample(rng)
-        found = nearest.nearest(space, limits, start)
+        found = Region(space, limits).nearest(start)
         assert order(space, limits, found, start) == min(order(space, limits, a, start) for a in allowed)
 
 
@@ -99,25 +96,25 @@ def test_the_largest_come_in_order_and_searchable_is_known(seed, by_layers):
     space, rng = chain(seed), np.random.default_rng(seed)
     for limits in ranges(space, rng):
         allowed = [a for a in product(range(4), repeat=5) if limits.allow(space.cost_of(a))]
-        found = list(largest_inside(space, limits))
+        found = list(Region(space, limits).largest_first())
         assert sorted(found) == sorted(allowed)
         main = [-order(space, limits, a, a)[1] for a in found]
         assert main == sorted(main, reverse=True)
         if allowed:
-            check_searchable(space, limits)
+            Region(space, limits).check()
         else:
             with pytest.raises(GeniusError, match="no architecture of chain"):
-                check_searchable(space, limits)
+                Region(space, limits).check()
 
 
 def test_an_empty_range_is_told_with_what_there_is():
     with pytest.raises(GeniusError) as raised:
-        check_searchable(MOBILE, Limits(parse_range("300000001", "300000002")))
+        Region(MOBILE, Limits(parse_range("300000001", "300000002"))).check()
     assert "go from 20.129536 M to 831.876992 M (multiply-adds" in str(raised.value)
     assert "nearest to the range are 300 M and 300.000064 M" in str(raised.value)
     with pytest.raises(GeniusError, match=r"parameters nearest to the range are 11\.380728 M"):
-        check_searchable(MOBILE, Limits(params=parse_range("12M", "-")))
-    check_searchable(MOBILE, NO_LIMITS)
+        Region(MOBILE, Limits(params=parse_range("12M", "-"))).check()
+    Region(MOBILE).check()
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "by layers"])
@@ -128,7 +125,7 @@ def test_draws_are_uniform_within_the_limits(listed, request):
     allowed = [a for a in space.architectures() if limits.allow(space.cost_of(a))]
     if not listed:
         request.getfixturevalue("by_layers")
-    drawn = Counter(sample_inside(space, limits, rng) for _ in range(100 * len(allowed)))
+    drawn = Counter(Region(space, limits).sample(rng) for _ in range(100 * len(allowed)))
     assert set(drawn) == set(allowed)
     # chi-squared, with so many degrees of freedom nearly normal: 4 standard deviations
     excess = sum((count - 100) ** 2 / 100 for count in drawn.values()) - (len(allowed) - 1)
@@ -137,24 +134,24 @@ def test_draws_are_uniform_within_the_limits(listed, request):
 
 def test_draws_without_limits_are_those_of_the_space():
     for space in (MOBILE, get_space("digits")):
-        assert sample_inside(space, NO_LIMITS, np.random.default_rng(3)) == space.sample(np.random.default_rng(3))
+        assert Region(space).sample(np.random.default_rng(3)) == space.sample(np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("ends", [("300M", "300.0001M"), ("20129536", "20129536"), ("831M", "-"), ("-", "21M")])
 def test_draws_from_a_narrow_range_of_very_many_do_not_hang(ends):
     limits, rng = Limits(parse_range(*ends)), np.random.default_rng(0)
     started = time.perf_counter()
-    assert all(limits.allow(MOBILE.cost_of(sample_inside(MOBILE, limits, rng))) for _ in range(5))
+    assert all(limits.allow(MOBILE.cost_of(Region(MOBILE, limits).sample(rng))) for _ in range(5))
     assert time.perf_counter() - started < 30
 
 
 def test_the_nearest_of_very_many_is_found_fast():
     limits, rng = Limits(parse_range("270M", "330M"), convention="thop"), np.random.default_rng(0)
-    nearest.nearest(MOBILE, limits, MOBILE.sample(rng))
+    Region(MOBILE, limits).nearest(MOBILE.sample(rng))
     started = time.process_time()
     for _ in range(20):
         start = MOBILE.sample(rng)
-        assert limits.allow(MOBILE.cost_of(nearest.nearest(MOBILE, limits, start)))
+        assert limits.allow(MOBILE.cost_of(Region(MOBILE, limits).nearest(start)))
     assert (time.process_time() - started) / 20 < 0.5  # ten times what is aimed at
 
 
@@ -163,7 +160,7 @@ def test_what_cannot_be_done_is_said():
     decisions = tuple(Decision(f"d{n}", ("a", "b")) for n in range(30))
     space = SearchSpace("tangled", decisions, "", lambda a: None, (1, 1, 1), parts=parts)
     with pytest.raises(GeniusError, match="do not add up decision by decision"):
-        check_nearest(space, NO_LIMITS)
+        Region(space).check_nearest()
 
 
 def test_thop_is_held_against_whole_millions_as_in_the_paper():
@@ -178,19 +175,17 @@ def test_thop_is_held_against_whole_millions_as_in_the_paper():
 def test_the_largest_are_computed_once_and_a_failure_stays_one(monkeypatch):
     begun = []
 
-    def order(space, limits):
-        begun.append(space)
+    def order(self):
+        begun.append(self)
         yield from ((1,), (0,))
         raise GeniusError("no further")
 
-    monkeypatch.setattr(inside, "_by_size", order)
-    inside._from_the_largest.cache_clear()
-    space = get_space("nas-bench-macro")
+    monkeypatch.setattr(Listed, "largest_first", order)
+    found = Region(chain(0))
     for _ in range(3):
-        found = inside.largest_inside(space, NO_LIMITS)
-        assert [next(found), next(found)] == [(1,), (0,)]
+        largest = found.largest_first()
+        assert [next(largest), next(largest)] == [(1,), (0,)]
     assert len(begun) == 1
     for _ in range(2):
         with pytest.raises(GeniusError, match="no further"):
-            list(inside.largest_inside(space, NO_LIMITS))
-    inside._from_the_largest.cache_clear()
+            list(found.largest_first())

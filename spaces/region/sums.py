@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
+from ...errors import GeniusError
 
 _NEVER = 2**61  # more than any sum: what cannot be reached at all
 _SLOPES = 6  # mixtures of the two costs, of either sign each, that bound both at once

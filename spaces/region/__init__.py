@@ -1,0 +1,10 @@
+"""A search space within limits: the feasible set of a search. Other rooms import from here alone."""
+
+from .feasible import Integers as Integers
+from .limits import NO_LIMITS as NO_LIMITS
+from .limits import OPEN as OPEN
+from .limits import Limits as Limits
+from .limits import Range as Range
+from .limits import in_words as in_words
+from .limits import parse_range as parse_range
+from .region import Region as Region

@@ -1,0 +1,61 @@
+"""The contract of the ways in which the architectures of a region are found."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..space import Architecture
+
+if TYPE_CHECKING:
+    from .region import Region
+
+Integers = npt.NDArray[np.int64]
+
+Extremes = tuple[tuple[int, int], tuple[int, int]]
+"""The smallest and largest FLOPs, and the smallest and largest parameters."""
+
+LOOKED_AT = 20_000
+"""Architectures of a large space, in an order, of which a rule may forbid all."""
+
+
+BATCH = 256
+"""Architectures that are drawn together."""
+
+_BATCHES, _BATCHES_BY_RULE = 200, 800  # until a range is too narrow for draws, or a rule too strict
+
+
+class FeasibleSet(Protocol):
+    """The architectures of a region: those that keep the space's rule and the limits."""
+
+    def count(self) -> int | None:
+        """Count them; None where that cannot be done."""
+
+    def extremes(self) -> Extremes | None:
+        """Return the lowest and the highest costs of them; None where they are not known."""
+
+    def beside(self, quantity: int) -> tuple[int | None, int | None]:
+        """Return the costs of the space next below and next above the range: of FLOPs (0) or parameters (1)."""
+
+    def draw(self, rng: np.random.Generator, count: int) -> Integers:
+        """Draw uniformly: shape (count, decisions), or fewer."""
+
+    def largest_first(self) -> Iterator[Architecture]:
+        """Go through them by FLOPs, the highest first."""
+
+    def nearest_first(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Go through them by the number of changes of an architecture; of equals the highest FLOPs first."""
+
+
+def draw_by_rejection(
+    region: "Region", batch: Callable[[np.random.Generator], Integers], rng: np.random.Generator, count: int
+) -> tuple[Integers, Integers]:
+    """Draw batches until enough of them are in the region: shape (count, decisions), or fewer; and the last batch."""
+    found = drawn = np.empty((0, len(region.space.decisions)), dtype=np.int64)
+    for _ in range(_BATCHES if region.space.valid is None else _BATCHES_BY_RULE):
+        drawn = batch(rng)
+        found = np.concatenate([found, drawn[region.allows(drawn)]])
+        if len(found) >= count:
+            return found[:count], drawn
+    return found, drawn

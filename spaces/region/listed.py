@@ -1,0 +1,76 @@
+"""The architectures of a region whose space is small enough to list."""
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..space import Architecture, SearchSpace
+from .feasible import Extremes, Integers
+
+if TYPE_CHECKING:
+    from .region import Region
+
+
+@lru_cache(maxsize=4)
+def _every(space: SearchSpace, strict: bool) -> tuple[Integers, Integers]:
+    """List all architectures of a space with their costs: shapes (n, decisions) and (n, FIELDS)."""
+    architectures = np.array(list(space.architectures()))
+    return architectures, space.costs(architectures, strict=strict)
+
+
+class Listed:
+    """The architectures of a region, one by one."""
+
+    def __init__(self, region: "Region") -> None:
+        self._region, self._limits = region, region.limits
+
+    @cached_property
+    def _inside(self) -> tuple[Integers, Integers]:
+        architectures, costs = _every(self._region.space, self._limits.of_flops)
+        counted = self._limits.counted(costs)
+        kept = self._limits.keep(counted)
+        return architectures[kept], counted[kept]
+
+    @property
+    def architectures(self) -> Integers:
+        """All of them, in the order of their numbers: shape (n, decisions)."""
+        return self._inside[0]
+
+    def count(self) -> int:
+        """Count them."""
+        return len(self.architectures)
+
+    def extremes(self) -> Extremes | None:
+        """Return the lowest and the highest costs; None where there is no architecture."""
+        costs = self._inside[1]
+        if not len(costs):
+            return None
+        return tuple((int(column.min()), int(column.max())) for column in costs.T)  # type: ignore[return-value]
+
+    def beside(self, quantity: int) -> tuple[int | None, int | None]:
+        """Return the costs of the space next below and next above the range."""
+        costs = Listed(self._region.unlimited)._inside[1][:, quantity]
+        low, high = self._limits.ranges[quantity]
+        below, above = costs[costs < low], costs[costs > high]
+        return (int(below.max()) if len(below) else None, int(above.min()) if len(above) else None)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Integers:
+        """Draw uniformly: shape (count, decisions); none where there is none."""
+        if not self.count():
+            return self.architectures
+        return self.architectures[rng.integers(self.count(), size=count)]
+
+    def largest_first(self) -> Iterator[Architecture]:
+        """Go through them by FLOPs, the highest first, then by parameters."""
+        architectures, costs = self._inside
+        for at in np.lexsort((-costs[:, 1], -costs[:, 0])):
+            yield tuple(architectures[at].tolist())
+
+    def nearest_first(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Go through them by the number of changes; of equals those of the highest cost first."""
+        architectures, costs = self._inside
+        changes = (architectures != np.array(architecture)).sum(axis=1)
+        for at in np.lexsort((-costs[:, self._limits.main], changes)):
+            yield tuple(architectures[at].tolist())

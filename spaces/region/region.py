@@ -1,0 +1,216 @@
+"""The region of a space that a search may go to: what the space's rule and the limits on costs leave of it."""
+
+from collections.abc import Callable, Collection, Hashable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import count, islice
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import GeniusError
+from ..rule import ENUMERABLE
+from ..space import Architecture, SearchSpace
+from .additive import Additive, option_costs
+from .feasible import Extremes, FeasibleSet, Integers
+from .limits import NO_LIMITS, OPEN, Limits
+from .listed import Listed
+from .sampled import Sampled
+from .searchable import check_searchable
+
+
+@dataclass(frozen=True)
+class Region:
+    """A search space within limits: the architectures that keep the space's rule, and whose costs keep the limits.
+
+    How the architectures are found depends on the space: they are listed where it has up to `ENUMERABLE`
+    combinations of options; where each decision adds a cost of its own, the costs are added up decision by decision.
+    """
+
+    space: SearchSpace
+    limits: Limits = NO_LIMITS
+
+    @property
+    def words(self) -> str:
+        """The limits in words."""
+        return self.limits.words()
+
+    @property
+    def unlimited(self) -> "Region":
+        """The same space without limits, with FLOPs by the same convention."""
+        return replace(self, limits=Limits(convention=self.limits.convention))
+
+    @property
+    def without_rule(self) -> "Region":
+        """The same limits on the space in which every combination of options is allowed."""
+        return replace(self, space=self.space.without_rule)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the nearest and the largest architecture can be found."""
+        return not isinstance(_feasible(self), Sampled)
+
+    def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""
+        rows = self._rows(architectures)
+        kept = self.space.allows(rows)
+        if self.limits.limited:
+            kept[kept] = self.limits.keep(self.counted(rows[kept]))
+        return kept
+
+    def counted(self, architectures: npt.ArrayLike) -> Integers:
+        """Return the FLOPs, by the limits' convention, and the parameters of architectures: shape (n, 2)."""
+        return self.limits.counted(self.space.costs(self._rows(architectures), strict=self.limits.of_flops))
+
+    def count(self) -> int | None:
+        """Count the architectures, exactly.
+
+        None where they can neither be listed nor added up: a large space whose costs are no sums over its decisions,
+        that has a rule or both limits set, or one of more than 2^122 architectures.
+        """
+        return _feasible(self).count() if self.limits.limited else self.space.count
+
+    def extremes(self) -> Extremes | None:
+        """Return the smallest and largest FLOPs, and the smallest and largest parameters, of the space without limits.
+
+        None where the space is too large to list and its parts depend on several decisions each, or where no network
+        can be built. What a rule forbids in a space that is too large to list is not left out.
+        """
+        return _feasible(self.unlimited).extremes()
+
+    def beside(self) -> tuple[int | None, int | None]:
+        """Return the costs of the space next below and next above the range, where one thing alone is limited."""
+        if OPEN not in self.limits.ranges:
+            return None, None
+        return _feasible(self).beside(self.limits.main)
+
+    def listed(self) -> Integers:
+        """Return all architectures of a space of up to `ENUMERABLE`: shape (n, decisions).
+
+        Raises: GeniusError for a larger space.
+        """
+        if isinstance(found := _feasible(self), Listed):
+            return found.architectures
+        raise GeniusError(f"{self.space.name} has too many architectures to list")
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw uniformly; without limits as `SearchSpace.sample` does.
+
+        Where tens of thousands of draws close to the range all miss it, the one nearest to such a draw is taken
+        instead, which is not quite uniform. Raises: GeniusError where there is none, or none was found.
+        """
+        return tuple(self.draw(rng, 1)[0].tolist()) if self.limits.limited else self.space.sample(rng)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Integers:
+        """Draw uniformly as `sample` does: shape (count, decisions), or fewer where the range is narrow.
+
+        Raises: GeniusError where none was found.
+        """
+        if not self.limits.limited:
+            return self.space.draw(rng, count)
+        drawn = _feasible(self).draw(rng, count)
+        if len(drawn):
+            return drawn
+        rule, mend = (" that its rule allows", " or loosen the rule") if self.space.valid else ("", "")
+        raise GeniusError(
+            f"no architecture of {self.space.name}{rule} within {self.words} was found; allow a wider range{mend}"
+        )
+
+    def nearest(self, architecture: Architecture, tried: Collection[Hashable] = ()) -> Architecture | None:
+        """Return the architecture with the fewest changes, of none of the `tried` identities.
+
+        Of equals it is the one with the highest FLOPs, or parameters where these alone are limited: the closest from
+        below to the upper end. None where there is no such architecture; where a large space has a rule, also where
+        the rule forbids the 20,000 nearest within the limits. Raises: see `check_nearest`.
+        """
+        self.check_nearest()
+        ordered = _feasible(self).nearest_first(architecture)
+        return next((found for found in ordered if self.space.identity(found) not in tried), None)
+
+    def check_nearest(self) -> None:
+        """Make sure that `nearest` works.
+
+        Raises: GeniusError where the space is too large to list and its costs are no sums over its decisions.
+        """
+        if not self.exact:
+            raise GeniusError(
+                f"{self.space.name} has {self.space.size:.3g} architectures whose costs do not add up decision by "
+                "decision: the nearest one within limits cannot be found; use --repair ask"
+            )
+
+    def largest_first(self) -> Iterator[Architecture]:
+        """Go through the architectures by FLOPs, the highest first; in a small space more parameters first.
+
+        Where a large space has a rule, it ends after the first 20,000 within the limits, of which the rule may allow
+        none. Raises: GeniusError for a large space whose costs are no sums over its decisions.
+        """
+        yield from _from_the_largest(self)
+
+    def largest(self, tried: Collection[Hashable] = ()) -> Architecture | None:
+        """Return the architecture with the most FLOPs, of none of the `tried` identities; see `largest_first`."""
+        return next((found for found in self.largest_first() if self.space.identity(found) not in tried), None)
+
+    def neighbours(self, architectures: npt.ArrayLike) -> Integers:
+        """Return the architectures of the region that differ from some in one decision that counts: each once."""
+        changed = np.concatenate([self._single_changes(row) for row in self._rows(architectures)])
+        found: Integers = np.unique(changed, axis=0)
+        return found[self.allows(found)]
+
+    def check(self) -> None:
+        """Make sure that there is an architecture, and that the space's functions answer.
+
+        Raises: GeniusError with the range of the space's costs, or with the fault.
+        """
+        check_searchable(self)
+
+    def _single_changes(self, architecture: Integers) -> Integers:
+        found, counting = [], self.space.visible(tuple(architecture.tolist()))
+        for at, decision in enumerate(self.space.decisions):
+            others = [option for option in decision.numbers if option != architecture[at] and counting[at]]
+            changed = np.repeat(architecture[None], len(others), axis=0)
+            changed[:, at] = others
+            found.append(changed)
+        changes = np.concatenate(found)
+        return self.space.conditions.settled(changes) if self.space.conditions else changes
+
+    def _rows(self, architectures: npt.ArrayLike) -> Integers:
+        return np.asarray(architectures, dtype=np.int64).reshape(-1, len(self.space.decisions))
+
+
+@lru_cache(maxsize=8)
+def _feasible(region: Region) -> FeasibleSet:
+    if region.space.size <= ENUMERABLE:
+        return Listed(region)
+    values = option_costs(region.space, region.limits.convention)
+    return Sampled(region) if values is None else Additive(region, values)
+
+
+class _Ordered:
+    """An order that is gone through again and again, and computed once, as far as it was asked for."""
+
+    def __init__(self, begin: Callable[[], Iterator[Architecture]]) -> None:
+        self._begin, self._order = begin, begin()
+        self._known: list[Architecture] = []
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[Architecture]:
+        for at in count():
+            if at == len(self._known) and not self._is_longer(at):
+                return
+            yield self._known[at]
+
+    def _is_longer(self, length: int) -> bool:
+        with self._lock:
+            if length == len(self._known):
+                try:
+                    self._known.extend(islice(self._order, 1))
+                except BaseException:
+                    self._order = islice(self._begin(), length, None)  # the next one fails likewise, and does not end
+                    raise
+            return length < len(self._known)
+
+
+@lru_cache(maxsize=4)
+def _from_the_largest(region: Region) -> _Ordered:
+    return _Ordered(_feasible(region).largest_first)

@@ -1,0 +1,85 @@
+"""Whether a region can be searched: the space's functions answer, and some architecture keeps rule and limits."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import GeniusError
+from ...printable import said_by
+from ..cost import CONVENTIONS
+from ..rule import ENUMERABLE
+from ..space import CannotBuild, SearchSpace
+from .limits import OPEN, in_words
+
+if TYPE_CHECKING:
+    from .region import Region
+
+_BUILT = 100  # networks that are tried, where costs are counted on them, until one can be built
+
+
+def check_searchable(region: "Region") -> None:
+    """Make sure that some architecture keeps the limits and the rule, and that the space's functions answer.
+
+    It is known of a space that can be listed, and of limits on costs that are sums. Of a large space with a rule one is
+    drawn instead; of a space whose costs are counted on networks, one that can be built is looked for.
+    Raises: GeniusError with what the space's costs are, or what failed.
+    """
+    space = region.space
+    _check_identity(space)
+    if region.limits.limited and not space.costed:
+        raise GeniusError(
+            f"{space.name} has no costs to limit: give it `cost`, a function of an architecture, `parts`, or a network"
+        )
+    if space.costed and not space.parts:
+        _check_networks(space, strict=region.limits.of_flops)
+    if region.limits.limited and region.exact:
+        _check_limits(region.without_rule if space.size > ENUMERABLE else region)
+    if space.valid is not None:
+        (region if region.exact else region.unlimited).draw(np.random.default_rng(0), 1)
+
+
+def _check_identity(space: SearchSpace) -> None:
+    architecture = space.sample(np.random.default_rng(0))
+    try:
+        hash(space.identity(architecture))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise GeniusError(
+            f"the identity of {space.name} is to be a value that can be hashed; of {list(architecture)} it is not: "
+            f"{said_by(error)}"
+        ) from error
+
+
+def _check_networks(space: SearchSpace, strict: bool) -> None:
+    rng, why = np.random.default_rng(0), ""
+    drawn = space.architectures() if space.size <= _BUILT else (space.sample(rng) for _ in range(_BUILT))
+    for architecture in drawn:
+        try:
+            space.cost_of(architecture, strict=strict)
+            return
+        except CannotBuild as error:
+            why = str(error)
+    raise GeniusError(f"no network of {space.name} was found that can be built; the last that was tried: {why}")
+
+
+def _check_limits(region: "Region") -> None:
+    if region.largest() is None:
+        rule = "" if region.space.valid is None else " and its rule"
+        raise GeniusError(
+            f"no architecture of {region.space.name} keeps the limits{rule}: {region.words}; {_costs_there_are(region)}"
+        )
+
+
+def _costs_there_are(region: "Region") -> str:
+    found = region.extremes()
+    if found is None:
+        return "none of its networks can be built"
+    flops, params = found
+    words = (
+        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[region.limits.convention]}), "
+        f"its parameters from {in_words(params[0])} to {in_words(params[1])}"
+    )
+    near = [in_words(cost) for cost in region.beside() if cost is not None]
+    quantity = "parameters" if region.limits.flops == OPEN else "FLOPs"
+    return f"{words}; the {quantity} nearest to the range are {' and '.join(near)}" if near else words
