@@ -1,4 +1,4 @@
-"""Text that strangers wrote, made harmless: a terminal shows it and does nothing else."""
+"""Strangers' text, escaped so that a terminal only shows it."""
 
 import reprlib
 import sysconfig
@@ -12,40 +12,40 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def printable(text: str, length: int | None = None) -> str:
-    """Return a text that every terminal, file and prompt can hold.
+    """Escape a text for terminals, files and prompts.
 
-    Control characters, terminal escapes, what turns the direction of writing, other invisible characters and lone
-    surrogates are written as Python does, as in `\\x1b`. Line breaks stay, other white space becomes a space. Of a text
-    longer than `length` characters the middle is left out.
+    Control characters, terminal escapes, marks of writing direction, other invisible characters and lone surrogates are
+    written as Python does, as in `\\x1b`. Line breaks stay; other white space becomes a space. The middle of a text
+    longer than `length` characters is left out.
     """
     text = _shortened(text, length)
     return text if text.isprintable() else _shortened("".join(map(_shown, text)), length)
 
 
 def one_line(text: str, length: int | None = None) -> str:
-    """Return a text as `printable` does, with its lines in one."""
+    """Escape a text as `printable` does, and join its lines into one."""
     lines = (line.strip() for line in text.splitlines())
     return printable(" ".join(line for line in lines if line), length)
 
 
 def brief(text: str) -> str:
-    """Return others' words as one line that is short enough for a message of ours."""
+    """Escape a stranger's text into one line that is short enough for an error message."""
     return one_line(text, _BRIEF)
 
 
 def named(value: object) -> str:
-    """Say in a few words what a value is: its type, and how it prints."""
+    """Describe a value by its type and its repr, shortened."""
     words = one_line(reprlib.repr(value), 80)
     return words if value is None or isinstance(value, float) else f"the {type(value).__name__} {words}"
 
 
 def said_by(error: Exception) -> str:
-    """Return an exception's type and the last line of its message, short."""
+    """Return the type of an exception and the last line of its message, shortened."""
     return brief(": ".join([type(error).__name__, *str(error).strip().splitlines()[-1:]]))
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line what was raised, and in which line of its author's code."""
+    """Describe an exception in one line, with the place in the user's code that raised it."""
     trace = error.__traceback__
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -60,13 +60,13 @@ def _words(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         said = str(error)
-    except Exception:  # an exception of others may fail at this as well
+    except Exception:  # a stranger's exception may fail to print
         said = "it cannot be printed"
     return one_line(f"{kind}: {said}" if said else kind)
 
 
 def _is_own(frame: FrameType) -> bool:
-    """Tell whether code is neither of this package nor of a library."""
+    """Tell whether a frame runs the user's code, neither this package's nor a library's."""
     package = str(frame.f_globals.get("__name__")).partition(".")[0]
     return package != _PACKAGE and not frame.f_code.co_filename.startswith(_LIBRARIES)
 

@@ -1,6 +1,6 @@
-"""Records: what files hold, whoever wrote them, read by one schema: a dataclass with its annotations.
+"""Schemas of the records in files: dataclasses, whose annotations give the types and bounds of fields.
 
-What is read has its types and its bounds, or it is refused in one line. Writing needs no other code than the schema's.
+A file that a stranger wrote keeps its schema, or is refused in one line.
 """
 
 import reprlib
@@ -14,8 +14,8 @@ from .printable import brief, named
 _Record = TypeVar("_Record")
 
 LARGEST = 1e100
-"""The largest number that is taken for finite: its square is, too."""
-_MOST = 2**53  # the largest number up to which every whole number has a float of its own
+"""The largest number that counts as finite; its square is finite, too."""
+_MOST = 2**53  # up to it, every whole number has a float of its own
 _LONGEST = 1_000_000  # characters: a reply is kept with up to 62,000, and a prompt may hold several
 
 Whole = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
@@ -36,11 +36,11 @@ Numbers = Annotated[tuple[Whole, ...], Field(max_length=100_000, fail_fast=True)
 """The options of an architecture."""
 
 CLOSED = ConfigDict(extra="forbid")
-"""The `__pydantic_config__` of a record: fields that it does not have are refused, in it and in what it holds."""
+"""The `__pydantic_config__` of a record that refuses unknown fields, in itself and in nested records."""
 
 
 class BadRecord(ValueError):
-    """What does not keep a schema; says in one line which field, the rule, and what was given."""
+    """A record that breaks its schema; the message names the field, the rule and the value in one line."""
 
 
 class Schema(Generic[_Record]):
@@ -63,18 +63,18 @@ class Schema(Generic[_Record]):
         except ValidationError as error:
             raise BadRecord(_words(error)) from None
 
-    def take(self, value: object) -> _Record:
-        """Read a record from plain types in memory, as `plain` gives them.
+    def take(self, value: object, name: str = "") -> _Record:
+        """Read a record from plain types in memory, as `plain` returns them; an error calls it by its `name`.
 
         Raises: BadRecord.
         """
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
-            raise BadRecord(_words(error)) from None
+            raise BadRecord(_words(error, name)) from None
 
     def plain(self, record: _Record) -> dict[str, object]:
-        """Return a record in plain JSON types."""
+        """Convert a record to plain JSON types."""
         return cast("dict[str, object]", self._adapter.dump_python(record, mode="json", warnings=False))
 
 
@@ -100,10 +100,11 @@ _RULES = {
 }
 
 
-def _words(error: ValidationError) -> str:
-    """Say the first thing that is wrong."""
+def _words(error: ValidationError, name: str = "") -> str:
+    """Describe the first error; `name` is that of the record."""
     first = error.errors(include_url=False)[0]
-    kind, place, told = first["type"], ".".join(map(str, first["loc"])), first.get("ctx", {})
+    place = ".".join(filter(None, [name, *map(str, first["loc"])]))
+    kind, told = first["type"], first.get("ctx", {})
     if kind == "json_invalid":
         return brief(f"it is no JSON: {told['error']}")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):

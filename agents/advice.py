@@ -12,7 +12,7 @@ from ..record.candidate import Candidate, Message, Suggestion
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.prices import option_in_words
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 from ..tools.replies import read_reply
 
 SHORTLISTED = 5
@@ -50,7 +50,9 @@ def advise(
 ) -> Advice:
     """Ask the surrogate what it makes of a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(suggest(region, history, rng, count=count, refused=refused(region.space, (), history)))
+    shortlist = tuple(
+        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
+    )
     observed = observe(history)
     if not len(observed):
         return Advice(shortlist)

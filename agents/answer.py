@@ -1,4 +1,4 @@
-"""What a chat model's client hands over, as a reply: its text, its tokens, and why it ended."""
+"""Answers of chat models' clients, converted to replies: the text, the tokens, and the reason for the end."""
 
 import json
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ _ENDINGS: dict[str, Ending] = {
     "refusal": "refused",
     **dict.fromkeys(("tool_calls", "tool_use", "function_call", "malformed_function_call"), "tool"),
 }
-"""What providers' words for the end of a reply mean, in lower case: those of OpenAI, Anthropic, Google, Ollama, Amazon
-Bedrock, Cohere, Mistral and Zhipu."""
+"""The ends of replies by the providers' words for them, in lower case: those of OpenAI, Anthropic, Google, Ollama,
+Amazon Bedrock, Cohere, Mistral and Zhipu."""
 
 _FINISH_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 
 
 def ending(reply: Reply) -> Ending:
-    """Say why a reply ended."""
+    """Classify the end of a reply."""
     if reply.refusal:
         return "refused"
     return _ENDINGS.get(reply.finish.lower().removeprefix("finishreason."), "its end")
@@ -36,9 +36,9 @@ def is_cut_off(reply: Reply) -> bool:
 
 
 def read_answer(answer: Any, llm: str) -> Reply:
-    """Read what a call of `llm` gave: an AIMessage, or the completion of openai's client.
+    """Convert the answer of a call to `llm` into a Reply: an AIMessage, or a completion of openai's client.
 
-    A proposal that comes as the arguments of a tool call, as some providers give structured output, is read as JSON.
+    Some providers give structured output as the arguments of a tool call: these become the text, as JSON.
     """
     if not hasattr(answer, "response_metadata"):
         reply = _of_completion(answer, llm)
@@ -78,7 +78,7 @@ def _of_completion(completion: Any, llm: str) -> Reply:
 
 
 def _fault(reply: Reply, tools: list[str]) -> str | None:
-    """Say why a reply is not to be read; None where it is."""
+    """Return the reason not to read a reply; None where it is read."""
     how, is_empty = ending(reply), not reply.text.strip()
     if how == "cut off":
         at = f" of {reply.output_tokens:,} tokens" if reply.output_tokens else ""

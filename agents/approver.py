@@ -1,4 +1,4 @@
-"""The agent that is a person who approves each training: what is asked, and what an answer makes of the candidate."""
+"""The approver, a person: the question before each training, and the effect of the answer on the candidate."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.prices import differences
 from ..tools.replies import UnreadableReply, read_reply
-from ..tools.validator import Broken, judge, refuse, taken
+from ..tools.validator import Broken, check_architecture, refuse, taken
 
 YES, NO, EDIT = "yes", "no", "edit"
 _FORMS = '{"answer": "yes"}, {"answer": "no", "reason": "…"} or {"answer": "edit", "architecture": […]}'
@@ -23,11 +23,11 @@ _LONGEST = 500  # characters of a reason
 
 
 class BadAnswer(ValueError):
-    """An answer of another form, or an architecture that cannot be taken; says what would be right."""
+    """An answer of another form, or an architecture that cannot be trained; the message names a right one."""
 
 
 def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
-    """Return what a person is asked, in plain JSON types."""
+    """Make the question about a candidate, in plain JSON types."""
     assert candidate.architecture is not None
     chosen = zip(space.decisions, candidate.architecture, space.visible(candidate.architecture), strict=True)
     costs = {"flops": candidate.cost.flops, "params": candidate.cost.params} if candidate.cost else {}
@@ -42,7 +42,7 @@ def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
 
 
 def decide(answer: object, candidate: Candidate, region: Region, history: History, max_replies: int) -> Candidate:
-    """Return the candidate as it is, changed by the person, or refused with the person's reason.
+    """Return the candidate unchanged, edited by the person, or refused with the person's reason.
 
     Raises: BadAnswer.
     """
@@ -85,12 +85,12 @@ def _architecture(given: object, space: SearchSpace) -> Architecture:
 
 
 def _edited(candidate: Candidate, given: object, region: Region, history: History) -> Candidate:
-    """Take a person's architecture, held against the same rules as a reply."""
+    """Replace the candidate's architecture by the person's, which must keep the same rules as a reply's."""
     space = region.space
     architecture = _architecture(given, space)
     if architecture == candidate.architecture:
         return candidate
-    found = judge(architecture, region, history)
+    found = check_architecture(architecture, region, history)
     if isinstance(found, Broken):
         raise BadAnswer(found.reason.splitlines()[0])
     assert candidate.architecture is not None

@@ -5,21 +5,19 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
-from ..guide.choices import choose, gather
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
+from ..plugins import Plugins
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
-from ..tools.refused import refused
-from .proposer import Proposer, Unprompted
+from ..tools.refused import refused_architectures
+from .proposer import MakeProposer, Proposer, Unprompted, maker_of
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
@@ -36,7 +34,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
     """Return the identities of what is not proposed again."""
-    return history.tried(space, refused(space, prompt, history))
+    return history.tried(space, refused_architectures(space, prompt, history))
 
 
 def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
@@ -48,9 +46,9 @@ def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> A
         if space.identity(architecture) not in done:
             return architecture
         architecture = region.sample(rng)
-    if large:
-        return region.nearest(architecture, done) if region.exact else None
-    left = [a for a in map(_tuple, region.listed()) if space.identity(a) not in done]
+    if (listed := region.listed()) is None:
+        return region.nearest(architecture, done)
+    left = [a for a in map(_tuple, listed) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -59,20 +57,11 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
 
 
 def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
-    """Return the untried architecture within the limits with the most FLOPs.
+    """Return the untried architecture within the limits with the most FLOPs; where none is found, any.
 
-    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws. Where a space
-    has no costs, none is larger than another, and one is drawn.
+    Where a space has no costs, none is larger than another, and one is drawn.
     """
-    space = region.space
-    if not space.costed:
-        return _untried(region, done, rng)
-    found = region.largest(done)
-    if found or not space.valid or space.size <= ENUMERABLE:
-        return found
-    met = gather(region, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
-    best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else _untried(region, done, rng)
+    return (region.largest(done) if region.space.costed else None) or _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
@@ -181,7 +170,7 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
     """Propose what a surrogate that learns from every measurement expects the most of."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused(region.space, prompt, history)
+        rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             return _answer(region, found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
@@ -202,7 +191,7 @@ def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
-BASELINES = {
+_BUILTIN: dict[str, MakeProposer] = {
     "random": random_search,
     "largest": largest_first,
     "local-search": local_search,
@@ -210,13 +199,5 @@ BASELINES = {
     "guided": guided,
     "guided-without-prior": guided_without_prior,
 }
-
-
-def find_baseline(name: str) -> Any:
-    """Return what makes a proposer without a model, by its name.
-
-    Raises: GeniusError for an unknown one.
-    """
-    if name not in BASELINES:
-        raise GeniusError(f"there is no proposer {name!r}; the proposers are: llm, {', '.join(BASELINES)}")
-    return BASELINES[name]
+PROPOSERS = Plugins("proposer", _BUILTIN, maker_of, "a function of a prompt and a history")
+"""What makes the proposers without a model, and the door for one's own."""

@@ -1,4 +1,4 @@
-"""What a caller wants of everything that runs inside a search: callbacks, names and metadata, in LangChain's form."""
+"""The caller's callbacks, names and metadata for every invocation inside a search, in LangChain's form."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 _TAKEN = ("callbacks", "tags", "metadata", "run_name", "max_concurrency")
 _LEFT = ("configurable", "recursion_limit", "run_id")
-"""What a node's configuration in LangGraph holds besides: it is of that run, and a search has its own."""
+"""Keys of a node's configuration in LangGraph that are ignored: they belong to that run, and a search has its own."""
 
 
-def wanted(callbacks: "Callbacks" = None, config: "RunnableConfig | None" = None) -> "RunnableConfig":
-    """Gather a caller's callbacks and the parts of a RunnableConfig that hold for every invocation of the graph.
+def caller_config(callbacks: "Callbacks" = None, config: "RunnableConfig | None" = None) -> "RunnableConfig":
+    """Merge a caller's callbacks with the parts of a RunnableConfig that hold for every invocation of the graph.
 
-    Raises: GeniusError for what is none.
+    Raises: GeniusError for values of other types, and for unknown keys.
     """
     if config is not None and not isinstance(config, Mapping):
         raise GeniusError(f"config takes a RunnableConfig, a dict with {', '.join(_TAKEN)}, got {config!r:.80}")

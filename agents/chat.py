@@ -1,4 +1,4 @@
-"""The proposer that asks a chat model: what is sent, and what is learned of its server while it is asked."""
+"""The proposer that asks a chat model, and adapts its calls to the server's refusals and limits."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
-from ..record.options import LLMOptions, Sent
+from ..record.settings.llm_settings import LLMSettings, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
-from .proposer import Proposer
+from .proposer import Proposer, asked
 from .provider import ProviderError, provider_errors
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     Model = Runnable[Any, AIMessage]
 
-_DOUBLINGS = 3  # of the limit on a reply's tokens, after replies that were cut off there
-_UNTOLD_LIMIT = 2_048  # tokens from which a limit is doubled that the server does not tell
-_REST = 60.0  # seconds for which a model that did not answer is left alone, where another one can be asked
+_DOUBLINGS = 3  # of the limit on a reply's tokens, after replies that were cut off at it
+_UNTOLD_LIMIT = 2_048  # tokens; the first limit where the server tells none
+_REST = 60.0  # seconds without calls to a model that did not answer, where another one can be asked
 _NOT_THE_FORMAT = {"context_length_exceeded", "invalid_api_key", "model_not_found", "insufficient_quota"}
 _FORMAT = (
     "response_format",
@@ -37,43 +37,46 @@ _FORMAT = (
     "format",
     "grammar",
 )
-"""Words by which servers refuse structured output."""
+"""Words in servers' refusals of structured output."""
 
 
 _turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]" = WeakKeyDictionary()
 
 
 async def _its_turn() -> None:
-    """Wait for a turn of the event loop in which no other call begins: clients write a request in one go, which takes
-    milliseconds, and a hundred searches may ask at once."""
+    """Wait for a turn of the event loop in which no other call begins.
+
+    Clients build a request without a pause, which takes milliseconds, and a hundred searches may ask at once.
+    """
     async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
         await asyncio.sleep(0)
 
 
 @dataclass
 class ChatModel:
-    """A chat model, with what its server has taught since the search began.
+    """A chat model, adapted to its server since the search began.
 
-    - `name`: what it is called in messages and traces. `url`: where its server is, as far as that is known.
+    - `name`: its name in messages and traces. `url`: its server's address, where known.
     - `make`: makes the LangChain model for options. `schema`: the JSON schema of a proposal.
-    - `options`: without the parameters that the server refuses, and with the limit that its replies need.
-    - `told`: what a model object says of itself.
-    - `structured`: whether structured output is asked for; no more once it is refused.
+    - `options`: with the limit that its replies need, and without `left_out`, the parameters that its server refuses.
+    - `told`: the parameters that a model object reports of itself.
+    - `structured`: whether calls ask for structured output; False once the server has refused it.
     """
 
     name: str
-    make: "Callable[[LLMOptions], Model]"
+    make: "Callable[[LLMSettings], Model]"
     schema: Mapping[str, Any]
-    options: LLMOptions
+    options: LLMSettings
     url: str | None = None
     told: Mapping[str, object] = field(default_factory=dict)
     structured: bool = True
+    left_out: list[str] = field(default_factory=list)
     _doublings: int = 0
     _notes: list[str] = field(default_factory=list)
-    _made: "dict[int, tuple[LLMOptions, bool, Model]]" = field(default_factory=dict)
+    _made: "dict[int, tuple[LLMSettings, bool, Model]]" = field(default_factory=dict)
 
     def proposer(self, trial: int = 1) -> Proposer:
-        """Return the proposer of a trial; each has a seed of its own, so that sampling differs between trials."""
+        """Make the proposer of a trial, with a seed of its own, so that sampling differs between trials."""
 
         async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
             return await self.ask(prompt, trial)
@@ -81,9 +84,9 @@ class ChatModel:
         return propose
 
     async def ask(self, prompt: Sequence[Message], trial: int = 1) -> Reply:
-        """Ask for a proposal. What the server refuses of a call is left out of this and all later ones.
+        """Ask for a proposal. Parameters that the server refuses are left out of this call and all later ones.
 
-        Raises: ProviderError where it does not answer, or will not, or where its replies outgrow every limit.
+        Raises: ProviderError where the server fails or refuses, or where its replies outgrow every limit.
         """
         while True:
             self._check_length()
@@ -112,7 +115,7 @@ class ChatModel:
                 if clock.expired():
                     limit = f"{self.options.timeout:g} s (--timeout)"
                     raise ProviderError(f"timed out: no whole answer within {limit}", transient=True) from None
-                # openai's client raises where a structured reply was cut off or withheld, and hands it over so
+                # openai's client raises where a structured reply was cut off or withheld; the exception holds it
                 if (found := getattr(error, "completion", None)) is None:
                     raise
             reply = read_answer(found, self.name)
@@ -120,13 +123,13 @@ class ChatModel:
         return replace(reply, cost=cost_of(reply, priced, self.options.price))
 
     def model(self, trial: int) -> "Model":
-        """Return the LangChain model of a trial for the options as they are now."""
+        """Return the LangChain model of a trial for the current options."""
         if trial not in self._made or self._made[trial][:2] != (self.options, self.structured):
             seed = None if self.options.seed is None else self.options.seed + trial - 1
             model: Any = self.make(replace(self.options, seed=seed))
             if self.structured:
                 try:
-                    # the model with its schema, without the parser behind it: `read_answer` reads what comes
+                    # the model with its schema, without the parser behind it: `read_answer` reads the answer
                     model = model.with_structured_output(self.schema).first
                 except (NotImplementedError, AttributeError, ValueError, TypeError, ImportError):
                     self._take_text()
@@ -134,7 +137,7 @@ class ChatModel:
         return self._made[trial][2]
 
     def _learn(self, reply: Reply) -> None:
-        """Double the limit after a reply that was cut off there; take text of a model that is silent otherwise."""
+        """Double the limit on tokens after a cut-off reply; stop asking for structured output after an empty one."""
         if is_cut_off(reply):
             self._doublings += 1
             if self._doublings <= _DOUBLINGS:
@@ -144,13 +147,14 @@ class ChatModel:
             self._take_text()
 
     def _adapt(self, error: ProviderError) -> bool:
-        """Leave out what the server refuses in a call; False where it refuses nothing of the kind."""
+        """Stop sending the parameter, or asking for the format, that the server refuses; False for other errors."""
         if error.status in (400, 422, None) and (name := error.names(self.options.wire_names())):
             parameter = self.options.parameter(name)
             if parameter == "max_tokens" and self._doublings:
                 self._doublings = _DOUBLINGS + 1
                 return True
-            self.options = self.options.without(parameter)
+            self.options = self.options.without([parameter])
+            self.left_out.append(parameter)
             self._notes.append(f"{self.name} refuses {parameter}, which is left out from now on: {error}")
             return True
         if self.structured and _may_be_the_format(error):
@@ -163,7 +167,7 @@ class ChatModel:
         self._notes.append(f"{self.name} gives no structured output: its replies are read as text")
 
     def _check_length(self) -> None:
-        """Raises ProviderError where replies were cut off at the highest limit too."""
+        """Raise ProviderError where replies were cut off at the highest limit too."""
         if self._doublings > _DOUBLINGS:
             limit = self.options.max_tokens or _UNTOLD_LIMIT
             raise ProviderError(
@@ -173,13 +177,14 @@ class ChatModel:
             )
 
     def sent(self) -> Sent:
-        """Return what is sent with every call, and what the server refuses of it."""
-        told = {"llm": self.name, **self.told, **self.options.to_json(), "structured": self.structured}
-        return cast("Sent", told)
+        """Return the parameters of every call, and those that the server refuses."""
+        told = {"llm": self.name, **self.told, **self.options.to_json()}
+        found = {"left_out": list(self.left_out)} if self.left_out else {}
+        return cast("Sent", told | found | {"structured": self.structured})
 
 
 def _may_be_the_format(error: ProviderError) -> bool:
-    """Tell whether it may be the request for structured output that a server refuses."""
+    """Tell whether the server may have refused the request for structured output."""
     if error.code in _NOT_THE_FORMAT or "context length" in str(error):
         return False
     if error.status in (400, 422):
@@ -188,9 +193,9 @@ def _may_be_the_format(error: ProviderError) -> bool:
 
 
 def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
-    """Make a proposer of several, by name: the next one is asked where one is down or refuses.
+    """Make a proposer of several named ones: the next is asked where one is down or refuses.
 
-    One that gave no answer is left alone for a minute; one that never will, for as long as the search runs.
+    A model that gave no answer rests for a minute; one whose error is permanent rests for the whole search.
     """
     resting: dict[str, float] = {}
 
@@ -200,7 +205,7 @@ def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
         awake = [name for name in models if resting.get(name, 0.0) <= time.monotonic()] or list(models)
         for name in awake:
             try:
-                answer = await models[name](prompt, history)
+                answer = await asked(models[name], prompt, history)
             except ProviderError as error:
                 errors[name] = error
                 resting[name] = time.monotonic() + (_REST if error.transient else float("inf"))
@@ -224,7 +229,7 @@ def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
 
 
 def _in_the_end(reply: Reply, errors: Mapping[str, ProviderError], refused: Sequence[Reply]) -> Reply:
-    """Return the reply that counts, with who was asked before it and what their refusals took."""
+    """Return the reply that counts, with the models that failed before it, and the tokens of their refusals added."""
     passed = [f"{name}: {error}" for name, error in errors.items()] + [f"{one.llm}: {one.fault}" for one in refused]
     costs = [one.cost for one in (reply, *refused)]
     return replace(

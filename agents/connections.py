@@ -1,7 +1,7 @@
-"""Connections to servers of language models: none outlives the call it was made for.
+"""Connections to servers of language models, each closed at the end of its call.
 
-A connection belongs to the event loop that opened it. Clients are shared by a whole process, and a process may run one
-loop after another, or several in threads: a connection that was kept for later would be found broken there.
+A connection belongs to the event loop that opened it. Clients are shared by a whole process, which may run one loop
+after another, or several in threads: a connection that was kept open would be broken in another loop.
 """
 
 import os
@@ -19,7 +19,7 @@ _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables that name other certific
 
 
 def openai_clients() -> dict[str, Any]:
-    """Return HTTP clients for a chat model of OpenAI's: they share the certificates, which take 25 ms to load."""
+    """Make HTTP clients for a chat model of OpenAI's, which share the certificates: loading these takes 25 ms."""
     from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 
     trusted = _certificates(*map(os.environ.get, _TRUST))
@@ -35,11 +35,11 @@ def _certificates(*named: str | None) -> ssl.SSLContext:
 
 
 _TAKE_HEADERS = {"langchain_openai", "langchain_anthropic"}
-"""Packages whose chat models, and those made from them, take `extra_headers` with a call."""
+"""Packages whose chat models, and subclasses of them, take `extra_headers` with a call."""
 
 
 def without_kept_connections(model: Any) -> Any:
-    """Return a chat model that closes its connection after each reply, where its provider can be asked to."""
+    """Bind a chat model to close its connection after each reply, where its client can do so."""
     parts = list(_parts(model))
     if not all(_takes_headers(part) for part in parts if not _is_wrapper(part)):
         return model
@@ -51,7 +51,7 @@ def without_kept_connections(model: Any) -> Any:
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """Go through a model and what it wraps, the innermost first: what is bound further out counts more."""
+    """Yield the models that a model wraps, the innermost first, and itself last: outer bindings take precedence."""
     for inner in (getattr(model, "bound", None), getattr(model, "runnable", None), *getattr(model, "fallbacks", ())):
         if inner is not None:
             yield from _parts(inner)

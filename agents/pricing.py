@@ -1,4 +1,4 @@
-"""What calls of language models cost, in dollars."""
+"""Prices of calls to language models, in dollars."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ _FREE = {"local", "human", "replay"}
 
 
 def cost_of(reply: "Reply", llm: str, price: tuple[float, float] | None = None) -> float | None:
-    """Return the dollars that a reply took; `price` is for a million tokens of prompt, and of reply.
+    """Return the cost of a reply in dollars; `price` is in dollars per million tokens of prompt, and of reply.
 
-    Without a price it is looked up by the provider and the model's name, in the library genai-prices; None where that
-    does not know the model.
+    Without a price the library genai-prices is asked, by the names of provider and model; None where it does not know
+    the model.
     """
     if price is not None:
         return (reply.input_tokens * price[0] + reply.output_tokens * price[1]) / _MILLION
@@ -22,12 +22,12 @@ def cost_of(reply: "Reply", llm: str, price: tuple[float, float] | None = None) 
 
 
 def priced_name(told: Mapping[str, object]) -> str:
-    """Return PROVIDER:MODEL of what a model object tells of itself."""
+    """Return PROVIDER:MODEL from the parameters that a model object reports of itself."""
     return f"{told.get('provider', '')}:{told.get('model', '')}"
 
 
 def look_up(llm: str, input_tokens: int = 1, output_tokens: int = 1) -> float | None:
-    """Return the dollars for tokens of a language model, PROVIDER:MODEL; None where its price is not known."""
+    """Return the cost in dollars of tokens of a language model, PROVIDER:MODEL; None where its price is unknown."""
     from genai_prices import Usage, calc_price
 
     provider, _, model = llm.partition("@http")[0].partition(":")

@@ -1,4 +1,4 @@
-"""Errors of language model providers, told apart by what a caller can do, and cleared of secrets."""
+"""Errors of language model providers, classified by whether a later call may succeed, and redacted."""
 
 import json
 import re
@@ -12,23 +12,23 @@ from urllib.request import getproxies, proxy_bypass
 from ..errors import GeniusError, is_pause
 from ..record.secrets import redact
 
-# Every provider's client has classes of its own; these names, of theirs and of the HTTP layers below, they share.
+# Every provider's client has exception classes of its own; these names are common to them and the HTTP layers below.
 _UNREACHABLE = {"APIConnectionError", "APITimeoutError", "TransportError", "ConnectionError", "TimeoutError"}
 _PASSING = {408, 409, 425, 429}
 _LONGEST_WAIT = 60.0  # seconds
 _NEVER_PASSING = {"insufficient_quota"}
 _OURS = (NameError, ImportError, NotImplementedError, AssertionError, MemoryError, RecursionError)
-"""What a client or a model object raises by a fault in its code: the next call would raise it again."""
+"""Exceptions of a fault in the code of a client or of a model object, which the next call would raise again."""
 
 _LONGEST = 400  # characters of a message
 
 
 class ProviderError(Exception):
-    """A language model's server did not answer, or would not.
+    """A language model's server did not answer, or refused to.
 
-    - `transient`: the same call may go through later. `wait`: seconds that the server asked to be left alone.
-    - `status`: that of the HTTP answer, None where there was none. `code`, `parameter`: the server's own words for what
-      is wrong and which parameter it is about, where it has such words. `said`: its whole message.
+    - `transient`: the same call may succeed later. `wait`: seconds that the server asked callers to wait.
+    - `status`: the HTTP status, None without an answer. `code`, `parameter`: the server's words for the fault and for
+      the parameter at fault, where it names them. `said`: its whole message.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ProviderError(Exception):
         self.said = message
 
     def names(self, words: Collection[str]) -> str | None:
-        """Return the first of the words that the error is about; None where it names none of them."""
+        """Return the first of these words that the error names; None where it names none."""
         for word in words:
             if word == self.parameter or re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.said):
                 return word
@@ -58,7 +58,7 @@ class ProviderError(Exception):
 
 
 def provider_error(error: Exception) -> ProviderError:
-    """Read the exception of a model's client, whatever library raised it."""
+    """Convert an exception of a model's client, of any library, into a ProviderError."""
     known = _told_apart(error)
     known.said = redact(str(error))
     return known
@@ -79,7 +79,7 @@ def _told_apart(error: Exception) -> ProviderError:
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Tell whether an answer was not JSON, or of a form that the client's own code could not take apart."""
+    """Tell whether an answer was not JSON, or of a form that the client's code could not parse."""
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return True
     raised_in = [Path(frame.f_code.co_filename).parts for frame, _ in walk_tb(error.__traceback__)][-1:]
@@ -89,9 +89,9 @@ def _is_unreadable(error: Exception) -> bool:
 
 @contextmanager
 def provider_errors(url: str | None = None) -> Iterator[None]:
-    """Raise whatever a model's client raises as what it is for a caller; `url` is that of the server, if known.
+    """Convert every exception of a model's client into a ProviderError; `url` is the server's, if known.
 
-    Raises: ProviderError; GeniusError as it is.
+    Raises: ProviderError; GeniusError unchanged.
     """
     try:
         yield
@@ -106,12 +106,12 @@ def provider_errors(url: str | None = None) -> Iterator[None]:
 
 
 def is_transient(error: Exception) -> bool:
-    """Tell whether a call is worth trying again."""
+    """Tell whether a later call may succeed."""
     return isinstance(error, ProviderError) and error.transient
 
 
 def _proxy(url: str | None) -> str:
-    """Name the proxy that stands between this machine and a server on it."""
+    """Name the proxy between this machine and a server that runs on it; empty where there is none."""
     parts = urlsplit(url or "")
     if parts.hostname not in ("localhost", "127.0.0.1", "::1") or proxy_bypass(parts.hostname):
         return ""
@@ -124,7 +124,7 @@ def _proxy(url: str | None) -> str:
 
 
 def _retry_after(error: Exception) -> float:
-    """Return the seconds of a Retry-After header; its other form, a date, is rare and left to the backoff."""
+    """Return the seconds of a Retry-After header; 0 for its rare other form, a date, which the backoff covers."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     try:
         wait = float(headers.get("retry-after", 0))
@@ -134,6 +134,6 @@ def _retry_after(error: Exception) -> float:
 
 
 def error_in_words(error: Exception) -> str:
-    """Say in one line what was raised, cleared of secrets and shortened."""
+    """Describe an exception in one line, redacted and shortened."""
     text = " ".join(str(error).split()).rstrip(".")
     return redact(f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_LONGEST]

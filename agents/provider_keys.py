@@ -1,4 +1,4 @@
-"""Keys at the door: what surrounds a key is taken off, and a key that no header can carry is refused."""
+"""Keys of providers: blanks and quotes around a key are removed, and a key that no header can carry is refused."""
 
 import os
 from collections.abc import Mapping, MutableMapping
@@ -21,7 +21,7 @@ _BEGINNINGS = {
     "mistralai": ("MISTRAL", "MISTRALAI"),
     "perplexity": ("PPLX", "PERPLEXITY"),
 }
-"""How the variables begin that a provider's client reads, where not with the first word of its name."""
+"""Beginnings of the variables that a provider's client reads, where not the first word of the provider's name."""
 
 _TRACING = ("LANGSMITH", "LANGCHAIN")
 _AROUND = " \t\r\n\v\f\ufeff\u200b\u00a0"
@@ -33,9 +33,9 @@ class BadKey(GeniusError):
 
 
 def clean_keys(provider: str, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Take off what surrounds the keys that a provider's client reads from the environment: blanks and quotes.
+    """Remove blanks and quotes around the keys that a provider's client reads from the environment.
 
-    Raises: BadKey for what is empty then, or holds what no header of HTTP can carry.
+    Raises: BadKey for a key that is empty then, or holds characters that no HTTP header can carry.
     """
     beginnings = _BEGINNINGS.get(provider, (provider.partition("_")[0].upper(),))
     for name in _keys_of(beginnings, environment):
@@ -43,7 +43,7 @@ def clean_keys(provider: str, environment: MutableMapping[str, str] = os.environ
 
 
 def clean_tracing_keys(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Do the same with the keys of LangSmith, where traces are sent to it.
+    """Clean the keys of LangSmith in the same way, where traces are sent to it.
 
     Raises: BadKey.
     """
@@ -54,7 +54,7 @@ def clean_tracing_keys(environment: MutableMapping[str, str] = os.environ) -> No
 
 
 def _keys_of(beginnings: tuple[str, ...], environment: Mapping[str, str]) -> list[str]:
-    """List the variables that are set and hold a key; what ends in CREDENTIALS is the path of a file."""
+    """List the variables that are set and hold a key; those that end in CREDENTIALS hold the path of a file."""
     return [
         name
         for name, value in environment.items()
@@ -63,7 +63,7 @@ def _keys_of(beginnings: tuple[str, ...], environment: Mapping[str, str]) -> lis
 
 
 def clean_key(name: str, value: str) -> str:
-    """Return a key without what surrounds it.
+    """Return a key without the blanks and quotes around it.
 
     Raises: BadKey.
     """

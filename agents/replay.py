@@ -1,9 +1,9 @@
-"""The proposer that answers from a recorded conversation: a search repeated offline and without a key.
+"""The proposer that answers from a recorded conversation, to repeat a search offline and without a key.
 
-The accuracies that were measured in a run stand in its journal. Those of a list of messages stand in a table beside the
-file, or in `recorded.csv` here: what Zheng et al. measured in their four published conversations with GPT-4 over the
-ImageNet space, github.com/mingkai-zheng/GENIUS at 97361d3. A row names a reply by its number, from 1 in its file;
-`sha256` is that of the replies, as a JSON list.
+The accuracies of a recorded run stand in its journal. Those of a list of messages stand in a table beside the file, or
+in `recorded.csv` here, which holds the accuracies that Zheng et al. measured in their four published conversations with
+GPT-4 over the ImageNet space, github.com/mingkai-zheng/GENIUS at 97361d3. A row names a reply by its number, from 1 in
+its file; `sha256` is that of the replies, as a JSON list.
 """
 
 import csv
@@ -32,7 +32,7 @@ _LONGEST = 1 << 28  # bytes of a recorded conversation
 
 
 def load_recording(path: Path, trial: int = 1) -> list[Reply]:
-    """Read the recorded replies in order: from a run folder, its log of calls, or a list of OpenAI-style messages.
+    """Read the recorded replies in order, from a run folder, a log of calls, or a list of OpenAI-style messages.
 
     Raises: BadRecording.
     """
@@ -50,10 +50,10 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
 
 
 def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Architecture, float]:
-    """Return the accuracies, in percent, that belong to a recording; empty where none are known.
+    """Return the accuracies of a recording, in percent; empty where none are known.
 
-    They are those of a run's journal; else of `NAME.csv` beside `NAME.json`, whose lines are `reply,accuracy`; else of
-    a published conversation.
+    They come from a run's journal, else from `NAME.csv` beside `NAME.json`, with lines `reply,accuracy`, else from the
+    published conversations.
     Raises: BadRecording.
     """
     if isdir(path) or path.name == CALLS_FILE:
@@ -95,7 +95,7 @@ def _rows(text: str) -> Iterator[tuple[int, float]]:
 
 
 def _published(replies: Sequence[Reply]) -> Iterator[tuple[int, float]]:
-    """Find the accuracies that Zheng et al. measured of these replies; none where it is another conversation."""
+    """Yield the replies' numbers and the accuracies that Zheng et al. measured; none for other conversations."""
     digest = sha256(json.dumps([reply.text for reply in replies]).encode()).hexdigest()
     text = (files(__name__.rpartition(".")[0]) / "recorded.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
@@ -106,9 +106,9 @@ def _published(replies: Sequence[Reply]) -> Iterator[tuple[int, float]]:
 def _by_architecture(
     rows: Iterable[tuple[int, float]], replies: Sequence[Reply], space: SearchSpace
 ) -> dict[Architecture, float]:
-    """Read the replies that have an accuracy.
+    """Map the architectures of the replies that have an accuracy to it.
 
-    Raises: ValueError where one gives no architecture, or one architecture has two accuracies.
+    Raises: ValueError where a reply gives no architecture, or an architecture has two accuracies.
     """
     found: dict[Hashable, tuple[Architecture, float]] = {}
     for number, accuracy in rows:
@@ -129,7 +129,7 @@ def _by_architecture(
 
 
 def _replies(file: Path, trial: int) -> list[Reply]:
-    """Read the replies of a log's trial, or those of a list of messages, which are the same for every trial.
+    """Read the replies of one trial from a log, or those of a list of messages, the same for every trial.
 
     Raises: ValueError or RecursionError for anything else.
     """
@@ -140,12 +140,12 @@ def _replies(file: Path, trial: int) -> list[Reply]:
 
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
-    """Count the replies that a trial has had so far, refused ones included."""
+    """Count the replies of a trial so far, refused ones included."""
     return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
 
 
 def replay(recording: Sequence[Reply]) -> Proposer:
-    """Make a proposer of recorded replies: the first call gets the first, and so on."""
+    """Make a proposer that returns the recorded replies in their order."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
         used = replies_used(prompt, history)

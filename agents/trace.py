@@ -1,4 +1,4 @@
-"""A trace without a viewer: the runs that LangSmith would show, collected as plain JSON to be written down."""
+"""The trace of a search as plain JSON: the runs that LangSmith would show, for a file."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ from ..record.call import shortened
 from ..record.secrets import redactor
 
 _HEAD, _TAIL = 80, 60
-"""Characters that a line keeps of the beginning and of the end of a longer text: the whole stands in `calls.jsonl`."""
+"""Characters that a line keeps from the beginning and from the end of a longer text; `calls.jsonl` holds the whole."""
 
 _OF_ERROR = 500  # characters of the beginning, and of the end, of an error
 
@@ -28,11 +28,11 @@ _ELSEWHERE = (
     "checkpoint_ns",
     "lc_versions",
 )
-"""Metadata that says nothing that the name and the place of a run do not say."""
+"""Metadata that repeats the name and the place of a run."""
 
 
 def keep_secrets_out() -> None:
-    """Have LangSmith's client clear all it sends of the environment's secrets: a server's error may quote a key.
+    """Have LangSmith's client redact all that it sends, since a server's error may quote a key.
 
     Does nothing where tracing is off, or where the program has made its own client.
     """
@@ -42,9 +42,9 @@ def keep_secrets_out() -> None:
 
 
 class _Client(Client):
-    """LangSmith's client without the parts of a run that its anonymizer does not see.
+    """LangSmith's client, which leaves out the parts of a run that its anonymizer does not see.
 
-    The manifest holds the arguments that a model object was made with, such as its headers.
+    One of them, the manifest, holds the arguments of a model object, such as its headers.
     """
 
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
@@ -60,9 +60,9 @@ def _without_manifest(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class TraceCollector(BaseTracer):
-    """Collects each finished run: the graph's invocations, its nodes, and its model calls.
+    """A callback handler that collects each finished run: the graph's invocations, its nodes, and its model calls.
 
-    A callback handler; its runs have the ids, names, tags and metadata that LangSmith gets.
+    The runs have the ids, names, tags and metadata that LangSmith gets.
     """
 
     def __init__(self) -> None:
@@ -78,13 +78,13 @@ class TraceCollector(BaseTracer):
         self._finished.append(_line(run, self.run_map.get(str(run.parent_run_id))))
 
     def _persist_run(self, run: Run) -> None:
-        """Do nothing for a whole trace: each of its runs was collected when it ended."""
+        """Do nothing at the end of a trace: each of its runs was collected at its own end."""
 
 
 def _line(run: Run, parent: Run | None) -> dict[str, object]:
-    """Write a run as plain JSON: of tags and metadata, what its parent has not; of fields, those that are not empty.
+    """Convert a run to plain JSON, without empty fields and without the tags and metadata of its parent.
 
-    What a node reads is what the nodes before it wrote, so its inputs are left out.
+    The inputs of a node are left out, since they are the outputs of the nodes before it.
     """
     is_node = parent is not None and run.run_type == "chain"
     tags, known = (parent.tags or [], parent.metadata) if parent else ([], {})
@@ -114,24 +114,23 @@ def _line(run: Run, parent: Run | None) -> dict[str, object]:
 
 
 def _filled(value: Any) -> Any:
-    """Leave out the fields that hold nothing."""
+    """Leave out empty fields."""
     if isinstance(value, Mapping):
         filled = {name: _filled(inner) for name, inner in value.items()}
         return {name: inner for name, inner in filled.items() if inner not in (None, "", 0.0, [], {}, ())}
-    if hasattr(value, "goto") and hasattr(value, "resume"):  # a command: where to go on with which values, or an answer
+    if hasattr(value, "goto") and hasattr(value, "resume"):  # a Command: the next node with its values, or an answer
         return _filled({"goto": value.goto, "resume": value.resume, **(value.update or {})})
     return [_filled(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _said(outputs: Mapping[str, Any] | None) -> object:
-    """Return what a model said, without what its client knows of it besides."""
+    """Return a model's texts, without the other fields of its client's output."""
     generations = [generation for several in (outputs or {}).get("generations", []) for generation in several]
     return [{name: generation.get(name) for name in ("text", "generation_info")} for generation in generations]
 
 
 def _cleared(fields: Mapping[str, object], head: int = 20_000, tail: int = 80_000) -> dict[str, object]:
-    """Return plain JSON without secrets, and without texts that no file can hold; of longer ones the middle is left
-    out."""
+    """Convert fields to plain JSON, redacted, without lone surrogates, and with long texts shortened."""
     redact = redactor()
 
     def clear(value: Any) -> Any:
@@ -151,7 +150,7 @@ def _cleared(fields: Mapping[str, object], head: int = 20_000, tail: int = 80_00
 
 
 def _usage(outputs: Mapping[str, Any] | None) -> object:
-    """Return the token counts of a model call, where it reports them."""
+    """Return the token counts of a model call; None where it reports none."""
     for generation in (outputs or {}).get("generations", [[]])[0]:
         message = generation.get("message")
         if isinstance(message, BaseMessage):

@@ -20,7 +20,7 @@ _DPI, _COLUMNS = 100, 3
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn against evaluations, on a logarithmic axis that ends at `floor`."""
+    """A picture of values against evaluations, on a logarithmic axis that ends at `floor`."""
 
     file: str
     label: str
@@ -35,7 +35,7 @@ PICTURES = (
 
 
 def draw_pictures(scores: Sequence[Scores], folder: Path) -> list[Path]:
-    """Draw the pictures, each with a panel for each task; returns the files."""
+    """Draw the pictures, each with one panel for each task; return the files."""
     return [_draw(scores, picture, folder / picture.file) for picture in PICTURES]
 
 

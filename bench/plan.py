@@ -1,4 +1,4 @@
-"""All trials of a bench, on all cores; what is done is kept, so that a bench that was cut off goes on."""
+"""The plan of a bench, and its trials, made on all cores. Finished trials are kept, so that a bench can continue."""
 
 import asyncio
 import json
@@ -23,20 +23,20 @@ from .task import Task, load_task
 from .trial import LLM_PREFIX, TRIAL, Trial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
-_LONGEST = 1_000  # characters of what is said of a failure
-_TOGETHER = 5  # trials of a proposer that a process makes in one go; of a language model, each alone
+_LONGEST = 1_000  # characters of a failure's reason
+_TOGETHER = 5  # trials of a proposer that a process makes in one go; those of a language model are made singly
 
 Tell = Callable[[int, int], None]
-"""Called with how many trials are made, and how many there are."""
+"""Called with the number of trials made, and of all trials."""
 
 
 def silent(made: int, of: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Say in a sentence where a folder cannot be written.
+    """Convert the error of a folder that cannot be written into one sentence.
 
     Raises: RunFailed.
     """
@@ -50,7 +50,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which proposers search which tasks, with how many seeds, counted from 0, and for how many iterations."""
+    """The tasks and proposers of a bench, the number of seeds, counted from 0, and of iterations of each trial."""
 
     tasks: Sequence[Task]
     proposers: Sequence[str]
@@ -58,7 +58,7 @@ class Plan:
     iterations: int = 10
 
     def check(self) -> "Plan":
-        """Return the plan if it can be carried out.
+        """Check the plan, and return it.
 
         Raises: GeniusError.
         """
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Trials of one proposer on one task that a process makes one after the other."""
+    """Trials of one proposer on one task, which a process makes one after the other."""
 
     task: Task
     proposer: str
@@ -84,9 +84,9 @@ class _Chunk:
 async def make_trials(
     plan: Plan, data: Path, out: Path | None = None, *, processes: int = 0, tell: Tell = silent
 ) -> list[Trial]:
-    """Make all trials of a plan; those that the folder `out` holds already are not made again.
+    """Make all trials of a plan that the folder `out` does not hold yet; return all of them.
 
-    `processes` is how many run at once, by default one a core. Raises: GeniusError; RunFailed where a process ended.
+    `processes` run at once, by default one for each core. Raises: GeniusError; RunFailed where a process was killed.
     """
     plan.check()
     if processes < 0:
@@ -99,7 +99,7 @@ async def make_trials(
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
-    # closed at once however this ends: left to the event loop's own end it could not wait for its processes
+    # closed in every case: at the event loop's end the generator could not wait for its processes
     async with aclosing(_made(list(_chunks(plan, data, found)), processes or os.cpu_count() or 1)) as made:
         async for trials in made:
             found |= {_key(trial): trial for trial in trials}
@@ -111,7 +111,7 @@ async def make_trials(
 
 
 def read_trials(out: Path) -> list[Trial]:
-    """Read the trials that a folder holds, but for a last line that a kill cut short.
+    """Read the trials in a folder, without a last line that a kill tore.
 
     Raises: GeniusError where a line is no trial.
     """
@@ -134,7 +134,7 @@ def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
 
 
 def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
-    """Raises GeniusError where trials that are there were made with another table than there is now."""
+    """Raise GeniusError where the existing trials were made with another table than the present one."""
     now = {task.space: load_task(task, data)[1].sha256 for task in plan.tasks} if done else {}
     if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
         made = f"{len(changed):,} trials there were made with another table of {changed[0]}"
@@ -155,13 +155,13 @@ def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]
 
 
 async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list[Trial], None]:
-    """Go through the chunks' trials as they are made."""
+    """Yield the trials of each chunk when they are made."""
     if not chunks:
         return
     others = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     loop = asyncio.get_running_loop()
-    with _no_signals():  # multiprocessing's own process starts here, and lets SIGINT and SIGTERM through
+    with _no_signals():  # multiprocessing's resource tracker starts here, and unblocks SIGINT and SIGTERM
         pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_prepare)
     with _no_signals():
         making = [loop.run_in_executor(pool, _make, chunk) for chunk in chunks]
@@ -174,13 +174,15 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
         await asyncio.to_thread(pool.shutdown, cancel_futures=True)
-        await asyncio.gather(*making, return_exceptions=True)  # asyncio would complain of what nobody asks for
+        await asyncio.gather(*making, return_exceptions=True)  # asyncio logs exceptions that are never retrieved
 
 
 @contextmanager
 def _no_signals() -> Iterator[None]:
-    """Block what asks to end, for good in the processes started meanwhile: a terminal sends it to them as well, and
-    they are the bench's to end."""
+    """Block SIGINT, SIGTERM and SIGHUP, and so in all processes that start meanwhile.
+
+    A terminal sends the signals to them as well, but the bench ends them.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -192,10 +194,10 @@ def _no_signals() -> Iterator[None]:
 
 
 def _prepare() -> None:
-    """Make a process of the bench: one thread of arithmetic, and an end with the bench however that ends."""
+    """Prepare a process of the bench: one thread for arithmetic, and an end when the bench ends."""
     from threadpoolctl import threadpool_limits
 
-    warnings.simplefilter("ignore", GeniusWarning)  # the bench has told it already
+    warnings.simplefilter("ignore", GeniusWarning)  # the bench itself has printed it
     threadpool_limits(1)
     threading.Thread(target=_end_with_the_bench, daemon=True).start()
 
@@ -209,7 +211,7 @@ def _end_with_the_bench() -> None:
 def _make(chunk: _Chunk) -> list[Trial]:
     """Make the trials of a chunk.
 
-    Raises: RunFailed for whatever a proposer raises: not every exception can be sent to another process.
+    Raises: RunFailed for every exception of a proposer, since not all exceptions can be sent to another process.
     """
 
     async def make() -> list[Trial]:
@@ -225,7 +227,7 @@ def _make(chunk: _Chunk) -> list[Trial]:
 
 
 def _mend(path: Path) -> None:
-    """Make the folder, and cut off what a kill left of a last line."""
+    """Make the folder, and cut off a last line that a kill tore."""
     path.parent.mkdir(parents=True, exist_ok=True)
     check_folder(path.parent)
     cut_torn_line(path)

@@ -10,7 +10,7 @@ from ..spaces import get_space
 from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
 from ..tables.own import open_table
-from ..tables.published import BadTable, Table, load_table
+from ..tables.published import TABLES, BadTable, Table, load_table
 
 WHOLE_POOL = "all"
 
@@ -78,4 +78,9 @@ def _own(name: str, file: Path, sha256: str) -> tuple[SearchSpace, Table]:
 @lru_cache(maxsize=8)
 def _published(name: str, data: Path) -> tuple[SearchSpace, Table]:
     space = get_space(name)
+    if space.table is None:
+        raise BadTable(
+            f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}; give it one of your own: a "
+            "bench ranks what is found among all architectures, which an evaluator alone does not tell"
+        )
     return space, load_table(space, data)

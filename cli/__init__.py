@@ -1,4 +1,4 @@
-"""The command line. Everything it does can be done from Python: it reads arguments and prints what comes back."""
+"""The command line: it reads arguments, calls the package's functions, and prints their results."""
 
 import sys
 
@@ -9,8 +9,8 @@ from .signals import watching
 def main() -> None:
     """Run the command line.
 
-    Exit code 2 for bad input, 1 for a search that had to stop, 141 where nobody reads on, 128 and the signal's number
-    after a signal: 130 for Ctrl-C.
+    Exit codes: 2 for bad input, 1 for a search that had to stop, 141 for a closed pipe, and 128 plus its number after a
+    signal, as in 130 for Ctrl-C.
     """
     with beginning():
         from .commands import run_command

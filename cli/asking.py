@@ -1,4 +1,4 @@
-"""Questions of a search to a person, asked at the terminal and answered in one line."""
+"""Questions of a search to a person at the terminal, each answered in one line."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def ask(question: "Interrupt") -> Any:
-    """Ask on standard error and read the answer from standard input; None where that has ended."""
+    """Ask on standard error, and read the answer from standard input; None at its end."""
     from ..agents.human import read_line
     from ..graph.pause import question_in_words
 
@@ -37,7 +37,7 @@ def _proposal(value: Mapping[str, Any]) -> str:
 
 
 def read_approval(line: str) -> object:
-    """Read an answer as a person types it: yes, no with a reason, or an architecture; all else stays as it is."""
+    """Parse the answer to an approval: yes, no with a reason, or an architecture; other text is returned unchanged."""
     word, _, rest = line.strip().partition(" ")
     said = word.lower().rstrip(",.:;")
     if said in ("y", "yes") and not rest:

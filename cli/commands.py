@@ -1,43 +1,60 @@
-"""The commands, and what becomes of them: exit codes, and one line for each kind of end."""
+"""The commands, their exit codes, and one line on standard error for each kind of failure."""
 
 import errno
 import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
+from ..record.versions import own_version
 from . import benching, looking, searching, signals, training
-from .streams import finish, say
+from .panels import Command, Commands, context_settings
+from .streams import finish, print_text, say
 
-_LONGEST = 1_500  # characters of a complaint, whatever names it quotes
-_ABORTED = 130  # as Typer says where the command had not begun
-_UNREAD = 141  # as shells say of SIGPIPE
+_LONGEST = 1_500  # characters of a message, with the names that it quotes
+_ABORTED = 130  # Typer's code for an interrupt before the command began
+_UNREAD = 141  # the code of SIGPIPE in shells
 _PRINTING = (
     errno.EPIPE,
     errno.ENOSPC,
     errno.EBADF,
     errno.EIO,
-)  # what standard output comes to where it is no file's fault
+)  # errors of standard output, where no file is named
 
 app = typer.Typer(
-    help="Neural architecture search led by a language model.",
-    add_completion=False,
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings=context_settings(),
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_text(f"genius {own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Neural architecture search led by a language model."""
+
+
 class _Stopped(Exception):
-    """A signal while a command ran, which has said how to go on."""
+    """A signal ended the command, which has printed how to continue."""
 
 
 class _Unread(Exception):
-    """Nobody reads the result; Typer would end the process by itself, with code 1."""
+    """The reader of the result closed the pipe; Typer itself would end the process with code 1."""
 
 
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,7 +62,7 @@ def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
-        except KeyboardInterrupt:  # Typer would make no difference between this one and one before the command ran
+        except KeyboardInterrupt:  # Typer could not tell it from one before the command began
             raise _Stopped from None
         except BrokenPipeError:
             raise _Unread from None
@@ -67,14 +84,14 @@ for command in (
     looking.fetch,
     looking.baseline,
 ):
-    app.command()(_stoppable(command))
+    app.command(cls=Command)(_stoppable(command))
 
-# Typer brings a click of its own or uses the installed one, by version; this is the class of whichever it is.
+# Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")
 
 
 def run_command() -> int:
-    """Call the command that the arguments name; returns the exit code."""
+    """Run the command that the arguments name; return the exit code."""
     unprinted: OSError | None = None
     try:
         code = _call()

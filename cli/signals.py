@@ -1,7 +1,7 @@
-"""Signals that ask a command to end: the first ends it in order, the second hurries, the third ends it at once.
+"""Signals that end a command: the first ends it in order, the second kills its workers, the third ends it at once.
 
-Ctrl-C sends SIGINT, a shut-down or a batch system SIGTERM, a terminal that is closed SIGHUP: all three do the same. A
-thread watches, since the main one may be in the middle of arithmetic that takes long.
+Ctrl-C sends SIGINT, a shut-down or a batch system SIGTERM, a closed terminal SIGHUP; all three have the same effect. A
+thread counts them, since the main thread may be in the middle of long arithmetic.
 """
 
 import atexit
@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 NOTHING_BEGUN = "stopped: nothing was begun"
-_HURRY = 2.0  # seconds from the second signal to the end, whatever is running then
-_LAST_WORDS = 1.0  # seconds for the last line, which nobody may read
+_HURRY = 2.0  # seconds from the second signal to the end of the process
+_LAST_WORDS = 1.0  # seconds for writing the last line, since its reader may hang
 
 # Windows has no SIGHUP
 _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -26,19 +26,19 @@ _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 _asked: list[int] = []
 """The signals that came while the command ran."""
 _first: list[int] = []
-"""The one that ends it, for the exit code; noted at once where it is handled."""
+"""The signal that ends the command, for the exit code; its handler notes it."""
 _how_to_go_on: list[Callable[[], str]] = []
 
 
 def code() -> int:
-    """Return the exit code of a command that was asked to end, as shells say of the signal."""
-    _first.append((_asked or [signal.SIGINT])[0])  # the thread that watches may not have come to it yet
+    """Return the exit code of a command that a signal ended: 128 and the signal's number, as in shells."""
+    _first.append((_asked or [signal.SIGINT])[0])  # the thread may not have counted the signal yet
     return 128 + _first[0]
 
 
 @contextmanager
 def beginning() -> Iterator[None]:
-    """End at once when asked while modules are imported: what is raised in the middle of one may become any error."""
+    """End the process at once on a signal during imports, where an exception might turn into any other error."""
     before = _handled(_leave_the_beginning)
     try:
         yield
@@ -48,7 +48,7 @@ def beginning() -> Iterator[None]:
 
 
 def _handled(handler: Callable[[int, FrameType | None], object]) -> "dict[int, signal._HANDLER]":
-    """Have a function handle the signals but for those that are ignored or another's; returns how they were."""
+    """Set the handler of the signals, except those ignored or handled by others; return the earlier handlers."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     ours = (signal.SIG_DFL, signal.default_int_handler, _interrupt)
@@ -65,7 +65,7 @@ def _leave_the_beginning(number: int, _: FrameType | None) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Do for any signal what Ctrl-C does at this moment: asyncio has a handler of its own for that one."""
+    """Handle a signal as SIGINT is handled at this moment, for which asyncio sets a handler of its own."""
     _first.append(number)
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler) or handler is _interrupt:
@@ -75,9 +75,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Watch for signals while a command runs, and afterwards while the process ends if there was one."""
+    """Count signals while a command runs and, if there was one, until the process has ended."""
     before = _handled(_interrupt)
-    if signal.SIGINT in before:  # left to asyncio, which ends its main task with it
+    if signal.SIGINT in before:  # asyncio sets its own handler, which cancels its main task, over the default alone
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not before:
         yield
@@ -86,13 +86,13 @@ def watching() -> Iterator[None]:
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(read,), daemon=True).start()
-    atexit.register(_end)  # the first that is registered is called last
+    atexit.register(_end)  # functions run in the reverse order of their registration: this one last
     os.register_at_fork(after_in_child=_forget) if hasattr(os, "register_at_fork") else None
     try:
         yield
     finally:
         if _first or _asked:
-            for number in before:  # a traceback of the interpreter's own end helps nobody
+            for number in before:  # a signal during the interpreter's end would print a traceback
                 signal.signal(number, lambda *_: None)
         else:
             _forget()
@@ -102,13 +102,13 @@ def watching() -> Iterator[None]:
 
 
 def _end() -> None:
-    """End the process before the interpreter takes itself apart: that takes long, and without handlers."""
+    """End the process before the interpreter's finalisation, which takes long and runs without handlers."""
     if _first or _asked:
         os._exit(code())
 
 
 def _forget() -> None:
-    """Handle nothing any more: of a forked process the signals are not the command's."""
+    """Remove the handlers, as in a forked process, whose signals are not the command's."""
     if threading.current_thread() is threading.main_thread():
         signal.set_wakeup_fd(-1)
         for number in _NUMBERS:
@@ -117,7 +117,7 @@ def _forget() -> None:
 
 
 def _watch(pipe: int) -> None:
-    """Count the signals, whose numbers come by a pipe whatever the main thread does."""
+    """Count the signals, whose numbers arrive by a pipe even while the main thread is busy."""
     end = float("inf")
     while True:
         wait = None if end == float("inf") else max(0.0, end - time.monotonic())
@@ -136,14 +136,14 @@ def _watch(pipe: int) -> None:
 
 
 def _hurry() -> None:
-    """Kill the workers, and say nothing more of what breaks by that."""
+    """Kill the workers, and silence the errors that follow."""
     logging.disable()
     sys.unraisablehook = lambda _: None
     _kill_all()
 
 
 def _kill_all() -> None:
-    """Kill the processes that were started, as far as there are modules that start some."""
+    """Kill the processes that this process has started."""
     if workers := sys.modules.get(f"{__package__.rpartition('.')[0]}.evaluators.process"):
         workers.kill_all()
     if processes := sys.modules.get("multiprocessing"):
@@ -153,12 +153,12 @@ def _kill_all() -> None:
 
 
 def _leave() -> None:
-    """End the process at once, and all that it has started."""
+    """End the process at once, and the processes that it has started."""
     number = code()
     timer = threading.Timer(_LAST_WORDS, os._exit, [number])
     timer.daemon = True
     timer.start()
-    with suppress(Exception):  # nothing may keep it from ending
+    with suppress(Exception):  # no error may keep the process from ending
         _kill_all()
         if _how_to_go_on:
             from ..printable import one_line
@@ -169,7 +169,10 @@ def _leave() -> None:
 
 
 def _last_words(text: str) -> None:
-    """Write a line past the streams, whose locks another thread may hold; show the cursor that a display has hidden."""
+    """Write a line directly to standard error's file, since another thread may hold the stream's lock.
+
+    Shows the cursor again, which a live display may have hidden.
+    """
     cursor = "\x1b[?25h" if os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb" else ""
     with suppress(OSError):
         os.write(2, f"{cursor}{text}\n".encode(errors="backslashreplace"))
@@ -177,7 +180,7 @@ def _last_words(text: str) -> None:
 
 @contextmanager
 def stopping(how_to_go_on: str | Callable[[], str]) -> Iterator[None]:
-    """Say how to go on where the command is asked to end, then end."""
+    """Print how to continue where a signal ends the command."""
     from .streams import say
 
     how = how_to_go_on if callable(how_to_go_on) else lambda: how_to_go_on
@@ -185,7 +188,7 @@ def stopping(how_to_go_on: str | Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        words, _how_to_go_on[:] = how(), []  # said once
+        words, _how_to_go_on[:] = how(), []  # printed once
         say(f"stopped: {words}")
         raise
     finally:

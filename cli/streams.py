@@ -1,4 +1,4 @@
-"""Standard output and standard error: what is printed there is text alone, and it never ends in a traceback."""
+"""Standard output and standard error: redacted text without markup, and no traceback when a stream fails."""
 
 import os
 import sys
@@ -14,13 +14,13 @@ from ..record.secrets import redact
 
 
 class _Cleared:
-    """A stream that clears what is written to it of secrets, whichever library writes; else it is the stream."""
+    """A stream that redacts every text written to it, by any library; all other attributes are the stream's."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write a text without its secrets; returns how many characters were given."""
+        """Write a text, redacted; return the length of the given text."""
         self._stream.write(redact(text))
         return len(text)
 
@@ -34,22 +34,22 @@ class _Cleared:
 
 
 class _Unneeded(_Cleared):
-    """A stream of words beside the result: that a disk is full or nobody reads on ends no search."""
+    """A stream of messages beside the result: a full disk or a closed pipe does not end the search."""
 
     def write(self, text: str) -> int:
-        """Write a text if that can be."""
+        """Write a text; ignore a failure."""
         with suppress(OSError):
             super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what is written if that can be."""
+        """Flush the stream; ignore a failure."""
         with suppress(OSError):
             self._stream.flush()
 
 
 def say(text: str) -> None:
-    """Print a line on standard error, if anybody reads it."""
+    """Print a line on standard error, if it is open."""
     if sys.stderr is not None:  # print would take standard output in its place
         print(one_line(text), file=sys.stderr, flush=True)
 
@@ -60,9 +60,9 @@ def print_text(text: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Make the streams take every character, and put nothing in the place of those that are closed.
+    """Make the streams accept every character and redact their texts, and open the null device for closed ones.
 
-    Otherwise the next file that is opened would be a library's standard output.
+    Otherwise the next file that is opened would take the number of standard output, which libraries write to.
     """
     for number in range(3):
         try:
@@ -70,7 +70,7 @@ def prepare_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     warnings.showwarning = _warn
-    warnings.filterwarnings("ignore", module="langchain")  # what its packages advise, no user of ours can follow
+    warnings.filterwarnings("ignore", module="langchain")  # its packages advise programmers, not our users
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -89,14 +89,14 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Say a warning in one line, without the place in our code that it comes from."""
+    """Print a warning in one line, without its place in our code."""
     say(f"genius: {message}" if issubclass(category, GeniusWarning) else f"{category.__name__}: {message}")
 
 
 def finish() -> OSError | None:
-    """Print what is left to print; what cannot be is thrown away, since Python would complain of it at the end.
+    """Flush the streams; return the error of standard output, if it failed.
 
-    Returns why the result could not be printed, if it could not.
+    Text that cannot be written is discarded, since Python would print an error about it at its exit.
     """
     errors = [_flushed(stream) for stream in (sys.stderr, sys.stdout)]
     return errors[-1]

@@ -1,11 +1,11 @@
-"""How many trials of a bench are made: a bar on a terminal, a line for each tenth elsewhere."""
+"""The progress of a bench's trials: a bar on a terminal, and elsewhere a line for each tenth."""
 
 from .options import console
 from .streams import say
 
 
 class TrialsBar:
-    """Shows progress on standard error; call it with how many trials are made, and how many there are."""
+    """Progress on standard error; called with the number of trials made, and of all trials."""
 
     def __init__(self, what: str = "trials", *, terminal_only: bool = False) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,7 +26,7 @@ class TrialsBar:
             self._bars.stop()
 
     def __call__(self, made: int, of: int) -> None:
-        """Show that so many are made."""
+        """Show the number of trials made."""
         if self._console.is_interactive:
             self._bars.start()
             self._bars.update(self._bar, completed=made, total=of)

@@ -1,8 +1,8 @@
-"""The process that trains one architecture: `python -m genius.evaluators.worker`.
+"""The process that trains one architecture: `python -m genius.evaluators.worker`, perhaps with the path of its job.
 
-The worker loads torch and its own modules, which takes seconds, then waits for the path of its job on standard input.
-It prints nothing and answers by a file. It ends when the process that started it closes the other end of this pipe, or
-ends itself.
+The worker loads torch and its own modules, which takes seconds. Where it was given no path, it then waits for one on
+standard input, and ends when the process that started it closes the other end of this pipe, or ends itself. It prints
+nothing and answers by a file.
 """
 
 import os
@@ -21,19 +21,21 @@ from ..training.disk import DiskFull
 from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
 
-REFUSED = 78
+JOB_REFUSED = 78
 """The exit code of a job that cannot be done with any architecture: the last line of standard error says why."""
-FULL = 74
+DISK_FULL = 74
 """The exit code of a full disk, on which a log may find no room either."""
 
 
 def main() -> None:
-    """Do one job; the exit code is REFUSED or FULL where the fault is not the architecture's."""
+    """Do one job; the exit code is JOB_REFUSED or DISK_FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
-    # before torch is loaded, since the parent may end in the seconds that this takes
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    if sys.argv[1:]:
+        jobs.put(sys.argv[1])
+    else:  # before torch is loaded, since the parent may end in the seconds that this takes
+        threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     answer = _load()
     try:
         job = Job.load(Path(jobs.get()))
@@ -41,7 +43,7 @@ def main() -> None:
             os.dup2(log.fileno(), sys.stderr.fileno())
         answer(job)
     except DiskFull:
-        os._exit(FULL)  # a usual end would flush buffers to the full disk
+        os._exit(DISK_FULL)  # a usual end would flush buffers to the full disk
     except GeniusError as error:
         _refuse(str(error))
 
@@ -59,12 +61,12 @@ def _load() -> Callable[[Job], object]:
 
 
 def _refuse(why: str) -> NoReturn:
-    """Print the reason in one line, and exit with REFUSED."""
+    """Print the reason in one line, and exit with JOB_REFUSED."""
     try:
         print(" ".join(why.split()), file=sys.stderr, flush=True)
     except OSError:
-        os._exit(FULL)
-    sys.exit(REFUSED)
+        os._exit(DISK_FULL)
+    sys.exit(JOB_REFUSED)
 
 
 def _listen(jobs: "queue.Queue[str]") -> None:

@@ -1,28 +1,28 @@
-"""What is exported: trained weights, and what is known of them. Imports torch."""
+"""The network of an export: it is found, with its weights and their card, in a training, a run or a space.
 
-import warnings
+Imports torch.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..record.files import check_folder
 from ..training.card import Card, input_of
-from ..training.data import find_data, kind_of
+from ..training.data import find_data, form_of
 from ..training.job import Job, TrainingFiles
-from ..training.recipes import Recipe, get_recipe, override
+from ..training.recipes import RECIPES, Recipe, override
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
 
-_SIZES = {"digits": 8, "cifar": 32}  # of images, in pixels
-
 
 @dataclass(frozen=True)
-class Told:
-    """What the user says of weights: the data set and the recipe that they were trained with, and where data sets lie.
+class ExportOptions:
+    """The user's options for an export: the data set and the recipe of the weights' training, and the image size.
 
-    `size` is what the images are to have in pixels, whatever they had. A `space` of one's own that a run or a job names
-    is imported where it is named here too, or with `trust`.
+    `downloads` is the folder of data sets. `size`, in pixels, replaces the image size of the training. A user's own
+    space that a run or a job names is imported where `space` names it too, or with `trust`.
     """
 
     downloads: Path
@@ -35,9 +35,9 @@ class Told:
 
 
 def find_trained(
-    target: str, architecture: str | None, weights: Path | None, told: Told
+    target: str, architecture: str | None, weights: Path | None, options: ExportOptions
 ) -> tuple[Trained, dict[str, object]]:
-    """Load the network of a training's folder, or of a space or a run and its weights; and say where they are from.
+    """Load the trained network of a training's folder, or of a space or a run and its weights, with its provenance.
 
     Raises: GeniusError.
     """
@@ -45,54 +45,53 @@ def find_trained(
     if job is not None:
         check_folder(Path(target))
         job = replace(job, folder=Path(target))
-        subject = subject_of(job, job.files.job, told.space, trust=told.trust)
+        subject = subject_of(job, job.files.job, options.space, trust=options.trust)
     else:
-        subject = find_subject(target, architecture, told.space, trust=told.trust)
+        subject = find_subject(target, architecture, options.space, trust=options.trust)
     chosen = weights or (job.files.weights if job else None)
     if chosen is None:
         raise GeniusError("name the weights with --weights; `genius train` makes them")
     if job and not weights and not chosen.exists():
         raise GeniusError(f"{target} holds no weights: its training has not come to its end, or leaves none")
     read = read_weights(chosen)
-    card = _find_card(subject, job, read, told)
-    named = replace(card, space=subject.space_name, architecture=subject.architecture).at(told.size)
+    card = _find_card(subject, job, read, options)
+    named = replace(card, space=subject.space_name, architecture=subject.architecture).at(options.size)
     origin = provenance(job, finished_training(job)) if job else {}
     return load_trained(subject.space, named, read), {**origin, "weights": chosen.name}
 
 
-def _find_card(subject: Subject, job: Job | None, weights: Weights, told: Told) -> Card:
-    """Say what weights are: as the user says, else as they say themselves, else as their job says."""
-    if told.data or told.recipe or told.changes:
-        return _told_card(subject, told)
+def _find_card(subject: Subject, job: Job | None, weights: Weights, options: ExportOptions) -> Card:
+    """Return the card of weights: by the user's options, else their own, else that of their job, else a guess."""
+    if options.data or options.recipe or options.changes:
+        return _chosen_card(subject, options)
     return weights.card or (_of_job(subject, job) if job else _guess(subject, weights.path))
 
 
-def _told_card(subject: Subject, told: Told) -> Card:
-    data, recipe = task_named(subject, told.data, told.recipe)
-    known = find_data(data, told.downloads).class_names if told.data else ()
-    return _card(subject, data, override(get_recipe(recipe), told.changes), known)
+def _chosen_card(subject: Subject, options: ExportOptions) -> Card:
+    data, recipe = task_named(subject, options.data, options.recipe)
+    known = find_data(data, options.downloads).class_names if options.data else ()
+    return _card(subject, data, override(RECIPES.find(recipe), options.changes), known)
 
 
 def _of_job(subject: Subject, job: Job) -> Card:
-    """Say what weights are that lie in a training's folder, by its own weights, or by its job where these are older."""
+    """Return the card of a training's folder: that of its weights, or one made from its job where they have none."""
     if job.files.weights.is_file() and (card := read_card(job.files.weights)):
         return card
     return _card(subject, job.data, job.recipe, job.found.classes if job.found else ())
 
 
 def _guess(subject: Subject, weights: Path) -> Card:
-    """Take weights that say nothing for those of the space's own task, and say so."""
+    """Make the card of weights without any information, as if trained on the space's own data set, and warn of it."""
     data, recipe = task_named(subject, None, None)
-    warnings.warn(
+    warn(
         f"{weights} does not say how it was trained: taken to be on {data} by {recipe}, without names of the classes; "
-        "--data, --recipe and --set say otherwise",
-        GeniusWarning,
-        stacklevel=4,
+        "--data, --recipe and --set say otherwise"
     )
-    return _card(subject, data, get_recipe(recipe), ())
+    return _card(subject, data, RECIPES.find(recipe), ())
 
 
 def _card(subject: Subject, data: str, recipe: Recipe, classes: tuple[str, ...]) -> Card:
-    kind, (channels, *_, own) = kind_of(data), subject.space.shape
-    size = recipe.size or _SIZES.get(kind, own)
-    return Card(subject.space_name, subject.architecture, classes, input_of(kind, recipe, channels, size))
+    channels, *_, own = subject.space.shape
+    form, size = form_of(data, channels)
+    taken = input_of(form, recipe, channels, recipe.size or size or own)
+    return Card(subject.space_name, subject.architecture, classes, taken)

@@ -1,7 +1,7 @@
-"""The checkpoints of a run: an SQLite file that anybody may have written, so that nothing but plain values is read.
+"""The checkpoints of a run: LangGraph's SQLite file and saver, restricted to plain values.
 
-LangGraph's own saver and its own file; what is more here are the doors. A checkpoint holds no constructor that is
-called: of extensions of msgpack only LangGraph's interrupts are read, and no other way of writing objects is.
+A stranger may have written the file. Of msgpack's extensions only LangGraph's interrupts are read, and every other
+serialised object is refused, so that reading a checkpoint calls no constructor.
 """
 
 import sqlite3
@@ -36,7 +36,7 @@ CHECKPOINTS_FILE = "checkpoints.sqlite"
 LOCK_WAIT = 20.0  # seconds
 _LONGEST = 1 << 26  # bytes of a value in the file
 _TABLES = {"checkpoints", "writes"}
-_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # ends a rollback journal that names a second one
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # the end of a rollback journal that names a second one
 
 Version = Annotated[str, Field(strict=True, pattern=r"^0{16}\d{16}\.[\d.e-]+$", max_length=100)]
 
@@ -45,7 +45,7 @@ Id = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[
 
 
 class _Checkpoint(TypedDict):
-    """What LangGraph reads of a checkpoint, besides the values of its channels."""
+    """The fields of a checkpoint that LangGraph reads."""
 
     v: Whole
     id: Id
@@ -61,7 +61,7 @@ class _Metadata(TypedDict):
 
 
 class _Kept(TypedDict):
-    """A row of the file, with its writes that are pending: (task, channel, value)."""
+    """A row of the file, with its pending writes: (task, channel, value)."""
 
     id: Id
     checkpoint: _Checkpoint
@@ -73,7 +73,7 @@ _KEPT = Schema[_Kept](_Kept)
 
 
 class PlainSerializer(JsonPlusSerializer):
-    """Reads plain values and interrupts, and refuses everything else that a checkpoint may hold."""
+    """A serializer that reads plain values and interrupts, and refuses every other object."""
 
     def __init__(self) -> None:
         super().__init__(allowed_msgpack_modules=None, __unpack_ext_hook__=_interrupt)
@@ -89,12 +89,12 @@ class PlainSerializer(JsonPlusSerializer):
         try:
             return super().loads_typed((kind, content))
         except (ValueError, TypeError) as error:
-            why = "an object" if str(error).startswith("ext_hook") else "what is no value"
+            why = "an object" if str(error).startswith("ext_hook") else "bytes that are no value"
             raise BadRecord(f"it holds {why}, where all values are plain: nothing was made of it") from None
 
 
 def _interrupt(kind: int, content: bytes) -> Interrupt:
-    """Read an interrupt. Whatever is raised here, ormsgpack makes a ValueError of it."""
+    """Read an interrupt. Ormsgpack converts every exception raised here into a ValueError."""
     module, name, fields = ormsgpack.unpackb(content, option=ormsgpack.OPT_NON_STR_KEYS)
     if (kind, module, name) != (EXT_CONSTRUCTOR_KW_ARGS, "langgraph.types", "Interrupt"):
         raise BadRecord(f"{module}.{name}")
@@ -102,7 +102,7 @@ def _interrupt(kind: int, content: bytes) -> Interrupt:
 
 
 class _Saver(AsyncSqliteSaver):
-    """LangGraph's saver, which holds what it reads against the schema."""
+    """LangGraph's saver, which checks each checkpoint against the schema."""
 
     def __init__(self, connection: aiosqlite.Connection, file: Path) -> None:
         super().__init__(connection, serde=PlainSerializer())
@@ -118,7 +118,7 @@ class _Saver(AsyncSqliteSaver):
             return found and _checked(found)
 
     async def alist(self, config: "RunnableConfig | None", **how: Any) -> "AsyncIterator[CheckpointTuple]":
-        """Go through the checkpoints, the latest first.
+        """Yield the checkpoints, the latest first.
 
         Raises: BrokenRun.
         """
@@ -130,7 +130,10 @@ class _Saver(AsyncSqliteSaver):
 
 
 def _checked(found: "CheckpointTuple") -> "CheckpointTuple":
-    """Hold a checkpoint against the schema. One with a later id than the next one's would stay the latest for ever."""
+    """Check a checkpoint against the schema, its id against the next one, and its versions against each other.
+
+    A checkpoint with an id from the future would stay the latest for ever. Raises: BadRecord.
+    """
     identity = found.config["configurable"]["checkpoint_id"]
     row = {"id": identity, "checkpoint": found.checkpoint, "metadata": found.metadata}
     _KEPT.take(row | {"writes": found.pending_writes or []})
@@ -138,7 +141,7 @@ def _checked(found: "CheckpointTuple") -> "CheckpointTuple":
         raise BadRecord(f"it holds a checkpoint with the id {identity}, which none has yet")
     latest = max(map(str, found.checkpoint["channel_versions"].values()), default="")
     if any(str(version) > latest for seen in found.checkpoint["versions_seen"].values() for version in seen.values()):
-        raise BadRecord("its nodes have seen what was never written")  # and would not run again
+        raise BadRecord("its nodes have seen versions that were never written")  # they would not run again
     return found
 
 
@@ -147,13 +150,13 @@ def _saying_where(file: Path) -> Iterator[None]:
     try:
         yield
     except (BadRecord, RecursionError, UnicodeDecodeError) as error:
-        raise broken(file, str(error)) from None
+        raise unusable(file, str(error)) from None
     except (ValueError, TypeError, KeyError) as error:  # LangGraph reads the metadata before it can be checked
-        raise broken(file, f"it holds what is no checkpoint ({type(error).__name__})") from error
+        raise unusable(file, f"it holds a row that is no checkpoint ({type(error).__name__})") from error
 
 
 class _Bounded(sqlite3.Connection):
-    """A connection that reads no value of a size that none of ours has."""
+    """A connection with a bound on the size of a value."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
@@ -162,10 +165,10 @@ class _Bounded(sqlite3.Connection):
 
 @asynccontextmanager
 async def open_checkpoints(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    """Open the run's checkpoints; left open, the connection would keep the process from ending.
+    """Open the run's checkpoints, and close them at the end: an open connection would keep the process from ending.
 
-    Where another process holds them locked, every access waits up to `LOCK_WAIT` seconds.
-    Raises: BrokenRun for a file that holds more than LangGraph's tables, or whose journal would remove another file.
+    Every access waits up to `LOCK_WAIT` seconds for another process's lock.
+    Raises: BrokenRun for a file that holds more than LangGraph's tables, or whose rollback journal names another file.
     """
     file = folder / CHECKPOINTS_FILE
     _check_journal(file)
@@ -174,7 +177,7 @@ async def open_checkpoints(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
         await connection.execute("PRAGMA trusted_schema = OFF")
         for name, made in await connection.execute_fetchall("SELECT name, sql FROM sqlite_schema"):
             if made is not None and not (name in _TABLES and made.upper().startswith("CREATE TABLE")):
-                raise broken(file, "it holds more than the tables of LangGraph")
+                raise unusable(file, "it holds more than the tables of LangGraph")
         saver = _Saver(connection, file)
         await saver.setup()
         yield saver
@@ -188,11 +191,11 @@ def _check_journal(file: Path) -> None:
     except FileNotFoundError:
         return
     if end == _NAMES_ANOTHER:
-        raise broken(file, "its rollback journal names another file")
+        raise unusable(file, "its rollback journal names another file")
 
 
 class _State(TypedDict, total=False):
-    """What is checkpointed of a trial, as a file must hold it."""
+    """The schema of a trial's state in a checkpoint."""
 
     trial: Count
     done: Whole
@@ -206,38 +209,38 @@ _STATE = Schema[_State](_State)
 
 
 def read_state(values: Mapping[str, Any], trial: int) -> Mapping[str, Any]:
-    """Return the state that a trial's checkpoint holds, with what a trial begins with in place of what is missing.
+    """Return the state in a trial's checkpoint, with the initial values of missing fields.
 
-    Raises: BrokenRun where it is none of this trial's.
+    Raises: BrokenRun where the state is invalid, or another trial's.
     """
     try:
         of = _STATE.take(values).get("trial", trial)
         if of != trial:
             raise BadRecord(f"the checkpoint of trial {trial} is one of trial {of}")
     except BadRecord as error:
-        raise broken(Path(CHECKPOINTS_FILE), str(error)) from None
+        raise unusable(Path(CHECKPOINTS_FILE), str(error)) from None
     return {**FIRST, **values}
 
 
-def broken(file: Path, why: str) -> BrokenRun:
-    """Say why a run's checkpoints cannot be used, and what to do without them."""
+def unusable(file: Path, why: str) -> BrokenRun:
+    """Make the error of unusable checkpoints: the reason, and the way to continue without them."""
     return BrokenRun(f"{file} cannot be used: {brief(why)}; without that file, a run goes on from its journal")
 
 
 _PASSING = {
     ("SQLITE_BUSY", "SQLITE_LOCKED"): "was locked by another process for {wait:g} s, everything so far is kept: close "
-    "what reads or writes it, such as a database browser or a backup",
+    "the program that uses it, such as a database browser or a backup",
     ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"): "cannot be written ({error}): make its folder writable",
     ("SQLITE_IOERR", "SQLITE_PROTOCOL"): "cannot be read or written ({error}): look after its disk, which needs locks "
     "that work, as some network disks have none",
 }
-"""What may be over when a run goes on, by the beginnings of SQLite's names for it."""
+"""Faults that may be over when the run is resumed, by the beginnings of SQLite's names for them."""
 
 
 def broken_checkpoints(folder: Path, error: sqlite3.Error) -> GeniusError:
-    """Say why a run's checkpoints cannot be used, and what to do: as RunFailed where it may pass."""
+    """Make the error of a failed access to a run's checkpoints: RunFailed for a passing fault, else BrokenRun."""
     path, kind = folder / CHECKPOINTS_FILE, getattr(error, "sqlite_errorname", "")
     for kinds, words in _PASSING.items():
         if kind.startswith(kinds):
             return RunFailed(f"{path} {words.format(wait=LOCK_WAIT, error=error)}, then `{resume_command(folder)}`")
-    return broken(path, str(error))
+    return unusable(path, str(error))

@@ -1,4 +1,4 @@
-"""What a search does where its graph pauses: it asks whoever answers, or stops until somebody does."""
+"""Pauses of a search: its graph waits for answers, which are given, asked for, or awaited by a paused run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langgraph.types import Interrupt
 
 Ask = Callable[["Interrupt"], Awaitable[Any] | Any]
-"""Is asked what the graph waits for, and returns the answer; None where nobody answers now."""
+"""Takes an interrupt of the graph and returns the answer to it; None where nobody answers now."""
 
 _LONGEST = 600  # characters of a question in a sentence
 
@@ -22,7 +22,7 @@ _LONGEST = 600  # characters of a question in a sentence
 class Paused(RunFailed):
     """A search that waits for a person's answer.
 
-    `interrupts` are LangGraph's: each has an `id` and, as `value`, what is asked. `run` is the run folder.
+    `interrupts` are LangGraph's: each has an `id` and, as `value`, the question. `run` is the run folder.
     """
 
     def __init__(self, interrupts: Sequence["Interrupt"], run: Path) -> None:
@@ -39,7 +39,7 @@ def _by_id(interrupt: "Interrupt", interrupts: Sequence["Interrupt"]) -> str:
 
 
 def question_in_words(value: object) -> str:
-    """Say in one line what is asked, and what was wrong with the last answer, if anything was."""
+    """Write a question in one line, with the fault of the last answer, if there was one."""
     if not isinstance(value, Mapping) or not isinstance(value.get("question"), str):
         return one_line(str(value), _LONGEST)
     wrong = f" (the last answer is none: {value['error']})" if value.get("error") else ""
@@ -47,9 +47,9 @@ def question_in_words(value: object) -> str:
 
 
 class Answers:
-    """Answers the questions of a run: first with what was given for those that were open, then by asking.
+    """Answers to the questions of a run: those `given` for its open questions, then those of `ask`.
 
-    `given` is the answer to the only question that is open, or answers by the questions' ids.
+    `given` is the answer to the only open question, or a mapping from the questions' ids to answers.
     """
 
     def __init__(self, given: Any = None, ask: Ask | None = None) -> None:
@@ -58,9 +58,9 @@ class Answers:
         self._one_at_a_time = asyncio.Lock()
 
     def sort(self, interrupts: Sequence["Interrupt"]) -> None:
-        """Note which of the open questions what was given is for.
+        """Assign the given answers to the open questions.
 
-        Raises: GeniusError where that cannot be told.
+        Raises: GeniusError where the assignment is not clear.
         """
         if self._given is None:
             return
@@ -78,7 +78,7 @@ class Answers:
     async def to(self, interrupts: Sequence["Interrupt"], run: Path) -> dict[str, Any]:
         """Return an answer to each question, by its id.
 
-        Raises: Paused where there is none.
+        Raises: Paused where a question has none.
         """
         found = {each.id: await self._to(each) for each in interrupts}
         if None in found.values():
@@ -96,6 +96,6 @@ class Answers:
 
 
 def paused(errors: Sequence[BaseException]) -> Paused | None:
-    """Return one pause for those of several trials; None where there is none."""
+    """Merge the pauses of several trials into one; None where there is none."""
     pauses = [error for error in errors if isinstance(error, Paused)]
     return Paused([each for error in pauses for each in error.interrupts], pauses[0].run) if pauses else None

@@ -1,4 +1,4 @@
-"""Where the graph pauses for a person: before a training that is to be approved, and where an evaluation asks."""
+"""The nodes that pause the graph for a person: to approve a training, and to answer an evaluation's question."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from .state import Context, SearchState, history_of, in_flight, ready
 
 
 def before_training(candidate: Candidate, context: Context) -> Literal["approver", "trainer"]:
-    """Name the node that a candidate goes to: to a person where one is asked, unless there is nothing to train."""
+    """Name the next node of a candidate: the approver where a training is to be approved, else the trainer."""
     settled = candidate.error is not None or candidate.measurement is not None
     return "approver" if context.approve and not settled else "trainer"
 
 
 async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["proposer", "trainer"]]:
-    """Ask a person whether to train the candidate; what the answer is not, is said with the question that follows."""
+    """Ask a person whether to train the candidate; after an invalid answer, ask again and name the fault."""
     context, candidate = ready(state, runtime), in_flight(state)
     asked = question(candidate, context.region.space)
     while True:
@@ -49,7 +49,7 @@ async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
 
 
 async def asker(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["trainer"]]:
-    """Ask what an evaluation asks: in a node of its own, so that the answer can be for no other evaluation."""
+    """Pass an evaluation's question on, in a node of its own, so that the answer reaches no other evaluation."""
     context, asked = ready(state, runtime), state["question"]
     assert asked is not None
     answer, at = interrupt(asked["value"]), str(asked["iteration"])
@@ -64,7 +64,7 @@ class _Evaluation(TypedDict):
 
 
 def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
-    """Make an evaluator whose calls of `interrupt` return these answers, one after the other; it pauses at the next."""
+    """Make an evaluator whose calls of `interrupt` return these answers in turn, and pause when there is none left."""
     if not answers:
         return evaluate
 
@@ -75,7 +75,7 @@ def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
         async def evaluation(state: _Evaluation) -> None:
             if len(taken_in) < len(answers):
                 for _ in (*taken_in, None):
-                    interrupt(None)  # the answers are taken in one by one; only then the evaluation starts
+                    interrupt(None)  # LangGraph takes the answers one by one; only then the evaluation starts
             returned: Any = evaluate(architecture)
             found.append(await returned if isawaitable(returned) else returned)
 

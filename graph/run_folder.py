@@ -1,7 +1,8 @@
-"""The run folder: made, and held by one process."""
+"""The run folder: its creation, and its lock for one process."""
 
 import asyncio
 import errno
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import GeniusError
 from ..record.files import check_folder
+from ..record.journal import BrokenRun
 from ..record.settings import SETTINGS_FILE, Settings
 from ..spaces.space_file import is_space_file
 from .trust import resume_command
@@ -22,7 +24,7 @@ _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 def new_run(settings: Settings, given: Path | None) -> Path:
     """Make a run folder with its `search.json`: the given one, else a new one in `runs/`, named after the search.
 
-    Raises: GeniusError where there is something in it already, or it cannot be made.
+    Raises: GeniusError where the folder is not empty, or cannot be made.
     """
     folder = new_run_folder(settings, given)
     try:
@@ -33,9 +35,9 @@ def new_run(settings: Settings, given: Path | None) -> Path:
 
 
 def new_run_folder(settings: Settings, given: Path | None) -> Path:
-    """Make a run folder that is no run yet: it becomes one with its `search.json`.
+    """Make an empty run folder, which becomes a run with its `search.json`.
 
-    Raises: GeniusError where there is something in it already, or it cannot be made.
+    Raises: GeniusError where the folder is not empty, or cannot be made.
     """
     folder = given if given is not None else _unused(Path("runs"), settings)
     if folder.exists() and not _is_empty(folder):
@@ -53,13 +55,14 @@ def _cannot_write(folder: Path, error: OSError) -> GeniusError:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Tell whether a folder holds nothing, or only what a kill left of a `search.json` that was being written."""
+    """Tell whether a folder holds no file, or only a partial `search.json` that a kill left."""
     return folder.is_dir() and all(file.match(f".{SETTINGS_FILE}.*") for file in folder.iterdir())
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
     space = Path(settings.space).stem if is_space_file(settings.space) else settings.space
-    name = f"{space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    parts = (re.sub(r"[:/\\]", "-", part) for part in (space, settings.proposer))
+    name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1
@@ -67,11 +70,14 @@ def _unused(parent: Path, settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
-    """Hold the run for this process alone; one that is there `to_read` and cannot be written is not held.
+async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[GeniusError | None]:
+    """Lock a run for this process; `to_read` leaves a folder without write permission unlocked, and yields the reason.
 
-    Raises: GeniusError where another process holds it, the folder cannot be written, or holds links.
+    Raises: BrokenRun where the folder is no run; GeniusError where another process holds the lock, the folder cannot be
+    written, or it holds links.
     """
+    if not await asyncio.to_thread((folder / SETTINGS_FILE).exists):
+        raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
     await asyncio.to_thread(check_folder, folder)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
@@ -79,10 +85,13 @@ async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:
+        why = getattr(error, "strerror", None) or error
+        unwritable = GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}")
         if not (to_read and getattr(error, "errno", None) in _NOT_WRITABLE):
-            why = getattr(error, "strerror", None) or error
-            raise GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}") from error
+            raise unwritable from error
+        yield unwritable
+        return
     try:
-        yield
+        yield None
     finally:
         lock.release()

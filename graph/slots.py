@@ -1,4 +1,4 @@
-"""A trial's evaluations in flight, which go on while the graph proposes and between its invocations."""
+"""Slots: a trial's pending evaluations, which run while the graph proposes and between its invocations."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,14 +12,14 @@ from ..errors import GeniusError
 
 
 class Question(TypedDict):
-    """What an evaluation asks a person, as the graph pauses; `iteration` is that of the evaluation."""
+    """A question of the evaluation of `iteration` to a person, for which the graph pauses."""
 
     iteration: int
     value: Any
 
 
 class Slots:
-    """Up to `count` evaluations at a time; closing them cancels what still runs."""
+    """Up to `count` pending evaluations at a time; closing the slots cancels the running ones."""
 
     def __init__(self, count: int = 1) -> None:
         self.count = count
@@ -39,19 +39,19 @@ class Slots:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def holds(self, iteration: int) -> bool:
-        """Tell whether the evaluation of an iteration is in flight here, or waits: after a crash, none does."""
+        """Tell whether an iteration's evaluation runs here or waits for an answer; after a crash none does."""
         return iteration in self._tasks or iteration in self._questions
 
     @property
     def question(self) -> Question | None:
-        """What the earliest of the evaluations that wait for a person asks; None where none waits."""
+        """The question of the earliest evaluation that waits for a person; None where none waits."""
         if not self._questions:
             return None
         iteration = min(self._questions)
         return Question(iteration=iteration, value=self._questions[iteration])
 
     def answered(self, iteration: int) -> None:
-        """Free the slot of an evaluation that waited: with its answer it starts again."""
+        """Free the slot of an evaluation that waited for an answer, with which it starts again."""
         self._questions.pop(iteration, None)
 
     def start(self, iteration: int, evaluation: Coroutine[Any, Any, None]) -> None:
@@ -61,7 +61,7 @@ class Slots:
     async def wait(self) -> None:
         """Wait until one of the evaluations ends.
 
-        Raises: what it raised; GeniusError where none is in flight: files of the run were changed by others then.
+        Raises: the evaluation's exception; GeniusError where none runs, since others have changed the run's files.
         """
         if not self._tasks:
             raise GeniusError(
@@ -72,9 +72,9 @@ class Slots:
         self.check()
 
     def check(self) -> None:
-        """Free the slots of the evaluations that have ended; those that ask a person keep theirs until the answer.
+        """Free the slots of the evaluations that have ended; one that asks a person keeps its slot until the answer.
 
-        Raises: what one of them raised.
+        Raises: the exception of an evaluation.
         """
         done = {iteration: task for iteration, task in self._tasks.items() if task.done()}
         self._tasks = {iteration: task for iteration, task in self._tasks.items() if not task.done()}

@@ -15,15 +15,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ..agents.backends import HUMAN
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import Settings
+from ..record.settings import BY_NAME, Settings, by_path
 from ..spaces import SPACES
-from ..tables.fetch import data_folder
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
@@ -37,36 +37,46 @@ DEFAULTS: dict[str, Any] = {"space": "nas-bench-macro", "proposer": "guided", "i
 
 
 def _field(words: str, name: str = "", **schema: Any) -> Any:
-    """Describe a field; a default is for forms to show, and stands in `DEFAULTS`."""
+    """Describe a field; forms show its default, which stands in `DEFAULTS`."""
     return Field(description=words, json_schema_extra=schema | ({"default": DEFAULTS[name]} if name else {}))
 
 
+def _setting(name: str, **schema: Any) -> Any:
+    """Describe a field that is a setting by the line and the choices of the setting."""
+    setting = BY_NAME[name]
+    choices = {"enum": list(setting.choices)} if setting.choices else {}
+    return _field(setting.about.doc, name if name in DEFAULTS else "", **choices, **schema)
+
+
+_NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
+
+
 class Form(TypedDict, total=False):
-    """A search, as a form can ask for it. What is left empty keeps its default."""
+    """A search, as a form describes it. Empty fields keep their defaults."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    space: Annotated[str, _field("What is searched.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("Who proposes, without a language model.", "proposer", enum=list(BASELINES))]
+    space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
+    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(PROPOSERS))]
     llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
-    iterations: Annotated[int, _field("Architectures to evaluate.", "iterations", minimum=1)]
-    seed: Annotated[int, _field("Of everything random.", "seed")]
-    flops: Annotated[str, _field("The range of FLOPs, as in `270M 330M`; - leaves an end open.")]
-    params: Annotated[str, _field("The range of parameters, as in `- 7M`.")]
-    repair: Annotated[str, _field("What follows a reply off the limits.", enum=["ask", "nearest"])]
-    order: Annotated[str, _field("The order of experiments in a prompt.", enum=["best", "time"])]
-    advice: Annotated[bool, _field("Tell the language model what a surrogate expects.")]
-    approve: Annotated[bool, _field("Ask a person before each training.")]
-    max_cost: Annotated[float, _field("Dollars that language models may cost.")]
-    data: Annotated[str, _field("Folder of the published tables; default: GENIUS_DATA, else the platform's cache.")]
+    iterations: Annotated[int, _setting("iterations", minimum=1)]
+    seed: Annotated[int, _setting("seed")]
+    flops: Annotated[str, _setting("flops")]
+    params: Annotated[str, _setting("params")]
+    repair: Annotated[str, _setting("repair")]
+    order: Annotated[str, _setting("order")]
+    advice: Annotated[bool, _setting("advice")]
+    approve: Annotated[bool, _setting("approve")]
+    max_cost: Annotated[float, _setting("max_cost")]
+    downloads: Annotated[str, _setting("downloads")]
 
 
 class Refused(GeniusError, ValueError):
-    """Why a search could not be made: of a `ValueError` LangGraph's server tells the words, of other errors none."""
+    """A search that could not be made; a ValueError, since LangGraph's server shows the messages of these alone."""
 
 
 class SearchOutput(TypedDict):
-    """What a search found: the fields of `genius show --json`, its iterations as `candidates`."""
+    """The result of a search: the fields of `genius show --json`, with its iterations as `candidates`."""
 
     best: dict[str, Any] | None
     candidates: list[dict[str, Any]]
@@ -77,14 +87,14 @@ class SearchOutput(TypedDict):
 
 
 class _State(Form, SearchOutput, total=False):
-    """What is asked for and what is found."""
+    """The state of the server's graph: the form and the result."""
 
 
 def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[Any, Any, Any, Any]":
     """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
 
     A `Form` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
-    first of these counts. Pauses are LangGraph's own. Raises, when it is invoked: Refused.
+    first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 
@@ -92,7 +102,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.iterations * (3 * settings.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:
@@ -106,12 +116,11 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
 
 @asynccontextmanager
 async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
-    """Open what a form asks for; trainings go into a folder that is removed at the end."""
+    """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
-    data = data_folder(Path(form["data"]) if "data" in form else None)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
     try:
-        async with open_setup(settings, given, data) as setup:
+        async with open_setup(settings, given) as setup:
             context = context_of(Path(folder.name), settings, setup, Journal(), 1)
             async with context.slots:
                 yield settings, replace(context, whole=True)
@@ -120,9 +129,9 @@ async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
 
 
 def read_form(layers: list[Any]) -> Form:
-    """Merge several fillings of the form, of which the later counts more; a server's own fields are left out.
+    """Merge several fillings of the form, where a later one takes precedence; the server's own fields are left out.
 
-    Raises: GeniusError for what the form does not have.
+    Raises: GeniusError for unknown fields and invalid values.
     """
     asked: dict[str, Any] = {}
     *configured, context, state = layers
@@ -147,23 +156,24 @@ def _of_form(layer: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _settings(form: Form) -> tuple[Settings, Given]:
-    """Read a form; it names nothing that is to be imported, nor a server that would be sent a key.
+    """Convert a form into settings. A form can name no module to import, and no server that would get a key.
 
     Raises: GeniusError.
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
-    if asked["space"] not in SPACES:
-        raise GeniusError(f"there is no space {asked['space']!r}; the spaces are: {', '.join(SPACES)}")
+    for name, plugins in _NAMED.items():
+        if plugins.known(asked[name]) is None:
+            raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]
     if llm is not None and (llm == HUMAN or "@" in llm):
         raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
     keep_secrets_out()
-    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None)
-    asked |= names | {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    asked.pop("data", None)
-    return Settings(**asked, trace=False).check(), given
+    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
+    names |= {"downloads": asked.pop("downloads", None)}
+    asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
+    return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
 
 
 def _range(name: str, words: str) -> tuple[str, str]:

@@ -68,7 +68,8 @@ def received(answer: object) -> Reply:
     """
     reply = Reply(answer) if isinstance(answer, str) else answer
     if not isinstance(reply, Reply) or not isinstance(reply.text, str):
-        raise RunFailed(f"a proposer returns text or a genius.Reply, got {type(answer).__name__}")
+        hint = "; a function that makes a proposer is marked by @genius.seeded" if callable(answer) else ""
+        raise RunFailed(f"a proposer returns text or a genius.Reply, got {type(answer).__name__}{hint}")
     redact = redactor()
 
     def clean(value: Any) -> Any:

@@ -2,15 +2,17 @@
 
 import platform
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
-_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
+_OWN = "genius-nas"
+_PACKAGES = (_OWN, "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
 
 @cache
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages whose behaviour a search depends on."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -23,3 +25,10 @@ def installed_versions() -> dict[str, str]:
 def fresh_id() -> str:
     """Make the identifier of a new run, which its threads in checkpoints and traces carry."""
     return uuid4().hex[:12]
+
+
+def own_version() -> str:
+    """Return the version of this package, as its installation tells it."""
+    from importlib.metadata import version
+
+    return version(_OWN)

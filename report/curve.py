@@ -11,7 +11,7 @@ CURVE_FILE = "curve.png"
 
 
 def draw_curve(job: Job, measurement: Measurement) -> Path:
-    """Draw loss and accuracy against the epoch; returns the picture's path."""
+    """Draw training loss and held-out accuracy against the epoch; return the picture's path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

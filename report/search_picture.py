@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..printable import one_line
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
-from ..tables.published import sees_test_accuracy
+from ..spaces import table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,9 +20,9 @@ _DPI = 150
 
 
 def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
-    """Draw the search into its run folder, or another; returns the file, None where nothing was measured.
+    """Draw the search into its run folder, or another; return the file, None where nothing was measured.
 
-    Dots are what each iteration measured, steps are the best so far; several trials are drawn together with the mean
+    Dots are the measurements of the iterations, steps the best so far. Several trials are drawn together, with the mean
     of their best.
     """
     if result.best is None:
@@ -34,20 +34,21 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
     figure = Figure(figsize=(9 if ranked else 5.5, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if ranked else 1, squeeze=False)[0]
     _draw_panel(panels[0], result.trials, "accuracy", max)
-    panels[0].set_ylabel(f"{'test' if sees_test_accuracy(result.settings.space) else 'validation'} accuracy (%)")
+    table = table_of(result.settings.space)
+    panels[0].set_ylabel(f"{'test' if table and table.sees_test_accuracy else 'validation'} accuracy (%)")
     if ranked:
         _draw_panel(panels[1], result.trials, "rank", min)
         panels[1].set_ylabel("rank in the space (1 is the best)")
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    title = f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}"
+    title = f"{settings.space}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
 
 
 def save(figure: "Figure", path: Path, dpi: float) -> Path:
-    """Write a figure as PNG, whole or not at all; returns its path."""
+    """Write a figure as PNG, whole or not at all; return its path."""
     content = BytesIO()
     figure.savefig(content, format="png", dpi=dpi)
     write_atomically(path, content.getvalue())
@@ -55,9 +56,9 @@ def save(figure: "Figure", path: Path, dpi: float) -> Path:
 
 
 def as_label(text: str, length: int = 80) -> str:
-    """Return a text of others as a picture can show it: one line, no formulas, no letter that the font lacks.
+    """Convert a stranger's text to a label: one line, no formulas, no letters that the font lacks.
 
-    A label that began with an underscore would be left out of legends.
+    A leading blank goes before an underscore, since legends leave out labels that begin with one.
     """
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
@@ -89,7 +90,7 @@ def _draw_panel(
 
 
 def log_axis(panel: "Axes") -> None:
-    """Make the vertical axis logarithmic, with numbers in full: powers of ten are hard to read."""
+    """Make the vertical axis logarithmic, with numbers in full instead of powers of ten."""
     from matplotlib.ticker import LogFormatter
 
     class InFull(LogFormatter):
@@ -110,7 +111,7 @@ def _measured(trial: TrialResult, number: str) -> tuple[list[int], list[float]]:
 def _mean_best(
     trials: Sequence[TrialResult], number: str, better: Callable[[float, float], float]
 ) -> tuple[list[int], list[float]]:
-    """Average the best so far over the trials, from the iteration on in which all have one."""
+    """Average the best so far over the trials, from the first iteration in which all have a measurement."""
     last = max(len(trial.candidates) for trial in trials)
     curves = [_best_so_far(trial, number, better, last) for trial in trials]
     columns = [(i, column) for i, column in enumerate(zip(*curves, strict=True), start=1) if None not in column]

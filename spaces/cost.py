@@ -6,7 +6,6 @@ elementwise or a sum are left out. Parameters are all weights, batch norm's scal
 one that several modules share counts once. The paper's own integers on ImageNet hold more: see `CONVENTIONS`.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..printable import brief, said_by
 from ..schema import LARGEST, Amount, Whole
 
@@ -142,7 +141,8 @@ class CostTable:
         self._parts, self._options, self._space = parts, options, space
 
     @cached_property
-    def _tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+    def tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+        """The decisions of each part, and its costs: shape (options of each decision, …, FIELDS)."""
         return [(part.decisions, self._table(part)) for part in self._parts]
 
     def _table(self, part: Part) -> npt.NDArray[np.int64]:
@@ -174,7 +174,7 @@ class CostTable:
         numbers = np.asarray(architectures, dtype=np.int64)
         index = numbers - np.array([options.start for options in self._options])
         found = np.zeros((len(index), FIELDS), dtype=np.int64)
-        for decisions, table in self._tables:
+        for decisions, table in self.tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
 
@@ -240,11 +240,11 @@ def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = F
     from torch import zeros
     from torch.nn.parameter import is_lazy
 
-    from .operators import observe
+    from .operators import count_operators
 
     was_training = module.training
     try:
-        found = observe(module.eval(), zeros(1, *input_shape))
+        found = count_operators(module.eval(), zeros(1, *input_shape))
     except MemoryError:
         raise
     except Exception as error:
@@ -273,4 +273,4 @@ def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
     if found.reads_values:
         said.append(f"{name} reads values of its tensors, and other images may take other operators than zeros did")
     if said:
-        warnings.warn(f"{'; '.join(said)}: to be exact, {_MEND}", GeniusWarning, stacklevel=3)
+        warn(f"{'; '.join(said)}: to be exact, {_MEND}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import GeniusError
 from ..printable import brief
+from .published_table import PublishedTable
 
 if TYPE_CHECKING:
     from .space import SearchSpace
@@ -15,6 +16,7 @@ _NAME_LENGTH = 100
 _LARGEST_PART = 1_000_000  # combinations of options that a part's cost is asked for
 _BLANKS = str.maketrans("", "", " \t_-")
 _CALLABLE = ("identity", "key")
+_NAMES_OR_NONE = ("data", "recipe", "final_recipe")
 _CALLABLE_OR_NONE = ("build", "features", "depth", "valid", "cost")
 
 
@@ -52,6 +54,11 @@ def check_space(space: "SearchSpace", kind: type) -> None:
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
             raise GeniusError(f"the {field} of {space.name} is to be a function, got {shown(value)}")
+    for field in _NAMES_OR_NONE:
+        if not (getattr(space, field) is None or is_text(getattr(space, field))):
+            raise GeniusError(f"the {field} of {space.name} is named by a text, got {shown(getattr(space, field))}")
+    if not isinstance(space.table, PublishedTable | None):
+        raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {shown(space.table)}")
     _check_parts(space)
     if space.parts and space.cost is not None:
         raise GeniusError(f"{space.name} has costs as parts and as a function: give one of them")

@@ -125,7 +125,7 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
             kernel, expansion = _BLOCKS[option]
             hidden = width_in * expansion
             inner = squeezed(hidden)
-            chain.append(blocks.inverted_residual(width_in, hidden, width, inner=inner, kernel=kernel, stride=stride))
+            chain.append(blocks.mobile_block(width_in, hidden, width, inner=inner, kernel=kernel, stride=stride))
         elif _changes_shape(width_in, width, stride):
             chain.append(convolution(width_in, width, 1, stride=stride, activation=None))
     return nn.Sequential(*chain, blocks.head(width, _NECK, _HEAD, num_classes))
@@ -149,5 +149,8 @@ MOBILE_IMAGENET = SearchSpace(
     input_shape=(3, _SIZE, _SIZE),
     parts=_parts(),
     identity=_function,
+    data="imagenet",
+    recipe="search-imagenet",
+    final_recipe="retrain-imagenet",
     named={name: tuple(map(int, stages.replace(" ", ""))) for name, stages in _FOUND.items()},
 )

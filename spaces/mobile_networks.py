@@ -32,7 +32,7 @@ def separable(width: int, inner: int) -> nn.Module:
     return nn.Sequential(depthwise, SqueezeExcitation(width, inner), conv_bn(width, width, 1, activation=None))
 
 
-def inverted_residual(width_in: int, hidden: int, width: int, *, inner: int, kernel: int, stride: int) -> nn.Module:
+def mobile_block(width_in: int, hidden: int, width: int, *, inner: int, kernel: int, stride: int) -> nn.Module:
     """Make MobileNetV3's block (Howard et al. 2019): 1×1 to `hidden`, depthwise, squeeze-and-excitation, 1×1 back."""
     body = nn.Sequential(
         conv_bn(width_in, hidden, 1, activation=nn.Hardswish),

@@ -56,7 +56,7 @@ class Operators:
     reads_values: bool = False
 
 
-def observe(module: nn.Module, images: Tensor) -> Operators:
+def count_operators(module: nn.Module, images: Tensor) -> Operators:
     """Run a network on images, without gradients, and return what it computed.
 
     Fast paths that fuse a whole layer into one operator are not taken: torch leaves them where functions are watched.

@@ -25,7 +25,7 @@ _BATCH, _BATCHES, _LAST = 256, 800, 3_200
 _Array = npt.NDArray[np.int64]
 
 
-def in_words(rule: Rule) -> str:
+def rule_in_words(rule: Rule) -> str:
     """Return the first line of a rule's docstring, else its name; nothing for a lambda."""
     plain: object = rule
     while isinstance(plain, partial | ByValue):
@@ -58,7 +58,7 @@ def judge(rule: Rule, architecture: tuple[int, ...], space: str) -> bool | str:
 
 
 def _called(rule: Rule, space: str) -> str:
-    words = in_words(rule)
+    words = rule_in_words(rule)
     return f"the rule of {space}{f' ({words})' * bool(words)}"
 
 

@@ -20,8 +20,9 @@ from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
 from .decision import ByValue, Decision, Value
 from .door import check_space, check_values
 from .identity import Masked, digits, itself
+from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
-from .rule import Allowed, Rule, in_words, judge, uniform
+from .rule import Allowed, Rule, judge, rule_in_words, uniform
 from .words import by_number, by_value, word
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
+    - `data`, `recipe`, `final_recipe`: the names of the data set and the recipe that its networks are trained with, and
+      of the recipe that trains what was found to the end, where that is another one.
+    - `table`: the published table that holds the accuracy of every architecture.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
       rule's docstring, or by its name. What it forbids is not in the space.
@@ -99,6 +103,10 @@ class SearchSpace:
     valid: Rule | None = None
     cost: Callable[..., object] | None = None
     by_value: bool = False
+    data: str | None = None
+    recipe: str | None = None
+    final_recipe: str | None = None
+    table: PublishedTable | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
@@ -133,6 +141,11 @@ class SearchSpace:
     def costed(self) -> bool:
         """Whether architectures have costs: given as parts or a function, or counted on a network."""
         return bool(self.parts) or self.cost is not None or self.build is not None
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether the costs of an architecture take no network that is built."""
+        return bool(self.parts) or self.cost is not None or self.build is None
 
     @property
     def words(self) -> str:
@@ -197,7 +210,9 @@ class SearchSpace:
         """A sentence that says that there is a rule, in its own words where it has some; empty without a rule."""
         if self.valid is None:
             return ""
-        return ": ".join(["Not every combination of options is allowed", *filter(None, [in_words(self.valid)])]) + "."
+        return (
+            ": ".join(["Not every combination of options is allowed", *filter(None, [rule_in_words(self.valid)])]) + "."
+        )
 
     @cached_property
     def without_rule(self) -> "SearchSpace":
@@ -234,7 +249,7 @@ class SearchSpace:
         """
         if self.valid is None or (told := judge(self.valid, tuple(architecture), self.name)) is True:
             return None
-        why = brief(told).rstrip(".") if told else in_words(self.valid)
+        why = brief(told).rstrip(".") if told else rule_in_words(self.valid)
         return f"{self.written(architecture)} breaks the space's rule{f': {why}' * bool(why)}"
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
@@ -307,6 +322,11 @@ class SearchSpace:
         if self.input_shape is None:
             raise NoNetwork(self)
         return self.input_shape
+
+    @property
+    def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
+        """The decisions of each part and its costs: shape (options of each decision, …, FIELDS)."""
+        return self._cost_table.tables
 
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.

@@ -8,7 +8,6 @@ that it holds.
 
 import hashlib
 import json
-import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import GeniusWarning
+from ..errors import warn
 from ..printable import brief, said_by
-from ..spaces.rule import in_words, judge
+from ..spaces.rule import judge, rule_in_words
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from .published import BadTable, Table
 
@@ -52,7 +51,7 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
     narrowed = _only(space, table)
     remarks = [*_on_the_file(accuracy, test, held), *_on_the_space(space, narrowed, table)]
     if remarks:
-        warnings.warn(f"the table {path}: {'; '.join(remarks)}", GeniusWarning, stacklevel=2)
+        warn(f"the table {path}: {'; '.join(remarks)}")
     return narrowed, table
 
 
@@ -158,7 +157,7 @@ def _only(space: SearchSpace, table: Table) -> SearchSpace:
             return told
         return table.place(architecture) is not None or "the table does not hold it"
 
-    held.__doc__ = "; ".join(filter(None, [own and in_words(own), "only what the table holds can be measured"]))
+    held.__doc__ = "; ".join(filter(None, [own and rule_in_words(own), "only what the table holds can be measured"]))
     return replace(space, valid=held)
 
 

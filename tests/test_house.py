@@ -26,7 +26,7 @@ LAYERS = (
 )
 
 
-ROOT_MODULES = ("errors", "plugins", "printable", "schema")
+ROOT_MODULES = ("documents", "errors", "plugins", "printable", "schema")
 
 
 def modules(folder):
@@ -123,8 +123,8 @@ NAMED_TWICE = {
     *COMMANDS,
     "main",  # the entry point of a process
     *("Batch", "Ends", "OPEN", "Price", "Repair", "WhenDone"),  # options of the command line and what they set
-    *("conv_bn", "inverted_residual"),  # a block as a network, and as a part with costs
-    *("SOURCES", "describe", "in_words", "judge", "observe", "whole"),
+    "conv_bn",  # a block of layers, and its cost
+    *("describe", "whole"),
 }
 """Public names that two modules of the package still define."""
 

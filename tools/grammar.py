@@ -1,4 +1,4 @@
-"""A grammar, in llama.cpp's GBNF, under which every reply fits the space."""
+"""A grammar of replies, in llama.cpp's GBNF, whose architectures are all in the space."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -13,9 +13,9 @@ from .value_grammar import ValueGrammar
 _Trie: TypeAlias = "dict[int, _Trie]"
 
 FORBIDDEN = 20_000
-"""What a rule forbids is written into a grammar up to this many architectures."""
+"""The most architectures forbidden by a space's rule that a grammar excludes."""
 
-# Letters only: the list is then the one thing in a reply that can be read as a list.
+# Letters only, so that nothing but the list can be read as a list.
 _WORD = "[A-Za-z]{1,12}"
 
 
@@ -32,15 +32,18 @@ def architecture_grammar(
 ) -> str:
     r"""Return a GBNF grammar whose replies are `Reason: <words>.\nArchitecture: [<numbers>]`.
 
-    The numbers are an architecture of the space that is not in `exclude`, which may hold some that the space's rule
-    forbids; in a space by value a JSON object of its values stands in their place. What the rule forbids is left out
-    where it is at most `FORBIDDEN` architectures of a space that can be listed; a grammar cannot know more of a rule.
-    The reason has 1 to `reason_words` words of at most 13 characters, so a reply is capped: below 14 characters a word,
-    plus 32, plus the numbers. The grammar grows with len(exclude) × decisions. Where there is a shortlist, a reply
-    begins with `I take S2.`, as one of its architectures is named there and follows, or with `I take none of these.`
+    - The numbers are an architecture of the space that is not in `exclude`, which may hold forbidden ones. In a space
+      by value a JSON object of its values stands in their place.
+    - Architectures that the space's rule forbids are left out where the space can be listed and they are at most
+      `FORBIDDEN`.
+    - The reason has 1 to `reason_words` words of at most 13 characters, which bounds a reply: below 14 characters a
+      word, plus 32, plus the numbers.
+    - With a `shortlist` a reply begins with `I take S2.`, followed by that architecture of the list, or with
+      `I take none of these.`
 
-    Raises: BadArchitecture where `exclude` holds what is no combination of the space's options; NothingLeft where it
-    holds all architectures; ValueError where `reason_words` is below 1.
+    The grammar grows with len(exclude) × decisions.
+    Raises: BadArchitecture where `exclude` holds no combination of the space's options; NothingLeft where it holds all
+    architectures; ValueError where `reason_words` is below 1.
     """
     if reason_words < 1:
         raise ValueError(f"a reason has at least 1 word, got {reason_words}")
@@ -73,7 +76,7 @@ def _by_value(space: SearchSpace, excluded: Iterable[Architecture]) -> tuple[dic
 
 @lru_cache(maxsize=4)
 def _forbidden(space: SearchSpace) -> Sequence[Architecture]:
-    """Return what the space's rule forbids, where it can be written down."""
+    """Return the architectures that the space's rule forbids, if they are at most `FORBIDDEN`; else none."""
     if space.valid is None or space.count is None or (space.without_rule.count or 0) - space.count > FORBIDDEN:
         return []
     everything = list(space.without_rule.architectures())
@@ -92,7 +95,7 @@ def _trie(architectures: Iterable[Architecture]) -> _Trie:
 class _Rules(dict[str, str]):
     """The rules of a grammar by their names.
 
-    They begin with `free-d`, the list from decision d on, once its beginning is like no excluded one's.
+    The first are `free-d`: the rest of a list from decision d on that no excluded architecture begins like.
     """
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
@@ -101,7 +104,7 @@ class _Rules(dict[str, str]):
         self._names: dict[str, str] = {}
 
     def named(self, body: str) -> str:
-        """Return the name of the rule with this body, which is added once: lists that go on alike share their rules."""
+        """Return the name of the rule with this body, added once: lists with the same continuations share rules."""
         if body not in self._names:
             self._names[body] = f"rest-{len(self)}"
             self[self._names[body]] = body
@@ -109,9 +112,9 @@ class _Rules(dict[str, str]):
 
 
 def _rest(decisions: Sequence[Decision], depth: int, excluded: _Trie, rules: _Rules) -> str | None:
-    """Add the rules of the list from decision `depth` on; return the first one's name, or None where nothing is left.
+    """Add the rules of a list from decision `depth` on; return the first rule's name, or None where nothing is left.
 
-    `excluded` is how the excluded architectures go on that begin as the list does.
+    `excluded` is the trie of the continuations of the excluded architectures that begin like the list.
     """
     if depth == len(decisions):
         return None
@@ -126,13 +129,13 @@ def _rest(decisions: Sequence[Decision], depth: int, excluded: _Trie, rules: _Ru
 
 
 def _way(depth: int, options: Sequence[int], rest: str | None = None) -> str:
-    """Write one of the options and then the rest, by default a free one."""
+    """Write the body of a rule: one of the options, then the rest, by default a free one."""
     separator = '", " ' if depth else ""
     return f"{separator}{_either(options)} {rest or f'free-{depth + 1}'}"
 
 
 def _either(numbers: Sequence[int]) -> str:
-    # digits as a class: the grammar of a long search goes over the wire with every call, and this halves it
+    # digits as a class, which halves the grammar of a long search: it is sent with every call
     digits = "".join(str(number) for number in numbers if number in range(10))
     longer = [f'"{number}"' for number in numbers if number not in range(10)]
     return f"({' | '.join([f'[{digits}]'] * bool(digits) + longer)})" if longer else f"[{digits}]"

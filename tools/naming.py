@@ -1,11 +1,11 @@
-"""Architectures as people name them: on the command line, in files."""
+"""Names of architectures as people write them, on the command line and in files."""
 
 from ..spaces.space import ENUMERABLE, Architecture, BadArchitecture, SearchSpace
-from .replies import FORM, UnreadableReply, read_reply
+from .replies import REPLY_FORM, UnreadableReply, read_reply
 
 
 def read_architecture(text: str, space: SearchSpace) -> Architecture:
-    """Read a list of numbers, a string of digits, or the name that a paper or a published table gives one.
+    """Read an architecture from a list of numbers, a string of digits, or its name in a paper or a published table.
 
     Raises: BadArchitecture.
     """
@@ -20,7 +20,7 @@ def read_architecture(text: str, space: SearchSpace) -> Architecture:
     try:
         found = read_reply(text, space).architecture
     except UnreadableReply as error:
-        raise BadArchitecture(f"{space.name}: {str(error).removesuffix(f'; {FORM}')}") from error
+        raise BadArchitecture(f"{space.name}: {str(error).removesuffix(f'; {REPLY_FORM}')}") from error
     if found is None:
         raise BadArchitecture(f"{space.name}: {text!r} is no architecture")
     return found

@@ -1,7 +1,7 @@
 """The notations of an architecture in a text, each rewritten as a plain list in square brackets.
 
-Read are lists in any brackets, nested or with comments; lines and cells of numbers; strings of digits; what is given
-under the names of decisions and stages; NAS-Bench-201's own notation. In them: numbers, names, parts of names, counts.
+The notations are lists in any brackets, nested or with comments; lines and cells of numbers; strings of digits; options
+under the names of decisions and stages; and NAS-Bench-201's own. Options are numbers, names, parts of names or counts.
 """
 
 import re
@@ -19,7 +19,7 @@ _CELL = re.compile(r"\|(\w{1,40})~0\|\+\|(\w{1,40})~0\|(\w{1,40})~1\|\+\|(\w{1,4
 _COMMENT = r"(?:[#]|//)[^\n]{0,120}+(?=\n)|/\*[^*]{0,120}+\*/"
 _IN_BRACKETS = rf"[\[({{](?P<inside>(?:[^\[\](){{}}\#/]++|{_COMMENT}|/){{0,99}}+)[\])}}]"
 _IN_NONE = r"(?P<before>(?:LABEL|^|\|)[^\w\n\[({-]{0,20}+)(?P<line>[\w-][^\n\[\](){}:=>|]{0,2000}+)(?=\||$)"
-_NAMED = (  # a line's beginning or a mark, bullets, numbering; the name; remarks; a sign; what is given
+_NAMED = (  # a line's beginning or a mark, bullets, numbering; the name; remarks; a sign; the options given
     r"(?:^|(?<=[:,;{|(>]))[^\w\n]{0,12}+(?:\d\d?[.)][^\w\n]{1,8})?(?P<name>(?:NAMES)(?![\w→])|\d{1,3}(?=\s?\|))"
     r"(?P<about>[^\w\n:=|]{0,6}(?:\([^()\n]{0,80}\)[^\w\n:=|]{0,6})?)(?:[:=|]|->|→|-(?=\s?\[)|\n(?=\s{0,9}\[))"
     r"(?:[^\n:=\[\](){},|]{1,40}:(?=\s?\[))?\s{0,9}(?:(?:option|operation|op)\s(?=\d))?"
@@ -29,9 +29,9 @@ _ADJACENT = re.compile(rf"(?P<nested>[\[({{]\s*)?{LIST}(?:[\s,;+\[\](){{}}•*-]
 
 
 def as_lists(text: str, space: SearchSpace, label: str) -> str:
-    """Write every notation of an architecture as a list in square brackets, with `UNKNOWN` where nothing is given.
+    """Rewrite every notation of an architecture as a list in square brackets, with `UNKNOWN` for missing options.
 
-    A list without brackets has a line or a table's cell to itself, or stands behind what matches `label`.
+    A list without brackets has a line or a table's cell to itself, or follows a match of the pattern `label`.
     """
     lists = re.compile(f"{_IN_BRACKETS}|{_IN_NONE.replace('LABEL', label)}", re.I | re.M | re.X)
     text = objects_as_lists(text, space) if space.by_value else _CELL.sub(r"[\1, \2, \3, \4, \5, \6]", text)
@@ -41,7 +41,7 @@ def as_lists(text: str, space: SearchSpace, label: str) -> str:
 
 
 def _listed(match: re.Match[str], space: SearchSpace) -> str:
-    """Write a list in any brackets, with comments, or in none as a plain one, and a string of digits; prose stays."""
+    """Rewrite a list in any brackets or in none, or a string of digits, as a plain list; leave prose unchanged."""
     text = re.sub(_COMMENT, "\n", match["inside"] or match["line"] or "")
     digits = text.strip(_MARKS)
     single = not space.by_value and all(decision.numbers[-1] < 10 for decision in space.decisions)
@@ -54,7 +54,7 @@ def _listed(match: re.Match[str], space: SearchSpace) -> str:
 
 
 def _joined(match: re.Match[str], space: SearchSpace) -> str:
-    """Write nested lists, or lists with nothing between them, as one; of the latter whole ones stay by themselves."""
+    """Join nested lists, or adjacent lists, into one; adjacent lists that are complete stay separate."""
     parts = [_items(part, space.by_value) for part in re.findall(LIST, match[0])]
     if not match["nested"] and any(len(part) == len(space.decisions) for part in parts):
         return match[0]
@@ -62,10 +62,10 @@ def _joined(match: re.Match[str], space: SearchSpace) -> str:
 
 
 def _named(text: str, space: SearchSpace) -> Iterator[str]:
-    """Write what is given under the names of decisions and stages as lists, with a `?` where nothing is given."""
+    """Rewrite the options under the names of decisions and stages as lists, with a `?` for missing options."""
     names, size = _names(space), len(space.decisions)
     options = [UNKNOWN] * size
-    end = start = stop = upto = 0  # of the text that is written; of the list; of the decisions in it
+    end = start = stop = upto = 0  # the text's end that was written; the list's start and stop; its last decision
     for match in _pattern(names).finditer(text):
         at = names.get(plain_name(match["name"]), range(0))
         items, length = _given(match["given"], space.decisions[at.start : at.stop], space.by_value)
@@ -90,7 +90,7 @@ def _named(text: str, space: SearchSpace) -> Iterator[str]:
 
 
 def _names(space: SearchSpace) -> dict[str, range]:
-    """Map plain names of decisions and stages to decisions; a number that begins a table's row stands for its stage."""
+    """Map plain names of decisions and stages to places of decisions; a number at a row's start means its stage."""
     names = {decision.name: range(at, at + 1) for at, decision in enumerate(space.decisions)}
     short_names = {name.partition(" ")[2]: at for name, at in names.items()}
     if len(short_names) == len(names) and not any(name.isdecimal() for name in short_names):
@@ -106,7 +106,7 @@ def _names(space: SearchSpace) -> dict[str, range]:
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str]:
-    """Make the pattern of what stands under a name, or under one that is like them, as "stage 6" of five."""
+    """Compile the pattern of options under one of the names, or under a similar one, such as "stage 6" of five."""
     words = sorted((name for name in names if not name.isdecimal()), key=len, reverse=True)
     spelled = ["[ _-]?".join(map(re.escape, word)).replace("→", "(?:→|->)") for word in words]
     like = [rf"{re.escape(word)}[ _-]?\d{{1,3}}" for word in {re.split(r"\d", word)[0] for word in words} if word]
@@ -114,7 +114,7 @@ def _pattern(names: Iterable[str]) -> re.Pattern[str]:
 
 
 def _given(text: str, decisions: Sequence[Decision], by_value: bool) -> tuple[list[str], int]:
-    """Return the options that are given behind a name, and where they end; none where it is prose."""
+    """Return the options behind a name, and the length of their text; no options where it is prose."""
     items = _items(text, by_value)
     if len(decisions) == 1 and text[0] != "[":
         text = re.split(r"[,(]|\s[-–—]\s", text, maxsplit=1)[0]
@@ -148,7 +148,7 @@ def _is_number(item: str, by_value: bool) -> bool:
 
 
 def options_of(text: str, space: SearchSpace) -> list[str]:
-    """Return the items of a list; where it is whole, with the options' numbers or marks in place of their names."""
+    """Return the items of a list; in a complete one, option numbers or marks replace the names of options."""
     items = _items(text, space.by_value)
     if len(items) != len(space.decisions):
         return items
@@ -158,7 +158,7 @@ def options_of(text: str, space: SearchSpace) -> list[str]:
 
 
 def is_list(options: Sequence[str], space: SearchSpace) -> bool:
-    """Tell a list from prose: numbers only, or whole and for the most part options, or given under names."""
+    """Tell a list from prose: it has numbers alone, or is complete with half of its items numbers, or has a `?`."""
     if is_partial(options):
         return True
     count = sum(_is_number(option, space.by_value) for option in options)
@@ -166,13 +166,13 @@ def is_list(options: Sequence[str], space: SearchSpace) -> bool:
 
 
 def is_partial(options: Sequence[str]) -> bool:
-    """Tell whether an option is missing, or not clear."""
+    """Tell whether an option is missing or ambiguous."""
     return any(option.startswith(UNKNOWN) for option in options)
 
 
 @lru_cache(4096)
 def number_of(written: str, decision: Decision) -> int | None:
-    """Return the option that a number, a count, a name or a part of one stands for, if it can be no other."""
+    """Return the number of the option meant by a number, a count, a name or a part of one; None where ambiguous."""
     if re.fullmatch(r"-?\d{1,9}", written):
         numbered = zip(decision.names, decision.numbers, strict=True)
         counts = {int(count[0]): number for name, number in numbered if (count := re.match(r"\d{1,9}", name))}

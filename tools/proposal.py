@@ -3,14 +3,14 @@
 from ..spaces.decision import Decision
 from ..spaces.space import SearchSpace
 
-_NAMED = 60  # decisions that a schema names, so that it stays bounded whatever the space
+_NAMED = 60  # decisions that a schema names, to bound its size for every space
 
 
 def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, object]:
     """Return the schema of `{"rationale": "…", "architecture": [option numbers]}` for a space.
 
     In a space by value the architecture is an object of values. With `may_stop` an empty architecture, or null, is
-    allowed: it says that nothing better is left.
+    allowed, which declares that nothing better is left.
     """
     if space.by_value:
         return _proposal(_values(space, may_stop))

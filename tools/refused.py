@@ -1,4 +1,4 @@
-"""Which architectures were sent back: they are not proposed again, though no evaluation knows of them."""
+"""Refused architectures: a proposer does not propose them again, though they were never evaluated."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,10 +9,12 @@ from ..spaces.space import Architecture, SearchSpace
 from .replies import UnreadableReply, read_reply
 
 
-def refused(space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]) -> set[Architecture]:
-    """Return the combinations of options in replies that were sent back: in a prompt, and in earlier iterations.
+def refused_architectures(
+    space: SearchSpace, prompt: Sequence[Message], history: Sequence[Candidate]
+) -> set[Architecture]:
+    """Return the architectures of refused replies, those in the prompt and those of earlier iterations.
 
-    What the space's rule forbids is among them.
+    Combinations of options that the space's rule forbids are among them.
     """
     replies = [message["content"] for message in prompt if message["role"] == "assistant"]
     replies += History.of(history).sent_back

@@ -1,14 +1,14 @@
-"""Read the architecture that a language model's reply declares.
+"""Reading of the architecture that a language model's reply declares.
 
-What can be seen of a reply is rewritten until every notation is a plain list in square brackets. Then one rule decides:
+The visible text of a reply is rewritten until every notation is a plain list in square brackets. Then one rule decides:
 
-- Declared is what follows `Architecture:`, `Final answer:` and the like, on its line or directly below, and what a JSON
-  object holds as `architecture`. It counts, whatever else the reply mentions. Of declarations that differ the last one
+- A declaration is the list behind `Architecture:`, `Final answer:` and the like, on the line or directly below, or the
+  field `architecture` of a JSON object. It takes precedence over all other lists. If declarations differ, the last one
   counts where the reply ends with it.
-- Without a declaration the one architecture that the reply holds counts. Two, or one that is only quoted, are refused.
+- Without a declaration the only architecture in the reply counts. Two, or one that is only quoted, are refused.
 - `-` alone, or `Architecture: -` at the end, declares that nothing better is left.
 
-A reply is hostile data: every pattern is read in linear time.
+A reply is hostile data: every pattern is matched in linear time.
 """
 
 import json
@@ -24,10 +24,10 @@ from .values import UNKNOWN, names_a_decision, number_marked, objects_as_lists, 
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
-"""Of a longer reply only the lines in its last characters are read."""
+"""Characters; of a longer reply only the lines within its last ones are read."""
 
-FORM = "end with one line `Architecture: […]`"
-_NOTHING = ["\0"]  # is in no text that is read
+REPLY_FORM = "end with one line `Architecture: […]`"
+_NOTHING = ["\0"]  # a character that no visible text holds
 _LABEL = r"""(?:^[^\w\n]{0,20}+|[{,]\s?["'])(?:\d\d?[.)]\s+)?(?:(?:so|thus|hence|therefore|finally|here(?:'?s|\sis)
     |this\sis|my|our|the|an?|i|we|final|proposed?|new|revised|updated|improved|adjusted|corrected|modified|chosen|choose
     |suggest(?:ed)?|recommend(?:ed)?|selected|complete|full|total|overall|resulting)[\s,:_-]{1,3}){0,6}+
@@ -59,7 +59,7 @@ class UnreadableReply(ValueError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply says: an architecture, or None where it says that nothing better is left; and why.
+    """The content of a reply: an architecture, or None where it declares that nothing better is left; the rationale.
 
     `rounded` names the values that were taken to the nearest level.
     """
@@ -70,9 +70,9 @@ class Reading:
 
 
 def read_reply(text: str, space: SearchSpace) -> Reading:
-    """Read the architecture that a reply declares, or that it declares nothing better to be left.
+    """Read the architecture that a reply declares, or its declaration that nothing better is left.
 
-    Raises: UnreadableReply, with the rule broken or with what is ambiguous.
+    Raises: UnreadableReply, with the broken rule or the ambiguity.
     """
     text, reason = _unwrapped(text.strip(), space)
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
@@ -86,14 +86,14 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
 
 
 def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
-    """Return what is visible of a reply, with a JSON object that declares written as a line, and the object's reason.
+    """Return the visible text of a reply and its reason; a JSON object's declaration is rewritten as a line.
 
-    Raises: UnreadableReply where it ends inside of its reasoning.
+    Raises: UnreadableReply where the reply ends inside its reasoning.
     """
     value = _decoded(text, space)
     shown = text if value else visible(text)
     if shown is None:
-        raise UnreadableReply(f"the reply ends inside its reasoning; {FORM}")
+        raise UnreadableReply(f"the reply ends inside its reasoning; {REPLY_FORM}")
     start, end = shown.find("{"), shown.rfind("}") + 1
     value = value or _decoded(shown[start:end], space)
     if not value:
@@ -107,12 +107,12 @@ def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
 
 
 def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
-    """Decode a JSON object that holds an architecture; empty where a text is none."""
+    """Decode a JSON object with the field `architecture`; empty for any other text."""
     try:
         value = json.loads(text, object_pairs_hook=_object) if text.startswith("{") else {}
     except UnreadableReply:
         raise
-    except (ValueError, RecursionError):  # no JSON, or more than Python's limits of digits and nesting
+    except (ValueError, RecursionError):  # no JSON, or beyond Python's limits of digits and nesting
         return {}
     if space.by_value and names_a_decision(list(value), space):
         return {}  # it is the architecture itself
@@ -128,7 +128,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _declared(text: str, space: SearchSpace) -> list[str]:
-    """Return the options that are declared, `-` where nothing is left; empty without a declaration."""
+    """Return the declared options, `_NOTHING` where nothing is left; empty without a declaration."""
     found, end, is_key, size = [], 0, False, len(space.decisions)
     for match in _DECLARED.finditer(text):
         options = options_of(match["list"], space) if match["list"] else _NOTHING
@@ -138,15 +138,15 @@ def _declared(text: str, space: SearchSpace) -> list[str]:
         end, is_key = max(match.end("nothing"), match.end("list")), match[0].lstrip()[0] in "{,\"'"
         other = options_of(match["beside"] or ("\n" in (match["gap"] or "") and match["below"]) or "", space)
         if len(other) == size and is_list(other, space) and not _fits(other, options):
-            raise UnreadableReply(f"two lists are declared at once; {FORM}")
+            raise UnreadableReply(f"two lists are declared at once; {REPLY_FORM}")
     differ = _NOTHING in found or not all(_fits(options, found[-1]) for options in found)
     if differ and (is_key or re.search(r"\w", text[end:])):
-        raise UnreadableReply(f"declarations differ, and the reply does not end with one of them; {FORM}")
+        raise UnreadableReply(f"declarations differ, and the reply does not end with one of them; {REPLY_FORM}")
     return found[-1] if found else []
 
 
 def _only(text: str, space: SearchSpace) -> list[str]:
-    """Return the options of the one architecture in a reply that declares none, or the list that comes closest."""
+    """Return the options of the only architecture in a reply without a declaration, or those of the closest list."""
     size = len(space.decisions)
     start = max((match.end() for match in _DECLARED.finditer(text) if match["colon"] and match["strict"]), default=0)
     found = [(match, options_of(match[0], space)) for match in re.compile(LIST).finditer(text, start)]
@@ -156,29 +156,31 @@ def _only(text: str, space: SearchSpace) -> list[str]:
         return max((options for _, options in lists), key=len, default=[])
     match, options = whole[-1]
     if not all(_fits(other, options) for _, other in lists if len(other) == size):
-        raise UnreadableReply(f"the reply holds different architectures and declares none; {FORM}")
+        raise UnreadableReply(f"the reply holds different architectures and declares none; {REPLY_FORM}")
     if _QUOTED.search(text[max(0, match.start() - 150) : match.start()]) or _REPORTED.match(text, match.end()):
-        raise UnreadableReply(f"the reply mentions an architecture and declares none; {FORM}")
+        raise UnreadableReply(f"the reply mentions an architecture and declares none; {REPLY_FORM}")
     return options
 
 
 def _fits(part: Sequence[str], whole: Sequence[str]) -> bool:
-    """Tell whether what is given in part, with a `?` elsewhere, says the same as the whole."""
+    """Tell whether a partial list, with a `?` for each missing option, agrees with a complete one."""
     return len(part) == len(whole) and all(
         one == other or one.startswith(UNKNOWN) for one, other in zip(part, whole, strict=True)
     )
 
 
 def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
-    """Return the architecture of these options.
+    """Convert options to an architecture.
 
-    Raises: UnreadableReply, with the first rule broken.
+    Raises: UnreadableReply, with the first broken rule.
     """
     size = len(space.decisions)
     if len(options) != size:
         kind = "values" if space.by_value else "numbers"
         found = f"expected {size} {kind}, got {len(options)}: [{short(', '.join(options))}]"
-        raise UnreadableReply(found if options else f"no architecture found: expected a list of {size} {kind}; {FORM}")
+        raise UnreadableReply(
+            found if options else f"no architecture found: expected a list of {size} {kind}; {REPLY_FORM}"
+        )
     if space.by_value:
         options = [_number(option, decision) for option, decision in zip(options, space.decisions, strict=True)]
     for option, decision in zip(options, space.decisions, strict=True):

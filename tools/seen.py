@@ -1,4 +1,4 @@
-"""What a person sees of a text that a language model wrote: no hidden reasoning, no markup, nothing invisible."""
+"""The visible text of a language model's reply: without hidden reasoning, markup and invisible characters."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ _REASONING = re.compile(  # where it begins and ends: tags, `[THINK]`, `<|START_
     r"\w{0,12}(?:\s[^<>]{0,200})?(?<!/)\|?[>\]▷]",
     re.IGNORECASE,
 )
-_UNSEEN = re.compile(  # terminal escapes, control and formatting characters, what is struck out or commented out
+_UNSEEN = re.compile(  # terminal escapes, control and formatting characters, struck out and commented out text
     r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|\][^\x07\x1b]{0,2000}+(?:\x07|\x1b\\)?)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad"
     r"\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     r"|~~[^~\n]{1,400}~~|<!--(?s:.*?)(?:-->|\Z)"
@@ -24,7 +24,7 @@ _PLAIN |= {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width 
 
 
 def visible(text: str) -> str | None:
-    """Return a text without its hidden reasoning, or None where it ends inside of it."""
+    """Return a text without its hidden reasoning; None where it ends inside the reasoning."""
     kept: list[str] = []
     depth = start = 0
     for mark in _REASONING.finditer(text):
@@ -38,13 +38,13 @@ def visible(text: str) -> str | None:
 
 
 def normalise(text: str) -> str:
-    """Leave out markup and what cannot be seen; write one kind of spaces, brackets, quotes and digits."""
+    """Remove markup and invisible characters; replace all spaces, brackets, quotes and digits by one kind of each."""
     text = _UNSEEN.sub("", text.encode(errors="replace").decode().replace("\r\n", "\n")).translate(_PLAIN)
     return re.sub(r"(?![0-9])\d", lambda digit: str(unicodedata.decimal(digit[0])), _MARKUP.sub(" ", text))
 
 
 def short(value: object, length: int = 100) -> str:
-    """Write a value in one printable line: white space collapsed, lone marks dropped, cut."""
+    """Write a value in one printable line of at most `length` characters, without lone punctuation marks."""
     words = " ".join(word for word in str(value)[: 10 * length].split() if word.strip("[](){},;\"'|*`#-•"))
     line = "".join(filter(str.isprintable, words))
     return line if len(line) <= length else line[: length - 1] + "…"

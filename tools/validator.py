@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..record.call import shortened
 from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal, Repair
 from ..record.history import History
@@ -46,7 +48,7 @@ def validate(
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
-    found = judge(reading.architecture, region, known)
+    found = check_architecture(reading.architecture, region, known)
     if not isinstance(found, Broken):
         return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
     if repair == "nearest" and found.mendable:
@@ -83,7 +85,7 @@ def taken(
     return replace(candidate, architecture=architecture, values=values, cost=cost, repair=repair, rounded=rounded)
 
 
-def judge(architecture: Architecture, region: Region, history: History) -> Cost | Broken | None:
+def check_architecture(architecture: Architecture, region: Region, history: History) -> Cost | Broken | None:
     """Return the costs of an architecture, None where its space has none; or the rule that it breaks."""
     space, limits = region.space, region.limits
     if forbidden := space.forbids(architecture):
@@ -109,8 +111,10 @@ def _all_tried(region: Region, history: History) -> bool:
     known = history.tried(space)
     if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
         return False
-    allowed = map(tuple, region.listed().tolist()) if limits.limited else space.architectures()
-    return all(space.identity(architecture) in known for architecture in allowed)
+    listed = region.listed() if limits.limited else np.array(list(space.architectures()))
+    if listed is None:
+        return False
+    return all(space.identity(architecture) in known for architecture in map(tuple, listed.tolist()))
 
 
 def _nearest(

@@ -11,7 +11,7 @@ from typing import Self
 from ..errors import GeniusError
 from ..printable import brief
 from ..spaces.space import Architecture
-from .data import Kind
+from .dataset import ImageForm
 from .recipes import Recipe
 
 HEADER = "genius"
@@ -20,7 +20,7 @@ HEADER = "genius"
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of the colours of ImageNet, from 0 to 1; all photographs are normalised by them."""
 
-KEPT = 0.875
+CENTRAL_SHARE = 0.875
 """Side of the central square that is measured after a training on random crops, as usual on ImageNet."""
 
 _LARGEST = 4096  # pixels of a side
@@ -59,12 +59,12 @@ class Input:
         return self.channels, self.size, self.size
 
 
-def input_of(kind: Kind, recipe: Recipe, channels: int, size: int) -> Input:
+def input_of(form: ImageForm, recipe: Recipe, channels: int, size: int) -> Input:
     """Return the preprocessing of a data set's held-out images under a recipe; only photographs are normalised."""
-    mean, sd = ((0.0,) * channels, (1.0,) * channels) if kind == "digits" else (MEAN, SD)
-    crops = kind == "folder" and recipe.augment == "resized-crop-flip"
-    in_memory = kind != "folder" and recipe.size > 0  # these are resized as floats, without antialiasing
-    return Input(channels, size, KEPT if crops else 1.0, not in_memory, mean, sd)
+    mean, sd = ((0.0,) * channels, (1.0,) * channels) if form == "floats" else (MEAN, SD)
+    crops = form == "files" and recipe.augment == "resized-crop-flip"
+    in_memory = form != "files" and recipe.size > 0  # these are resized as floats, without antialiasing
+    return Input(channels, size, CENTRAL_SHARE if crops else 1.0, not in_memory, mean, sd)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class DiskFull(RunFailed):
     """A training could not write its files."""
 
 
-def full(folder: Path) -> DiskFull:
+def disk_full(folder: Path) -> DiskFull:
     """Make the error of a training whose folder lies on a full disk."""
     return DiskFull(f"the disk of {folder} is full: free some space")
 
@@ -27,7 +27,7 @@ def told_when_full(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if _is_full(error):
-            raise full(folder) from error
+            raise disk_full(folder) from error
         raise
 
 

@@ -16,9 +16,8 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..errors import GeniusError
 from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
-from .card import KEPT
-from .decoding import read_image
-from .images import ImageFiles, Images, Pixels
+from .card import CENTRAL_SHARE
+from .images import Images, Pixels, Read
 from .job import cores
 from .memory import available
 from .recipes import Recipe
@@ -27,7 +26,7 @@ _AHEAD = 2  # batches that each process reads ahead
 _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
 
-Ready = Callable[[Tensor], Tensor]
+Crop = Callable[[Tensor], Tensor]
 """Turns an image of shape (3, height, width) into one of the network's input size."""
 
 
@@ -38,7 +37,7 @@ def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
     return functional.interpolate(part, (size, size), mode="bilinear", antialias=True)[0]
 
 
-def central(image: Tensor, size: int, kept: float = KEPT) -> Tensor:
+def central(image: Tensor, size: int, kept: float = CENTRAL_SHARE) -> Tensor:
     """Cut out the central square, whose side is `kept` times the shorter side, and resize it."""
     height, width = image.shape[1:]
     side = max(1, round(kept * min(width, height)))
@@ -69,8 +68,8 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
     For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
     """
 
-    def __init__(self, images: Images, ready: Ready) -> None:
-        self._images, self._ready = images, ready
+    def __init__(self, images: Images, crop: Crop) -> None:
+        self._images, self._crop = images, crop
         self._labels = images.labels.tolist()
 
     def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
@@ -80,13 +79,13 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
         except GeniusError as error:
             return str(error)
         with _seeded(seed):
-            image = self._ready(image)
+            image = self._crop(image)
         return image.permute(1, 2, 0).contiguous(), self._labels[number]
 
     def _read(self, number: int) -> Tensor:
         if isinstance(self._images, Pixels):
             return self._images.images[number]
-        return read_image(self._images.paths[number])
+        return self._images.read(number)
 
 
 @contextmanager
@@ -112,12 +111,12 @@ class _Ahead:
     Files that cannot be read are left out of the batches where `skip` is set.
     """
 
-    def __init__(self, images: Images, ready: Ready, device: torch.device, loaders: int, skip: bool) -> None:
+    def __init__(self, images: Images, crop: Crop, device: torch.device, loaders: int, skip: bool) -> None:
         self._device, self._skip = device, skip
-        self._broken = images.broken if isinstance(images, ImageFiles) else set()
+        self._broken = set() if isinstance(images, Pixels) else images.broken
         self._keys: list[list[Key]] = []
         self._loader = DataLoader(
-            _Reader(images, ready),
+            _Reader(images, crop),
             batch_sampler=self._keys,
             num_workers=loaders,
             persistent_workers=loaders > 0,
@@ -159,8 +158,8 @@ class Streamed:
         self.steps, self.batch = steps_of(self._count, recipe, rank)
         self._recipe, self._seed, self._rank = recipe, seed, rank
         size = pixels_of(images, recipe)
-        ready = partial(random_cut, size=size, recipe=recipe)
-        self._ahead = _Ahead(images, ready, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
+        crop = partial(random_cut, size=size, recipe=recipe)
+        self._ahead = _Ahead(images, crop, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -187,13 +186,13 @@ def _filled(batch: Batch | None, size: int) -> Batch:
     return batch[0][places], batch[1][places]
 
 
-def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
+def read_batches(images: Read, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
-    for batch, labels in _read_plain(images, recipe, device, loaders, kept=KEPT if _streams(recipe) else 1.0):
+    for batch, labels in _read_plain(images, recipe, device, loaders, kept=CENTRAL_SHARE if _streams(recipe) else 1.0):
         yield as_input(batch, recipe), labels
 
 
-def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
+def read_all(images: Read, recipe: Recipe, loaders: int) -> Pixels:
     """Read all images into memory at the recipe's size; broken files are left out where the recipe allows it.
 
     Raises: GeniusError where they do not fit, or cannot be read.
@@ -212,10 +211,10 @@ def _streams(recipe: Recipe) -> bool:
     return recipe.augment == "resized-crop-flip"
 
 
-def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
+def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
     size, count = pixels_of(images, recipe), 0
-    ready, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
-    ahead = _Ahead(images, ready, device, held, recipe.skip_broken)
+    crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
+    ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
     keys = [(number, 0) for number in range(len(images.labels))]
     for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
         if batch is not None:
@@ -230,12 +229,11 @@ def pixels_of(images: Images, recipe: Recipe) -> int:
 
     Raises: GeniusError where the recipe sets no size for image files, and for images without colours.
     """
-    if isinstance(images, Pixels) and images.images.dtype != torch.uint8:
+    if isinstance(images, Pixels) and images.images.dtype != torch.uint8 and _streams(recipe):
         raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
-    if recipe.size:
-        return recipe.size
-    if isinstance(images, Pixels):
-        return int(images.images.shape[-1])
+    own = images.images.shape[-1] if isinstance(images, Pixels) else images.size
+    if size := recipe.size or own:
+        return int(size)
     raise GeniusError("image files come in all sizes: set size in the recipe, as in size=224")
 
 

@@ -15,12 +15,12 @@ import openai
 import pytest
 from genius.agents import embedded
 from genius.agents.constrained import constrained_proposer
-from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, constrained, find_model
+from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, find_model, with_grammar
 from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
 from genius.spaces.region import Region
-from genius.tables.fetch import data_folder
+from genius.tables.fetch import downloads_folder
 from genius.tools.grammar import architecture_grammar
 from genius.tools.replies import read_reply
 
@@ -46,7 +46,7 @@ def model_file():
     """Return the published file; downloads it the first time."""
     pytest.importorskip("xllamacpp")
     try:
-        return find_model(data_folder())
+        return find_model(downloads_folder())
     except ModelUnavailable as error:
         if "could not download" not in str(error):
             raise
@@ -160,7 +160,7 @@ async def test_under_a_grammar_it_proposes_architectures_of_the_space_and_none_t
     excluded = [tuple(rng.choice(d.numbers) for d in space.decisions) for _ in range(300)]
     chat = model.chat_model(**ASKED | {"temperature": 0.0})
     for _ in range(2):
-        answer = await constrained(chat, architecture_grammar(space, excluded, reason_words=6)).ainvoke(ASK)
+        answer = await with_grammar(chat, architecture_grammar(space, excluded, reason_words=6)).ainvoke(ASK)
         architecture = read_reply(answer.text, space).architecture
         assert answer.text.endswith(f".\nArchitecture: {list(architecture)}")
         assert architecture not in excluded

@@ -80,7 +80,7 @@ def test_checkpoints_that_stay_locked_are_named_and_the_run_goes_on_later(run, h
         asyncio.run(genius.resume(run, evaluator=evaluate, iterations=4))
     assert time.monotonic() - started >= 0.5
     assert f"{run}/checkpoints.sqlite was locked by another process for 0.5 s" in str(ended.value)
-    assert "close what reads or writes it" in str(ended.value)
+    assert "close the program that uses it" in str(ended.value)
     assert f"`genius resume {run}`" in str(ended.value)
     assert "without that file" not in str(ended.value)
     holder.join()
@@ -162,7 +162,7 @@ def test_the_peers_of_a_run_that_cannot_be_written_are_made_and_not_kept(tables,
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "[1,1,1,1,1,1,1,1]"}]
     (tmp_path / "said.json").write_text(json.dumps(said))
     llm = f"replay:{tmp_path / 'said.json'}"
-    options = {"llm": llm, "iterations": 1, "data": tables, "run": tmp_path / "run"}
+    options = {"llm": llm, "iterations": 1, "downloads": tables, "run": tmp_path / "run"}
     result = asyncio.run(genius.search("nas-bench-macro", **options))
     read_only(result.run)
     assert [standing.proposer for standing in asyncio.run(worth(result, tables)).standings] == ["largest"]

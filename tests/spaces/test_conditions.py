@@ -66,7 +66,7 @@ def test_limits_count_and_draw_what_differs():
     from genius.spaces.region import Limits
 
     region = Region(costed, Limits(flops=(2, 3)))
-    assert region.count() == 12
+    assert region.count().number == 12
     assert {tuple(row) for row in region.draw(np.random.default_rng(0), 500).tolist()} == {
         a for a in costed.architectures() if a[3] > 0
     }
