@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from .graph.studio import make_graph as make_graph
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
-    from .record.candidate import Measurement as Measurement
     from .record.candidate import Message as Message
+    from .record.goal import Goal as Goal
+    from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
     from .record.settings import LimitSettings as LimitSettings
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .spaces import get_space as get_space
     from .spaces.decision import Decision as Decision
     from .spaces.mapping import space_of as space_of
+    from .spaces.objective import ACCURACY as ACCURACY
+    from .spaces.objective import Objective as Objective
     from .spaces.published_table import PublishedTable as PublishedTable
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
@@ -63,14 +66,17 @@ _HOMES = {
     "training.recipes": ("Recipe",),
     "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "SearchSpace"),
-    "record.candidate": ("Candidate", "Measurement", "Message"),
+    "record.candidate": ("Candidate", "Message"),
+    "record.goal": ("Goal",),
+    "record.measurement": ("Measurement",),
+    "spaces.objective": ("ACCURACY", "Objective"),
 }
 
 
 if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
     def __getattr__(name: str) -> object:
-        """Import what is asked for only then, so that `import genius` loads neither torch nor LangChain."""
+        """Import a name on its first use, so that `import genius` loads neither torch nor LangChain."""
         from importlib import import_module
 
         if name == "__version__":

@@ -1,4 +1,4 @@
-"""What the surrogate tells a language model: the effects that it sees, what it would try, and how far to trust it."""
+"""Advice of the surrogate to a language model: estimated effects, a shortlist, and the accuracy of its predictions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,8 @@ import numpy as np
 
 from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
+from ..record.history import History
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.prices import option_in_words
@@ -20,7 +22,7 @@ SHORTLISTED = 5
 
 _TITLE = """\
 A statistical model was fitted to these experiments. It knows numbers alone; what networks are made for, you know. \
-Accuracies are in percent, ± is one standard deviation."""
+{values}, ± is one standard deviation."""
 
 _FIRST = "Nothing is measured yet, so it goes by the size of the networks alone."
 
@@ -35,11 +37,13 @@ _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Advice:
-    """What is known after some measurements: the effect of every option, what to try, and earlier forecasts."""
+    """What is known after some measurements of an objective: the effect of every option, what to try, and earlier
+    forecasts."""
 
     shortlist: tuple[Suggestion, ...]
     effects: tuple[Effect, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
+    objective: Objective = ACCURACY
 
 
 def advise(
@@ -48,22 +52,25 @@ def advise(
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
-    """Ask the surrogate what it makes of a trial's history."""
+    """Make the surrogate's advice from a trial's history."""
     rng = np.random.default_rng([*seed, len(history)])
     shortlist = tuple(
         suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
     )
-    observed = observe(history)
+    observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
-        return Advice(shortlist)
-    return Advice(shortlist, tuple(effects(region, observed, rng)), tuple(forecasts(region, history, seed)))
+        return Advice(shortlist, objective=objective)
+    found = tuple(effects(region, observed, rng)), tuple(forecasts(region, history, seed))
+    return Advice(shortlist, *found, objective)
 
 
 def advice_in_words(space: SearchSpace, advice: Advice) -> str:
     """Write advice as a part of a prompt."""
-    lines = [_TITLE, *_effects(space, advice.effects), *_record(advice.forecasts)]
+    objective = advice.objective
+    title = _TITLE.format(values="Accuracies are in percent" if objective == ACCURACY else f"Values: {objective.words}")
+    lines = [title, *_effects(space, advice.effects, objective), *_record(advice.forecasts, objective)]
     lines += [] if advice.effects else [_FIRST if space.costed else _FIRST_UNCOSTED]
-    items = [_item(space, at, suggestion) for at, suggestion in enumerate(advice.shortlist, start=1)]
+    items = [_item(space, at, suggestion, objective) for at, suggestion in enumerate(advice.shortlist, start=1)]
     lines += [_SHORTLIST, *items] if items else []
     return "\n".join(lines)
 
@@ -77,12 +84,13 @@ def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architec
     return [a for values in found if (a := read_reply(f"Architecture: {values}", space.without_rule).architecture)]
 
 
-def _item(space: SearchSpace, place: int, suggestion: Suggestion) -> str:
-    expected = f" {suggestion.accuracy:.2f} ± {suggestion.sd:.2f}" if suggestion.accuracy is not None else ""
+def _item(space: SearchSpace, place: int, suggestion: Suggestion, objective: Objective) -> str:
+    value, sd = suggestion.value, suggestion.sd
+    expected = "" if value is None or sd is None else f" {objective.near(value, sd)}"
     return f"S{place}: {space.declared(suggestion.architecture)}{expected}"
 
 
-def _effects(space: SearchSpace, found: Sequence[Effect]) -> Iterator[str]:
+def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[str]:
     """Name the best and the worst option of every decision: a line each, however many options there are."""
     if not found:
         return
@@ -90,19 +98,19 @@ def _effects(space: SearchSpace, found: Sequence[Effect]) -> Iterator[str]:
     for at, of_decision in groupby(found, key=lambda effect: effect.decision):
         ordered = sorted(of_decision, key=lambda effect: -effect.mean)
         decision = space.decisions[at]
+        ends = [(effect.option, objective.utility(effect.mean), effect.sd) for effect in (ordered[0], ordered[-1])]
         words = [
-            f"{option_in_words(space, decision, effect.option)} ({effect.mean:+.2f} ± {effect.sd:.2f})"
-            for effect in (ordered[0], ordered[-1])
+            f"{option_in_words(space, decision, option)} ({objective.change(mean, sd)})" for option, mean, sd in ends
         ]
         yield f"- {decision.name}: best {words[0]}, worst {words[1]}"
 
 
-def _record(found: Sequence[Forecast]) -> Iterator[str]:
+def _record(found: Sequence[Forecast], objective: Objective) -> Iterator[str]:
     if not found:
         return
-    error = float(np.mean([abs(forecast.measured - forecast.expected) for forecast in found]))
-    last = found[-1]
+    last, error = found[-1], float(np.mean([abs(forecast.measured - forecast.expected) for forecast in found]))
+    off, measured = objective.numbers([error])[0], objective.numbers([last.measured])[0]
     yield (
-        f"Its forecasts of the last {len(found)} measurements were off by {error:.2f} on average; of iteration "
-        f"{last.iteration} it expected {last.expected:.2f} ± {last.sd:.2f}, and {last.measured:.2f} was measured."
+        f"Its forecasts of the last {len(found)} measurements were off by {off} on average; of iteration "
+        f"{last.iteration} it expected {objective.near(last.expected, last.sd)}, and {measured} was measured."
     )

@@ -163,7 +163,7 @@ ProposerOfTrial = Callable[[int], Proposer]
 
 @dataclass(frozen=True)
 class Opened:
-    """Language models that can be asked: the proposer of each trial, counted from 1, and what is sent to each model."""
+    """Open language models: the proposer of each trial, counted from 1, and the parameters sent to each model."""
 
     proposer: ProposerOfTrial
     sent: Callable[[], list[Sent]]
@@ -179,10 +179,10 @@ async def open_llms(
     may_stop: bool = False,
     taught: Sequence[Sent] = (),
 ) -> AsyncIterator[Opened]:
-    """Open language models, named or given as objects, for the length of a search; a later one answers for an earlier.
+    """Open language models, named or given as objects, for the length of a search; a later one replaces an earlier.
 
-    `taught` is what an earlier part of the search has sent, and found out of their servers. The base URL is that of the
-    first. Raises: BadBackend, BadKey, BadRecording.
+    `taught` holds the parameters that an earlier part of the search has sent, and those that the servers refused. The
+    base URL is the first model's. Raises: BadBackend, BadKey, BadRecording.
     """
     schema = proposal_schema(space, may_stop=may_stop)
     proposers: dict[str, ProposerOfTrial] = {}
@@ -240,7 +240,7 @@ def _bound(model: Any, options: LLMSettings) -> Any:
 
 
 def _told(model: object) -> dict[str, object]:
-    """Return what a model object says of itself: its provider, its name, its temperature and its limit on tokens."""
+    """Return the parameters of a model object: its provider, its name, its temperature and its limit on tokens."""
     tell = getattr(model, "_get_ls_params", None)
     told: Mapping[str, object] = tell() if callable(tell) else {}
     names = {"ls_provider": "provider", "ls_model_name": "model", "ls_temperature": "temperature"}
@@ -252,7 +252,7 @@ def _told(model: object) -> dict[str, object]:
 async def _open_special(
     spec: str, space: SearchSpace, options: LLMSettings, data: Path
 ) -> AsyncIterator[ProposerOfTrial]:
-    """Open what is no chat model on a server: the embedded model, a recording, a person."""
+    """Open a proposer that is no chat model on a server: the embedded model, a recording, a person."""
     if spec == HUMAN:
         person = human_proposer()
         yield lambda trial: person

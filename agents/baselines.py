@@ -12,8 +12,9 @@ import numpy.typing as npt
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
 from ..plugins import Plugins
-from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
+from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion
 from ..record.history import History
+from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused_architectures
@@ -113,7 +114,7 @@ def local_search(region: Region, seed: Sequence[int]) -> Proposer:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
             return _answer(region, _largest(region, done, rng), "The largest network, to start from.")
-        for centre in history.best_first():
+        for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(region, near)
             if near:
@@ -144,7 +145,7 @@ def evolution(region: Region, seed: Sequence[int]) -> Proposer:
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
             return _answer(region, _untried(region, done, rng), "One of the first population, drawn at random.")
-        parent = best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
+        parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
@@ -167,23 +168,24 @@ def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Gener
 
 
 def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Proposer:
-    """Propose what a surrogate that learns from every measurement expects the most of."""
+    """Propose the best architecture by a surrogate that is fitted to all measurements."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
-            return _answer(region, found[0].architecture, _expected(found[0])) if found else NOTHING_LEFT
+            words = _expected(found[0], history.goal.objective) if found else ""
+            return _answer(region, found[0].architecture, words) if found else NOTHING_LEFT
         left = _untried(region, _done(region.space, prompt, history), rng)
         return _answer(region, left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 
 
-def _expected(suggestion: Suggestion) -> str:
-    if suggestion.accuracy is None:
+def _expected(suggestion: Suggestion, objective: Objective) -> str:
+    if suggestion.value is None or suggestion.sd is None:
         return "Nothing was measured yet."
-    return f"Expected to measure {suggestion.accuracy:.2f}% ± {suggestion.sd:.2f}."
+    return f"Expected to measure {objective.near(suggestion.value, suggestion.sd)}{objective.suffix}."
 
 
 def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:

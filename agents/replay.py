@@ -71,7 +71,7 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
 def _journalled(journal: Path, trial: int) -> dict[Architecture, float]:
     try:
         found = measured([c for c in map(CANDIDATE.read, read_lines(journal)) if c.trial == trial])
-        return {c.architecture: c.accuracy for c in found if c.architecture and c.accuracy is not None}
+        return {c.architecture: c.value for c in found if c.architecture and c.value is not None}
     except (BadRecord, OSError) as error:
         raise BadRecording(f"{journal} is no journal: {short(error, 300)}") from error
 

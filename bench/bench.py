@@ -26,7 +26,7 @@ _WITH_TABLES = [name for name, space in SPACES.items() if space.table]
 
 @dataclass(frozen=True)
 class Bench:
-    """What a bench found: a row for each task, proposer and number of evaluations, and the files of its report."""
+    """The result of a bench: a row for each task, proposer and number of evaluations, and the files of its report."""
 
     plan: Plan
     rows: Sequence[Row]

@@ -1,4 +1,4 @@
-"""The pictures of a bench: what was reached against evaluations, with 95% confidence bands."""
+"""The pictures of a bench: regret and rank against evaluations, with 95% confidence bands."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,16 @@ class Picture:
     """A picture of values against evaluations, on a logarithmic axis that ends at `floor`."""
 
     file: str
-    label: str
+    label: Callable[[str], str]  # from the unit of values
     values: Callable[[Scores], Floats]
     floor: float
 
 
 PICTURES = (
-    Picture("regret.png", "regret (% accuracy)", lambda each: each.regret, 0.01),  # a hundredth of a percent is nothing
-    Picture("rank.png", "rank of the best (1 is the best)", lambda each: each.rank, 1.0),  # Figure 2 of the paper
+    Picture("regret.png", "regret ({})".format, lambda each: each.regret, 0.01),  # a hundredth of a percent is nothing
+    Picture(
+        "rank.png", "rank of the best (1 is the best)".format, lambda each: each.rank, 1.0
+    ),  # Figure 2 of the paper
 )
 
 
@@ -56,11 +58,17 @@ def _draw(scores: Sequence[Scores], picture: Picture, path: Path) -> Path:
         panel.grid(alpha=0.25)
     for panel in list(panels):
         panel.set_axis_off()
-    figure.supylabel(picture.label, fontsize=9)
+    figure.supylabel(as_label(picture.label(_unit(scores))), fontsize=9)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8, frameon=False)
     figure.savefig(path)
     return path
+
+
+def _unit(scores: Sequence[Scores]) -> str:
+    """Name what regrets are in: several objectives have nothing in common."""
+    named = {" ".join(filter(None, [each.objective.unit, each.objective.name])) for each in scores}
+    return named.pop() if len(named) == 1 else "in the unit of each"
 
 
 def _curve(panel: "Axes", scores: Scores, values: Floats, color: str, floor: float) -> None:

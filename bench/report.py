@@ -11,17 +11,18 @@ from dataclasses import asdict
 from ..printable import one_line
 from ..record.statistics import Mean, rounded
 from ..record.versions import installed_versions
+from ..spaces.objective import ACCURACY, Objective
 from .plan import Plan
 from .scores import Row
 
-_QUANTITIES = ("rank", "rank_of_all", "accuracy", "regret", "difference")
+_QUANTITIES = ("rank", "rank_of_all", "value", "regret", "difference")
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
 _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
 
 
 def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
-    """Write a report: for each budget the ranks of all tasks side by side, then everything, then what to know of it."""
+    """Write a report: for each budget the ranks of all tasks side by side, then all numbers, then notes on them."""
     lines = [f"# {_markdown(command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
@@ -64,7 +65,12 @@ def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str
     return _table(["task", *plan.proposers], body)
 
 
-def columns(first: str) -> list[str]:
+def title(found: Sequence[Row]) -> str:
+    """Name the value that rows tell: accuracy, or a general name where one of them tells another."""
+    return next((name for name in (row.objective.titles[0] for row in found) if name != "accuracy"), "accuracy")
+
+
+def columns(first: str, value: str) -> list[str]:
     """Name the columns of a report; differences are to the first proposer."""
     return [
         "task",
@@ -74,7 +80,7 @@ def columns(first: str) -> list[str]:
         "rank",
         "median",
         "rank of all",
-        "accuracy",
+        value,
         "regret",
         f"rank − {first}",
     ]
@@ -90,30 +96,30 @@ def cells(row: Row, first: str) -> list[str]:
         str(row.rank),
         rounded(row.rank.median),
         str(row.rank_of_all),
-        percent(row.accuracy),
-        percent(row.regret),
+        spread(row.value, row.objective),
+        spread(row.regret, row.objective),
         "" if row.proposer == first else str(row.difference),
     ]
 
 
 def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
-    return _table(columns(first), [cells(row, first) for row in found])
+    return _table(columns(first, title(found)), [cells(row, first) for row in found])
 
 
-def percent(mean: Mean) -> str:
-    """Write a mean of accuracies with half of its interval."""
-    return f"{mean.mean:.2f}" if mean.low is None else f"{mean.mean:.2f} ± {mean.mean - mean.low:.2f}"
+def spread(mean: Mean, objective: Objective) -> str:
+    """Write a mean of values with half of its interval."""
+    return objective.numbers([mean.mean])[0] if mean.low is None else objective.near(mean.mean, mean.mean - mean.low)
 
 
 def to_csv(found: Sequence[Row]) -> str:
     """Write a line for each task, proposer and budget."""
     text = io.StringIO()
-    quantities = _QUANTITIES
-    head = [f"{quantity}_{field}" for quantity in quantities for field in _FIELDS]
+    named = [title(found) if quantity == "value" else quantity for quantity in _QUANTITIES]
+    head = [f"{quantity}_{field}" for quantity in named for field in _FIELDS]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["space", "pool", "proposer", "evaluations", "trials", "deterministic", *head])
     for row in found:
-        means = [getattr(row, quantity) for quantity in quantities]
+        means = [getattr(row, quantity) for quantity in _QUANTITIES]
         numbers = [getattr(mean, field) for mean in means for field in _FIELDS]
         names = map(_field, (row.task.space, row.task.pool, row.proposer))
         counts = (row.evaluations, row.trials, row.deterministic)
@@ -137,7 +143,8 @@ def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str
             "evaluations": row.evaluations,
             "trials": row.trials,
             "deterministic": row.deterministic,
-            **{name: asdict(getattr(row, name)) for name in _QUANTITIES},
+            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in _QUANTITIES},
+            **({} if row.objective == ACCURACY else {"objective": asdict(row.objective)}),
         }
         for row in found
     ]

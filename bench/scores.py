@@ -1,4 +1,4 @@
-"""What the trials of a bench come to: the best that each found, and how these compare."""
+"""The scores of a bench's trials: the best architecture that each found, and their comparison."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..guide.features import Floats
 from ..record.statistics import Mean, mean_of
+from ..spaces.objective import ACCURACY, Objective
 from ..tables.published import Table
 from .plan import Plan
 from .task import Task, load_task
@@ -18,21 +19,22 @@ from .trial import Trial
 class Scores:
     """What a proposer's trials on a task found, a row a trial and a column an evaluation: the best so far.
 
-    The best is chosen by the accuracy that the search sees; `rank` in the pool, `accuracy` in percent and `regret`,
-    percent short of the pool's best, are by test accuracy where the table tells it apart. Of architectures that are the
-    same function `rank` counts one; `rank_of_all` counts all, as the paper does.
+    The best is chosen by what the search sees; `rank` in the pool, `value` of the objective and `regret`, how far it is
+    from the pool's best, are by test value where the table tells it apart. Of architectures that are the same function
+    `rank` counts one; `rank_of_all` counts all, as the paper does.
     """
 
     task: Task
     proposer: str
     rank: Floats
     rank_of_all: Floats
-    accuracy: Floats
+    value: Floats
     regret: Floats
     deterministic: bool
+    objective: Objective = ACCURACY
 
     def mean(self, values: Floats, evaluations: int) -> Mean:
-        """Average what was reached after so many evaluations; trials that are all the same are one."""
+        """Average the values after a number of evaluations; identical trials count as one."""
         column = values[:, evaluations - 1]
         return mean_of(column[:1] if self.deterministic else column)
 
@@ -48,13 +50,14 @@ class Row:
     deterministic: bool
     rank: Mean
     rank_of_all: Mean
-    accuracy: Mean
+    value: Mean
     regret: Mean
     difference: Mean
+    objective: Objective = ACCURACY
 
 
 def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
-    """Look up what the trials of a plan found, for each task and proposer."""
+    """Look up the scores of a plan's trials, for each task and proposer."""
     found = []
     for task in plan.tasks:
         _, table = load_task(task, data)
@@ -66,26 +69,26 @@ def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
 
 def _scores(task: Task, table: Table, proposer: str, trials: Sequence[Trial], evaluations: int) -> Scores:
     best = np.array([list(_best_places(table, trial, evaluations)) for trial in trials])
-    accuracy = table.test_accuracy[best]
     same = len({trial.architectures[:evaluations] for trial in trials}) == 1
     return Scores(
         task,
         proposer,
         table.function_ranks[best].astype(float),
         table.test_ranks[best].astype(float),
-        accuracy,
-        table.test_accuracy.max() - accuracy,
+        table.test_values[best],
+        table.test_utilities.max() - table.test_utilities[best],
         deterministic=same,
+        objective=table.objective,
     )
 
 
 def _best_places(table: Table, trial: Trial, evaluations: int) -> Iterator[int]:
     """Go through the places in the table of the best so far; before the first measurement it is the worst there is."""
-    best = int(table.accuracy.argmin())
+    best = int(table.utilities.argmin())
     for at in range(evaluations):
         architecture = trial.architectures[at] if at < len(trial.architectures) else None
         place = table.place(architecture) if architecture else None
-        if place is not None and table.accuracy[place] > table.accuracy[best]:
+        if place is not None and table.utilities[place] > table.utilities[best]:
             best = place
         yield best
 
@@ -107,25 +110,27 @@ def _row(own: Scores, first: Scores, evaluations: int) -> Row:
         own.deterministic,
         own.mean(own.rank, evaluations),
         own.mean(own.rank_of_all, evaluations),
-        own.mean(own.accuracy, evaluations),
+        own.mean(own.value, evaluations),
         own.mean(own.regret, evaluations),
         mean_of(apart[:1] if both else apart),
+        own.objective,
     )
 
 
 def remarks(plan: Plan, scores: Sequence[Scores], data: Path) -> list[str]:
-    """Say what numbers alone would hide: of deterministic proposers, and of what tables tell."""
+    """Make the notes that the numbers need: on deterministic proposers, and on the content of tables."""
     fixed = sorted({each.proposer for each in scores if each.deterministic and len(each.rank) > 1})
     found = [
         f"{', '.join(fixed)}: every seed gave the same on some tasks; there it is one trial, without an interval."
     ] * bool(fixed)
     for task in plan.tasks:
         _, table = load_task(task, data)
-        if (table.accuracy == table.test_accuracy).all():
-            found.append(f"{task.name}: the table holds one accuracy, and the search itself sees it.")
+        name = table.objective.name
+        if (table.values == table.test_values).all():
+            found.append(f"{task.name}: the table holds one {name}, and the search itself sees it.")
         else:
-            best = int(table.function_ranks[table.accuracy.argmax()])
-            found.append(f"{task.name}: the best by what the search sees has rank {best:,} by test accuracy.")
+            best = int(table.function_ranks[table.utilities.argmax()])
+            found.append(f"{task.name}: the best by what the search sees has rank {best:,} by test {name}.")
         if table.functions < len(table):
             found.append(f"{task.name}: its {len(table):,} architectures are {table.functions:,} different functions.")
     return found

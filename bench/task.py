@@ -1,4 +1,4 @@
-"""What is searched in a bench: a space with a table, or the part of it within limits, where ranks are of that part."""
+"""A task of a bench: a space with a table, or its part within limits, in which ranks are counted."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,10 +17,10 @@ WHOLE_POOL = "all"
 
 @dataclass(frozen=True)
 class Task:
-    """A space and the limits on what may be proposed; `pool` names them.
+    """A space, and the limits on the architectures that may be proposed; `pool` names the limits.
 
-    `table` is the file of a table of one's own, `sha256` what it must hash to, if that is known; without a file the
-    space's published table is taken.
+    `table` is the file of a table of one's own, and `sha256` its expected hash, if known. Without a file the space's
+    published table is used.
     """
 
     space: str

@@ -17,6 +17,7 @@ from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
 from ..record.candidate import Candidate
+from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
@@ -36,7 +37,7 @@ class Trial:
     """What one proposer did with one seed on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Accuracies stand in the table; of one's own `table` is the SHA-256.
+    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256.
     """
 
     __pydantic_config__ = CLOSED
@@ -96,7 +97,15 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
 
     started, region = perf_counter(), Region(shown, task.limits)
     async with _open(name, region, seed, data) as proposer:
-        context = Context(region, proposer, evaluate, advice=_ADVICE in name, seed=(seed, 1), iterations=iterations)
+        context = Context(
+            region,
+            proposer,
+            evaluate,
+            goal=Goal((table.objective,)),
+            advice=_ADVICE in name,
+            seed=(seed, 1),
+            iterations=iterations,
+        )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
     return Trial(

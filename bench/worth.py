@@ -10,6 +10,8 @@ import numpy as np
 from ..guide.features import Floats, encoder
 from ..guide.guide import Guide, fit, observe
 from ..record.candidate import Candidate, measured
+from ..record.goal import Goal
+from ..record.history import History
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
 from ..spaces import SPACES, table_of
@@ -44,7 +46,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Worth:
-    """What can be said: from the space's table, with `standings`; or `words` alone, that say from what."""
+    """The worth of a run's model: `standings` by the space's table or, without one, `words` with their source."""
 
     words: Sequence[str]
     rank: float | None = None
@@ -104,7 +106,7 @@ def _standing(own: Sequence[tuple[int, float]], peer: Scores) -> Standing:
 
 
 def _from_the_journal(result: SearchResult) -> list[str]:
-    """Say what the run's own measurements allow: what random sampling would have found, by a surrogate."""
+    """Estimate the result of random sampling from the run's own measurements, by a surrogate."""
     start = "there is no table of every architecture to compare with"
     space = _space(result)
     known = measured([candidate for trial in result.trials for candidate in trial.candidates])
@@ -112,14 +114,16 @@ def _from_the_journal(result: SearchResult) -> list[str]:
         why = "the space is one's own" if space is None else f"{len(known)} measurements say too little"
         return [f"{start}, and {why}"]
     assert result.best is not None
-    assert result.best.accuracy is not None
+    objective, goal = result.goal.objective, result.goal
     budget = max(len(trial.candidates) for trial in result.trials)
     random, largest = _simulated(space, result, known, budget)
-    beaten = float((random < result.best.accuracy).mean())
+    beaten = float((random < goal.utility(result.best)).mean())
+    typical = objective.near(objective.utility(float(random.mean())), float(random.std())) + objective.suffix
+    worse = "below" if objective.better == "higher" else "above"
     return [
         f"{start}: this is an estimate, by a surrogate that was fitted to the run's {len(known)} measurements",
-        f"random sampling: the best of {budget} would measure {random.mean():.2f} ± {random.std():.2f}%, and be below "
-        f"the run's best, {result.best.accuracy:.2f}%, in {beaten:.0%} of trials",
+        f"random sampling: the best of {budget} would measure {typical}, and be {worse} "
+        f"the run's best, {objective.text(result.best.value or 0.0)}, in {beaten:.0%} of trials",
         largest,
         "what evolution, local search or guided would have found cannot be told without measuring: search with them",
     ]
@@ -131,10 +135,11 @@ def _space(result: SearchResult) -> SearchSpace | None:
 
 
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
-    """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
+    """Return the best utilities of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
     region = Region(space, result.settings.limits.ranges)
-    surrogate = fit(region, observe(known), rng, Guide(prior=0.0))
+    objective = result.goal.objective
+    surrogate = fit(region, observe(History.of(known, Goal((objective,)))), rng, Guide(prior=0.0))
     drawn = region.draw(rng, _POOL)
     encoded = encoder(space).encode(drawn)
     mean, covariance = surrogate.joint(encoded)
@@ -142,8 +147,7 @@ def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candida
     worlds = rng.multivariate_normal(mean, covariance, _SIMULATED, check_valid="ignore", method="eigh")  # rounded
     worlds += predicted.calibration * predicted.noise * rng.standard_normal(worlds.shape)
     picked = np.stack([rng.choice(len(drawn), budget) for _ in range(_SIMULATED)])
-    best = np.clip(np.take_along_axis(worlds, picked, axis=1), 0, 100).max(axis=1)
-    measured_best = max(known, key=lambda candidate: candidate.cost.flops if candidate.cost else 0)
-    return best, (
-        f"largest: of the networks that the run measured, the one with the most FLOPs has {measured_best.accuracy:.2f}%"
-    )
+    best = np.clip(np.take_along_axis(worlds, picked, axis=1), *objective.bounds).max(axis=1)
+    largest = max(known, key=lambda candidate: candidate.cost.flops if candidate.cost else 0)
+    value = objective.text(largest.value or 0.0)
+    return best, (f"largest: of the networks that the run measured, the one with the most FLOPs has {value}")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
 from genius.training.job import Job

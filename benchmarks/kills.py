@@ -90,7 +90,7 @@ def main(workers: int = 20, searches: int = 20) -> None:
 
 
 def _accuracy(measurement: object) -> object:
-    return measurement["accuracy"] if isinstance(measurement, dict) else None
+    return measurement["value"] if isinstance(measurement, dict) else None
 
 
 if __name__ == "__main__":

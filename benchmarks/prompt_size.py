@@ -8,7 +8,8 @@ import httpx
 import numpy as np
 from genius.agents.embedded import EmbeddedModel, find_model
 from genius.agents.reflector import write_prompt
-from genius.record.candidate import Candidate, Measurement
+from genius.record.candidate import Candidate
+from genius.record.measurement import Measurement
 from genius.spaces import get_space
 from genius.spaces.region import Limits, Region, parse_range
 from genius.tables.fetch import downloads_folder

@@ -21,7 +21,7 @@ from genius.bench.task import Task, capped, load_task
 from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
 from genius.guide.surrogate import SIZE, SIZE_WITHIN
-from genius.record.candidate import best
+from genius.record.goal import GOAL
 from genius.spaces.region import Region
 from genius.tables.fetch import downloads_folder
 
@@ -50,7 +50,7 @@ class Problem:
 def published(task: Task, data: Path) -> Problem:
     """Look accuracies up."""
     space, table = load_task(task, data)
-    return Problem(Region(space, task.limits), lambda a: table.measure(a).accuracy or 0.0, table.accuracy)
+    return Problem(Region(space, task.limits), lambda a: table.measure(a).value or 0.0, table.values)
 
 
 def simulated(name: str, seed: int) -> Problem:
@@ -78,7 +78,7 @@ def rank(problem: Problem, guide: Guide, seed: int) -> int:
         architecture = suggest(problem.region, history, rng, guide)[0].architecture
         measurement = genius.Measurement(problem.accuracy(architecture))
         history.append(genius.Candidate(1, at + 1, architecture=architecture, measurement=measurement))
-    found = best(history)
+    found = GOAL.best(history)
     return int((problem.others > (found.accuracy if found else 0.0)).sum()) + 1
 
 

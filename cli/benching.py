@@ -86,23 +86,22 @@ def _pair(given: str) -> tuple[str, str]:
 
 
 def _print(found: "Bench") -> None:
-    """Print a table for each task and what to know of it, then where the report is."""
+    """Print a table for each task with its notes, then the place of the report."""
     from rich.table import Table
 
-    from ..bench.report import percent
+    from ..bench.report import spread, title
     from ..report.show import as_text, print_sentences
 
     out, first = console(stderr=False), found.plan.proposers[0]
     for task in found.plan.tasks:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("proposer", overflow="fold")
-        for name in ("after", "rank", "accuracy", f"rank − {first}"):
+        rows = [row for row in found.rows if row.task == task]
+        for name in ("after", "rank", title(rows), f"rank − {first}"):
             table.add_column(as_text(name), justify="right", overflow="fold")
-        for row in found.rows:
-            if row.task == task:
-                apart = "" if row.proposer == first else str(row.difference)
-                cells = (row.proposer, str(row.evaluations), str(row.rank), percent(row.accuracy), apart)
-                table.add_row(*map(as_text, cells))
+        for row in rows:
+            apart, value = "" if row.proposer == first else str(row.difference), spread(row.value, row.objective)
+            table.add_row(*map(as_text, (row.proposer, str(row.evaluations), str(row.rank), value, apart)))
         out.print(as_text(task.name), style="bold")
         out.print(table, "", sep="\n")
     seeds = f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import beginning, completing
-from .options import OPEN, AsJson, Downloads, Ends, FlopsConvention, RunFolder, SpaceName, console
+from .options import OPEN_RANGE, AsJson, Downloads, FlopsConvention, RangeEnds, RunFolder, SpaceName, console
 from .signals import stopping
 from .streams import print_text
 
@@ -50,7 +50,7 @@ def _worth(result: "SearchResult", downloads: Downloads) -> "Worth | None":
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:
-    """Print where a run stands, then what its model took."""
+    """Print a run's standing, then the cost of its model."""
     from rich.table import Table
 
     from ..record.statistics import rounded
@@ -71,19 +71,21 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
-    flops: Ends = OPEN,
-    params: Ends = OPEN,
+    name: Annotated[
+        str | None, typer.Argument(help="A space to describe_recipe.", autocompletion=completing.spaces)
+    ] = None,
+    flops: RangeEnds = OPEN_RANGE,
+    params: RangeEnds = OPEN_RANGE,
     flops_convention: FlopsConvention = "macs",
     exact: Annotated[bool, typer.Option("--exact", help="Count exactly, however long it takes.")] = False,
 ) -> None:
     """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
     from ..spaces.cost import check_convention
-    from ..spaces.listing import describe, list_spaces
+    from ..spaces.listing import describe_space, list_spaces
     from ..spaces.region import Limits, parse_range
 
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
-    print_text(describe(name, limits, exact=exact) if name else list_spaces())
+    print_text(describe_space(name, limits, exact=exact) if name else list_spaces())
 
 
 def cost(
@@ -137,10 +139,10 @@ def recipes(
     ] = None,
 ) -> None:
     """List the recipes of training, or print one."""
-    from ..training.recipes import ORIGINS, RECIPES, describe
+    from ..training.recipes import ORIGINS, RECIPES, describe_recipe
 
     if name is not None:
-        print_text(describe(RECIPES.find(name)))
+        print_text(describe_recipe(RECIPES.find(name)))
         return
     names = RECIPES.names()
     width = max(map(len, names))

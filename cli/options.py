@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from ..errors import GeniusError
+from ..printable import brief
 from ..record.settings import OPTIONS, Setting
 from . import completing
 from .panels import FILES, MAIN, PANELS
@@ -35,7 +37,7 @@ RecipeName = Annotated[
     str | None,
     typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
 ]
-Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+RangeEnds = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
 FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 OwnSpace = Annotated[
     str | None,
@@ -66,7 +68,48 @@ Set = Annotated[
     ),
 ]
 
-OPEN = ("-", "-")
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="NAME",
+        help="What is measured: accuracy, score, flops, params, or your own as MODULE:NAME. Given several times, the "
+        "first one steers. Default: what the evaluator or the space names.",
+        rich_help_panel=MAIN,
+    ),
+]
+MeasuredLimits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME LOW HIGH",
+        help="A range of what is measured, as in latency_ms - 5; - leaves an end open. Repeatable.",
+        rich_help_panel=PANELS["limits"],
+    ),
+]
+Pareto = Annotated[
+    bool, typer.Option("--pareto", help="Search the front of all objectives.", rich_help_panel=PANELS["loop"])
+]
+
+OPEN_RANGE = ("-", "-")
+
+
+def named_limits(given: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Read limits on what is measured, each a name and the two ends of a range; a `-` leaves an end open.
+
+    Raises: GeniusError.
+    """
+    words = [limit.rsplit(maxsplit=2) for limit in given]
+    if wrong := [limit for limit, each in zip(given, words, strict=True) if len(each) < 3]:
+        raise GeniusError(f"--limit takes a name and two ends, as in latency_ms - 5, got {brief(repr(wrong[0]))}")
+    return {name: (_end(low), _end(high)) for name, low, high in words}
+
+
+def _end(word: str) -> float | None:
+    try:
+        return None if word == "-" else float(word)
+    except ValueError:
+        raise GeniusError(f"expected a number, or - for no limit, got {brief(repr(word))}") from None
 
 
 def console(*, stderr: bool = True) -> "Console":

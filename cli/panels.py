@@ -1,6 +1,7 @@
 """How a command shows its options: in named panels, which narrow terminals can show too."""
 
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -31,6 +32,10 @@ def context_settings() -> dict[str, Any]:
 class Command(TyperCommand):
     """A command that shows its options in the panels that they name as `rich_help_panel`."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, with the words of each `--limit` as one."""
+        return super().parse_args(ctx, together(args))
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, panel by panel."""
         panels: dict[str, list[tuple[str, str]]] = {name: [] for name in _ORDER}
@@ -50,6 +55,17 @@ class Commands(TyperGroup):
         _write(formatter, "Commands", [(name, command.help or "") for name, command in commands.items() if command])
         records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
         _write(formatter, "Options", [record for record in records if record is not None])
+
+
+def together(arguments: Sequence[str]) -> list[str]:
+    """Join the three words behind each `--limit` to one: Typer has no option that is repeated and takes several."""
+    words, found = list(arguments), []
+    while words:
+        found.append(words.pop(0))
+        if found[-1] == "--limit":
+            found.append(" ".join(words[:3]))
+            del words[:3]
+    return found
 
 
 def _write(formatter: Any, name: str, records: list[tuple[str, str]]) -> None:

@@ -10,7 +10,20 @@ import typer
 from . import beginning, completing
 from .asking import ask
 from .looking import print_result
-from .options import AsJson, NewRun, OwnSpace, RunFolder, Set, Trust, console, with_settings
+from .options import (
+    AsJson,
+    MeasuredLimits,
+    NewRun,
+    Objectives,
+    OwnSpace,
+    Pareto,
+    RunFolder,
+    Set,
+    Trust,
+    console,
+    named_limits,
+    with_settings,
+)
 from .panels import FILES, MAIN
 from .signals import stopping
 from .streams import say
@@ -37,6 +50,9 @@ def search(
             rich_help_panel=FILES,
         ),
     ] = None,
+    objectives: Objectives = None,
+    limits: MeasuredLimits = None,
+    pareto: Pareto = False,
     set: Set = None,
     run: NewRun = None,
     as_json: AsJson = False,
@@ -50,13 +66,24 @@ def search(
 
     base = read_file(config) if config else Settings()
     asked = _asked(base, options, set)
-    if not (asked.proposer or asked.llm.models):
+    if not (asked.proposer or asked.llm.models or "proposer" in options):
         chosen, why = default_llm()
         options["llm"] = [chosen]
         say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.search(space, settings=base, run=run, progress=progress, ask=ask, set=set or (), **options)
+        return searches.search(
+            space,
+            settings=base,
+            objectives=objectives or (),
+            limits=named_limits(limits) if limits else None,
+            pareto=pareto,
+            run=run,
+            progress=progress,
+            ask=ask,
+            set=set or (),
+            **options,
+        )
 
     _show_search(start, asked, as_json=as_json)
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import GeniusError, RunFailed
+from ..spaces.objective import ACCURACY
 from . import beginning, completing
 from .options import AsJson, OwnSpace, RecipeName, Set, Trust, console
 from .signals import stopping
 from .streams import print_text, say
 
 if TYPE_CHECKING:
-    from ..record.candidate import Measurement
+    from ..record.measurement import Measurement
     from ..record.settings import Settings
     from ..training.job import Epoch, Job
 
@@ -147,13 +148,15 @@ def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_
     if as_json:
         found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
         found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}
-        print_text(json.dumps(found | asdict(measurement)))
+        told = asdict(measurement)
+        reached = {name: told.pop(field) for name, field in zip(ACCURACY.titles, ("value", "test_value"), strict=True)}
+        print_text(json.dumps(found | reached | told))
         return
     if measurement.error is not None:
         return
     print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
-    test = f", test accuracy {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    print_text(f"accuracy {measurement.accuracy:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
+    test = f", test accuracy {measurement.test_value:.2f}%" if measurement.test_value is not None else ""
+    print_text(f"accuracy {measurement.value:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording
 from .evaluator import Evaluator

@@ -1,6 +1,6 @@
-"""The evaluator that looks accuracies up in a published table."""
+"""The evaluator that looks values up in a table."""
 
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..spaces.space import Architecture
 from ..tables.published import Table
 from .evaluator import Evaluator

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import RunFailed
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..spaces.space import Architecture, SearchSpace
 from ..training.job import Epoch, Job
 from .evaluator import Evaluator

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from ..errors import RunFailed
-from ..record.candidate import MEASUREMENT, Failure, Measurement
 from ..record.files import open_plain, read_plain
+from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
@@ -227,7 +227,7 @@ def read_measurement(path: Path) -> Measurement | None:
         measurement = MEASUREMENT.read(read_plain(path))
     except (FileNotFoundError, BadRecord):
         return None
-    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
+    return measurement if (measurement.error is None) != (measurement.value is None) else None
 
 
 def read_log(folder: Path) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
 from ..errors import GeniusError
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..training.disk import told_when_full
 from ..training.job import Job
 from .mirror import FileChanges, FileStamps, apply_changes, changes_of

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import GeniusError
-from ..record.candidate import Measurement
 from ..record.files import open_plain
+from ..record.measurement import Measurement
 from ..training.job import Job, cores
 from .pools import TryEnd, TurnPool, ended
 from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named

@@ -61,9 +61,9 @@ def build_graph(
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
 ) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
-    """Write the prompt for the next proposal from what was measured, where there is to be one.
+    """Write the prompt for the next proposal from the measurements, where the proposer reads one.
 
-    An iteration that was cut off goes on where it was.
+    An interrupted iteration continues where it was.
     """
     known, context = filled(state), ready(state, runtime)
     candidate = candidate_of(known)
@@ -216,14 +216,14 @@ def _next_finished(state: InFlight, context: Context) -> Candidate | None:
 
 
 async def _measure(candidate: Candidate, context: Context, answers: Sequence[object]) -> None:
-    """Have a candidate measured, unless it came to nothing, and write it into the journal.
+    """Have a candidate measured, unless it has failed, and write it into the journal.
 
-    `answers` are those to what its evaluation asked a person before.
+    `answers` are those of a person to its evaluation's earlier questions.
     """
     if candidate.error is None:
         context.tell("training", candidate)
         started = time.monotonic()
-        candidate = await train(candidate, answered(context.evaluator, answers))
+        candidate = await train(candidate, answered(context.evaluator, answers), context.goal)
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     candidate = replace(candidate, seconds=time.time() - candidate.started)
     line = asyncio.create_task(context.journal.add(candidate))

@@ -1,4 +1,4 @@
-"""From a search to a model: train an architecture by itself, and export what was trained."""
+"""The final training of a single architecture, such as the best of a search, before its export."""
 
 import os
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
-from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
+from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings
 from ..schema import BadRecord
@@ -25,9 +25,9 @@ from .trust import Claim, check_claims, claims
 
 @dataclass(frozen=True)
 class Subject:
-    """What is trained or exported: an architecture of a space, and the run that found it, if one did.
+    """The subject of a training or an export: an architecture of a space, and the run that found it, if one did.
 
-    `trusted` is whether all that the run names is taken from it.
+    `trusted`: modules, servers and paths that the run names are used.
     """
 
     space: SearchSpace
@@ -62,7 +62,7 @@ def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
 
 
 def subject_of(job: Job, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
-    """Return what a training trains; its own `space` is imported where it is named here too, or with `trust`.
+    """Return the subject of a training's job; its own space is imported where `space` names it too, or with `trust`.
 
     Raises: GeniusError.
     """
@@ -95,9 +95,9 @@ def plan_training(
     out: Path | None = None,
     downloads: Path,
 ) -> tuple[Job, list[str]]:
-    """Say what is to be trained, on what and how; the second value tells what was found and what was scaled.
+    """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
-    Data and recipe are the run's or the space's own unless they are named. `batch` scales the learning rate with it.
+    Data set and recipe are the run's or the space's own unless they are named. `batch` also scales the learning rate.
     Raises: GeniusError.
     """
     names = task_named(subject, data, recipe)
@@ -152,7 +152,7 @@ def _check_folder(job: Job) -> None:
 
 
 def finished_training(job: Job) -> Measurement | None:
-    """Return what a training in this folder came to, if it is finished."""
+    """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
 
 
@@ -168,11 +168,11 @@ def read_epochs(path: Path) -> list[Epoch]:
 
 
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:
-    """Say where weights come from: data, recipe, seed, and what they reached."""
+    """Describe the origin of weights: data set, recipe, seed, and accuracy."""
     found: dict[str, object] = {"data": job.data, "recipe": asdict(job.recipe), "seed": job.seed}
     if job.found is not None:
         found["images"] = {part: getattr(job.found, part) for part in ("train", "validation", "test")}
     if measurement is not None:
-        found |= {"accuracy": measurement.accuracy, "test_accuracy": measurement.test_accuracy}
+        found |= {"accuracy": measurement.value, "test_accuracy": measurement.test_value}
         found |= {"device": measurement.device, "device_seconds": round(measurement.seconds, 1)}
     return found

@@ -100,18 +100,23 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         yield _trainers(settings, space, common, pool), notes
 
 
+@dataclass(frozen=True)
+class OwnEvaluator:
+    """An evaluator of one's own: a function of an architecture."""
+
+    evaluate: Evaluator
+
+    @asynccontextmanager
+    async def __call__(self, search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+        unused = "what is named to train on is not used: the evaluator is your own"
+        yield _the_same(search.space.handing(self.evaluate)), (unused,) if search.settings.training.is_named else ()
+
+
 def _read(value: object) -> OpenEvaluator | None:
     """Take a function of an architecture."""
     if not callable(value) or signature_refusing(value, 1):
         return None
-    evaluate = cast("Evaluator", value)
-
-    @asynccontextmanager
-    async def own(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
-        unused = "what is named to train on is not used: the evaluator is your own"
-        yield _the_same(search.space.handing(evaluate)), (unused,) if search.settings.training.is_named else ()
-
-    return own
+    return OwnEvaluator(cast("Evaluator", value))
 
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
@@ -121,6 +126,15 @@ EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "a function of an architecture",
 )
 """The evaluators, and the door for one's own."""
+
+
+def own_evaluator(name: str | None) -> Evaluator | None:
+    """Return the evaluator of one's own of this name; None where a built-in one measures.
+
+    Raises: GeniusError.
+    """
+    found = None if name is None else EVALUATORS.find(name)
+    return found.evaluate if isinstance(found, OwnEvaluator) else None
 
 
 def _the_same(evaluate: Evaluator) -> EvaluatorOfTrial:

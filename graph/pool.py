@@ -1,4 +1,4 @@
-"""Who trains for a search, and what its trainings have in common."""
+"""The pool of workers of a search, and the job that its trainings share."""
 
 from collections.abc import Callable
 from pathlib import Path

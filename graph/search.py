@@ -18,12 +18,13 @@ from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
+from ..spaces.objective import Objective
 from ..tables.own import sha256_of
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run_folder import locked, new_run, new_run_folder
-from .setup import AnySpace, Given, changes_in_words, check_fits, choose_parts, fingerprint, open_setup
+from .setup import AnySpace, Given, changes_in_words, check_fits, choose_goal, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import Calling, carry_on
 from .trust import Claim, check_claims, claims
@@ -49,6 +50,9 @@ async def search(
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: str | Evaluator | ValueEvaluator | None = None,
+    objectives: Sequence[str | Objective] | str | Objective = (),
+    limits: Mapping[str, Sequence[float | None]] | None = None,
+    pareto: bool = False,
     run: Path | str | None = None,
     downloads: Path | str | None = None,
     progress: Show = _show_nothing,
@@ -65,6 +69,10 @@ async def search(
       `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
     - `space` may also be a dict of decisions, see `space_of`, or the path of a file that describes a space. In a space
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
+    - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
+      or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
+    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
+    - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
     - `run`, `downloads`: the run folder, and that of downloaded tables and data sets, which a run that goes on looks in
       again.
@@ -80,7 +88,7 @@ async def search(
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
     asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, options), base)
-    begun = await asyncio.to_thread(_begun, asked, base)
+    begun = await asyncio.to_thread(_begun, asked, base, _Aim(objectives, limits, pareto))
     async with open_setup(begun, asked.given) as setup:
         folder = await asyncio.to_thread(new_run, begun, _path(run))
         async with locked(folder):
@@ -183,6 +191,15 @@ class _Call:
 
 
 @dataclass(frozen=True)
+class _Aim:
+    """What a call names of the goal."""
+
+    objectives: Sequence[str | Objective] | str | Objective
+    limits: Mapping[str, Sequence[float | None]] | None
+    pareto: bool
+
+
+@dataclass(frozen=True)
 class _Asked:
     """What a call asks for: its objects, and the settings that it names, by their paths.
 
@@ -222,7 +239,7 @@ def _asked(call: _Call, old: Settings) -> _Asked:
     return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
 
-def _begun(asked: _Asked, base: Settings) -> Settings:
+def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     """Return the settings of a new run, with the facts of its space and its table.
 
     Raises: GeniusError.
@@ -235,6 +252,7 @@ def _begun(asked: _Asked, base: Settings) -> Settings:
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     return settings.changed(
         {
+            "goal": choose_goal(space, settings, asked.given, aim.objectives, aim.limits, aim.pareto),
             "run.fingerprint": fingerprint(space),
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),

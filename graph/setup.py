@@ -1,4 +1,4 @@
-"""What a search works with: its space, its proposer and its evaluator, found by name or passed from Python."""
+"""The setup of a search: its space, proposer and evaluator, found by name or passed from Python."""
 
 import asyncio
 import hashlib
@@ -17,19 +17,22 @@ from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
+from ..printable import brief
+from ..record.goal import GOAL, OF_COSTS, Goal, default_goal, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.decision import Decision
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.mapping import space_of
+from ..spaces.objective import ACCURACY, Objective, get_objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -116,6 +119,58 @@ def choose_parts(
     return names, given
 
 
+def choose_goal(
+    space: SearchSpace,
+    settings: Settings,
+    given: Given,
+    objectives: Sequence[str | Objective] | str | Objective = (),
+    limits: Mapping[str, Sequence[float | None]] | None = None,
+    pareto: bool = False,
+) -> Goal:
+    """Say what a search is after: the named objectives, else those of its settings, else what is measured anyway.
+
+    Raises: GeniusError for what is no objective, or for what nothing measures.
+    """
+    named = [objectives] if isinstance(objectives, str | Objective) else objectives
+    found = tuple(get_objective(each) for each in named)
+    if not found and settings.goal == GOAL:
+        found = (_measured(space, settings, given),)
+    ranges = settings.goal.limits if limits is None else read_limits(limits)
+    goal = Goal(found or settings.goal.objectives, ranges, pareto or settings.goal.pareto)
+    _check_measured(goal, space, settings, given)
+    return goal
+
+
+def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluator | None:
+    return given.evaluator or own_evaluator(settings.evaluator)
+
+
+def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
+    """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
+    own = _own_evaluator(settings, given)
+    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
+
+
+def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
+    """Make sure that what evaluates tells what the goal asks for, as far as that is known beforehand.
+
+    Raises: GeniusError.
+    """
+    own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
+    if (own is None or hasattr(own, "objective")) and named != measured:
+        raise GeniusError(
+            f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
+            f"{measured.name} first, or an evaluator that measures {named.name}"
+        )
+    if known := [name for name in goal.limits if name in OF_COSTS]:
+        raise GeniusError(
+            f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
+        )
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
+    if own is None and unknown:
+        raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
+
+
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
@@ -145,7 +200,7 @@ def check_fits(old: Settings, given: Given) -> None:
 def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
     """Say which of its parts a run goes on without."""
     if old.run.table_sha256 != new.run.table_sha256:
-        yield f"from now on accuracies are those of the table {new.training.table}"
+        yield f"from now on {new.goal.objective.plural} are those of the table {new.training.table}"
     before, after = (one.llm.models or (one.proposer,) for one in (old, new))
     if before != after:
         yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
@@ -176,6 +231,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
+    _check_measured(settings.goal, space, settings, given)
     limits = settings.limits.ranges
     shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
     await asyncio.to_thread(Region(space, limits).check)
@@ -194,7 +250,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
-    """Return the space, and a table of one's own, if there is one: then the space is what it holds.
+    """Return the space, and a table of one's own, if there is one, to which the space is then narrowed.
 
     Raises: GeniusError where the table is not the one that the run began with.
     """
@@ -202,7 +258,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     if settings.training.table is None:
         return space, None
     if given.evaluator is not None or settings.evaluator not in (None, "table"):
-        raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
+        raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
         raise GeniusError(
@@ -213,7 +269,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
 
 
 def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
-    """Have what a shown architecture stands for evaluated."""
+    """Make an evaluator that maps a disguised architecture to the original, and evaluates this one."""
 
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))

@@ -1,4 +1,4 @@
-"""What the graph carries: the state that is checkpointed, and the context that travels with a run."""
+"""The state of the graph, which is checkpointed, and the context of an invocation, which is not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from ..evaluators.evaluator import Evaluator
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
+from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
 from ..record.journal import BrokenRun, Journal
 from ..record.settings import Order, RepairMode, WhenDone
@@ -25,17 +26,17 @@ from .slots import Question, Slots
 
 
 def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the candidates whose iteration is not there yet: what was returned may be passed in again."""
+    """Add the candidates of new iterations, since a returned state may be passed in again."""
     there = {candidate["iteration"] for candidate in known}
     return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
 
 
 class InFlight(TypedDict, total=False):
-    """How far a trial is, and what is on its way.
+    """The progress of a trial, and its pending candidates.
 
-    `done` counts a trial's finished iterations; `candidate` is on its way through the nodes, None between invocations;
-    `running` are the candidates whose evaluation goes on; `stopped` says why nothing more is proposed, though
-    iterations are left. The first node fills in what is missing.
+    `done` counts the finished iterations; `candidate` is on its way through the nodes, None between invocations;
+    `running` are the candidates with pending evaluations; `stopped` is the reason for an end before the last iteration.
+    The first node fills in missing fields.
     """
 
     trial: int
@@ -50,10 +51,10 @@ FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
 
 
 class Kept(InFlight, total=False):
-    """What is checkpointed of a trial, and what an invocation returns; plain JSON types.
+    """The checkpointed state of a trial, which an invocation also returns; plain JSON types.
 
-    `history` holds the finished candidates where no run folder does. `question` is what an evaluation waits for,
-    `answers` are those that evaluations in flight have had, by iteration.
+    `history` holds the finished candidates where no run folder does. `question` is the open question of an evaluation,
+    `answers` are the answers that pending evaluations have had, by iteration.
     """
 
     question: Question | None
@@ -62,7 +63,7 @@ class Kept(InFlight, total=False):
 
 
 class SearchState(Kept, total=False):
-    """The whole state of a trial: `prompt` is what a proposer is asked, and is not checkpointed."""
+    """The whole state of a trial, with the proposer's `prompt`, which is not checkpointed."""
 
     prompt: Annotated[list[Message], UntrackedValue]
 
@@ -76,7 +77,7 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended.
+    a training has just ended, `goal` what the search is after.
     """
 
     stage: Stage
@@ -87,6 +88,7 @@ class Progress:
     note: str = ""
     run: Path | None = None
     epoch: Epoch | None = None
+    goal: Goal = GOAL
 
 
 def ignore(progress: Progress) -> None:
@@ -97,6 +99,7 @@ def ignore(progress: Progress) -> None:
 class Context:
     """What an invocation of the graph works with, and what is never checkpointed.
 
+    `goal` is what the search is after; where none is named, the objective of the evaluator, else that of the space.
     `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
@@ -107,6 +110,7 @@ class Context:
     proposer: Proposer
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
+    goal: Goal = UNNAMED
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -130,6 +134,8 @@ class Context:
         for name in ("proposer", "evaluator"):
             if not callable(getattr(self, name)):
                 raise GeniusError(f"a context's {name} is a function, got {named(getattr(self, name))}")
+        if self.goal is UNNAMED:
+            object.__setattr__(self, "goal", default_goal(self.region.space, self.evaluator))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
@@ -144,7 +150,7 @@ class Context:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
         spent, folder = self.journal.spent, self.journal.folder
-        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder))
+        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder, goal=self.goal))
 
     @property
     def is_spent(self) -> bool:
@@ -158,7 +164,7 @@ class Context:
 
 
 def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
-    """Return the context of an invocation, with what only the checkpoints of an earlier process hold in its journal.
+    """Return the context of an invocation; its journal gets the finished candidates that only checkpoints hold.
 
     Raises: GeniusError without a context; BrokenRun where finished candidates are missing.
     """
@@ -175,9 +181,9 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
 
 
 def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with what a trial begins with in place of what is missing.
+    """Return the state that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError where it holds something else.
+    Raises: GeniusError for other fields or types.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
@@ -220,4 +226,4 @@ def history_of(state: InFlight, context: Context) -> History:
 
     A line that was written just before a crash is not in the state's history yet: the iteration is made again.
     """
-    return context.journal.history(state["trial"], state["done"], running_of(state))
+    return context.journal.history(state["trial"], state["done"], running_of(state), context.goal)

@@ -82,7 +82,7 @@ def context_of(
     trial: int,
     progress: Callable[[Progress], None] = ignore,
 ) -> Context:
-    """Return what the invocations of a trial work with; trainings go into the folder."""
+    """Make the context of a trial's invocations; trainings go into the folder."""
 
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
@@ -92,6 +92,7 @@ def context_of(
         region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
+        goal=settings.goal,
         journal=journal,
         repair=settings.limits.repair,
         max_replies=settings.loop.max_replies,
@@ -108,7 +109,7 @@ def context_of(
 
 
 class _Sent:
-    """Keeps in `search.json` what is really sent to the language models, as their servers refuse some of it."""
+    """Writes the parameters really sent to the language models into `search.json`, as servers refuse some of them."""
 
     def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Sent]]) -> None:
         self._folder, self._settings, self._sent = folder, settings, sent
@@ -122,7 +123,7 @@ class _Sent:
 
 @dataclass(frozen=True)
 class _Start:
-    """Where a trial goes on: its last state, and what it waits for a person to answer."""
+    """The start of a trial: its last state, and its open questions to a person."""
 
     state: Mapping[str, Any]
     interrupts: Sequence["Interrupt"]
@@ -190,7 +191,7 @@ def invocation_config(
 
 @asynccontextmanager
 async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
-    """Turn what ends a search from outside into one sentence.
+    """Convert an error of the machine, or of a model's server, that ends a search into one sentence.
 
     Raises: RunFailed.
     """

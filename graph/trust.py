@@ -1,7 +1,7 @@
-"""What a file alone does not decide: which module is imported, which server is asked, which path is opened.
+"""Trust in a run folder, which a stranger may have made.
 
-A run folder may come from anybody. What `search.json` names of that kind is used where the user names it too, in the
-same call or in the environment, or trusts the file.
+Modules to import, servers to ask and paths to open that `search.json` names are used only where the user names them
+too, in the same call or in the environment, or trusts the file.
 """
 
 import json
@@ -121,7 +121,7 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command with which whoever made a run goes on with it: it names again what a file alone does not."""
+    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
     found = claims(settings) if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]

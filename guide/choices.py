@@ -1,4 +1,4 @@
-"""The architectures that a surrogate chooses from: all of a space, or of a larger one what is near the good ones."""
+"""The choices of a surrogate: all architectures of a space, or those near the good ones in a large space."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def gather(region: Region, good: Sequence[Architecture], score: Score, rng: np.r
 
 
 def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collection[Hashable], count: int) -> list[int]:
-    """Return the places in the choices of the highest scores, at most `count`, that compute what nothing tried does."""
+    """Return the places of the highest scores in the choices, at most `count`, without functions that were tried."""
     taken, found = set(tried), []
     for place in np.argsort(-scores, kind="stable"):
         identity = space.identity(choices.at(place))

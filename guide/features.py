@@ -1,4 +1,4 @@
-"""What a surrogate compares architectures by: their options, their size, and what their space adds."""
+"""The features of architectures for a surrogate: their options, their size, and those that the space adds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ _COUNTED = 2  # networks built for each option where costs have to be counted on
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """n architectures in numbers.
+    """n architectures as arrays of numbers.
 
     - `options`: shape (n, decisions), from 0.
-    - `groups`: arrays of shape (n, k), which have a mean of 0 and a mean squared length of 1 over the space: what each
-      option is worth in FLOPs, the size of the network, and the features of the space itself.
-    - `promises`: shape (n, 3), how large and deep they are, in standard deviations of the space: by FLOPs and depth, by
+    - `groups`: arrays of shape (n, k), with a mean of 0 and a mean squared length of 1 over the space: the FLOPs of
+      each option, the size of the network, and the features of the space itself.
+    - `promises`: shape (n, 3), size and depth in standard deviations of the space: by FLOPs and depth, by
       parameters and depth, and by depth alone.
     """
 
@@ -53,14 +53,14 @@ class Encoded:
         return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at])
 
     def promise(self, leanings: Sequence[Leaning]) -> Floats:
-        """Return the mean of what the leanings make of the promises: shape (n,)."""
+        """Return the mean of the promises, weighted by the leanings: shape (n,)."""
         found: Floats = self.promises @ np.mean(leanings, axis=0)
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Scale:
-    """Takes a mean away and divides by a scale; what does not vary becomes 0."""
+    """A standardisation: subtracts a mean and divides by a scale; constant features become 0."""
 
     mean: Floats
     scale: Floats
@@ -213,7 +213,7 @@ def _waves(decision: Decision, numbers: npt.NDArray[np.int64]) -> Floats:
 
 
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
-    """Return what each option is worth: the mean of the logarithm of FLOPs with it, from 0 to 1."""
+    """Return the capacity of each option: the mean of the logarithm of FLOPs with it, scaled to 0 to 1."""
     held = np.bincount(options, minlength=count)
     means: Floats = np.bincount(options, weights=log_flops, minlength=count) / np.maximum(held, 1)
     above = np.where(held > 0, means - means[held > 0].min(), 0.0)  # what a rule never allows is worth nothing

@@ -1,4 +1,4 @@
-"""What to try next, by what was measured: a surrogate is fitted to a trial's history and asked for the best."""
+"""The guide: a surrogate is fitted to a trial's history, and suggests the architectures to try next."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +7,14 @@ from functools import partial
 import numpy as np
 
 from ..record.candidate import Candidate, Suggestion, measured
+from ..record.goal import Goal
 from ..record.history import History
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
+from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
-from .surrogate import SIZE, SIZE_WITHIN, Surrogate
+from .surrogate import RANGES, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -45,7 +47,7 @@ class Guide:
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
-        """Return what the prior takes to be better."""
+        """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
 
     def of(self, space: SearchSpace) -> "Guide":
@@ -56,36 +58,46 @@ class Guide:
         return replace(self, curiosity=curiosity, fading=fading)
 
     def prior_after(self, measurements: int) -> float:
-        """Return what the prior is worth."""
+        """Return the weight of the prior after so many measurements."""
         return self.prior * self.trust ** (measurements - 1)
 
 
-GUIDE = Guide()
+GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
+UNLIFTED = replace(RANGES, tail=np.inf)
+"""Ranges that leave a metric's tail as it is."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a trial's history says of architectures: accuracies in percent, and their standard deviations."""
+    """What a trial's history says of architectures: utilities, their standard deviations, and the bounds they have."""
 
     architectures: Sequence[Architecture]
-    accuracy: Floats
+    utility: Floats
     sd: Floats
+    bounds: Bounds = UNBOUNDED
 
     def __len__(self) -> int:
         return len(self.architectures)
 
 
-def observe(history: Sequence[Candidate]) -> Observed:
-    """Gather what is known. A failure counts as the lowest accuracy so far, and what is still in training as the mean
-    ("constant liar"); until something was measured, nothing is known."""
+def observe(history: Sequence[Candidate], weights: Floats | None = None) -> Observed:
+    """Gather what is known of the first objective or, by `weights`, of all in one utility.
+
+    A failure counts as the lowest utility so far, and what is still in training as the mean ("constant liar"); until
+    something was measured, nothing is known.
+    """
+    goal = History.of(history).goal
     known = [c for c in history if c.architecture is not None]
-    accuracies = [c.accuracy for c in known if c.accuracy is not None]
-    if not accuracies:
+    points = np.array([goal.utilities(c) for c in known if c.value is not None])
+    if not len(points):
         return Observed([], np.empty(0), np.empty(0))
-    lowest, mean = min(accuracies), float(np.mean(accuracies))
-    values = [c.accuracy if c.accuracy is not None else lowest if c.error else mean for c in known]
-    deviations = [(c.measurement and c.measurement.sd) or 0.0 for c in known]
-    return Observed([c.architecture for c in known if c.architecture], np.array(values), np.array(deviations))
+    utilities = points[:, 0] if weights is None else scalarised(points, weights)
+    measured_ones, lowest, mean = iter(utilities.tolist()), float(utilities.min()), float(np.mean(utilities))
+    values = [next(measured_ones) if c.value is not None else lowest if c.error else mean for c in known]
+    deviations = [(c.measurement and c.measurement.sd) or 0.0 if weights is None else 0.0 for c in known]
+    architectures = [c.architecture for c in known if c.architecture]
+    bounds = goal.objective.bounds if weights is None else UNBOUNDED
+    return Observed(architectures, np.array(values), np.array(deviations), bounds)
 
 
 def fit(
@@ -93,22 +105,34 @@ def fit(
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
+    ranges: Ranges = RANGES,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest."""
     coder = encoder(region.space)
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
     known = coder.encode(kept.architectures)
-    return Surrogate(known, kept.accuracy, coder.counts.tolist(), rng, sd=kept.sd, prior=prior, leanings=leanings)
+    return Surrogate(
+        known,
+        kept.utility,
+        coder.counts.tolist(),
+        rng,
+        sd=kept.sd,
+        bounds=kept.bounds,
+        prior=prior,
+        leanings=leanings,
+        ranges=ranges,
+    )
 
 
 def _kept(observed: Observed) -> Observed:
-    """Of many observations, keep the most accurate and the latest: the cost of a fit grows with their cube."""
+    """Of many observations, keep the best and the latest: the cost of a fit grows with their cube."""
     if len(observed) <= _FITTED:
         return observed
-    best = np.argsort(-observed.accuracy, kind="stable")[: _FITTED // 2]
+    best = np.argsort(-observed.utility, kind="stable")[: _FITTED // 2]
     places = np.union1d(best, np.arange(len(observed) - _FITTED // 2, len(observed)))
-    return Observed([observed.architectures[at] for at in places], observed.accuracy[places], observed.sd[places])
+    kept = [observed.architectures[at] for at in places]
+    return Observed(kept, observed.utility[places], observed.sd[places], observed.bounds)
 
 
 def suggest(
@@ -123,10 +147,14 @@ def suggest(
 
     None of them computes what an earlier one does, or one that was `refused`.
     """
-    guide, observed = guide.of(region.space), observe(history)
-    surrogate = fit(region, observed, rng, guide) if len(observed) else None
+    guide, known = guide.of(region.space), History.of(history)
+    weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
+    observed = observe(known, weights)
+    fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
+    surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    score = partial(_score, surrogate, guide, len(observed), leanings)
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and known.goal.limits else None
+    score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
@@ -138,35 +166,61 @@ def suggest(
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
-    known = History.of(history).tried(region.space, refused)
-    return _suggestions(choices, choose(region.space, choices, scores, known, count), surrogate)
+    places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
+    told = surrogate if weights is None or not len(observed) else fit(region, observe(known), rng, guide)
+    return _suggestions(choices, places, told, known.goal)
 
 
 def _score(
-    surrogate: Surrogate | None, guide: Guide, observations: int, leanings: Sequence[Leaning], architectures: Encoded
+    surrogate: Surrogate | None,
+    guide: Guide,
+    observations: int,
+    leanings: Sequence[Leaning],
+    feasibility: Feasibility | None,
+    architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
         return guide.prior * architectures.promise(leanings)
-    predicted = surrogate.predict(architectures)
-    return predicted.mean + guide.curiosity * guide.fading ** (observations - 1) * predicted.sd
+    mean, sd = surrogate.standard(architectures)
+    if feasibility is not None:
+        return feasibility.acquisition(mean, sd, architectures)
+    return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
+
+
+def _feasibility(
+    region: Region, known: History, observed: Observed, surrogate: Surrogate, rng: np.random.Generator
+) -> Feasibility:
+    """Fit a surrogate to each metric that is limited and that differs between the measurements."""
+    goal, found = known.goal, []
+    for name, (low, high) in goal.limits.items():
+        readings = [(c.architecture, goal.reading(c, name)) for c in known.measured if c.architecture]
+        told = [(architecture, value) for architecture, value in readings if value is not None]
+        values = np.array([value for _, value in told])
+        if len(set(values.tolist())) > 1:
+            metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
+            fitted = fit(region, metric, rng, WITHOUT_PRIOR, UNLIFTED)
+            found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
+    feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
+    kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
+    return Feasibility(found, surrogate.in_standard_units(max(kept)) if kept else None)
 
 
 def _best(observed: Observed) -> list[Architecture]:
-    return [observed.architectures[at] for at in np.argsort(-observed.accuracy, kind="stable")[:_GOOD]]
+    return [observed.architectures[at] for at in np.argsort(-observed.utility, kind="stable")[:_GOOD]]
 
 
-def _suggestions(choices: Choices, places: Sequence[int], surrogate: Surrogate | None) -> list[Suggestion]:
+def _suggestions(choices: Choices, places: Sequence[int], surrogate: Surrogate | None, goal: Goal) -> list[Suggestion]:
     architectures = [choices.at(place) for place in places]
     if surrogate is None or not places:
         return [Suggestion(architecture) for architecture in architectures]
     predicted = surrogate.predict(choices.encoded[list(places)])
-    numbers = zip(architectures, predicted.mean.tolist(), predicted.measured_sd().tolist(), strict=True)
-    return [Suggestion(*each) for each in numbers]
+    values = map(goal.objective.utility, predicted.mean.tolist())  # a utility's own utility is the value
+    return [Suggestion(*each) for each in zip(architectures, values, predicted.measured_sd().tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What an option of a decision adds to the accuracy, in percent, over the mean of the space within the limits."""
+    """What an option of a decision adds to the utility over the mean of the space within the limits."""
 
     decision: int
     option: int
@@ -191,7 +245,7 @@ def effects(region: Region, observed: Observed, rng: np.random.Generator, guide:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What was expected of an iteration's architecture before it was measured, and what was measured, in percent."""
+    """The value that was expected of an iteration's architecture before it was measured, and the measured value."""
 
     iteration: int
     expected: float
@@ -201,14 +255,14 @@ class Forecast:
 
 def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Say of the latest measurements what the surrogate expected of each by those before it."""
-    known = measured(history)
+    goal, known = History.of(history).goal, measured(history)
     found = []
     for at in range(max(_FEW, len(known) - _CHECKED), len(known)):
         candidate = known[at]
         assert candidate.architecture is not None
-        assert candidate.accuracy is not None
-        surrogate = fit(region, observe(known[:at]), np.random.default_rng([*seed, at]))
+        assert candidate.value is not None
+        surrogate = fit(region, observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at]))
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
-        expected, sd = float(predicted.mean[0]), float(predicted.measured_sd()[0])
-        found.append(Forecast(candidate.iteration, expected, sd, candidate.accuracy))
+        expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
+        found.append(Forecast(candidate.iteration, expected, sd, candidate.value))
     return found

@@ -1,10 +1,12 @@
-"""A small model of accuracy that learns from every measurement: additive Gaussian processes, averaged.
+"""A small model of an objective that learns from every measurement: additive Gaussian processes, averaged.
 
-The accuracy is a constant, plus a sum of effects of single options, of pairs of options, of what the options are worth
-in FLOPs, of the network's size, and of the features of the space; perhaps plus a prior that larger and deeper is
-better. How strong each of these is, is drawn some times, and the draws are weighted by the probability that they give
-to the measurements (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections 2.2, 2.7 and 5.2).
-The draws are a Latin hypercube (McKay, Beckman and Conover 1979, Technometrics 21:2): few of them cover every range.
+It knows utilities: higher is better. Their unit and their zero do not matter, for all is computed in standard units of
+the measurements. The utility is a constant, plus a sum of effects of single options, of pairs of options, of what the
+options are worth in FLOPs, of the network's size, and of the features of the space; perhaps plus a prior that larger
+and deeper is better. How strong each of these is, is drawn some times, and the draws are weighted by the probability
+that they give to the measurements (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sections
+2.2, 2.7 and 5.2). The draws are a Latin hypercube (McKay, Beckman and Conover 1979,
+Technometrics 21:2): few of them cover every range.
 """
 
 from collections.abc import Sequence
@@ -16,20 +18,27 @@ import numpy.typing as npt
 from .features import Encoded, Floats, Leaning
 
 Kernels = list[npt.NDArray[np.float32]]
+Bounds = tuple[float, float]
+"""The least and the highest utility there is, infinite where that end is open."""
+
+UNBOUNDED: Bounds = (-np.inf, np.inf)
 _AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted, before there are any
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
 _BLOCK = 2_048  # architectures that are predicted at once
+_ALIKE, _APART = 1e-8, 1e-3  # the least deviation: of the range that bounds leave; of the range of the measurements
+_SHARE = 0.01  # of a range, that is the unit where all measurements are equal
+_SAME = 1e-12  # of the size of utilities: they are equal but for rounding
 _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """From where the hyper-parameters are drawn, log-uniformly, in units of the measurements' standard deviation.
+    """The ranges of the hyper-parameters, drawn log-uniformly, in units of the measurements' standard deviation.
 
-    `effect` is the scale of each group of effects, `noise` that of what they do not explain. `prior` is how much an
-    architecture gains that is larger by one standard deviation of the space; every other draw has no prior. What lies
-    more than `tail` robust standard deviations below the median is moved up to there: how bad a bad network is says
-    little about the good ones.
+    `effect` is the scale of each group of effects, and `noise` that of the residuals. `prior` is the gain of an
+    architecture that is larger by one standard deviation of the space; every other draw has no prior. Measurements more
+    than `tail` robust standard deviations below the median are raised to that level, since the rank among bad networks
+    says little about the good ones.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
@@ -50,7 +59,7 @@ SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Accuracies of n architectures in percent: means and standard deviations of shape (n,).
+    """Utilities of n architectures: means and standard deviations of shape (n,).
 
     `noise` is the standard deviation of a measurement around them, `calibration` by how much more than both say the
     measurements lay apart from what the others made of them.
@@ -62,15 +71,15 @@ class Prediction:
     calibration: float = 1.0
 
     def measured_sd(self) -> Floats:
-        """Return the standard deviations of what would be measured."""
+        """Return the standard deviations of future measurements, noise included."""
         found: Floats = self.calibration * np.sqrt(self.sd**2 + self.noise**2)
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Draw:
-    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements; its constant is whatever
-    fits best, with a flat prior (universal kriging)."""
+    """A Gaussian process with one draw of the hyper-parameters, in units of the measurements; its constant has a flat
+    prior (universal kriging)."""
 
     weights: Floats  # variance of each group of effects
     noise: float
@@ -104,34 +113,37 @@ def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernel
 
 
 class Surrogate:
-    """What is known of a space's accuracies after some measurements.
+    """What is known of a space's utilities after some measurements.
 
-    `accuracy`, in percent, has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where
-    they are known, 0 elsewhere. `prior` is 1 where larger networks are taken to be better until measurements say
-    otherwise, 0 for none, -1 for the opposite; draws that have one take the `leanings` in turn. `counts` are how many
-    options each decision has.
+    `utility` has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where they are known,
+    0 elsewhere. No utility lies beyond the `bounds`. `prior` is 1 where larger networks are taken to be better until
+    measurements say otherwise, 0 for none, -1 for the opposite; draws that have one take the `leanings` in turn.
+    `counts` are how many options each decision has.
     """
 
     def __init__(
         self,
         tried: Encoded,
-        accuracy: npt.ArrayLike,
+        utility: npt.ArrayLike,
         counts: Sequence[int],
         rng: np.random.Generator,
         *,
         sd: npt.ArrayLike = 0.0,
+        bounds: Bounds = UNBOUNDED,
         prior: float = 1.0,
         leanings: Sequence[Leaning] = SIZE,
         ranges: Ranges = RANGES,
     ) -> None:
         self._tried, self._counts = tried, counts
-        values = lift_tail(np.asarray(accuracy, dtype=float), ranges.tail)
-        self._centre, spread = float(values.mean()), float(values.std())
-        self._unit = spread if spread > 1e-9 else 1.0
-        known = (np.broadcast_to(np.asarray(sd, dtype=float), values.shape) / self._unit) ** 2
+        given = np.asarray(utility, dtype=float)
+        errors = np.broadcast_to(np.asarray(sd, dtype=float), given.shape)
+        values = lift_tail(given, ranges.tail, bounds)
+        self._centre, self._unit = float(values.mean()), _unit(values, errors, bounds)
+        self._least, self._most = ((end - self._centre) / self._unit for end in bounds)
+        known = (errors / self._unit) ** 2
         own = similarities(tried, tried, counts)
         targets = (values - self._centre) / self._unit
-        lifted = (values - np.asarray(accuracy, dtype=float)) / self._unit
+        lifted = (values - given) / self._unit
         levels = _latin_hypercube(rng, ranges.draws, len(own) + 1)
         draws = [
             self._draw(own, targets, lifted, known, _prior_of_draw(at, prior * ranges.prior, leanings), level, ranges)
@@ -174,27 +186,33 @@ class Surrogate:
         )
 
     def predict(self, architectures: Encoded) -> Prediction:
-        """Predict the accuracies of architectures, by blocks that a processor's cache holds."""
+        """Predict the utilities of architectures."""
+        mean, sd = self.standard(architectures)
+        noise = np.sqrt(sum(share * draw.noise**2 for share, draw in self._draws))
+        return Prediction(
+            self._centre + self._unit * mean, self._unit * sd, float(self._unit * noise), self._calibration()
+        )
+
+    def in_standard_units(self, utility: float) -> float:
+        """Return a utility in the units of `standard`."""
+        return (utility - self._centre) / self._unit
+
+    def standard(self, architectures: Encoded) -> tuple[Floats, Floats]:
+        """Predict means and standard deviations in standard units, by blocks that a processor's cache holds."""
         blocks = [
             np.arange(first, min(first + _BLOCK, len(architectures))) for first in range(0, len(architectures), _BLOCK)
         ]
         found = [self._predict(architectures[rows]) for rows in blocks] or [(np.empty(0), np.empty(0))]
         mean, variance = (np.concatenate(column) for column in zip(*found, strict=True))
-        noise = np.sqrt(sum(share * draw.noise**2 for share, draw in self._draws))
-        return Prediction(
-            self._centre + self._unit * mean,
-            self._unit * np.sqrt(variance),
-            float(self._unit * noise),
-            self._calibration(),
-        )
+        return mean, np.sqrt(variance)
 
     def _predict(self, architectures: Encoded) -> tuple[Floats, Floats]:
-        """Return means and variances, in units of the measurements."""
+        """Return means and variances in standard units."""
         kernels = similarities(architectures, self._tried, self._counts)
         own = _self_similarities(architectures, len(kernels))
         means = self._means(kernels, architectures.promises)
-        # accuracies are percentages: a prior that promises more, or less, promises nothing by it
-        means = np.clip(means, -self._centre / self._unit, (100.0 - self._centre) / self._unit)
+        # a prior that promises more than there is, or less, promises nothing by it
+        means = np.clip(means, self._least, self._most)
         shares = np.array([share for share, _ in self._draws])
         mean = means @ shares
         between = (means - mean[:, None]) ** 2 @ shares
@@ -203,13 +221,13 @@ class Surrogate:
         return mean, between + within / sum(share for share, _ in heavy)
 
     def _calibration(self) -> float:
-        """Compare the measurements with what the others make of each; a few that are as expected are taken as given."""
+        """Return the factor that widens the intervals: the leave-one-out error, shrunk towards 1 where they are few."""
         surprise = sum(share * draw.surprise for share, draw in self._draws)
         count = len(self._tried)
         return float((_AS_EXPECTED + count * surprise) / (_AS_EXPECTED + count))
 
     def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
-        """Predict the accuracies of architectures together: means of shape (n,), covariances of shape (n, n)."""
+        """Predict the utilities of architectures together: means of shape (n,), covariances of shape (n, n)."""
         kernels = similarities(architectures, self._tried, self._counts)
         own = similarities(architectures, architectures, self._counts)
         mean, second = np.zeros(len(architectures)), np.zeros((len(architectures), len(architectures)))
@@ -249,8 +267,10 @@ class Surrogate:
 
 
 def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:
-    """Predict each measurement by the others (Rasmussen and Williams 2006, section 5.4.2, with a constant), and compare
-    with what was measured before its tail was lifted."""
+    """Return the 80% quantile of the standardised leave-one-out errors, in units of that of a normal variable.
+
+    Rasmussen and Williams 2006, section 5.4.2, with a constant. Errors are from measurements before `lift_tail`.
+    """
     if len(solved) < 2:
         return 1.0
     precision = (inverse**2).sum(axis=0) - (inverse.T @ ones) ** 2 / (ones @ ones)
@@ -284,10 +304,21 @@ def _log_scale(ends: tuple[float, float], level: Floats) -> Floats:
     return found
 
 
-def lift_tail(accuracy: Floats, tail: float) -> Floats:
-    """Move accuracies far below the median up, to `tail` robust standard deviations below it."""
-    if len(accuracy) < 3:
-        return accuracy
-    median = np.median(accuracy)
-    deviation = 1.4826 * np.median(np.abs(accuracy - median))
-    return np.maximum(accuracy, median - tail * max(float(deviation), 1e-6))
+def lift_tail(utility: Floats, tail: float, bounds: Bounds = UNBOUNDED) -> Floats:
+    """Move utilities far below the median up, to `tail` robust standard deviations below it."""
+    if len(utility) < 3:
+        return utility
+    median = np.median(utility)
+    deviation = 1.4826 * np.median(np.abs(utility - median))
+    widest = bounds[1] - bounds[0]
+    least = _ALIKE * widest if np.isfinite(widest) else _APART * float(np.ptp(utility))
+    return np.maximum(utility, median - tail * max(float(deviation), least))
+
+
+def _unit(values: Floats, errors: Floats, bounds: Bounds) -> float:
+    """Return the standard deviation of utilities or, where all are equal, another size that has their unit."""
+    spread, same = float(values.std()), _SAME * float(np.abs(values).max())
+    if spread > same:
+        return spread
+    sizes = (bounds[1] - bounds[0], float(errors.mean()) / _SHARE, *(abs(values[0] - end) for end in bounds))
+    return next((_SHARE * size for size in sizes if np.isfinite(size) and size > same), 1.0)

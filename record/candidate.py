@@ -1,16 +1,14 @@
-"""What the loop knows of one proposal, from the reply to its measurement."""
+"""The candidate: one proposal, from the reply to its measurement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from typing_extensions import TypedDict
 
-from ..printable import named
 from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text
 from ..spaces.cost import Cost
-from .plain import BadValue, number, text, whole
-from .statistics import weigh
+from .measurement import Measurement
 
 NOTHING_LEFT = "-"
 """The reply of a proposer that has nothing better to offer."""
@@ -21,69 +19,6 @@ class Message(TypedDict):
 
     role: Text
     content: Text
-
-
-Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost", "raised"]
-"""How an evaluation can fail: the device's memory did not suffice, or was estimated not to; the loss became NaN or
-infinite; the process ended by itself; it took too long or showed no life; the machine it ran on was lost; the evaluator
-raised an exception, or returned what is no measurement."""
-
-ERROR_LENGTH, DEVICE_LENGTH = 400, 100  # characters that are kept
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What an evaluator returns.
-
-    `accuracy` is top-1 in percent, `sd` the standard deviation of its error where the evaluator knows it: that is all
-    that the search may see. `test_accuracy` and both ranks (1 is the best of the whole space) are for reports: no
-    prompt and no proposer sees them. `error` says why there is no accuracy, and `failure` what kind of failure it was.
-    `seconds` are those for which the `device` was held, all tries together.
-    """
-
-    __pydantic_config__ = CLOSED
-
-    accuracy: Number | None = None
-    test_accuracy: Number | None = None
-    rank: Count | None = None
-    test_rank: Count | None = None
-    seconds: Amount = 0.0
-    error: Text | None = None
-    failure: Failure | None = None
-    device: Text = ""
-    sd: Amount | None = None
-
-    @classmethod
-    def of(cls, returned: object) -> "Measurement":
-        """Read what an evaluator returned, a measurement or an accuracy alone, as plain JSON types.
-
-        Numbers may be of any library. Texts become one printable line each, and long ones lose their middle. Where
-        there is an error, it counts alone. Raises: BadValue, with the field.
-        """
-        if not isinstance(returned, Measurement):
-            expected = "a Measurement or a finite number"
-            return cls(accuracy=number("the evaluator's answer", returned, expected=expected))
-        seconds, device = number("seconds", returned.seconds, 0.0), text(returned.device, DEVICE_LENGTH)
-        failure = _failure(returned.failure)
-        if returned.error is not None and (error := text(returned.error, ERROR_LENGTH)):
-            return cls(seconds=seconds, error=error, failure=failure, device=device)
-        return cls(
-            accuracy=None if returned.accuracy is None else number("accuracy", returned.accuracy),
-            test_accuracy=None if returned.test_accuracy is None else number("test_accuracy", returned.test_accuracy),
-            rank=None if returned.rank is None else whole("rank", returned.rank),
-            test_rank=None if returned.test_rank is None else whole("test_rank", returned.test_rank),
-            seconds=seconds,
-            failure=failure,
-            device=device,
-            sd=None if returned.sd is None else number("sd", returned.sd, 0.0),
-        )
-
-
-def _failure(given: object) -> Failure | None:
-    known = {kind: kind for kind in get_args(Failure)}
-    if given is not None and (not isinstance(given, str) or given not in known):
-        raise BadValue(f"expected one of {', '.join(known)}, got {named(given)} as failure")
-    return None if given is None else known[given]
 
 
 @dataclass(frozen=True)
@@ -99,9 +34,9 @@ RepairedBy = Literal["nearest", "person"]
 
 @dataclass(frozen=True)
 class Repair:
-    """What was proposed where another architecture was taken, and why, in words.
+    """The proposed architecture, where another one was taken in its place, and the reason in words.
 
-    `by` is who changed it: `nearest` where it broke the limits and the nearest one within was taken, or a `person`.
+    `by` is `nearest` where the proposal broke the limits and the nearest architecture within was taken, or `person`.
     """
 
     proposed: Numbers
@@ -111,11 +46,11 @@ class Repair:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """An architecture that is worth trying, with the accuracy in percent that a measurement of it is expected to give
-    and the standard deviation of that; None where nothing was measured yet."""
+    """An architecture that is worth trying, with the value that a measurement of it is expected to give and the
+    standard deviation of that; None where nothing was measured yet."""
 
     architecture: Numbers
-    accuracy: Number | None = None
+    value: Number | None = None
     sd: Amount | None = None
 
 
@@ -129,7 +64,7 @@ class Candidate:
     `values` are the options of the architecture by name, where its space goes by values, `rounded` which of a reply's
     values were taken to the nearest level.
     `started` is Unix time, `seconds` is how long the whole iteration took, `evaluation_seconds` its evaluation alone.
-    `error` says why there is no accuracy.
+    `error` says why there is no value.
     """
 
     __pydantic_config__ = CLOSED
@@ -154,9 +89,14 @@ class Candidate:
     evaluation_seconds: Amount = 0.0
 
     @property
+    def value(self) -> float | None:
+        """The measured value of the first objective; None where nothing was measured."""
+        return self.measurement.value if self.measurement else None
+
+    @property
     def accuracy(self) -> float | None:
-        """The accuracy that the search may see, in percent; None where nothing was measured."""
-        return self.measurement.accuracy if self.measurement else None
+        """Another name for the value, where the objective is accuracy."""
+        return self.value
 
     @property
     def written(self) -> str:
@@ -167,7 +107,7 @@ class Candidate:
 
     @property
     def taken(self) -> int | None:
-        """The place in the shortlist of what was proposed, from 1; None where it is of the proposer's own."""
+        """The place of the proposal in the shortlist, from 1; None where it is not from there."""
         proposed = self.repair.proposed if self.repair else self.architecture
         return next((at for at, s in enumerate(self.shortlist, start=1) if s.architecture == proposed), None)
 
@@ -177,7 +117,7 @@ class Candidate:
 
     @classmethod
     def from_json(cls, line: Mapping[str, object]) -> "Candidate":
-        """Read what `to_json` wrote.
+        """Read a candidate from the output of `to_json`.
 
         Raises: BadRecord where the fields are not a candidate's.
         """
@@ -189,23 +129,9 @@ ALL_TRIED = "every architecture that is allowed was tried"
 ENDINGS = (SAYS_NOTHING_LEFT, ALL_TRIED)
 """Errors of a candidate that end a trial."""
 
-MEASUREMENT = Schema[Measurement](Measurement)
 CANDIDATE = Schema[Candidate](Candidate)
 
 
 def measured(history: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that have an accuracy, in the order they were measured."""
-    return [candidate for candidate in history if candidate.accuracy is not None]
-
-
-def best(history: Sequence[Candidate]) -> Candidate | None:
-    """Return the most accurate candidate; of equals the one measured first.
-
-    Where evaluators tell the errors of their measurements, a lucky measurement with a large error counts for less.
-    """
-    found = measured(history)
-    if not found:
-        return None
-    errors = [(candidate.measurement and candidate.measurement.sd) or 0.0 for candidate in found]
-    worth = weigh([candidate.accuracy or 0.0 for candidate in found], errors)
-    return found[int(worth.argmax())]
+    """Return the candidates that have a value, in the order they were measured."""
+    return [candidate for candidate in history if candidate.value is not None]

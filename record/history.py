@@ -1,4 +1,4 @@
-"""A trial's history, indexed as it grows: what was tried and what is best is looked up, not searched for."""
+"""A trial's history, indexed as it grows, so that tried and best architectures are looked up in constant time."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set
@@ -6,6 +6,7 @@ from typing import overload
 
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate
+from .goal import GOAL, Goal
 
 
 class Index:
@@ -15,13 +16,14 @@ class Index:
         self.candidates: list[Candidate] = []
         self.measured: list[Candidate] = []
         self.places: list[int] = []  # of the measured ones among all
-        self.ranked: list[tuple[float, int]] = []  # the negative accuracy and the place of each, the best first
         self.sent_back: list[tuple[int, str]] = []  # the replies that were refused, with their candidate's place
         self.replies = [0]  # how many replies were used before each place
-        self.totals = [0.0]  # the sum of the first so many accuracies
+        self.totals = [0.0]  # the sum of the first so many values
         self._space: SearchSpace | None = None
         self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
         self._known = 0  # candidates in it
+        self._goal = GOAL
+        self._ranked: list[tuple[float, int]] = []  # the negative utility and the place of each, the best first
         for candidate in candidates:
             self.add(candidate)
 
@@ -31,11 +33,18 @@ class Index:
         self.candidates.append(candidate)
         self.replies.append(self.replies[-1] + _replies(candidate))
         self.sent_back += [(place, refusal.reply) for refusal in candidate.refusals]
-        if candidate.accuracy is not None:
+        if candidate.value is not None:
             self.measured.append(candidate)
             self.places.append(place)
-            self.totals.append(self.totals[-1] + candidate.accuracy)
-            insort(self.ranked, (-candidate.accuracy, place))
+            self.totals.append(self.totals[-1] + candidate.value)
+
+    def ranked(self, goal: Goal) -> list[tuple[float, int]]:
+        """Return the negative utility and the place of each measured candidate, the best first."""
+        if goal != self._goal:
+            self._goal, self._ranked = goal, []
+        for candidate, place in zip(self.measured[len(self._ranked) :], self.places[len(self._ranked) :], strict=True):
+            insort(self._ranked, (-goal.utility(candidate), place))
+        return self._ranked
 
     def first(self, space: SearchSpace) -> dict[Hashable, int]:
         """Return the place of the first architecture of each identity."""
@@ -54,17 +63,20 @@ def _replies(candidate: Candidate) -> int:
 
 
 class History(Sequence[Candidate]):
-    """The first candidates of a trial that finished, and behind them those in flight, which have no measurement."""
+    """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    def __init__(self, index: Index, finished: int, running: Sequence[Candidate] = ()) -> None:
-        self._index, self.finished, self.running = index, finished, running
+    `goal` is what the search is after.
+    """
+
+    def __init__(self, index: Index, finished: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> None:
+        self._index, self.finished, self.running, self.goal = index, finished, running, goal
 
     @classmethod
-    def of(cls, candidates: Sequence[Candidate]) -> "History":
+    def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL) -> "History":
         """Index candidates that all count as finished; a History stays as it is."""
         if isinstance(candidates, History):
             return candidates
-        return cls(Index(candidates), len(candidates))
+        return cls(Index(candidates), len(candidates), (), goal)
 
     def __len__(self) -> int:
         return self.finished + len(self.running)
@@ -85,12 +97,12 @@ class History(Sequence[Candidate]):
 
     @property
     def measured(self) -> list[Candidate]:
-        """The candidates that have an accuracy, in the order they were measured."""
+        """The candidates that have a value, in the order they were measured."""
         return self._index.measured[: self._measured]
 
     @property
     def total(self) -> float:
-        """The sum of their accuracies."""
+        """The sum of their values."""
         return self._index.totals[self._measured]
 
     @property
@@ -98,9 +110,14 @@ class History(Sequence[Candidate]):
         return bisect_left(self._index.places, self.finished)
 
     def best_first(self, *, worst_first: bool = False) -> Iterator[Candidate]:
-        """Go through the measured candidates by accuracy; of equals, the one measured first is the better one."""
-        ranked = reversed(self._index.ranked) if worst_first else iter(self._index.ranked)
+        """Go through the measured candidates by utility; of equals, the one measured first is the better one."""
+        found = self._index.ranked(self.goal)
+        ranked = reversed(found) if worst_first else iter(found)
         return (self._index.candidates[place] for _, place in ranked if place < self.finished)
+
+    def feasible_first(self) -> Iterator[Candidate]:
+        """Go through the measured candidates that keep the limits, the best first."""
+        return (candidate for candidate in self.best_first() if not self.goal.beyond(candidate))
 
     @property
     def sent_back(self) -> list[str]:

@@ -22,6 +22,7 @@ from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
 from .candidate import CANDIDATE, Candidate, Message
 from .files import cut_torn_line, open_plain, read_lines
+from .goal import GOAL, Goal
 from .history import History, Index
 
 CANDIDATES_FILE = "candidates.jsonl"
@@ -98,9 +99,9 @@ class Journal:
         """Return a trial's finished candidates in the order of their end; the sequence grows with the search."""
         return self._indices[trial].candidates
 
-    def history(self, trial: int, first: int, running: Sequence[Candidate] = ()) -> History:
+    def history(self, trial: int, first: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> History:
         """Return the history of the `first` finished candidates of a trial, followed by those `running`."""
-        return History(self._indices[trial], first, running)
+        return History(self._indices[trial], first, running, goal)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used."""

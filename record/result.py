@@ -1,6 +1,6 @@
-"""What a search found, read from its journal: for people as tables, for programs as JSON."""
+"""The result of a search, read from its journal, and its JSON for programs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
@@ -11,23 +11,35 @@ from ..spaces.cost import Convention
 from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
-from .candidate import ENDINGS, Candidate, best
+from .candidate import ENDINGS, Candidate, measured
+from .goal import GOAL, Goal
 from .journal import BrokenRun, Journal, Usage
 from .settings import Settings
+
+_REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A hypervolume, in the product of the objectives' units, and the value of each objective that it starts at."""
+
+    value: float
+    reference: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: its candidates in order, and what they cost."""
+    """One trial: its candidates in order, and their cost."""
 
     trial: int
     candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
+    goal: Goal = GOAL
 
     @property
     def best(self) -> Candidate | None:
-        """The most accurate candidate by what the search saw; None where nothing was measured."""
-        return best(self.candidates)
+        """The best feasible candidate by what the search saw; None where there is none."""
+        return self.goal.best(self.candidates)
 
     @property
     def ended_by(self) -> str | None:
@@ -49,7 +61,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What `search` returns and `show` prints."""
+    """The result of a run, which `search` returns and `show` prints."""
 
     run: Path
     settings: Settings
@@ -59,7 +71,22 @@ class SearchResult:
     @property
     def best(self) -> Candidate | None:
         """The best candidate of all trials."""
-        return best([trial.best for trial in self.trials if trial.best])
+        return self.goal.best([trial.best for trial in self.trials if trial.best])
+
+    @property
+    def goal(self) -> Goal:
+        """What the search is after."""
+        return self.settings.goal
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The candidates of all trials."""
+        return [candidate for trial in self.trials for candidate in trial.candidates]
+
+    @property
+    def front(self) -> list[Candidate]:
+        """The feasible candidates that no other one dominates in all objectives, the best of the first one first."""
+        return self.goal.front(self.candidates)
 
     @property
     def finished(self) -> bool:
@@ -86,8 +113,8 @@ class SearchResult:
     def summary(self) -> dict[str, object]:
         """Return mean, standard deviation and median over the trials of their best candidates' numbers."""
         found = [trial.best for trial in self.trials if trial.best and trial.best.measurement]
-        names = ("accuracy", "test_accuracy", "rank", "test_rank")
-        columns = {name: [getattr(c.measurement, name) for c in found] for name in names}
+        fields = dict(zip((*self.goal.objective.titles, "rank", "test_rank"), _REPORTED, strict=True))
+        columns = {title: [getattr(c.measurement, name) for c in found] for title, name in fields.items()}
         return {
             "trials": len(self.trials),
             **{name: _spread([v for v in values if v is not None]) for name, values in columns.items()},
@@ -102,6 +129,15 @@ class SearchResult:
                     held[m.device] = held.get(m.device, 0.0) + m.seconds
         return held
 
+    def hypervolume(self, trial: TrialResult) -> Volume | None:
+        """Return the volume that a trial's front dominates, from the worst value on that the run has measured of each
+        objective; None where nothing was measured."""
+        if not measured(self.candidates):
+            return None
+        reference = self.goal.reference(self.candidates)
+        named = dict(zip([objective.name for objective in self.goal.objectives], reference, strict=True))
+        return Volume(self.goal.volume(trial.candidates, reference), named)
+
     def _trial_json(self, trial: TrialResult) -> dict[str, object]:
         return {
             "run": str(self.run),
@@ -110,19 +146,33 @@ class SearchResult:
             "llm": self.settings.llm.first,
             "trial": trial.trial,
             "flops_convention": self.settings.limits.convention,
+            **self._goal_json(trial),
             "iterations": [
-                _iteration_json(candidate, self.settings.limits.convention) for candidate in trial.candidates
+                _iteration_json(candidate, self.goal, self.settings.limits.convention) for candidate in trial.candidates
             ],
-            "best": _best_json(trial.best),
+            "best": _best_json(trial.best, self.goal),
             "usage": asdict(trial.usage),
             "spent": asdict(self.spent),
             "stopped": self.stopped,
             "seconds": round(trial.seconds, 3),
         }
 
+    def _goal_json(self, trial: TrialResult) -> dict[str, object]:
+        """Say what the search is after, and what its front is; nothing for accuracy alone."""
+        found: dict[str, object] = {} if self.goal == GOAL else {"objective": asdict(self.goal.objective)}
+        if len(self.goal.objectives) > 1:
+            found["objectives"] = [asdict(objective) for objective in self.goal.objectives]
+        if self.goal.limits:
+            found["limits"] = {name: list(ends) for name, ends in self.goal.limits.items()}
+        if self.goal.pareto:
+            found["front"] = [_best_json(candidate, self.goal) for candidate in self.goal.front(trial.candidates)]
+            volume = self.hypervolume(trial)
+            found["hypervolume"] = asdict(volume) if volume else None
+        return found
+
 
 def read(run: Path | str) -> SearchResult:
-    """Read what a run has found so far, finished or not.
+    """Read the result of a run so far, finished or not.
 
     Raises: BrokenRun.
     """
@@ -161,7 +211,12 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
     """Gather the result of a run, finished or not, from its journal."""
     trials = [
-        TrialResult(trial, sorted(_real(journal.finished(trial), settings), key=_by_iteration), journal.usage(trial))
+        TrialResult(
+            trial,
+            sorted(_real(journal.finished(trial), settings), key=_by_iteration),
+            journal.usage(trial),
+            settings.goal,
+        )
         for trial in range(1, settings.loop.trials + 1)
     ]
     return SearchResult(run, settings, trials, journal.spent)
@@ -201,13 +256,14 @@ def _is_finished(trial: TrialResult, settings: Settings) -> bool:
     return trial.ended_by is not None
 
 
-def _iteration_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
+def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> dict[str, object]:
     measurement = candidate.measurement
     return {
         "iteration": candidate.iteration,
         "architecture": list(candidate.architecture) if candidate.architecture else None,
         **_values_json(candidate),
-        "accuracy": candidate.accuracy,
+        goal.objective.titles[0]: candidate.value,
+        **_metrics_json(candidate, goal),
         "rank": measurement.rank if measurement else None,
         **_costs_json(candidate, convention),
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
@@ -235,22 +291,33 @@ def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, objec
     return {"flops": cost.counted(convention), "params": cost.params, **named}
 
 
+def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
+    """Tell what else was asked of a measurement, and whether it keeps the limits."""
+    found: dict[str, object] = {}
+    if goal.others:
+        found["metrics"] = {name: goal.reading(candidate, name) for name in goal.others}
+    if goal.limits:
+        found["feasible"] = not goal.beyond(candidate) if candidate.value is not None else None
+    return found
+
+
 def _advice_json(candidate: Candidate) -> dict[str, object]:
-    """Say what was advised and which of it was taken, counted from 1; nothing where there was no advice."""
+    """Return the shortlist and the place taken from it, counted from 1; empty without advice."""
     if not candidate.shortlist:
         return {}
     return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}
 
 
-def _best_json(candidate: Candidate | None) -> dict[str, object] | None:
+def _best_json(candidate: Candidate | None, goal: Goal) -> dict[str, object] | None:
     if candidate is None or candidate.measurement is None:
         return None
-    measurement = candidate.measurement
+    measurement, (value, test_value) = candidate.measurement, goal.objective.titles
     return {
         "architecture": list(candidate.architecture or ()),
         **_values_json(candidate),
-        "accuracy": measurement.accuracy,
-        "test_accuracy": measurement.test_accuracy,
+        value: measurement.value,
+        **_metrics_json(candidate, goal),
+        test_value: measurement.test_value,
         "rank": measurement.rank,
         "test_rank": measurement.test_rank,
         "iteration": candidate.iteration,

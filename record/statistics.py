@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
+_LEAST = 1e-6  # of the variance of measurements, that is taken for their spread whatever their errors
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,17 @@ def sampling_sd(accuracy: float, images: int) -> float:
     return 100 * sqrt(share * (1 - share) / (images + 2))
 
 
-def weigh(accuracies: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def weigh(values: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Shrink measurements with known standard deviations towards their mean: posterior means of normal variables.
 
     The prior's variance is the variance of the measurements beyond that of their errors. Errors of 0 leave measurements
     as they are; equal errors leave their order. Shapes (n,), in the unit of the measurements.
     """
-    values, variances = np.asarray(accuracies, dtype=float), np.asarray(sds, dtype=float) ** 2
-    spread = max(float(values.var() - variances.mean()), 1e-6)
-    found: npt.NDArray[np.float64] = values.mean() + spread / (spread + variances) * (values - values.mean())
+    given, variances = np.asarray(values, dtype=float), np.asarray(sds, dtype=float) ** 2
+    spread = max(float(given.var() - variances.mean()), _LEAST * float(given.var()))
+    if spread == 0.0:
+        return given
+    found: npt.NDArray[np.float64] = given.mean() + spread / (spread + variances) * (given - given.mean())
     return found
 
 

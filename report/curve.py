@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..graph.final import read_epochs
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..training.job import Job
 from .search_picture import as_label, save
 
@@ -28,7 +28,7 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     accuracy = loss.twinx()
     accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
     accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
-    test = f", test {measurement.test_accuracy:.2f}%" if measurement.test_accuracy is not None else ""
-    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.accuracy or 0:.2f}%{test}"
+    test = f", test {measurement.test_value:.2f}%" if measurement.test_value is not None else ""
+    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.value or 0:.2f}%{test}"
     loss.set_title(as_label(title), fontsize=10)
     return save(figure, job.folder / CURVE_FILE, 120)

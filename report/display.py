@@ -28,7 +28,7 @@ _FEW_COLUMNS = ("made", "best", "now")
 
 
 class Display:
-    """Shows progress on standard error; call it with each step. `how_to_go_on` is what to say where it is stopped."""
+    """A live display on standard error, called with each step; `how_to_go_on` is the hint to print at a stop."""
 
     def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
         self.how_to_go_on = "nothing was begun"
@@ -82,9 +82,9 @@ class Display:
         if step.stage == "note":  # of an iteration, or of the whole search
             return f"{head if candidate.iteration else ''}{one_line(step.note, _LONGEST)}"
         best = self._best.get(candidate.trial)
-        tail = f", best {best.candidate.accuracy:.2f}%" if best else ""
+        tail = f", best {_value(best, step)}" if best else ""
         taken = f", {_taken(step)}" if _taken(step) else ""
-        return f"{head}{_outcome(step)}{tail}{taken}, {time.monotonic() - self._started:.0f} s"
+        return f"{head}{_outcome(step, best)}{tail}{taken}, {time.monotonic() - self._started:.0f} s"
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)
@@ -101,8 +101,8 @@ class Display:
         return {
             "trial": str(trial),
             "made": f"{step.candidate.iteration}/{self._iterations}",
-            "best": f"{best.candidate.accuracy:.2f}% (in {best.candidate.iteration})" if best else "-",
-            "last": _short(last) if last else "-",
+            "best": f"{_value(best, last)} (in {best.candidate.iteration})" if best else "-",
+            "last": _value(last, best) if last else "-",
             "spent": _taken(step) or "-",
             "time": f"{time.monotonic() - self._started:.0f} s",
             "now": self._now(trial, step),
@@ -143,27 +143,29 @@ def _epoch(epoch: Epoch) -> str:
 
 
 def _taken(step: Progress) -> str:
-    """Say what was taken: the trial's tokens, and the dollars and the budget of the whole run, where there are some."""
+    """Describe the spending: the trial's tokens, and the dollars and the budget of the whole run, if any."""
     words = [f"{step.tokens:,} tokens"] if step.tokens else []
     words += [f"${step.spent.cost:.4g}"] if step.spent.cost and step.budget.cost is None else []
     words += [budget] if (budget := step.budget.words(step.spent)) else []
     return ", ".join(words)
 
 
-def _short(step: Progress) -> str:
-    accuracy = step.candidate.accuracy
-    return f"{accuracy:.2f}%" if accuracy is not None else "failed"
+def _value(step: Progress, other: Progress | None = None) -> str:
+    """Write a step's value, with as many digits as tell it from that of another step."""
+    value, among = step.candidate.value, other.candidate.value if other else None
+    return "failed" if value is None else step.goal.objective.text(value, [] if among is None else [among])
 
 
-def _outcome(step: Progress) -> str:
+def _outcome(step: Progress, best: Progress | None) -> str:
     candidate = step.candidate
-    if candidate.accuracy is None:
+    if candidate.value is None:
         return one_line(candidate.error or "failed", _LONGEST)
-    return f"{candidate.written} {candidate.accuracy:.2f}%"
+    beyond = f" (not feasible: {' and '.join(found)})" if (found := step.goal.beyond(candidate)) else ""
+    return f"{candidate.written} {_value(step, best)}{beyond}"
 
 
 def _better(best: Progress | None, step: Progress) -> Progress | None:
-    accuracy = step.candidate.accuracy
-    if accuracy is None or (best and accuracy <= (best.candidate.accuracy or 0.0)):
+    candidate, goal = step.candidate, step.goal
+    if candidate.value is None or goal.beyond(candidate):
         return best
-    return step
+    return step if best is None or goal.utility(candidate) > goal.utility(best.candidate) else best

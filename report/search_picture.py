@@ -1,4 +1,4 @@
-"""The picture of a search: accuracy and rank against the iteration, as Figure 2 of the paper."""
+"""The picture of a search: value and rank against the iteration, as Figure 2 of the paper, and the front."""
 
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..printable import one_line
+from ..record.candidate import Candidate, measured
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
 from ..spaces import table_of
+from ..spaces.objective import Objective
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +22,10 @@ _DPI = 150
 
 
 def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
-    """Draw the search into its run folder, or another; return the file, None where nothing was measured.
+    """Draw the search into its run folder, or another; return the file, None where nothing feasible was measured.
 
     Dots are the measurements of the iterations, steps the best so far. Several trials are drawn together, with the mean
-    of their best.
+    of their best. A search of the front has a panel for each further objective against the first.
     """
     if result.best is None:
         return None
@@ -31,11 +33,15 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
 
     folder = result.run if folder is None else folder
     ranked = any(c.measurement and c.measurement.rank for trial in result.trials for c in trial.candidates)
-    figure = Figure(figsize=(9 if ranked else 5.5, 3.6), layout="constrained")
-    panels = figure.subplots(1, 2 if ranked else 1, squeeze=False)[0]
-    _draw_panel(panels[0], result.trials, "accuracy", max)
-    table = table_of(result.settings.space)
-    panels[0].set_ylabel(f"{'test' if table and table.sees_test_accuracy else 'validation'} accuracy (%)")
+    goal = result.goal
+    further = goal.objectives[1:] if goal.pareto else ()
+    count = 1 + ranked + len(further)
+    figure = Figure(figsize=(5.5 if count == 1 else 4.5 * count, 3.6), layout="constrained")
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    _draw_panel(panels[0], result.trials, "value", goal.objective.better_of)
+    panels[0].set_ylabel(as_label(_measured_by(result)))
+    for panel, objective in zip(panels[1 + ranked :], further, strict=True):
+        _draw_front(panel, result, objective)
     if ranked:
         _draw_panel(panels[1], result.trials, "rank", min)
         panels[1].set_ylabel("rank in the space (1 is the best)")
@@ -45,6 +51,34 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
     title = f"{settings.space}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
+
+
+def _measured_by(result: SearchResult) -> str:
+    objective, settings = result.goal.objective, result.settings
+    if not result.goal.is_accuracy:
+        return objective.label
+    table = table_of(settings.space)
+    return f"{'test' if table and table.sees_test_accuracy else 'validation'} {objective.label}"
+
+
+def _draw_front(panel: "Axes", result: SearchResult, objective: Objective) -> None:
+    """Draw what was measured, by an objective and the first one, and the front of all objectives."""
+    goal = result.goal
+
+    def points(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
+        pairs = [(goal.reading(c, objective.name), c.value) for c in candidates]
+        known = [(across, up) for across, up in pairs if across is not None and up is not None]
+        return [across for across, _ in known], [up for _, up in known]
+
+    known, feasible = measured(result.candidates), goal.feasible(result.candidates)
+    beyond = [candidate for candidate in known if candidate not in feasible]
+    panel.plot(*points(feasible), "o", color="C0", markersize=4, alpha=0.5, label="measured")
+    panel.plot(*points(beyond), "x", color="C7", markersize=4, label="not feasible" if beyond else None)
+    panel.plot(*points(result.front), "s-", color="C1", markersize=5, label="front")
+    panel.set_xlabel(as_label(objective.label))
+    panel.set_ylabel(as_label(goal.objective.label))
+    panel.grid(alpha=0.25)
+    panel.legend(fontsize=8, frameon=False)
 
 
 def save(figure: "Figure", path: Path, dpi: float) -> Path:
@@ -75,11 +109,11 @@ def _draw_panel(
 
     many = len(trials) > 1
     for trial in trials:
-        iterations, values = _measured(trial, number)
-        best = list(accumulate(values, better))
         label = None if many else "measured"
-        panel.plot(iterations, values, "o", color="C0", markersize=4, alpha=0.35 if many else 0.9, label=label)
-        label = None if many else "best so far"
+        measured_ones = _measured(trial.candidates, number)
+        panel.plot(*measured_ones, "o", color="C0", markersize=4, alpha=0.35 if many else 0.9, label=label)
+        iterations, values = _measured(trial.goal.feasible(trial.candidates), number)
+        best, label = list(accumulate(values, better)), None if many else "best so far"
         panel.step(iterations, best, where="post", color="C0" if many else "C1", alpha=0.4 if many else 1, label=label)
     if many:
         panel.step(*_mean_best(trials, number, better), where="post", color="C1", linewidth=2, label="mean of the best")
@@ -102,8 +136,8 @@ def log_axis(panel: "Axes") -> None:
     panel.yaxis.set_minor_formatter(InFull(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
 
 
-def _measured(trial: TrialResult, number: str) -> tuple[list[int], list[float]]:
-    found = [(c.iteration, getattr(c.measurement, number)) for c in trial.candidates if c.accuracy is not None]
+def _measured(candidates: Sequence[Candidate], number: str) -> tuple[list[int], list[float]]:
+    found = [(c.iteration, getattr(c.measurement, number)) for c in candidates if c.value is not None]
     found = [(iteration, value) for iteration, value in found if value is not None]
     return [iteration for iteration, _ in found], [value for _, value in found]
 
@@ -121,7 +155,7 @@ def _mean_best(
 def _best_so_far(
     trial: TrialResult, number: str, better: Callable[[float, float], float], last: int
 ) -> list[float | None]:
-    values = dict(zip(*_measured(trial, number), strict=True))
+    values = dict(zip(*_measured(trial.goal.feasible(trial.candidates), number), strict=True))
     best: float | None = None
     curve: list[float | None] = []
     for iteration in range(1, last + 1):

@@ -1,4 +1,4 @@
-"""A result for people: a table of the iterations, the best architecture, and what the numbers are."""
+"""A result for people: a table of the iterations, the best architecture, and the meaning of the numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
@@ -11,11 +11,14 @@ from rich.text import Text
 from ..agents.backends import LOCAL
 from ..graph.trust import resume_command
 from ..printable import one_line
-from ..record.candidate import Candidate
+from ..record.candidate import Candidate, measured
+from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
 from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
+from ..spaces.figures import many_millions
+from ..spaces.objective import Objective
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -34,15 +37,15 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     narrow = console.width < _NARROW
     if len(result.trials) == 1:
         candidates = result.trials[0].candidates
-        places = range(len(candidates)) if everything else _shown([c.accuracy for c in candidates])
+        places = range(len(candidates)) if everything else _shown(_utilities(candidates, result.goal))
         chosen = [candidates[at] for at in places]
-        table = _iterations(chosen, result.trials[0].best, narrow, result.settings.limits.convention)
+        table = _iterations(chosen, result, narrow)
         kind, count = "iterations", len(candidates)
     else:
-        best = [trial.best.accuracy if trial.best else None for trial in result.trials]
-        places = range(len(best)) if everything else _shown(best)
-        table = _trials([result.trials[at] for at in places], narrow)
-        kind, count = "trials", len(best)
+        found = [result.goal.utility(trial.best) if trial.best else None for trial in result.trials]
+        places = range(len(found)) if everything else _shown(found)
+        table = _trials([result.trials[at] for at in places], result.goal, narrow)
+        kind, count = "trials", len(found)
     if table.row_count:
         console.print(table, "", sep="\n")
     if table.row_count < count:
@@ -54,13 +57,19 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     print_sentences(console, [f"run:     {result.run}"], copied=True)
 
 
-def _shown(accuracies: Sequence[float | None]) -> Sequence[int]:
+def _utilities(candidates: Sequence[Candidate], goal: Goal) -> list[float | None]:
+    """Return the utilities of feasible candidates, None for others."""
+    feasible = {candidate.iteration for candidate in goal.feasible(candidates)}
+    return [goal.utility(candidate) if candidate.iteration in feasible else None for candidate in candidates]
+
+
+def _shown(utilities: Sequence[float | None]) -> Sequence[int]:
     """Return the places of the rows that a table has: all of a few, of many the best and the latest."""
-    count = len(accuracies)
+    count = len(utilities)
     if count <= _BEST + _LATEST:
         return range(count)
-    measured = [at for at, accuracy in enumerate(accuracies) if accuracy is not None]
-    best = nsmallest(_BEST, measured, key=lambda at: (-(accuracies[at] or 0.0), at))
+    measured = [at for at, utility in enumerate(utilities) if utility is not None]
+    best = nsmallest(_BEST, measured, key=lambda at: (-(utilities[at] or 0.0), at))
     return sorted({*best, *range(count - _LATEST, count)})
 
 
@@ -83,34 +92,51 @@ def _table(columns: Sequence[str], last: str) -> Table:
     return table
 
 
-def _iterations(candidates: Sequence[Candidate], best: Candidate | None, narrow: bool, convention: Convention) -> Table:
-    flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
-    costed = not narrow and any(candidate.cost for candidate in candidates)
-    table = _table(("iteration", "accuracy", "rank", *((flops, "params (M)") if costed else ())), "architecture")
-    for candidate in candidates:
-        costs = _costs(candidate, convention) if costed else ()
-        cells = (*_numbers(candidate), *costs, _architecture(candidate))
-        table.add_row(*map(as_text, cells), style="bold" if candidate is best else "")
+def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: bool) -> Table:
+    goal, convention, best = result.goal, result.settings.limits.convention, result.trials[0].best
+    columns = {"iteration": [str(candidate.iteration) for candidate in candidates]}
+    columns |= {_title(goal): _values([candidate.value for candidate in candidates], goal.objective)}
+    columns |= {name: _metric(candidates, goal, name) for name in goal.others if name not in (*OF_COSTS, *columns)}
+    columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
+    columns |= {} if narrow or not any(c.cost for c in candidates) else _costs(candidates, convention)
+    table = _table(list(columns), "architecture")
+    for candidate, *cells in zip(candidates, *columns.values(), strict=True):
+        words = (*cells, _architecture(candidate, goal))
+        table.add_row(*map(as_text, words), style="bold" if candidate is best else "")
     return table
 
 
-def _numbers(candidate: Candidate) -> tuple[str, str, str]:
-    rank = candidate.measurement.rank if candidate.measurement else None
-    accuracy = f"{candidate.accuracy:.2f}" if candidate.accuracy is not None else "-"
-    return str(candidate.iteration), accuracy, _number(rank)
+def _title(goal: Goal) -> str:
+    return goal.objective.name if goal.is_accuracy else goal.objective.label
 
 
-def _costs(candidate: Candidate, convention: Convention) -> tuple[str, str]:
-    cost = candidate.cost
-    return (f"{cost.counted(convention) / 1e6:.2f}", f"{cost.params / 1e6:.3f}") if cost else ("-", "-")
+def _values(values: Sequence[float | None], objective: Objective) -> list[str]:
+    """Write a column of values, with as many digits as tell them apart."""
+    words = iter(objective.numbers([value for value in values if value is not None]))
+    return ["-" if value is None else next(words) for value in values]
 
 
-def _architecture(candidate: Candidate) -> str:
+def _metric(candidates: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
+    objective = next((each for each in goal.objectives if each.name == name), Objective(name))
+    return _values([goal.reading(candidate, name) for candidate in candidates], objective)
+
+
+def _costs(candidates: Sequence[Candidate], convention: Convention) -> dict[str, list[str]]:
+    flops = "MFLOPs" if convention == "macs" else f"MFLOPs ({convention})"
+    counted = [c.cost.counted(convention) for c in candidates if c.cost]
+    found = many_millions(counted, 2), many_millions([c.cost.params for c in candidates if c.cost], 3)
+    words = [iter(each) for each in found]
+    columns = [["-" if candidate.cost is None else next(each) for candidate in candidates] for each in words]
+    return dict(zip((flops, "params (M)"), columns, strict=True))
+
+
+def _architecture(candidate: Candidate, goal: Goal) -> str:
     words = [candidate.written] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
     if candidate.repair:
         how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
         words.append(f"({how} from {list(candidate.repair.proposed)})")
+    words += [f"(not feasible: {' and '.join(beyond)})"] if (beyond := goal.beyond(candidate)) else []
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
     return " ".join(words)
 
@@ -119,13 +145,16 @@ def _number(value: int | None) -> str:
     return f"{value:,}" if value is not None else "-"
 
 
-def _trials(trials: Sequence[TrialResult], narrow: bool) -> Table:
-    columns = (
-        ("trial", "accuracy", "rank") if narrow else ("trial", "iterations", "accuracy", "rank", "test", "test rank")
-    )
+def _trials(trials: Sequence[TrialResult], goal: Goal, narrow: bool) -> Table:
+    value = _title(goal)
+    columns = ("trial", value, "rank") if narrow else ("trial", "iterations", value, "rank", "test", "test rank")
+    best = [trial.best.measurement if trial.best else None for trial in trials]
+    values = _values([m.value if m else None for m in best], goal.objective)
+    tests = _values([m.test_value if m else None for m in best], goal.objective)
     table = _table(columns, "best architecture")
-    for trial in trials:
+    for trial, seen, test in zip(trials, values, tests, strict=True):
         cells = {"trial": str(trial.trial), "iterations": str(len(trial.candidates)), **_best_cells(trial.best)}
+        cells |= {value: seen, "test": test}
         table.add_row(*(as_text(cells.get(column, "-")) for column in (*columns, "best architecture")))
     return table
 
@@ -135,19 +164,19 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
         return {}
     m = best.measurement
     return {
-        "accuracy": f"{m.accuracy:.2f}",
         "rank": _number(m.rank),
-        "test": f"{m.test_accuracy:.2f}" if m.test_accuracy is not None else "-",
         "test rank": _number(m.test_rank),
         "best architecture": best.written,
     }
 
 
 def _sentences(result: SearchResult) -> list[str]:
-    sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
-    sentences += [_best(result.best) if result.best else _nothing(result)]
+    sentences = [_summary(result)] if len(result.trials) > 1 else []
+    sentences += [_best(result.best, result.goal) if result.best else _nothing(result)]
+    sentences += _fronts(result) if result.goal.pareto and result.best else []
     sentences += _protocol(result.settings)
     sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
+    sentences += [_measured_limits(result)] if result.goal.limits else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.limits.convention
     sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
@@ -161,24 +190,55 @@ def _sentences(result: SearchResult) -> list[str]:
 
 
 def _nothing(result: SearchResult) -> str:
+    if measured(result.candidates):
+        return f"nothing feasible was measured: the limits are {limit_words(result.goal)}"
     errors = [candidate.error for trial in result.trials for candidate in trial.candidates if candidate.error]
     return f"nothing was measured: the last reason is: {one_line(errors[-1], _LONGEST)}" if errors else _NOTHING_YET
 
 
-def _best(best: Candidate) -> str:
+def _best(best: Candidate, goal: Goal) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
-    words = [f"best: {best.written} ({where}), accuracy {m.accuracy:.2f}%"]
+    objective = goal.objective
+    words = [f"best: {best.written} ({where}), {objective.name} {objective.text(m.value or 0.0)}"]
+    words += [f"{name} {_metric([best], goal, name)[0]}" for name in goal.others if name != objective.name]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
-    words += [f"test accuracy {m.test_accuracy:.2f}%"] if m.test_accuracy is not None else []
+    words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
     return ", ".join(words)
 
 
+def _fronts(result: SearchResult) -> list[str]:
+    """Say what the front is of each trial, and how much it dominates."""
+    return [words for trial in result.trials for words in _front(result, trial)]
+
+
+def _front(result: SearchResult, trial: TrialResult) -> list[str]:
+    goal, front, volume = result.goal, result.goal.front(trial.candidates), result.hypervolume(trial)
+    if not front or volume is None:
+        return []
+    where = f" of trial {trial.trial}" if len(result.trials) > 1 else ""
+    columns = [_metric(front, goal, objective.name) for objective in goal.objectives]
+    points = (f"{candidate.iteration} ({', '.join(cells)})" for candidate, *cells in zip(front, *columns, strict=True))
+    named = ", ".join(objective.label for objective in goal.objectives)
+    above = ", ".join(f"{name} {value:g}" for name, value in volume.reference.items())
+    return [
+        f"front{where}, by iteration ({named}): {', '.join(points)}",
+        f"hypervolume{where}: {volume.value:.6g}, from {above} on",
+    ]
+
+
+def _measured_limits(result: SearchResult) -> str:
+    known = measured(result.candidates)
+    beyond = len(known) - len(result.goal.feasible(known))
+    return f"measured limits: {limit_words(result.goal)}; {beyond} of {len(known)} measured are not feasible"
+
+
 def _protocol(settings: Settings) -> list[str]:
-    """Say what the accuracies of a run that looked them up are."""
+    """Say what the values of a run that looked them up are."""
     if settings.training.table is not None:
-        return [f"Accuracies are those of the table {settings.training.table}. Ranks are among what it holds; {_TIES}"]
+        whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
+        return [f"{whose} Ranks are among what it holds; {_TIES}"]
     table = table_of(settings.space)
     if table is None or not settings.looks_up:
         return []
@@ -196,7 +256,7 @@ def _limits(result: SearchResult) -> str:
 
 
 def _search_cost(device: str, seconds: float) -> str:
-    """Say what the trainings cost, as the paper's Table 2 does."""
+    """Describe the cost of the trainings, as the paper's Table 2 does."""
     unit = "CPU" if device.lower().startswith("cpu") else "GPU"
     return f"search cost: {seconds / 3600:.3g} {unit}-hours ({seconds / 86400:.2g} {unit}-days) of {device}"
 
@@ -214,9 +274,10 @@ def usage(result: SearchResult) -> str:
     return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 
 
-def _summary(summary: Mapping[str, Any]) -> str:
+def _summary(result: SearchResult) -> str:
+    summary: Mapping[str, Any] = result.summary()
     words = []
-    for name in ("accuracy", "test_accuracy", "rank", "test_rank"):
+    for name in (*result.goal.objective.titles, "rank", "test_rank"):
         if spread := summary[name]:
             number = f"{spread['mean']:.2f} ± {spread['std']:.2f} (median {round(spread['median'], 2):g})"
             words.append(f"{name.replace('_', ' ')} {number}")

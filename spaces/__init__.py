@@ -1,4 +1,4 @@
-"""Search spaces: values that say what is searched."""
+"""The search spaces, by name."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -57,7 +57,7 @@ def cell_string(architecture: Architecture) -> str:
 def cell_function(architecture: Architecture) -> Hashable:
     """Return a value that is equal for cells that compute the same function.
 
-    A node is the unordered sum of its edges; a skip is its source itself; whatever follows nothing but zeros is zero.
+    A node is the unordered sum of its edges; a skip equals its source; a node or edge behind zeros alone is zero.
     """
     nodes: list[tuple[Hashable, ...]] = [("input",)]
     for target in (1, 2, 3):

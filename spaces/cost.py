@@ -1,4 +1,4 @@
-"""What an architecture costs: FLOPs and parameters, added up from tables of the network's parts.
+"""The costs of an architecture: FLOPs and parameters, added up from tables of the network's parts.
 
 FLOPs are the multiply-adds of one image, as the published tables print them: of convolutions, linear layers and other
 products of matrices, of attention and recurrent layers. Batch norm, activations, pooling and whatever else is
@@ -212,9 +212,9 @@ def _is_amount(number: object) -> bool:
 
 
 def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
-    """Return a network after it has taken one image, of shape (channels, height, width).
+    """Run a network on one image, of shape (channels, height, width), and return the network.
 
-    Raises: TypeError for what is no network; whatever the network raises.
+    Raises: TypeError for an object that is no network; every exception of the network.
     """
     import torch
 
@@ -262,7 +262,7 @@ _MEND = "give the space its costs as `parts`"
 
 
 def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
-    """Warn of what the count of a network does not hold.
+    """Warn of operators that the count of a network leaves out.
 
     Raises: GeniusError in place of a warning, where the count is to be `strict`.
     """

@@ -1,4 +1,4 @@
-"""A space without its names: what a model makes of it then comes from the measurements, not from memory."""
+"""Disguises: a space without its names, so that a model can use only the measurements, and not its memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import GeniusError
 from ..printable import brief
+from .objective import Objective
 from .published_table import PublishedTable
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def check_space(space: "SearchSpace", kind: type) -> None:
             raise GeniusError(f"the {field} of {space.name} is named by a text, got {shown(getattr(space, field))}")
     if not isinstance(space.table, PublishedTable | None):
         raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {shown(space.table)}")
+    if not isinstance(space.objective, Objective):
+        raise GeniusError(f"the objective of {space.name} is an Objective, got {shown(space.objective)}")
     _check_parts(space)
     if space.parts and space.cost is not None:
         raise GeniusError(f"{space.name} has costs as parts and as a function: give one of them")

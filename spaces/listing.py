@@ -15,7 +15,7 @@ def list_spaces() -> str:
     return "\n".join(f"{name:<{width}}  {words.get(name, 'of an installed package')}" for name in names)
 
 
-def describe(name: str, limits: Limits = NO_LIMITS, *, exact: bool = False) -> str:
+def describe_space(name: str, limits: Limits = NO_LIMITS, *, exact: bool = False) -> str:
     """Return a space as a model reads it, with its decisions, the range of its costs and how much keeps the limits.
 
     It is counted where that is quick or `exact`, else estimated.

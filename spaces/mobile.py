@@ -132,7 +132,7 @@ def build(architecture: Architecture, num_classes: int = _CLASSES, input_size: i
 
 
 def _function(architecture: Architecture) -> tuple[Architecture, ...]:
-    """Name what a network computes: a skipped layer does nothing, wherever it is, but for the first of a stage."""
+    """Identify the function of a network: a skipped layer does nothing at any place but the first of a stage."""
     stages = (architecture[at : at + _LAYERS] for at in range(0, len(architecture), _LAYERS))
     return tuple((first, *(option for option in rest if option)) for first, *rest in stages)
 

@@ -1,8 +1,8 @@
-"""What a built network computes, operator by operator, as it runs on one image. Imports torch.
+"""The operators of a built network, counted while it runs on one image. Imports torch.
 
-Operators are seen below autograd, where torch has taken the composite ones apart: `einsum` arrives as matrix products,
-a GRU as those of its steps, a custom autograd function as whatever its forward calls. So every call counts, also of
-modules that are shared, scripted, or called in a loop.
+They are counted below autograd, where torch has decomposed composite operators: `einsum` into matrix products, a GRU
+into those of its steps, a custom autograd function into the operators of its forward pass. So every call counts, also
+those of modules that are shared, scripted, or called in a loop.
 """
 
 import re
@@ -41,12 +41,12 @@ _OWN = ("aten", "prim", "prims", "profiler", "torchvision")
 
 @dataclass
 class Operators:
-    """What one run of a network came to.
+    """The counts of one run of a network.
 
     `macs` are the multiply-adds of matrix products, convolutions, attention and recurrent layers, `norm_outputs` the
-    output elements of batch norms, `pooling` what thop counts for average pooling. `uncounted` names the operators that
-    do arithmetic of which `macs` hold nothing. `reads_values` tells whether the network looked at the values of a
-    tensor, by which its operations may differ from image to image.
+    output elements of batch norms, `pooling` thop's count for average pooling. `uncounted` names the operators whose
+    arithmetic is not in `macs`. `reads_values` tells whether the network read the values of a tensor, so that its
+    operators may differ from image to image.
     """
 
     macs: int = 0
@@ -57,10 +57,10 @@ class Operators:
 
 
 def count_operators(module: nn.Module, images: Tensor) -> Operators:
-    """Run a network on images, without gradients, and return what it computed.
+    """Run a network on images, without gradients, and count its operators.
 
-    Fast paths that fuse a whole layer into one operator are not taken: torch leaves them where functions are watched.
-    Raises: whatever the network raises.
+    Torch takes no fast paths, which fuse a whole layer into one operator, while functions are watched.
+    Raises: every exception of the network.
     """
     found = Operators()
     with torch.no_grad(), _uncompiled(), _Functions(found), _Dispatched(found):
@@ -82,7 +82,7 @@ def _uncompiled() -> Iterator[None]:
 
 
 class _Functions(TorchFunctionMode):
-    """Watches the functions that a network calls: pooling, and what leaves torch."""
+    """Watches the functions that a network calls: pooling, and conversions that leave torch."""
 
     def __init__(self, found: Operators) -> None:
         super().__init__()

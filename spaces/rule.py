@@ -37,7 +37,7 @@ def rule_in_words(rule: Rule) -> str:
 
 
 def judge(rule: Rule, architecture: tuple[int, ...], space: str) -> bool | str:
-    """Return what the rule of a space says of an architecture.
+    """Apply the rule of a space to an architecture: True, or False or a text where it is forbidden.
 
     Raises: GeniusError where the rule itself fails, or gives no answer.
     """

@@ -20,6 +20,7 @@ from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
 from .decision import ByValue, Decision, Value
 from .door import check_space, check_values
 from .identity import Masked, digits, itself
+from .objective import ACCURACY, Objective
 from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
@@ -82,6 +83,7 @@ class SearchSpace:
     - `data`, `recipe`, `final_recipe`: the names of the data set and the recipe that its networks are trained with, and
       of the recipe that trains what was found to the end, where that is another one.
     - `table`: the published table that holds the accuracy of every architecture.
+    - `objective`: the quantity that is measured, unless an evaluator names its own; the default is accuracy in percent.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
       rule's docstring, or by its name. What it forbids is not in the space.
@@ -107,6 +109,7 @@ class SearchSpace:
     recipe: str | None = None
     final_recipe: str | None = None
     table: PublishedTable | None = None
+    objective: Objective = ACCURACY
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
@@ -129,7 +132,7 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """How many combinations of options there are: duplicates, and what the rule forbids, included."""
+        """The number of combinations of options, with duplicates and those that the rule forbids."""
         return prod(len(decision.options) for decision in self.decisions)
 
     @cached_property
@@ -230,7 +233,7 @@ class SearchSpace:
         return architecture
 
     def check_options(self, architecture: Architecture) -> None:
-        """Make sure that an architecture has an option for each decision, whatever the rule says.
+        """Check that an architecture has an option for each decision; the rule is not applied.
 
         Raises: BadArchitecture.
         """

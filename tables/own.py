@@ -1,7 +1,8 @@
 """A table of one's own: read, and checked against its space before a search uses it.
 
 The file is JSON: an object that maps keys of the space (`SearchSpace.key`) to an accuracy in percent, or to an object
-with `accuracy` and, for reports, `test_accuracy`; other fields are not read. An entry that cannot be meant is an error.
+with `accuracy` and, for reports, `test_accuracy`; other fields are not read. Where the space names another objective,
+the numbers are its values, and the fields are `value` and `test_value`. An entry that cannot be meant is an error.
 A table that can be searched all the same is a warning: where it lacks architectures, the space is narrowed to those
 that it holds.
 """
@@ -17,6 +18,8 @@ import numpy as np
 
 from ..errors import warn
 from ..printable import brief, said_by
+from ..schema import LARGEST
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.rule import judge, rule_in_words
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from .published import BadTable, Table
@@ -33,23 +36,24 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
     One GeniusWarning lists possible mistakes, with counts and examples. Raises: BadTable.
     """
     content = _content(path)
-    accuracy, test = _accuracies(_parsed(content, path), path)
+    values, test = _values(_parsed(content, space.objective, path), space.objective, path)
     architectures = _by_key(space, path)
-    _check_keys(space, path, list(accuracy), architectures)
-    allowed = space.allows([architectures[key] for key in accuracy])
-    held = [key for key, kept in zip(accuracy, allowed, strict=True) if kept]
+    _check_keys(space, path, list(values), architectures)
+    allowed = space.allows([architectures[key] for key in values])
+    held = [key for key, kept in zip(values, allowed, strict=True) if kept]
     if not held:
         raise BadTable(f"{path} holds nothing that the rule of {space.name} allows")
     held.sort(key=architectures.__getitem__)
     table = Table(
         [architectures[key] for key in held],
-        np.array([accuracy[key] for key in held]),
-        np.array([test.get(key, accuracy[key]) for key in held]),
+        np.array([values[key] for key in held]),
+        np.array([test.get(key, values[key]) for key in held]),
         space.identity,
         hashlib.sha256(content).hexdigest(),
+        space.objective,
     )
     narrowed = _only(space, table)
-    remarks = [*_on_the_file(accuracy, test, held), *_on_the_space(space, narrowed, table)]
+    remarks = [*_on_the_file(values, test, held, space.objective), *_on_the_space(space, narrowed, table)]
     if remarks:
         warn(f"the table {path}: {'; '.join(remarks)}")
     return narrowed, table
@@ -74,7 +78,7 @@ def _content(path: Path) -> bytes:
         raise BadTable(f"the table {path} cannot be read: {said_by(error)}") from error
 
 
-def _parsed(content: bytes, path: Path) -> Mapping[str, object]:
+def _parsed(content: bytes, objective: Objective, path: Path) -> Mapping[str, object]:
     """Read JSON, and check that no key occurs twice with different values."""
     twice: list[str] = []
 
@@ -90,30 +94,36 @@ def _parsed(content: bytes, path: Path) -> Mapping[str, object]:
     if twice:
         raise BadTable(f"the table {path} gives {len(twice):,} keys twice, with different values, {_as(twice)}")
     if not isinstance(parsed, dict):
-        raise BadTable(f"the table {path} is to give accuracies by architecture, got {brief(repr(parsed))}")
+        raise BadTable(f"the table {path} is to give {objective.plural} by architecture, got {brief(repr(parsed))}")
     return parsed
 
 
-def _accuracies(parsed: Mapping[str, object], path: Path) -> tuple[_Numbers, _Numbers]:
-    """Return the accuracies of all keys, and the test accuracies of those that have one."""
-    rows = {key: row if isinstance(row, dict) else {"accuracy": row} for key, row in parsed.items()}
-    seen = {key: row.get("accuracy") for key, row in rows.items()}
-    test = {key: row["test_accuracy"] for key, row in rows.items() if row.get("test_accuracy") is not None}
-    return _percentages("accuracies", seen, path), _percentages("test accuracies", test, path)
+def _values(parsed: Mapping[str, object], objective: Objective, path: Path) -> tuple[_Numbers, _Numbers]:
+    """Return the values of all keys, and the test values of those that have one."""
+    value, test_value = objective.titles
+    rows = {key: row if isinstance(row, dict) else {value: row} for key, row in parsed.items()}
+    seen = {key: row.get(value) for key, row in rows.items()}
+    test = {key: row[test_value] for key, row in rows.items() if row.get(test_value) is not None}
+    what = objective.plural
+    return _numbers(what, seen, objective, path), _numbers(f"test {what}", test, objective, path)
 
 
-def _percentages(what: str, values: Mapping[str, object], path: Path) -> _Numbers:
-    found = {key: float(value) for key, value in values.items() if _is_percentage(value)}  # type: ignore[arg-type]
+def _numbers(what: str, values: Mapping[str, object], objective: Objective, path: Path) -> _Numbers:
+    found = {key: float(value) for key, value in values.items() if _is_number(value, objective)}  # type: ignore[arg-type]
     if wrong := [key for key in values if key not in found]:
+        unit = "in percent" if objective == ACCURACY else f"in {objective.unit}" if objective.unit else ""
+        allowed = ", ".join(filter(None, [f"numbers {objective.ends}".strip(), unit]))
         raise BadTable(
-            f"of the {len(values):,} {what} in {path} {len(wrong):,} are no numbers from 0 to 100, in percent, "
+            f"of the {len(values):,} {what} in {path} {len(wrong):,} are no {allowed}, "
             f"{_as(wrong)}: {brief(repr(values[wrong[0]]))}"
         )
     return found
 
 
-def _is_percentage(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100
+def _is_number(value: object, objective: Objective) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= LARGEST:
+        return False
+    return objective.outside(value) is None
 
 
 def _by_key(space: SearchSpace, path: Path) -> dict[str, Architecture]:
@@ -161,14 +171,14 @@ def _only(space: SearchSpace, table: Table) -> SearchSpace:
     return replace(space, valid=held)
 
 
-def _on_the_file(accuracy: _Numbers, test: _Numbers, held: Sequence[str]) -> Iterator[str]:
-    if forbidden := sorted(set(accuracy) - set(held)):
-        yield f"the rule forbids {len(forbidden):,} of its {len(accuracy):,} keys, {_as(forbidden)}; they are left out"
-    lacking = [key for key in accuracy if key not in test]
+def _on_the_file(values: _Numbers, test: _Numbers, held: Sequence[str], objective: Objective) -> Iterator[str]:
+    if forbidden := sorted(set(values) - set(held)):
+        yield f"the rule forbids {len(forbidden):,} of its {len(values):,} keys, {_as(forbidden)}; they are left out"
+    lacking = [key for key in values if key not in test]
     if test and lacking:
-        of_all = f"{len(lacking):,} of {len(accuracy):,}"
-        yield f"{of_all} have no test accuracy, {_as(lacking)}; their accuracy stands for it"
-    if 0 < max(accuracy.values()) <= 1:
+        of_all = f"{len(lacking):,} of {len(values):,}"
+        yield f"{of_all} have no test {objective.name}, {_as(lacking)}; their {objective.name} stands for it"
+    if objective == ACCURACY and 0 < max(values.values()) <= 1:
         yield "no accuracy is above 1, and all are read as percent"
 
 
@@ -182,10 +192,10 @@ def _on_the_space(space: SearchSpace, narrowed: SearchSpace, table: Table) -> It
     values: dict[Hashable, list[int]] = defaultdict(list)
     for at, architecture in enumerate(table.architectures):
         values[table.identity(architecture)].append(at)
-    apart = [ats for ats in values.values() if len({(table.accuracy[at], table.test_accuracy[at]) for at in ats}) > 1]
+    apart = [ats for ats in values.values() if len({(table.values[at], table.test_values[at]) for at in ats}) > 1]
     if apart:
         one, other = (list(table.architectures[at]) for at in apart[0][:2])
         yield (
-            f"{len(apart):,} functions have architectures with different accuracies, as {one} and {other}; a search "
-            "tries one of each"
+            f"{len(apart):,} functions have architectures with different {space.objective.plural}, as {one} and "
+            f"{other}; a search tries one of each"
         )

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..plugins import Plugins
-from ..record.candidate import Measurement
+from ..record.measurement import Measurement
 from ..spaces import SPACES
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture, SearchSpace
 
@@ -44,18 +45,19 @@ def _itself(architecture: Architecture) -> Hashable:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The accuracy of every architecture of a space.
+    """The value of an objective for every architecture of a space.
 
-    `accuracy` is what a search may see, `test_accuracy` is for reports; both follow the order of `architectures`.
+    `values` are what a search may see, `test_values` are for reports; both follow the order of `architectures`.
     `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
     own.
     """
 
     architectures: Sequence[Architecture]
-    accuracy: npt.NDArray[np.float64]
-    test_accuracy: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    test_values: npt.NDArray[np.float64]
     identity: Callable[[Architecture], Hashable] = _itself
     sha256: str = ""
+    objective: Objective = ACCURACY
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -65,8 +67,8 @@ class Table:
         if (at := self.place(architecture)) is None:
             return Measurement(error="the table does not hold it")
         return Measurement(
-            accuracy=float(self.accuracy[at]),
-            test_accuracy=float(self.test_accuracy[at]),
+            value=float(self.values[at]),
+            test_value=float(self.test_values[at]),
             rank=int(self.ranks[at]),
             test_rank=int(self.test_ranks[at]),
         )
@@ -75,33 +77,43 @@ class Table:
         """Return where an architecture stands in the table; None where it does not."""
         return self._index.get(architecture)
 
+    @property
+    def utilities(self) -> npt.NDArray[np.float64]:
+        """The values, as a search sees them: higher is better."""
+        return self.objective.utility(1.0) * self.values
+
+    @property
+    def test_utilities(self) -> npt.NDArray[np.float64]:
+        """The same of the test values."""
+        return self.objective.utility(1.0) * self.test_values
+
     def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
         """Return the table of some of the architectures: ranks are among these."""
         architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
         return replace(
-            self, architectures=architectures, accuracy=self.accuracy[inside], test_accuracy=self.test_accuracy[inside]
+            self, architectures=architectures, values=self.values[inside], test_values=self.test_values[inside]
         )
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by the accuracy that the search sees; 1 is the best."""
-        return _ranks(self.accuracy)
+        """Rank by what the search sees; 1 is the best."""
+        return _ranks(self.utilities)
 
     @cached_property
     def test_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test accuracy among all architectures, as the paper ranks them; 1 is the best."""
-        return _ranks(self.test_accuracy)
+        """Rank by test value among all architectures, as the paper ranks them; 1 is the best."""
+        return _ranks(self.test_utilities)
 
     @cached_property
     def function_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test accuracy among what the architectures compute: those that are the same function count once.
+        """Rank by test value among what the architectures compute: those that are the same function count once.
 
         A function counts as better by the best of its architectures, and never as better than one of its own.
         """
         best = np.full(self.functions, -np.inf)
-        np.maximum.at(best, self._function, self.test_accuracy)
-        not_better = np.searchsorted(np.sort(best), self.test_accuracy, side="right")
-        own = best[self._function] > self.test_accuracy
+        np.maximum.at(best, self._function, self.test_utilities)
+        not_better = np.searchsorted(np.sort(best), self.test_utilities, side="right")
+        own = best[self._function] > self.test_utilities
         return (len(best) - not_better - own + 1).astype(np.int64)
 
     @property
@@ -120,9 +132,9 @@ class Table:
         return {architecture: at for at, architecture in enumerate(self.architectures)}
 
 
-def _ranks(accuracy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    not_better = np.searchsorted(np.sort(accuracy), accuracy, side="right")
-    return (len(accuracy) - not_better + 1).astype(np.int64)
+def _ranks(utilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    not_better = np.searchsorted(np.sort(utilities), utilities, side="right")
+    return (len(utilities) - not_better + 1).astype(np.int64)
 
 
 def table_path(source: PublishedTable, data: Path) -> Path:

@@ -22,8 +22,8 @@ def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> 
     sizes = [min(_BATCH, repetitions - done) for done in range(0, repetitions, _BATCH)]
     best = np.concatenate([_best_of(table, samples, size, rng) for size in sizes])
     columns = {
-        "accuracy": table.accuracy,
-        "test_accuracy": table.test_accuracy,
+        "accuracy": table.values,
+        "test_accuracy": table.test_values,
         "rank": table.ranks,
         "test_rank": table.test_ranks,
     }
@@ -33,7 +33,7 @@ def random_baseline(table: Table, samples: int, repetitions: int, seed: int) -> 
 def _best_of(table: Table, samples: int, repetitions: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return, for each repetition, the place of its best sample in the table: shape (repetitions,)."""
     drawn = np.stack([rng.choice(len(table), samples, replace=False) for _ in range(repetitions)])
-    best: npt.NDArray[np.int64] = drawn[np.arange(repetitions), table.accuracy[drawn].argmax(axis=1)]
+    best: npt.NDArray[np.int64] = drawn[np.arange(repetitions), table.utilities[drawn].argmax(axis=1)]
     return best
 
 

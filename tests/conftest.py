@@ -13,8 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
+# how long examples take depends on the load of the machine
+hypothesis.settings.register_profile("any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any load")
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # read when LangGraph is imported
 os.environ["LANGSMITH_TRACING"] = "false"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script: processes inherit it

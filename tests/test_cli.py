@@ -168,7 +168,7 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         (("search", "digits", "--proposer", "random", "--temperature", "9"), "temperature must be at most 2, got 9.0"),
         (("search", "digits", "--llm", "openai:m", "--base-url", "http://me:pw@x/v1"), "which may be a secret"),
         (("search",), "a search needs a space, as in `genius search digits`"),
-        (("search", "digits", "--iteration", "3"), "No such option: --iteration (Possible options: --iterations,"),
+        (("search", "digits", "--iteration", "3"), "No such option: --iteration (Possible options: --iterations"),
         (("searhc", "digits"), "No such command 'searhc'. Did you mean 'search'?"),
         (("search", "digits", "--set", "llm.timout=3"), "there is no setting 'llm.timout'; did you mean llm.timeout?"),
         (("search", "digits", "--proposer", "random", "--set", "lr=fast"), "lr must be a number, got 'fast'"),

@@ -20,7 +20,7 @@ from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
 from genius.evaluators.pools import read_measurement
 from genius.graph.final import read_epochs
-from genius.record.candidate import MEASUREMENT
+from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_tables
 from genius.training.job import EPOCH, Epoch, Job
 from genius.training.recipes import RECIPES

@@ -122,9 +122,8 @@ COMMANDS = {"bench", "export", "fetch", "fork", "resume", "search", "train"}
 NAMED_TWICE = {
     *COMMANDS,
     "main",  # the entry point of a process
-    *("Batch", "Ends", "OPEN", "Price", "Repair", "WhenDone"),  # options of the command line and what they set
     "conv_bn",  # a block of layers, and its cost
-    *("describe", "whole"),
+    "whole",
 }
 """Public names that two modules of the package still define."""
 

@@ -122,7 +122,8 @@ def _nothing_is_left(folder):
 
 
 def _run_of_a_model(folder):
-    from genius.record.candidate import Candidate, Measurement
+    from genius.record.candidate import Candidate
+    from genius.record.measurement import Measurement
     from genius.record.settings import LLMSettings, LoopSettings, Settings
 
     (folder / "m").mkdir()

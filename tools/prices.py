@@ -1,21 +1,18 @@
-"""What the options of a space cost, in words for a model: the look-up table, and what to change in an architecture that
-breaks the limits."""
+"""Repairs of architectures off the limits, in words for a model."""
 
-from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import compress, groupby
+import re
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from itertools import compress
+from typing import NamedTuple
 
-import numpy as np
-
-from ..spaces.cost import CONVENTIONS, Convention, Cost, total
+from ..spaces.cost import Convention, Cost, total
 from ..spaces.decision import Decision
-from ..spaces.region import Limits, Region
+from ..spaces.region import OPEN, Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 
-_SUGGESTED = 5
-_DRAWN = 1_000  # architectures of which one stands for the middle of a space
-_COLUMNS = 12  # options of a row
-_ROWS = 60  # of a look-up table, so that a prompt stays bounded whatever the space
+_SUGGESTED = 5  # groups of changes
+_ALIKE = 4  # other decisions of a group that are named
+_OFF = re.compile(r"\b(skip\w*|none|no|zero\w*|off|identity|nothing|absent|removed?|0)\b", re.IGNORECASE)
 
 
 def in_millions(number: float) -> str:
@@ -23,18 +20,19 @@ def in_millions(number: float) -> str:
     return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
 
 
-def off_limits(region: Region, architecture: Architecture, cost: Cost) -> str:
-    """Say how far an architecture is off the limits, and what single changes would bring it back.
+def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Collection[Hashable] = ()) -> str:
+    """Describe the distance of an architecture from the limits, and the single changes that would bring it back.
 
-    The first line is the whole in short; the others give the cost of each stage and the changes.
+    The first line is the whole in short; the others give the cost of each stage and the changes, none of which leads to
+    an identity that was `tried`. Told are the costs that are limited.
     """
     space, limits = region.space, region.limits
     flops, params = limits.gap(cost)
     broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
     broken += [_gap("parameters", cost.params, params)] if params else []
     lines = [f"{space.written(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
-    lines += _by_stage(space, limits.convention, architecture)
-    return "\n".join([*lines, _changes(space, limits, architecture, cost)])
+    lines += _by_stage(space, limits.convention, architecture) if limits.of_flops else []
+    return "\n".join([*lines, _changes(region, architecture, tried)])
 
 
 def _gap(name: str, value: int, gap: float) -> str:
@@ -55,24 +53,44 @@ def _by_stage(space: SearchSpace, convention: Convention, architecture: Architec
     return [f"FLOPs by stage: {', '.join(words)}."]
 
 
-def _changes(space: SearchSpace, limits: Limits, architecture: Architecture, cost: Cost) -> str:
-    """Name single changes that keep the limits, those of the highest FLOPs first, at most one for each decision.
+class _Change(NamedTuple):
+    """Another option of a decision, and the cost with it."""
 
-    Where none does, name those that come closest. What the space's rule forbids is no change.
+    at: int
+    option: int
+    cost: Cost
+
+
+def _changes(region: Region, architecture: Architecture, tried: Collection[Hashable]) -> str:
+    """Name untried single changes that keep the limits, those of the highest cost first.
+
+    Changes of other decisions that cost the same are named with them. Options that switch a layer off come last. Where
+    no change keeps the limits, those are named that come closest. What the space's rule forbids is no change.
     """
-    found = list(_single_changes(space, architecture))
+    limits = region.limits
+    found = list(_single_changes(region.space, architecture, tried))
     if not found:
         return "No single change is allowed."
-    inside = [change for change in found if limits.allow(change[2])]
+    inside = [change for change in found if limits.allow(change.cost)]
     if inside:
-        best = sorted(inside, key=lambda change: -change[2].counted(limits.convention))
-        return f"One of these changes is enough: {_list(space, limits, architecture, best)}."
-    closest = sorted(found, key=lambda change: _distance(limits, change[2]))
-    return f"No single change is enough; the largest steps are: {_list(space, limits, architecture, closest)}."
+        best = sorted(inside, key=lambda change: (_is_off(region, change), -_main(limits, change.cost)))
+        return f"One of these changes is enough: {_list(region, architecture, best)}."
+    closest = sorted(found, key=lambda change: (_is_off(region, change), _distance(limits, change.cost)))
+    return f"No single change is enough; the largest steps are: {_list(region, architecture, closest)}."
 
 
-def _single_changes(space: SearchSpace, architecture: Architecture) -> Iterator[tuple[int, int, Cost]]:
-    """Go through the decisions, options and costs of the architectures that differ in one decision."""
+def _main(limits: Limits, cost: Cost) -> int:
+    return cost.params if limits.main else cost.counted(limits.convention)
+
+
+def _is_off(region: Region, change: _Change) -> bool:
+    """Tell whether an option switches a layer off, by its name."""
+    decision = region.space.decisions[change.at]
+    return bool(_OFF.search(decision.names[change.option - decision.first]))
+
+
+def _single_changes(space: SearchSpace, architecture: Architecture, tried: Collection[Hashable]) -> Iterator[_Change]:
+    """Go through the options of decisions that lead to another architecture of the space, which was not tried."""
     counting = space.visible(architecture)
     options = [
         (at, option)
@@ -84,8 +102,9 @@ def _single_changes(space: SearchSpace, architecture: Architecture) -> Iterator[
     changed = [space.settled(each) for each in changed]
     costs = space.costs(changed)
     kept = space.allows(changed) & (costs >= 0).all(axis=1)
-    for (at, option), row in compress(zip(options, costs, strict=True), kept):
-        yield at, option, Cost(*map(int, row))
+    for (at, option), row, after in compress(zip(options, costs.tolist(), changed, strict=True), kept):
+        if space.identity(after) not in tried:
+            yield _Change(at, option, Cost(*row))
 
 
 def _distance(limits: Limits, cost: Cost) -> float:
@@ -94,22 +113,30 @@ def _distance(limits: Limits, cost: Cost) -> float:
     return abs(flops) / max(cost.counted(limits.convention), 1) + abs(params) / max(cost.params, 1)
 
 
-def _list(
-    space: SearchSpace, limits: Limits, architecture: Architecture, changes: Sequence[tuple[int, int, Cost]]
-) -> str:
-    # layers that are alike would give the same numbers: one of them is enough
-    unlike = {(cost.flops, cost.params): (at, option, cost) for at, option, cost in reversed(changes)}
-    one_each = {at: (at, option, cost) for at, option, cost in unlike.values()}
-    chosen = [change for change in changes if change in one_each.values()][:_SUGGESTED]
-    return "; ".join(
-        f"{differences(space, architecture, (*architecture[:at], option, *architecture[at + 1 :]))} gives "
-        f"{_both(limits, cost)}"
-        for at, option, cost in chosen
-    )
+def _list(region: Region, architecture: Architecture, changes: Sequence[_Change]) -> str:
+    """List changes by their costs: those that cost alike together, and at most one group for each decision."""
+    alike: dict[tuple[int, int, int, int], list[_Change]] = {}
+    for change in changes:
+        key = (change.cost.flops, change.cost.params, architecture[change.at], change.option)
+        alike.setdefault(key, []).append(change)
+    named: set[int] = set()
+    groups = []
+    for group in alike.values():
+        if not named.intersection(change.at for change in group):
+            named.update(change.at for change in group)
+            groups.append(group)
+    return "; ".join(_group(region, architecture, group) for group in groups[:_SUGGESTED])
 
 
-def _both(limits: Limits, cost: Cost) -> str:
-    return f"{in_millions(cost.counted(limits.convention))} FLOPs, {in_millions(cost.params)} parameters"
+def _group(region: Region, architecture: Architecture, group: Sequence[_Change]) -> str:
+    (at, option, cost), limits = group[0], region.limits
+    names = [region.space.decisions[change.at].name for change in group]
+    others = f" (or of {', '.join(names[1 : _ALIKE + 1])}{', …' * (len(names) > _ALIKE + 1)})" if names[1:] else ""
+    both = (f"{in_millions(cost.counted(limits.convention))} FLOPs", f"{in_millions(cost.params)} parameters")
+    told = [words for words, ends in zip(both, limits.ranges, strict=True) if ends != OPEN]
+    decision = region.space.decisions[at]
+    before, after = (option_in_words(region.space, decision, number) for number in (architecture[at], option))
+    return f"{decision.name} from {before} to {after}{others} gives {', '.join(told)}"
 
 
 def differences(space: SearchSpace, before: Architecture, after: Architecture) -> str:
@@ -125,71 +152,3 @@ def differences(space: SearchSpace, before: Architecture, after: Architecture) -
 def option_in_words(space: SearchSpace, decision: Decision, number: int) -> str:
     """Write an option as the space's architectures are written: its number, or its name in a space by value."""
     return decision.names[number - decision.first] if space.by_value else str(number)
-
-
-@cache
-def look_up_table(region: Region) -> str:
-    """Write what each option of each decision adds to the FLOPs, a line for decisions that cost alike.
-
-    Where costs do not simply add up, the lines tell the whole network's FLOPs with one decision changed and the others
-    at their middle option, or near it where the space's rule forbids that.
-    """
-    space, convention = region.space, region.limits.convention
-    title = f"FLOPs in millions, {CONVENTIONS[convention]}"
-    if space.parts and all(len(part.decisions) <= 1 for part in space.parts):
-        fixed = total([part.cost() for part in space.parts if not part.decisions]).counted(convention)
-        head = f"What each option adds to the network ({title}); what no decision changes adds {in_millions(fixed)}:"
-        rows: list[tuple[int | None, ...]] = [_added(space, convention, at) for at in range(len(space.decisions))]
-    else:
-        middle = _middle(space)
-        others = space.written(middle)
-        head = f"What the whole network costs with one decision changed and the others at {others} ({title}):"
-        rows = [_totals(space, convention, middle, at) for at in range(len(space.decisions))]
-    lines = _lines(space, rows)
-    more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
-    return "\n".join([head, *lines[:_ROWS], *more])
-
-
-def _added(space: SearchSpace, convention: Convention, at: int) -> tuple[int, ...]:
-    parts = [part for part in space.parts if part.decisions == (at,)]
-    numbers = space.decisions[at].numbers
-    return tuple(total([part.cost(option) for part in parts]).counted(convention) for option in numbers)
-
-
-def _middle(space: SearchSpace) -> Architecture:
-    """Return the architecture of the middle options; where the rule forbids it, the nearest of some draws."""
-    middle = space.settled(tuple(decision.numbers[len(decision.numbers) // 2] for decision in space.decisions))
-    if space.forbids(middle) is None:
-        return middle
-    drawn = space.draw(np.random.default_rng(0), _DRAWN)
-    return tuple(drawn[(drawn != np.array(middle)).sum(axis=1).argmin()].tolist())
-
-
-def _totals(space: SearchSpace, convention: Convention, middle: Architecture, at: int) -> tuple[int | None, ...]:
-    """Return the FLOPs with each option of a decision; None where there is no network to count them on."""
-    variants = [(*middle[:at], option, *middle[at + 1 :]) for option in space.decisions[at].numbers]
-    costs = (Cost(*map(int, row)) for row in space.costs(variants))
-    return tuple(None if cost.flops < 0 else cost.counted(convention) for cost in costs)
-
-
-def _lines(space: SearchSpace, rows: Sequence[tuple[int | None, ...]]) -> list[str]:
-    """Write the rows, neighbours that are equal in one line: their first decision to their last."""
-    found = []
-    for row, group in groupby(zip(rows, space.decisions, strict=True), key=lambda pair: pair[0]):
-        alike = [decision for _, decision in group]
-        names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
-        options = [option_in_words(space, alike[0], number) for number in alike[0].numbers]
-        costs = _shortened([f"{option}: {_millions(cost)}" for option, cost in zip(options, row, strict=True)])
-        found.append(f"- {names}: {', '.join(costs)}")
-    return found
-
-
-def _shortened(costs: list[str]) -> list[str]:
-    """Name as many of a decision's options as a line holds, from the first to the last."""
-    if len(costs) <= _COLUMNS:
-        return costs
-    return [costs[at * (len(costs) - 1) // (_COLUMNS - 1)] for at in range(_COLUMNS)]
-
-
-def _millions(flops: int | None) -> str:
-    return "not allowed" if flops is None else f"{flops / 1e6:.4g}"

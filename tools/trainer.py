@@ -11,7 +11,9 @@ from inspect import isawaitable
 from ..errors import GeniusError, RunFailed, is_pause
 from ..evaluators.evaluator import Evaluator
 from ..printable import one_line, printable, reason
-from ..record.candidate import Candidate, Failure, Measurement
+from ..record.candidate import Candidate
+from ..record.goal import GOAL, Goal
+from ..record.measurement import Failure, Measurement
 from ..record.plain import BadValue
 from ..record.secrets import redact
 from ..spaces.space import Architecture
@@ -31,16 +33,23 @@ _log = logging.getLogger("genius")
 _log.addHandler(logging.NullHandler())  # tracebacks go where an application sends them, not to the live display
 
 
-async def train(candidate: Candidate, evaluate: Evaluator) -> Candidate:
+async def train(candidate: Candidate, evaluate: Evaluator, goal: Goal = GOAL) -> Candidate:
     """Measure a candidate's architecture; a failure becomes the candidate's error, and the search goes on.
 
-    What an evaluator raises is such a failure; its traceback goes to the logger `genius`.
+    What an evaluator raises is such a failure; its traceback goes to the logger `genius`. So is an answer that lacks
+    what the goal asks for, or that lies outside the bounds of its objectives.
     Raises: GeniusError as the evaluator does; RunFailed where the machine is at fault, as with a full disk.
     """
     assert candidate.architecture is not None
     measurement = await _measure(candidate.architecture, evaluate)
-    if measurement.accuracy is None and measurement.error is None:
-        measurement = replace(measurement, error="the evaluator gave no accuracy")
+    if measurement.value is None and measurement.error is None:
+        measurement = replace(measurement, error=f"the evaluator gave no {goal.objective.name}")
+    try:
+        goal.check(candidate, measurement)
+    except BadValue as bad:
+        measurement = Measurement(
+            error=str(bad), failure="raised", seconds=measurement.seconds, device=measurement.device
+        )
     measurement = replace(measurement, error=measurement.error and redact(measurement.error))
     measurement = replace(measurement, device=measurement.device and redact(measurement.device))
     return replace(candidate, measurement=measurement, error=measurement.error)
@@ -63,7 +72,7 @@ async def _measure(architecture: Architecture, evaluate: Evaluator) -> Measureme
 
 
 def _raise_what_ends_the_search(error: BaseException) -> None:
-    """Raises: what no other architecture would mend, and what cancels or pauses the evaluation."""
+    """Raise faults that no other architecture would mend, and cancellations and pauses of the evaluation."""
     task = asyncio.current_task()
     if is_pause(error) or (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling()):
         raise error

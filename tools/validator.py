@@ -102,7 +102,7 @@ def check_architecture(architecture: Architecture, region: Region, history: Hist
         f"{space.written(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and "
         f"{in_millions(cost.params)} parameters, off the limits"
     )
-    return Broken(off_limits(region, architecture, cost), mendable=short)
+    return Broken(off_limits(region, architecture, cost, history.tried(space)), mendable=short)
 
 
 def _all_tried(region: Region, history: History) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..record.candidate import Failure, Measurement
 from ..record.files import cut_torn_line, open_plain, write_atomically
+from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace

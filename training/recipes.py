@@ -19,7 +19,7 @@ Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD on cross entropy, all in plain JSON types.
+    """The recipe of a training with SGD on cross entropy, in plain JSON types.
 
     - `epochs`, `batch`: `batch` images a step, over all devices together; an epoch's last images that do not fill a
       batch are left out of it.
@@ -212,8 +212,8 @@ def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
     return replace(recipe, batch=batch, lr=lr), said
 
 
-def describe(recipe: Recipe) -> str:
-    """Return a recipe in words: a line a field, and what it was where it has been overridden."""
+def describe_recipe(recipe: Recipe) -> str:
+    """Describe a recipe: one line for each field, with the earlier value where it was overridden."""
     plain = RECIPES.get(recipe.name, recipe)
     lines = [f"{recipe.name}: {ORIGINS.get(recipe.name, 'a recipe of your own')}"]
     for field in fields(recipe)[1:]:

@@ -11,6 +11,7 @@ from ...documents import read_document
 from ...errors import GeniusError
 from ...printable import brief, named
 from ...schema import BadRecord
+from ..goal import GOAL_SCHEMA
 from .llm_settings import read_options
 from .options import GROUPS, OPTIONS, Setting, flat_option
 from .settings import Settings, refuse_flat
@@ -51,6 +52,8 @@ def _leaves(held: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
                 raise GeniusError(f"{name} must be a group of settings, got {named(value)}")
             for field, inner in value.items():
                 yield from _inner(f"{name}.{field}", inner)
+        elif name == "goal":
+            yield str(name), value
         elif name != "run":
             if name not in _PARTS:
                 raise _unknown(str(name), (*GROUPS, *_PARTS))
@@ -100,6 +103,8 @@ def assign(name: str, value: Any, settings: Settings) -> tuple[str, object]:
     if name.startswith(f"{_OPTIONS}."):
         read = read_options([f"{name.removeprefix(f'{_OPTIONS}.')}={value}"]) if isinstance(value, str) else None
         return _OPTIONS, {**settings.llm.options, **(read or {name.removeprefix(f"{_OPTIONS}."): value})}
+    if name == "goal":
+        return name, GOAL_SCHEMA.take(value, name)
     if name not in OPTIONS:
         raise _unknown(name, OPTIONS)
     return name, _take(OPTIONS[name], value)

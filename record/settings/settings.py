@@ -10,6 +10,7 @@ from ...errors import GeniusError
 from ...printable import brief
 from ...schema import CLOSED, BadRecord, Name, Schema
 from ..files import read_plain, write_atomically
+from ..goal import GOAL, Goal
 from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
@@ -24,7 +25,10 @@ LLM = "llm"
 
 @dataclass(frozen=True)
 class Settings:
-    """A search as its user asked for it: the names of its parts, and its options in groups; `run` tells its facts."""
+    """A search as its user asked for it: the names of its parts, and its options in groups.
+
+    `goal` is what it is after, `run` tells its facts.
+    """
 
     __pydantic_config__ = CLOSED
 
@@ -52,6 +56,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
+    goal: Goal = GOAL
     run: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:

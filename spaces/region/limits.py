@@ -1,4 +1,4 @@
-"""Limits on what an architecture may cost."""
+"""Limits on the costs of an architecture."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 def parse_range(low: str, high: str) -> Range:
     """Read the two ends of a range, as in `270M 330M`; a `-` leaves an end open.
 
-    Raises: GeniusError for what is no number, and for a range that holds nothing.
+    Raises: GeniusError for text that is no number, and for an empty range.
     """
     ends = (-inf if low == "-" else _amount(low), inf if high == "-" else _amount(high))
     if ends[0] > ends[1]:
@@ -38,7 +38,7 @@ def _amount(text: str) -> float:
 
 
 class Gap(NamedTuple):
-    """How far a cost lies above (positive) or below (negative) what is allowed; 0 inside."""
+    """The distance of a cost above (positive) or below (negative) its allowed range; 0 inside."""
 
     flops: float
     params: float

@@ -1,4 +1,4 @@
-"""The region of a space that a search may go to: what the space's rule and the limits on costs leave of it."""
+"""The region of a search: the architectures of a space that its rule and the limits on costs allow."""
 
 from collections.abc import Callable, Collection, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -55,6 +55,17 @@ class Region:
     def exact(self) -> bool:
         """Whether the largest, the smallest and the nearest are exact; else they are the best that are found."""
         return _feasible(self).exact
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether costs are sums over decisions."""
+        parts = self.space.parts
+        return bool(parts) and all(len(part.decisions) <= 1 for part in parts)
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether costs are computed, so that no network has to be built for them."""
+        return bool(self.space.parts)
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""

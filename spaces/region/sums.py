@@ -1,4 +1,4 @@
-"""Ways to take one option of each layer so that what they cost adds up to a sum within a range, the highest sums first.
+"""Choices of one option for each layer whose costs add up to a sum within a range, the highest sums first.
 
 The sums that layers can reach are sets of whole numbers; a set is the bits of one long integer, so that adding an
 option's step to all of them is a shift, and joining two sets is an `or`.
@@ -24,7 +24,7 @@ Ways = Iterator[tuple[int, ...]]
 
 
 class Option(NamedTuple):
-    """What an option of a layer adds: to the changes, to the sum (from 0 on), and to a second sum."""
+    """The contribution of a layer's option: to the changes, to the sum (from 0 on), and to a second sum."""
 
     change: int
     step: int
@@ -100,7 +100,7 @@ class Layers:
         return int(-(-max(sides[0], least) // 1)), int(min(sides[1], most) // 1)
 
     def _possible(self, low: int, high: int, changes: int) -> tuple[int, int]:
-        """Narrow a range by what each mixture of the two sums must at least be."""
+        """Narrow a range by the lower bound of each mixture of the two sums."""
         if self._sides[0] > self._sides[1]:
             return 0, -1
         slack = self._after[:, 0, changes] - self._side_at_most(0)
@@ -114,7 +114,7 @@ class Layers:
         return low, high
 
     def _side_at_most(self, spent: int) -> npt.NDArray[np.int64]:
-        """Return the most that what is left of the second sum can add to each mixture."""
+        """Return the most that the rest of the second sum can add to each mixture."""
         most: npt.NDArray[np.int64] = np.maximum(
             self._side * (self._sides[0] - spent), self._side * (self._sides[1] - spent)
         )
@@ -142,7 +142,7 @@ class Layers:
         return bits & ((1 << (last - first + 1)) - 1)
 
     def _ways_to(self, total: int, changes: int, sets: Sequence[Mapping[int, _Sums]]) -> Ways:
-        """Go down the layers, only where the layers after can make up what is missing."""
+        """Go down the layers, only where the later layers can reach the rest of the sum."""
         looked_at = 0
         open_ways: list[tuple[tuple[int, ...], int, int, int]] = [((), total, changes, 0)]
         while open_ways:

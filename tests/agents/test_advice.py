@@ -46,7 +46,7 @@ def test_it_tells_effects_expectations_and_how_good_earlier_ones_were():
     assert "best 2 (+" in words
     assert "forecasts of the last 10 measurements were off by" in words
     first = advice.shortlist[0]
-    assert f"S1: {list(first.architecture)} {first.accuracy:.2f} ± {first.sd:.2f}" in words
+    assert f"S1: {list(first.architecture)} {first.value:.2f} ± {first.sd:.2f}" in words
     assert "12.3" not in words  # the test accuracy
     assert "77" not in words
 

@@ -17,7 +17,8 @@ from genius.agents import embedded
 from genius.agents.constrained import constrained_proposer
 from genius.agents.embedded import MODEL_FILE, EmbeddedModel, ModelUnavailable, find_model, with_grammar
 from genius.agents.reflector import write_prompt
-from genius.record.candidate import Candidate, Measurement
+from genius.record.candidate import Candidate
+from genius.record.measurement import Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
 from genius.spaces.region import Region
 from genius.tables.fetch import downloads_folder

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 from genius import Candidate, Measurement, get_space
+from genius.agents.experiments import BEST, LATEST
 from genius.agents.provider import ProviderError, provider_error
-from genius.agents.reflector import BEST, LATEST, conversation, write_prompt
+from genius.agents.reflector import conversation, write_prompt
 from genius.record.candidate import SAYS_NOTHING_LEFT, Refusal
 from genius.record.secrets import redact
 from genius.spaces import SPACES

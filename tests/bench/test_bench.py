@@ -62,8 +62,8 @@ async def test_the_numbers_are_those_of_the_trials(toy, tmp_path):
     found = await run_toy(toy, tmp_path / "b", proposers=["own_space:in_order", "random"])
     first, after = found.rows[:2]
     # in order of the numbers: [0, 0] and [0, 1] are seen first, then [0, 2] and [1, 0]; test accuracy falls with b
-    assert (first.rank.mean, first.accuracy.mean, first.regret.mean) == (8.0, 59.0, 21.0)
-    assert (after.rank.mean, after.accuracy.mean, after.regret.mean) == (4.0, 70.0, 10.0)
+    assert (first.rank.mean, first.value.mean, first.regret.mean) == (8.0, 59.0, 21.0)
+    assert (after.rank.mean, after.value.mean, after.regret.mean) == (4.0, 70.0, 10.0)
     assert first.deterministic
     assert first.rank.low is None
     random = found.rows[2]
@@ -144,7 +144,7 @@ async def test_a_proposer_that_stops_keeps_its_best(toy, tmp_path):
     found = await bench(
         [NAME], proposers=["own_space:in_order"], seeds=1, iterations=[20], tables={NAME: toy}, out=tmp_path / "b"
     )
-    assert found.rows[0].accuracy.mean == 78.0  # of [2, 2], the best by what the search sees
+    assert found.rows[0].value.mean == 78.0  # of [2, 2], the best by what the search sees
     assert len(read_trials(tmp_path / "b")[0].architectures) == 10  # the last one says that nothing is left
 
 

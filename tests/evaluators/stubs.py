@@ -13,7 +13,7 @@ path = sys.stdin.readline().rstrip()
 job = json.loads(pathlib.Path(path).read_text())
 folder = pathlib.Path(job["folder"])
 def answer(accuracy=50.0):
-    line = json.dumps({"accuracy": accuracy, "test_accuracy": 49.0, "seconds": 1.0})
+    line = json.dumps({"value": accuracy, "test_value": 49.0, "seconds": 1.0})
     (folder / "answer.json").write_text(line)
 def epoch(number, of=3):
     line = {"epoch": number, "epochs": of, "loss": 1.0, "accuracy": None, "images_per_second": 9.0, "seconds": 1.0}

@@ -13,7 +13,7 @@ import pytest
 from genius.evaluators import process
 from genius.evaluators.containment import CONTAINED
 from genius.evaluators.workers import LocalWorkers, places
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.training.job import Job
 from genius.training.recipes import RECIPES
 

@@ -11,7 +11,7 @@ import pytest
 from genius.errors import RunFailed
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, Place
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.training.disk import DiskFull
 from genius.training.job import Job, TrainingFiles
 from genius.training.recipes import RECIPES, override
@@ -132,7 +132,7 @@ async def test_what_was_saved_before_the_disk_was_full_is_kept(tmp_path: Path, m
 _FULL_LOG = """
 import os
 from genius.evaluators import worker
-worker.plain = lambda path, flags: os.open("/dev/full", os.O_WRONLY)
+worker.open_plain = lambda path, flags: os.open("/dev/full", os.O_WRONLY)
 worker.main()
 """
 

@@ -18,7 +18,7 @@ from genius.errors import GeniusError
 from genius.evaluators import process
 from genius.evaluators.pools import read_measurement
 from genius.evaluators.workers import LocalWorkers, Place, places
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.training.job import Epoch, Job, TrainingFiles, cores
 from genius.training.recipes import RECIPES
 
@@ -74,9 +74,7 @@ async def test_the_worker_is_told_its_job_and_its_place(tmp_path: Path, worker_i
     assert (job.device, job.threads, job.architecture) == ("cpu", 3, (0,) * 9)
 
 
-@pytest.mark.parametrize(
-    "torn", ["", '{"accuracy": 5', "{}", "[1]", '{"accuracy": "high"}', '{"accuracy": NaN}', "\xff"]
-)
+@pytest.mark.parametrize("torn", ["", '{"value": 5', "{}", "[1]", '{"value": "high"}', '{"value": NaN}', "\xff"])
 async def test_an_answer_that_makes_no_sense_is_trained_again(tmp_path: Path, worker_is: Script, torn: str) -> None:
     worker_is("answer()")
     TrainingFiles(tmp_path).answer.write_text(torn, encoding="latin-1")
@@ -84,7 +82,7 @@ async def test_an_answer_that_makes_no_sense_is_trained_again(tmp_path: Path, wo
     assert read_measurement(TrainingFiles(tmp_path).answer) == _ANSWER
 
 
-@pytest.mark.parametrize("text", ['{"accuracy": 61.5}', '{"error": "loss became NaN", "failure": "diverged"}'])
+@pytest.mark.parametrize("text", ['{"value": 61.5}', '{"error": "loss became NaN", "failure": "diverged"}'])
 async def test_what_has_its_answer_is_not_trained_again(tmp_path: Path, worker_is: Script, text: str) -> None:
     worker_is("raise SystemExit('trained again')")
     TrainingFiles(tmp_path).answer.write_text(text)

@@ -19,5 +19,5 @@ async def test_ten_iterations_with_the_embedded_model(tmp_path):
     # each network was trained in a folder of its own, and what it cost is known
     folders = list((tmp_path / "run" / "evaluations" / "trial-1").iterdir())
     assert len(folders) == 10
-    assert all(json.loads(TrainingFiles(folder).answer.read_text())["accuracy"] for folder in folders)
+    assert all(json.loads(TrainingFiles(folder).answer.read_text())["value"] for folder in folders)
     assert sum(result.device_seconds().values()) > 0

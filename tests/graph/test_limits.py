@@ -26,7 +26,7 @@ SPACE = genius.SearchSpace(
 
 
 async def evaluate(architecture):
-    return genius.Measurement(accuracy=70.0 + sum(architecture))
+    return genius.Measurement(accuracy=70.0 + sum(architecture) / 10)
 
 
 def model_saying(*replies):

@@ -159,4 +159,4 @@ async def test_the_bare_graph_pauses_as_every_graph_of_langgraph_does():
         context = genius.Context(genius.Region(space), ordered(), evaluate)
         state = await genius.build_graph(saver).ainvoke(Command(resume=60 + number), config, context=context)
         assert "__interrupt__" not in state
-        assert (state["done"], state["history"][-1]["measurement"]["accuracy"]) == (number, 60.0 + number)
+        assert (state["done"], state["history"][-1]["measurement"]["value"]) == (number, 60.0 + number)

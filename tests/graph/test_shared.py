@@ -14,7 +14,8 @@ import pytest
 from genius.cli import main
 from genius.graph.checkpoints import PlainSerializer
 from genius.graph.trust import going_on, resume_command
-from genius.record.candidate import Candidate, Measurement
+from genius.record.candidate import Candidate
+from genius.record.measurement import Measurement
 from genius.record.settings import LLMSettings, LoopSettings, Settings, TrainingSettings
 from genius.report.search_picture import draw
 from genius.schema import BadRecord

@@ -25,7 +25,7 @@ from genius.spaces.cost import Cost
 from genius.errors import RunFailed
 from genius.spaces.decision import Decision
 from genius.spaces.space import Architecture, Part, SearchSpace
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 
 LAYERS = SearchSpace(
     name="layers",

@@ -8,7 +8,7 @@ import pytest
 from genius import Candidate, Measurement, get_space
 from genius.guide.features import WHOLE
 from genius.guide.guide import GUIDE, Guide, Observed, _kept, effects, fit, forecasts, observe, suggest
-from genius.record.candidate import best
+from genius.record.goal import GOAL
 from genius.spaces.decision import Decision
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import SearchSpace
@@ -36,7 +36,7 @@ def search(space, accuracy, iterations=10, seed=0, guide=GUIDE, limits=NO_LIMITS
 def test_the_first_is_the_largest_and_without_a_prior_anything():
     first = suggest(Region(MACRO), [], np.random.default_rng(0), count=3)
     assert first[0].architecture == (2,) * 8
-    assert [s.accuracy for s in first] == [None] * 3
+    assert [s.value for s in first] == [None] * 3
     without = replace(GUIDE, prior=0.0)
     drawn = {suggest(Region(MACRO), [], np.random.default_rng(seed), without)[0].architecture for seed in range(5)}
     assert len(drawn) == 5
@@ -57,7 +57,7 @@ def test_suggestions_are_new_functions_with_an_expectation():
     identities = {space.identity(s.architecture) for s in found}
     assert len(identities) == 20
     assert identities.isdisjoint({space.identity(c.architecture) for c in history})
-    assert all(0 < s.accuracy < 150 and s.sd > 0 for s in found)
+    assert all(0 < s.value < 150 and s.sd > 0 for s in found)
 
 
 @pytest.mark.parametrize("limits", [Limits(flops=(3e7, 5e7)), Limits(params=(-inf, 1e6))], ids=["flops", "params"])
@@ -77,7 +77,7 @@ def test_of_a_space_too_large_to_list_it_finds_good_ones_within_limits():
     assert all(limits.allow(MOBILE.cost_of(c.architecture)) for c in history)
     assert len({MOBILE.identity(c.architecture) for c in history}) == 12
     drawn = Region(MOBILE, limits).draw(np.random.default_rng(0), 12)
-    assert best(history).accuracy > max(accuracy(tuple(a)) for a in drawn.tolist())
+    assert GOAL.best(history).accuracy > max(accuracy(tuple(a)) for a in drawn.tolist())
 
 
 def test_failures_count_as_the_worst_and_what_is_in_training_as_the_mean():
@@ -89,7 +89,7 @@ def test_failures_count_as_the_worst_and_what_is_in_training_as_the_mean():
     ]
     observed = observe(history)
     assert observed.architectures == [c.architecture for c in history]
-    np.testing.assert_allclose(observed.accuracy, [90, 90, 94, 92])
+    np.testing.assert_allclose(observed.utility, [90, 90, 94, 92])
     np.testing.assert_allclose(observed.sd, [0, 0.3, 0, 0])
     assert len(observe([history[0], history[3]])) == 0
 
@@ -119,7 +119,9 @@ def test_whatever_the_prior_it_beats_random_sampling(prior, sign):
         noise = np.random.default_rng(seed).normal(size=(8, 3))
         worth = sign * np.array([[0, 0.5, 1]] * 8) + noise * (0.2 if sign else 1)
         values = 85 + worth[at, everything].sum(axis=1)
-        found = best(search(MACRO, lambda a, w=worth: 85 + float(w[at, list(a)].sum()), seed=seed, guide=Guide(prior)))
+        found = GOAL.best(
+            search(MACRO, lambda a, w=worth: 85 + float(w[at, list(a)].sum()), seed=seed, guide=Guide(prior))
+        )
         ranks.append(int((values > found.accuracy + 1e-9).sum()) + 1)
     assert np.mean(ranks) < (len(everything) + 1) / 11  # that of the best of ten uniform samples
 
@@ -133,7 +135,7 @@ def test_a_wrong_prior_ends_no_worse_than_random_sampling_on_every_table(tables)
             return table.measure(architecture).accuracy
 
         wrong = replace(GUIDE, prior=-1.0)
-        found = [best(search(space, accuracy, seed=seed, guide=wrong)).architecture for seed in range(8)]
+        found = [GOAL.best(search(space, accuracy, seed=seed, guide=wrong)).architecture for seed in range(8)]
         assert np.mean([table.measure(a).rank for a in found]) < (len(table) + 1) / 11
 
 
@@ -214,6 +216,6 @@ def test_of_many_observations_the_best_and_the_latest_are_fitted():
     accuracy = rng.permutation(np.linspace(50, 90, 1_000))
     kept = _kept(Observed(architectures, accuracy, np.zeros(1_000)))
     assert len(kept) <= 256
-    assert set(np.sort(accuracy)[-128:]) | set(accuracy[-128:]) == set(kept.accuracy)
+    assert set(np.sort(accuracy)[-128:]) | set(accuracy[-128:]) == set(kept.utility)
     few = Observed(architectures[:256], accuracy[:256], np.zeros(256))
     assert _kept(few) is few

@@ -189,9 +189,9 @@ def test_four_of_five_measurements_lie_in_their_80_percent_interval(name, tables
     for seed in range(6):
         rng = np.random.default_rng(seed)
         tried, others = np.split(rng.choice(len(everything), 1020, replace=False), [20])
-        surrogate = Surrogate(coder.encode(everything[tried]), table.accuracy[tried], coder.counts.tolist(), rng)
+        surrogate = Surrogate(coder.encode(everything[tried]), table.values[tried], coder.counts.tolist(), rng)
         found = surrogate.predict(coder.encode(everything[others]))
-        inside.append(np.abs(table.accuracy[others] - found.mean) < 1.2816 * found.measured_sd())
+        inside.append(np.abs(table.values[others] - found.mean) < 1.2816 * found.measured_sd())
     assert 0.7 < np.mean(inside) < 0.9
 
 

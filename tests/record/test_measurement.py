@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from genius.record.candidate import DEVICE_LENGTH, ERROR_LENGTH, Candidate, Measurement
+from genius.record.candidate import Candidate
+from genius.record.measurement import DEVICE_LENGTH, ERROR_LENGTH, MEASUREMENT, Measurement
 from genius.record.plain import BadValue
 
 
@@ -93,15 +94,15 @@ def test_a_number_of_any_library_becomes_a_plain_one(given, number):
         value = found.accuracy if found.test_accuracy is None else found.test_accuracy
         assert type(value) is float
         assert value == number
-        assert Measurement(**json.loads(json.dumps(found.__dict__))) == found
+        assert MEASUREMENT.read(json.dumps(found.__dict__)) == found
 
 
 @pytest.mark.parametrize("given", NO_NUMBERS, ids=named)
 @pytest.mark.filterwarnings("error")
 def test_everything_else_is_refused_by_name(given):
-    for field in ("accuracy", "test_accuracy", "sd", "seconds", "rank"):
+    for field in ("value", "test_value", "sd", "seconds", "rank"):
         with pytest.raises(BadValue, match=rf"as {field}$") as refused:
-            Measurement.of(Measurement(**{"accuracy": 50.0} | {field: given}))
+            Measurement.of(Measurement(**{"value": 50.0} | {field: given}))
         assert str(refused.value).startswith("expected a ")
         assert type(given).__name__ in str(refused.value) or str(given) in str(refused.value)
         assert str(refused.value).isprintable()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from genius import Candidate, Measurement
-from genius.record.candidate import best
+from genius.record.goal import GOAL
 from genius.record.statistics import mean_of, rounded, sampling_sd, share_worse, weigh
 from scipy import stats
 
@@ -74,6 +74,6 @@ def test_the_best_of_a_search_weighs_errors():
 
     steady, lucky = candidate(1, 92.0, 0.2), candidate(2, 92.5, 5.0)
     others = [candidate(number, 90.0 - number, 0.2) for number in range(3, 8)]
-    assert best([steady, lucky, *others]) is steady
-    assert best([candidate(1, 92.0, None), candidate(2, 92.5, None)]).iteration == 2
-    assert best([]) is None
+    assert GOAL.best([steady, lucky, *others]) is steady
+    assert GOAL.best([candidate(1, 92.0, None), candidate(2, 92.5, None)]).iteration == 2
+    assert GOAL.best([]) is None

@@ -13,7 +13,7 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import get_space
 from genius.spaces.cost import Cost
-from genius.spaces.listing import describe
+from genius.spaces.listing import describe_space
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import BadArchitecture
 
@@ -242,13 +242,13 @@ def test_people_are_told_that_there_is_a_rule_and_how_many_keep_it(monkeypatch, 
     )
     monkeypatch.syspath_prepend(tmp_path)
     limits = Limits(flops=(2e5, 1e6))
-    text = describe("ruled:SPACE", limits)
+    text = describe_space("ruled:SPACE", limits)
     assert "ruled: 9 decisions, 19,683 combinations of options, allowed: 13,122\n" in text
     assert "Not every combination of options is allowed: Stage 1 is no deeper than stage 3.\n" in text
     ruled = get_space("ruled:SPACE")
     inside = sum(limits.allow(Cost(*map(int, row))) for row in ruled.costs(list(ruled.architectures())))
     assert f"within the limits: {inside:,} ({inside / 13_122:.3g} of all)" in text
-    large = describe("ruled:LARGE", limits)
+    large = describe_space("ruled:LARGE", limits)
     assert (
         "2.25e+25 combinations of options, allowed: not counted\nNot every combination of options is allowed.\n"
         in large

@@ -46,8 +46,8 @@ def test_a_whole_table_is_read_without_a_word(read, tmp_path):
     space, table, told = read(WHOLE | {"00": {"accuracy": 3, "loss": 1.0}})
     assert (space, told) == (SPACE, "")
     assert table.architectures == list(SPACE.architectures())
-    assert table.accuracy.tolist()[:2] == [3.0, 51.0]
-    assert table.test_accuracy.tolist() == table.accuracy.tolist()
+    assert table.values.tolist()[:2] == [3.0, 51.0]
+    assert table.test_values.tolist() == table.values.tolist()
     assert table.measure((2, 2)).rank == 1
     assert table.sha256 == sha256_of(tmp_path / "own.json")
 

@@ -416,7 +416,7 @@ _AFTER = ("", "I also considered {}, but rejected it.", "It beats {}.", "Rejecte
 @given(
     _proposals, st.sampled_from(sorted(_NOTATIONS)), st.sampled_from(_BEFORE), st.sampled_from(_AFTER), st.booleans()
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_reads_every_notation_back_among_remarks(
     proposal: tuple[SearchSpace, Architecture, Architecture], form: str, before: str, after: str, below: bool
 ) -> None:
@@ -430,7 +430,7 @@ def test_reads_every_notation_back_among_remarks(
 
 
 @given(_proposals, st.sampled_from(["list", "braces", "commas", "json", "nested"]), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_wrong_length_or_number_is_refused_whatever_is_mentioned(
     proposal: tuple[SearchSpace, Architecture, Architecture], form: str, data: st.DataObject
 ) -> None:
@@ -465,7 +465,7 @@ _PIECES = re.split(
     st.sampled_from(list(SPACES.values())),
     st.one_of(st.text(), st.lists(st.sampled_from(_PIECES), max_size=60).map("".join)),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_text_is_read_or_refused_in_words_that_are_harmless(space: SearchSpace, text: str) -> None:
     try:
         reading = read_reply(text, space)

@@ -8,7 +8,9 @@ import os
 import genius
 import numpy as np
 import pytest
-from genius.record.candidate import ERROR_LENGTH, Candidate, Measurement, best
+from genius.record.candidate import Candidate
+from genius.record.goal import GOAL
+from genius.record.measurement import ERROR_LENGTH, Measurement
 from genius.tools.trainer import RAISED_AT_FIRST, check_evaluator, train
 
 CANDIDATE = Candidate(1, 1, architecture=(0,) * 8)
@@ -38,7 +40,7 @@ async def test_measurements_and_failures_are_recorded():
     assert (failed.error, failed.accuracy) == ("loss became NaN", None)
     none = await trained(returning(Measurement()))
     assert none.error == none.measurement.error == "the evaluator gave no accuracy"
-    assert best([failed, none]) is None
+    assert GOAL.best([failed, none]) is None
 
 
 async def test_a_number_alone_is_the_accuracy():

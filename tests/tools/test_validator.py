@@ -10,7 +10,8 @@ from genius.spaces.cost import Cost, count
 from genius.spaces.disguise import conceal, disguise, shuffle
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import CannotBuild
-from genius.tools.prices import look_up_table, off_limits
+from genius.tools.look_up import look_up_table
+from genius.tools.prices import off_limits
 from genius.tools.refused import refused_architectures
 from genius.tools.replies import read_reply
 from genius.tools.validator import validate

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from genius import Decision, SearchSpace
+from genius import Decision, GeniusError, SearchSpace
 from genius.tools.grammar import NothingLeft, architecture_grammar
 from genius.tools.proposal import proposal_schema
 from genius.tools.replies import UnreadableReply, read_reply
@@ -32,7 +32,7 @@ def decisions(draw):
             unique = draw(st.lists(values, min_size=1, max_size=5, unique_by=lambda v: str(v).lower().strip("-_ ")))
             try:
                 found.append(Decision(name, tuple(unique)))
-            except ValueError:
+            except GeniusError:
                 found.append(Decision(name, (1, 2)))
     return SearchSpace("any", tuple(found), by_value=True)
 

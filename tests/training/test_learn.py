@@ -11,7 +11,7 @@ from statistics import mean
 import pytest
 import torch
 from genius.errors import GeniusError
-from genius.record.candidate import Measurement
+from genius.record.measurement import Measurement
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job
@@ -24,10 +24,10 @@ import sys
 from pathlib import Path
 from genius.training import saving
 from genius.training.job import Job
-from genius.training.learn import answer
+from genius.training.learn import do_job
 
 saving._LEAST = saving._TIMES = 0
-answer(Job.load(Path(sys.argv[1])))
+do_job(Job.load(Path(sys.argv[1])))
 """
 
 

@@ -9,7 +9,7 @@ import torch
 from genius.errors import GeniusError
 from genius.spaces import SPACES, get_space
 from genius.training import recipes
-from genius.training.recipes import ORIGINS, RECIPES, describe, learning_rate, override, scaled, task_of
+from genius.training.recipes import ORIGINS, RECIPES, describe_recipe, learning_rate, override, scaled, task_of
 
 DIGITS = RECIPES.find("digits")
 
@@ -78,7 +78,7 @@ def test_what_makes_no_sense_is_refused(setting, error):
 
 
 def test_a_recipe_is_described_with_what_was_overridden():
-    lines = describe(override(DIGITS, ["lr=0.2"])).splitlines()
+    lines = describe_recipe(override(DIGITS, ["lr=0.2"])).splitlines()
     assert lines[0] == "digits: our own quick recipe"
     assert "  lr              0.2 (was 0.1)" in lines
     assert "  dropout         none" in lines

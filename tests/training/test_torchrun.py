@@ -29,11 +29,11 @@ TRAIN = """
 import sys
 from pathlib import Path
 from genius.training.job import Job
-from genius.training.learn import answer
+from genius.training.learn import do_job
 from genius.training.torchrun import joined
 
 with joined(Job.load(Path(sys.argv[1]))) as (job, rank):
-    answer(job, rank=rank)
+    do_job(job, rank=rank)
 """
 
 
@@ -48,8 +48,8 @@ def test_two_processes_train_as_one_does(tmp_path, monkeypatch):
     subprocess.run([*torchrun, str(tmp_path / "train.py"), str(job.save())], check=True, timeout=120)
     together = json.loads(job.files.answer.read_text())
     alone = learn(replace(job, folder=tmp_path / "one"))
-    assert together["accuracy"] == pytest.approx(alone.accuracy, abs=2)
-    assert together["test_accuracy"] == pytest.approx(alone.test_accuracy, abs=2)
+    assert together["value"] == pytest.approx(alone.accuracy, abs=2)
+    assert together["test_value"] == pytest.approx(alone.test_accuracy, abs=2)
     one, two = (load_file(tmp_path / name / "weights.safetensors") for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     assert len(job.files.epochs.read_text().splitlines()) == 4

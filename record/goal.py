@@ -1,0 +1,201 @@
+"""What a search is after: its objectives, limits on what is measured, and whether it is after the whole front."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from operator import attrgetter
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from ..errors import GeniusError
+from ..printable import brief
+from ..schema import CLOSED, LARGEST, Flag, Number, Schema
+from ..spaces.cost import Cost
+from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective, Title
+from ..spaces.space import SearchSpace
+from .candidate import Candidate, measured
+from .front import hypervolume, nondominated
+from .measurement import Measurement
+from .plain import BadValue
+from .statistics import weigh
+
+MOST = 3
+"""How many objectives a search can have: the volume of a front is exact and fast up to three."""
+
+_End = Number | None
+OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
+"""Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search is after.
+
+    The first of the `objectives` is a measurement's value and steers the search; the others are metrics of that name,
+    or costs. `limits` are the lowest and the highest value of metrics, None where that end is open: what is measured
+    beyond is not feasible. With `pareto` the search is after the front of all objectives.
+
+    Raises: GeniusError for what is no goal.
+    """
+
+    __pydantic_config__ = CLOSED
+
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=MOST)] = (ACCURACY,)
+    limits: Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)] = field(default_factory=dict)
+    pareto: Flag = False
+
+    def __post_init__(self) -> None:
+        names = [objective.name for objective in self.objectives]
+        if not 1 <= len(names) <= MOST:
+            raise GeniusError(f"a search has 1 to {MOST} objectives, got {len(names)}")
+        if len(set(names)) < len(names):
+            raise GeniusError(f"the objectives of a search have names of their own, got {', '.join(names)}")
+        if self.pareto and len(names) < 2:
+            raise GeniusError(f"a front has at least two objectives, and {names[0]} is the only one: name another")
+        for name, (low, high) in self.limits.items():
+            if low is not None and high is not None and low > high:
+                raise GeniusError(f"the limits of {brief(name)} from {low:g} to {high:g} hold nothing")
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that steers."""
+        return self.objectives[0]
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the value of measurements is accuracy in percent."""
+        return self.objective == ACCURACY
+
+    @property
+    def others(self) -> list[str]:
+        """What is asked of a measurement besides its value: further objectives, and what is limited."""
+        return list(dict.fromkeys([*(o.name for o in self.objectives[1:]), *self.limits]))
+
+    def reading(self, candidate: Candidate, name: str) -> float | None:
+        """Return the value of an objective, a metric or a cost; None where nothing was measured."""
+        measurement, cost = candidate.measurement, candidate.cost
+        if measurement is None or measurement.value is None:
+            return None
+        if name == self.objective.name:
+            return measurement.value
+        if name in measurement.metrics or name not in OF_COSTS or cost is None:
+            return measurement.metrics.get(name)
+        return float(OF_COSTS[name](cost))
+
+    def utilities(self, candidate: Candidate) -> tuple[float, ...]:
+        """Return the utilities of all objectives of a measured candidate: higher is better."""
+        readings = ((objective, self.reading(candidate, objective.name)) for objective in self.objectives)
+        return tuple(-inf if reading is None else objective.utility(reading) for objective, reading in readings)
+
+    def utility(self, candidate: Candidate) -> float:
+        """Return the utility of the first objective of a measured candidate."""
+        return self.utilities(candidate)[0]
+
+    def beyond(self, candidate: Candidate) -> list[str]:
+        """Say which limits a measured candidate does not keep; none for one that is feasible."""
+        readings = ((name, self.reading(candidate, name)) for name in self.limits)
+        return [f"{name} is {value:g}" for name, value in readings if value is not None and self._forbids(name, value)]
+
+    def _forbids(self, name: str, value: float) -> bool:
+        low, high = self.limits[name]
+        return (low is not None and value < low) or (high is not None and value > high)
+
+    def feasible(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the measured candidates that keep the limits."""
+        known = measured(candidates)
+        return [candidate for candidate in known if not self.beyond(candidate)] if self.limits else known
+
+    def check(self, candidate: Candidate, measurement: Measurement) -> None:
+        """Make sure that a measurement tells all that is asked for, within the bounds of the objectives.
+
+        Raises: BadValue.
+        """
+        if measurement.value is None:
+            return
+        found = Candidate(candidate.trial, candidate.iteration, cost=candidate.cost, measurement=measurement)
+        for name in self.others:
+            if self.reading(found, name) is None:
+                raise BadValue(f"the evaluator gave no {name}: return it as in Measurement(…, metrics={{{name!r}: …}})")
+        for objective in self.objectives:
+            reading = self.reading(found, objective.name)
+            if reading is not None and (words := objective.outside(reading)):
+                raise BadValue(words)
+
+    def best(self, candidates: Sequence[Candidate]) -> Candidate | None:
+        """Return the best feasible candidate by the first objective; of equals the one measured first.
+
+        Where evaluators tell the errors of their measurements, a lucky measurement with a large error counts for less.
+        """
+        found = self.feasible(candidates)
+        if not found:
+            return None
+        errors = [(candidate.measurement and candidate.measurement.sd) or 0.0 for candidate in found]
+        return found[int(weigh([self.utility(candidate) for candidate in found], errors).argmax())]
+
+    def front(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the feasible candidates that no other one dominates, the best of the first objective first."""
+        found = self.feasible(candidates)
+        points = np.array([self.utilities(candidate) for candidate in found]).reshape(-1, len(self.objectives))
+        kept = [candidate for candidate, stays in zip(found, nondominated(points), strict=True) if stays]
+        return sorted(kept, key=lambda candidate: -self.utility(candidate))
+
+    def reference(self, candidates: Sequence[Candidate]) -> list[float]:
+        """Return the worst value of each objective among the measured candidates."""
+        points = np.array([self.utilities(candidate) for candidate in measured(candidates)])
+        return [o.utility(worst) for o, worst in zip(self.objectives, points.min(axis=0).tolist(), strict=True)]
+
+    def volume(self, candidates: Sequence[Candidate], reference: Sequence[float]) -> float:
+        """Return the hypervolume of the front, in the product of the units, above a value of each objective."""
+        points = np.array([self.utilities(candidate) for candidate in self.feasible(candidates)])
+        least = [o.utility(value) for o, value in zip(self.objectives, reference, strict=True)]
+        return hypervolume(points, least)
+
+
+GOAL = Goal()
+"""Accuracy, without limits."""
+UNNAMED = Goal()
+"""Stands for a goal that nobody has named: see `default_goal`."""
+
+
+def limit_words(goal: Goal) -> str:
+    """Write the limits on what is measured, as in `latency_ms at most 5`."""
+    words = []
+    for name, (low, high) in goal.limits.items():
+        ends = [f"at least {low:g}"] if low is not None else []
+        ends += [f"at most {high:g}"] if high is not None else []
+        words.append(f"{name} {' and '.join(ends)}")
+    return "; ".join(words)
+
+
+GOAL_SCHEMA = Schema[Goal](Goal)
+
+
+def default_goal(space: SearchSpace, evaluator: object) -> Goal:
+    """Return the goal where nobody names one: the objective of the evaluator, else that of the space.
+
+    Raises: GeniusError where the evaluator's objective is none.
+    """
+    found = getattr(evaluator, "objective", None) or space.objective
+    if not isinstance(found, Objective):
+        raise GeniusError(f"an evaluator's objective is a genius.Objective, got {brief(repr(found))}")
+    return Goal((found,))
+
+
+def _is_finite(end: object) -> bool:
+    return isinstance(end, int | float) and not isinstance(end, bool) and abs(end) <= LARGEST
+
+
+def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, float | None]]:
+    """Read limits on what is measured, as in {"latency_ms": (None, 5)}.
+
+    Raises: GeniusError.
+    """
+    found = {}
+    for name, ends in given.items():
+        if len(ends) != 2 or not all(end is None or _is_finite(end) for end in ends):
+            raise GeniusError(f"the limits of {brief(name)} are its lowest and highest value, or None, got {ends!r}")
+        low, high = (None if end is None else float(end) for end in ends)
+        found[name] = (low, high)
+    return found
