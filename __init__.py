@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from .record.settings import TrainingSettings as TrainingSettings
     from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.decision import Decision as Decision
+    from .spaces.mapping import space_of as space_of
     from .spaces.objective import ACCURACY as ACCURACY
     from .spaces.objective import Objective as Objective
     from .spaces.published_table import PublishedTable as PublishedTable
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
-    from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
     from .training.recipes import Recipe as Recipe
 
@@ -59,10 +60,12 @@ _HOMES = {
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.decision": ("Decision",),
+    "spaces.mapping": ("space_of",),
     "spaces.published_table": ("PublishedTable",),
     "training.recipes": ("Recipe",),
     "spaces.region": ("Limits", "Region"),
-    "spaces.space": ("Architecture", "Decision", "SearchSpace"),
+    "spaces.space": ("Architecture", "SearchSpace"),
     "record.candidate": ("Candidate", "Message"),
     "record.goal": ("Goal",),
     "record.measurement": ("Measurement",),

@@ -30,6 +30,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=_LONGEST)]
 Name = Annotated[str, Field(strict=True, max_length=4_096, pattern=r"^[^\x00]*$")]
 """A text that may name a file."""
+Scalar = Flag | Annotated[int, Field(strict=True)] | Number | Text | None
+"""A value of plain JSON types that holds no others."""
 Numbers = Annotated[tuple[Whole, ...], Field(max_length=100_000, fail_fast=True)]
 """The options of an architecture."""
 

@@ -13,7 +13,9 @@ from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
+from ..tools.prices import option_in_words
 from ..tools.refused import refused_architectures
+from ..tools.replies import read_reply
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -24,11 +26,13 @@ A statistical model was fitted to these experiments. It knows numbers alone; wha
 
 _FIRST = "Nothing is measured yet, so it goes by the size of the networks alone."
 
+_FIRST_UNCOSTED = "Nothing is measured yet, so these are drawn at random."
+
 _SHORTLIST = """\
 Untried architectures that it would try, the most promising first. Begin your answer with `I take S1.`, say, and give \
 its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
 
-_ITEM = re.compile(r"^S\d+: \[([\d, ]+)\]", re.MULTILINE)
+_ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -65,22 +69,25 @@ def advice_in_words(space: SearchSpace, advice: Advice) -> str:
     objective = advice.objective
     title = _TITLE.format(values="Accuracies are in percent" if objective == ACCURACY else f"Values: {objective.words}")
     lines = [title, *_effects(space, advice.effects, objective), *_record(advice.forecasts, objective)]
-    lines += [] if advice.effects else [_FIRST]
-    listed = [_item(at, suggestion, objective) for at, suggestion in enumerate(advice.shortlist, start=1)]
-    lines += [_SHORTLIST, *listed] if listed else []
+    lines += [] if advice.effects else [_FIRST if space.costed else _FIRST_UNCOSTED]
+    items = [_item(space, at, suggestion, objective) for at, suggestion in enumerate(advice.shortlist, start=1)]
+    lines += [_SHORTLIST, *items] if items else []
     return "\n".join(lines)
 
 
-def shortlist_of(prompt: Sequence[Message]) -> list[Architecture]:
+def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architecture]:
     """Read the shortlist back from a prompt; empty where it holds none."""
     users = [message["content"] for message in prompt if message["role"] == "user"][:1]
-    return [tuple(map(int, numbers.split(","))) for text in users for numbers in _ITEM.findall(text)]
+    found = [match[1] or match[2] for text in users for match in _ITEM.finditer(text)]
+    if not space.by_value:
+        return [tuple(map(int, numbers.split(","))) for numbers in found]
+    return [a for values in found if (a := read_reply(f"Architecture: {values}", space.without_rule).architecture)]
 
 
-def _item(place: int, suggestion: Suggestion, objective: Objective) -> str:
+def _item(space: SearchSpace, place: int, suggestion: Suggestion, objective: Objective) -> str:
     value, sd = suggestion.value, suggestion.sd
     expected = "" if value is None or sd is None else f" {objective.near(value, sd)}"
-    return f"S{place}: {list(suggestion.architecture)}{expected}"
+    return f"S{place}: {space.declared(suggestion.architecture)}{expected}"
 
 
 def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[str]:
@@ -90,9 +97,12 @@ def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) 
     yield "Effect of each decision's best and worst option, over the mean of the space:"
     for at, of_decision in groupby(found, key=lambda effect: effect.decision):
         ordered = sorted(of_decision, key=lambda effect: -effect.mean)
-        ends = [(effect, objective.utility(effect.mean)) for effect in (ordered[0], ordered[-1])]
-        words = [f"{effect.option} ({objective.change(change, effect.sd)})" for effect, change in ends]
-        yield f"- {space.decisions[at].name}: best {words[0]}, worst {words[1]}"
+        decision = space.decisions[at]
+        ends = [(effect.option, objective.utility(effect.mean), effect.sd) for effect in (ordered[0], ordered[-1])]
+        words = [
+            f"{option_in_words(space, decision, option)} ({objective.change(mean, sd)})" for option, mean, sd in ends
+        ]
+        yield f"- {decision.name}: best {words[0]}, worst {words[1]}"
 
 
 def _record(found: Sequence[Forecast], objective: Objective) -> Iterator[str]:

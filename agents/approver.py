@@ -1,5 +1,6 @@
 """The approver, a person: the question before each training, and the effect of the answer on the candidate."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,9 @@ from ..record.history import History
 from ..record.plain import text
 from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
-from ..tools.prices import changes
-from ..tools.validator import Broken, check_architecture, refuse
+from ..tools.prices import differences
+from ..tools.replies import UnreadableReply, read_reply
+from ..tools.validator import Broken, check_architecture, refuse, taken
 
 YES, NO, EDIT = "yes", "no", "edit"
 _FORMS = '{"answer": "yes"}, {"answer": "no", "reason": "…"} or {"answer": "edit", "architecture": […]}'
@@ -27,14 +29,14 @@ class BadAnswer(ValueError):
 def question(candidate: Candidate, space: SearchSpace) -> dict[str, Any]:
     """Make the question about a candidate, in plain JSON types."""
     assert candidate.architecture is not None
-    chosen = zip(space.decisions, candidate.architecture, strict=True)
+    chosen = zip(space.decisions, candidate.architecture, space.visible(candidate.architecture), strict=True)
+    costs = {"flops": candidate.cost.flops, "params": candidate.cost.params} if candidate.cost else {}
     return {
-        "question": f"Train {list(candidate.architecture)}? Answer with {_FORMS}.",
+        "question": f"Train {space.written(candidate.architecture)}? Answer with {_FORMS}.",
         "iteration": candidate.iteration,
-        "architecture": list(candidate.architecture),
-        "options": {decision.name: decision.options[number - decision.first] for decision, number in chosen},
-        "flops": candidate.cost.flops if candidate.cost else None,
-        "params": candidate.cost.params if candidate.cost else None,
+        "architecture": candidate.values or list(candidate.architecture),
+        "options": {d.name: d.names[number - d.first] for d, number, counts in chosen if counts},
+        **costs,
         "rationale": candidate.rationale,
     }
 
@@ -60,26 +62,38 @@ def _refused(candidate: Candidate, reason: object, max_replies: int) -> Candidat
         raise BadAnswer(f"the reason for a no is a text, got {named(reason)}")
     why = f"a person refuses to train {list(candidate.architecture or ())}"
     why += f": {text(reason, _LONGEST)}" if reason.strip() else ""
-    candidate = replace(candidate, rationale="", architecture=None, cost=None, repair=None)
+    candidate = replace(candidate, rationale="", architecture=None, values=None, cost=None, repair=None, rounded="")
     return refuse(candidate, why, max_replies)
+
+
+def _architecture(given: object, space: SearchSpace) -> Architecture:
+    """Read a person's architecture: a list of option numbers, or of values, or an object of values.
+
+    Raises: BadAnswer.
+    """
+    try:
+        if space.by_value and isinstance(given, Mapping | list | tuple):
+            reading = read_reply(f"Architecture: {json.dumps(given)}", space.without_rule)
+            if reading.architecture is not None:
+                return reading.architecture
+        elif isinstance(given, list | tuple) and all(type(number) is int for number in given):
+            return space.without_rule.check(tuple(given))
+    except (BadArchitecture, UnreadableReply) as bad:
+        raise BadAnswer(str(bad)) from None
+    values = " or an object of values" if space.by_value else ""
+    raise BadAnswer(f"an architecture is a list of {len(space.decisions)} numbers{values}, got {named(given)}")
 
 
 def _edited(candidate: Candidate, given: object, region: Region, history: History) -> Candidate:
     """Replace the candidate's architecture by the person's, which must keep the same rules as a reply's."""
     space = region.space
-    if not isinstance(given, list | tuple) or not all(type(number) is int for number in given):
-        raise BadAnswer(f"an architecture is a list of {len(space.decisions)} numbers, got {named(given)}")
-    architecture: Architecture = tuple(given)
+    architecture = _architecture(given, space)
     if architecture == candidate.architecture:
         return candidate
-    try:
-        space.without_rule.check(architecture)
-    except BadArchitecture as bad:
-        raise BadAnswer(str(bad)) from None
     found = check_architecture(architecture, region, history)
     if isinstance(found, Broken):
         raise BadAnswer(found.reason.splitlines()[0])
     assert candidate.architecture is not None
-    words = f"was changed by a person: {changes(space, candidate.architecture, architecture)}"
+    words = f"was changed by a person: {differences(space, candidate.architecture, architecture)}"
     repair = Repair(candidate.architecture, words, "person")
-    return replace(candidate, architecture=architecture, cost=found, repair=repair)
+    return taken(candidate, space, architecture, found, repair)

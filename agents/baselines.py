@@ -24,8 +24,8 @@ _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
 
 
-def _answer(architecture: Architecture | None, reason: str) -> str:
-    return f"{reason}\nArchitecture: {list(architecture)}" if architecture else NOTHING_LEFT
+def _answer(region: Region, architecture: Architecture | None, reason: str) -> str:
+    return f"{reason}\nArchitecture: {region.space.declared(architecture)}" if architecture else NOTHING_LEFT
 
 
 def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generator:
@@ -58,8 +58,11 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
 
 
 def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
-    """Return the untried architecture within the limits with the most FLOPs; where none is found, any."""
-    return region.largest(done) or _untried(region, done, rng)
+    """Return the untried architecture within the limits with the most FLOPs; where none is found, any.
+
+    Where a space has no costs, none is larger than another, and one is drawn.
+    """
+    return (region.largest(done) if region.space.costed else None) or _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
@@ -76,7 +79,7 @@ def random_search(region: Region, seed: Sequence[int]) -> Proposer:
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _untried(region, _done(region.space, prompt, history), _rng(seed, history))
-        return _answer(found, "Drawn at random.")
+        return _answer(region, found, "Drawn at random.")
 
     return _in_thread(proposal)
 
@@ -86,17 +89,17 @@ def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _largest(region, _done(region.space, prompt, history), _rng(seed, history))
-        return _answer(found, "The largest one left.")
+        return _answer(region, found, "The largest one left.")
 
     return _in_thread(proposal)
 
 
 def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
-    """Go through the architectures that are one step of one decision away."""
-    for at, decision in enumerate(space.decisions):
+    """Go through the architectures that are one step of one decision that counts away."""
+    for at, (decision, counts) in enumerate(zip(space.decisions, space.visible(architecture), strict=True)):
         for option in (architecture[at] - 1, architecture[at] + 1):
-            if option in decision.numbers:
-                yield (*architecture[:at], option, *architecture[at + 1 :])
+            if counts and option in decision.numbers:
+                yield space.settled((*architecture[:at], option, *architecture[at + 1 :]))
 
 
 def local_search(region: Region, seed: Sequence[int]) -> Proposer:
@@ -110,13 +113,14 @@ def local_search(region: Region, seed: Sequence[int]) -> Proposer:
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         if not history:
-            return _answer(_largest(region, done, rng), "The largest network, to start from.")
+            return _answer(region, _largest(region, done, rng), "The largest network, to start from.")
         for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(region, near)
             if near:
-                return _answer(near[rng.integers(len(near))], f"One step from {list(centre.architecture or ())}.")
-        return _answer(_untried(region, done, rng), "No neighbour is left; drawn at random.")
+                where = space.written(centre.architecture or ())
+                return _answer(region, near[rng.integers(len(near))], f"One step from {where}.")
+        return _answer(region, _untried(region, done, rng), "No neighbour is left; drawn at random.")
 
     return _in_thread(proposal)
 
@@ -140,22 +144,27 @@ def evolution(region: Region, seed: Sequence[int]) -> Proposer:
         rng, done = _rng(seed, history), _done(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(_untried(region, done, rng), "One of the first population, drawn at random.")
+            return _answer(region, _untried(region, done, rng), "One of the first population, drawn at random.")
         parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
             if space.identity(child) not in done and _within(region, [child]):
-                return _answer(child, f"A child of {list(parent.architecture or ())}.")
-        return _answer(_untried(region, done, rng), "No child is new; drawn at random.")
+                return _answer(region, child, f"A child of {space.written(parent.architecture or ())}.")
+        return _answer(region, _untried(region, done, rng), "No child is new; drawn at random.")
 
     return _in_thread(proposal)
 
 
 def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-    at = int(rng.integers(len(architecture)))
-    others = [option for option in space.decisions[at].numbers if option != architecture[at]]
-    return (*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]) if others else architecture
+    """Change one decision that counts: a range by one level, any other to another option."""
+    counting = [at for at, counts in enumerate(space.visible(architecture)) if counts]
+    at = counting[int(rng.integers(len(counting)))]
+    decision, option = space.decisions[at], architecture[at]
+    others = [n for n in decision.numbers if n != option and (decision.scale is None or abs(n - option) == 1)]
+    if not others:
+        return architecture
+    return space.settled((*architecture[:at], others[rng.integers(len(others))], *architecture[at + 1 :]))
 
 
 def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Proposer:
@@ -166,9 +175,9 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             words = _expected(found[0], history.goal.objective) if found else ""
-            return _answer(found[0].architecture, words) if found else NOTHING_LEFT
+            return _answer(region, found[0].architecture, words) if found else NOTHING_LEFT
         left = _untried(region, _done(region.space, prompt, history), rng)
-        return _answer(left, "All that was met was tried; drawn at random.")
+        return _answer(region, left, "All that was met was tried; drawn at random.")
 
     return _in_thread(proposal)
 

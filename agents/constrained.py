@@ -42,12 +42,12 @@ def constrained_proposer(model: "ChatOpenAI", space: SearchSpace) -> Proposer:
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
         tried = {c.architecture for c in history if c.architecture} | refused_architectures(space, prompt, history)
         try:
-            grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt))
+            grammar = architecture_grammar(space, tried, reason_words=8, shortlist=shortlist_of(prompt, space))
         except NothingLeft:
             return NOTHING_LEFT
         messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
         with provider_errors():
-            await keep_beginning(model, prompt[0]["content"], space.description)
+            await keep_beginning(model, prompt[0]["content"], space.words)
             bound = with_grammar(model, grammar, from_beginning=True)
             return read_answer(await bound.ainvoke(messages, config={"run_name": EMBEDDED}), EMBEDDED)
 

@@ -10,6 +10,7 @@ from ..record.history import History
 from ..record.settings import Order
 from ..spaces.cost import Convention, Cost
 from ..spaces.figures import many_millions, written
+from ..spaces.space import SearchSpace
 
 BEST, LATEST, FRONT = 15, 15, 20
 """How many experiments a prompt lists at most: of the best, of the latest, and of the front."""
@@ -19,7 +20,10 @@ _REASONS, _REASONS_EACH = 5, 3  # why replies were sent back: in all, and of an 
 _COUNTED: dict[Convention, str] = {"macs": "multiply-adds", "thop": "FLOPs as thop counts them"}
 
 
-def list_experiments(history: History, order: Order, convention: Convention) -> str:
+_NAMED = 20  # costs by name that a line tells
+
+
+def list_experiments(space: SearchSpace, history: History, order: Order, convention: Convention) -> str:
     """List the best and the latest experiments, and sum up the others; of several objectives the front, too."""
     latest = history[max(0, history.finished - LATEST) : history.finished]
     front = history.goal.front(history.measured) if history.goal.pareto else []
@@ -29,8 +33,8 @@ def list_experiments(history: History, order: Order, convention: Convention) -> 
     if order == "best":
         shown.sort(key=lambda candidate: _place(candidate, history.goal))
     how = "the best first" if order == "best" else "in order"
-    title = f"Experiments so far, {how} ({_columns(history.goal, convention)}):"
-    lines = [title, *_lines(shown, history.goal, convention), *others, *_front(front), *_refused(latest)]
+    title = f"Experiments so far, {how} ({_columns(space, history.goal, convention)}):"
+    lines = [title, *_lines(space, shown, history.goal, convention), *others, *_front(front), *_refused(latest)]
     return "\n".join(lines)
 
 
@@ -45,9 +49,9 @@ def _place(candidate: Candidate, goal: Goal) -> tuple[bool, float]:
     return bool(goal.beyond(candidate)), -goal.utility(candidate)
 
 
-def _columns(goal: Goal, convention: Convention) -> str:
+def _columns(space: SearchSpace, goal: Goal, convention: Convention) -> str:
     measured = [objective.name for objective in goal.objectives[:1]]
-    counted = [f"millions of {_COUNTED[convention]}", "millions of parameters"]
+    counted = [f"millions of {_COUNTED[convention]}", "millions of parameters"] if space.costed else []
     return ", ".join(["architecture", *measured, *counted, *_further(goal)])
 
 
@@ -56,14 +60,15 @@ def _further(goal: Goal) -> list[str]:
     return [name for name in goal.others if name not in (*OF_COSTS, goal.objective.name)]
 
 
-def _lines(shown: Sequence[Candidate], goal: Goal, convention: Convention) -> list[str]:
+def _lines(space: SearchSpace, shown: Sequence[Candidate], goal: Goal, convention: Convention) -> list[str]:
     """Write a line for each candidate; numbers of a column have as many digits as tell them apart."""
     costs = [candidate.cost or Cost() for candidate in shown]
     flops = many_millions([cost.counted(convention) for cost in costs], 1)
     params = many_millions([cost.params for cost in costs], 2)
-    columns = [_column(shown, goal, goal.objective.name), *([f"{cost} M" for cost in each] for each in (flops, params))]
+    counted = [[f"{cost} M" for cost in each] for each in (flops, params)] if space.costed else []
+    columns = [_column(shown, goal, goal.objective.name), *counted]
     columns += [_column(shown, goal, name) for name in _further(goal)]
-    return [_line(candidate, cells, goal) for candidate, *cells in zip(shown, *columns, strict=True)]
+    return [_line(space, candidate, cells, goal) for candidate, *cells in zip(shown, *columns, strict=True)]
 
 
 def _column(shown: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
@@ -74,7 +79,7 @@ def _column(shown: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
     return ["-" if reading is None else next(words) for reading in readings]
 
 
-def _line(candidate: Candidate, cells: Sequence[str], goal: Goal) -> str:
+def _line(space: SearchSpace, candidate: Candidate, cells: Sequence[str], goal: Goal) -> str:
     if candidate.architecture is None:
         return f"- iteration {candidate.iteration}: no architecture ({candidate.error})"
     if candidate.value is None:
@@ -82,7 +87,10 @@ def _line(candidate: Candidate, cells: Sequence[str], goal: Goal) -> str:
     beyond = goal.beyond(candidate)
     notes = [f"not feasible: {' and '.join(beyond)}"] if beyond else []
     notes += [f"your proposal {candidate.repair.reason}"] if candidate.repair else []
-    words = ", ".join([str(list(candidate.architecture)), *cells])
+    notes += [f"taken to the nearest level: {candidate.rounded}"] if candidate.rounded else []
+    named = candidate.cost.named if candidate.cost else {}
+    cells = [*cells, *(f"{name} {number:g}" for name, number in list(named.items())[:_NAMED])]
+    words = ", ".join([space.written(candidate.architecture), *cells])
     return "; ".join([f"- iteration {candidate.iteration}: {words}", *notes])
 
 

@@ -1,5 +1,6 @@
 """The reflector: the agent that turns the measurements into the next prompt."""
 
+import json
 from collections.abc import Sequence
 
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
@@ -17,6 +18,10 @@ _ROLE = """\
 You design neural networks. You are searching a space of architectures for {aim}: you propose an architecture, it is \
 trained and measured, you are told its {names}, and you propose the next one."""
 
+_ROLE_OF_VALUES = """\
+You tune the decisions of a system. You are searching a space of architectures, each a value of every decision, for \
+{aim}: you propose an architecture, it is measured, you are told its {names}, and you propose the next one."""
+
 _AIM = "Objective of this search: {words}."
 _AIMS = "Objectives of this search: {words}. The first one counts; the others are told."
 _FRONT_AIM = """\
@@ -26,6 +31,10 @@ without being better in another."""
 _FIRST = """\
 Nothing has been measured yet. Weigh what each option can do for the network, then propose the architecture that you \
 expect to {best}."""
+
+_FIRST_OF_VALUES = """\
+Nothing has been measured yet. Weigh what each value can do, then propose the architecture that you expect to \
+{best}."""
 
 _NEXT = """\
 Learn from these experiments: which choices go along with {good} {name}, which with {bad}? Then propose an \
@@ -42,6 +51,14 @@ _ANSWER = """\
 Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
 one line of this form:
 Architecture: [{example}]"""
+
+_VALUES = """\
+Give your reason in a few sentences, and then the architecture, a JSON object with the value of each decision that \
+counts; a number between the levels of a range is taken to the nearest one. In plain text, end with one line of this \
+form:
+Architecture: {example}"""
+
+_SHOWN = 60  # decisions, and costs by name, that a form or a line shows
 
 _NO_TEXT = "[no answer]"
 """What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
@@ -66,26 +83,30 @@ def write_prompt(
     space, limits = region.space, region.limits
     known = History.of(history)
     goal = known.goal
-    running = [candidate.architecture for candidate in known.running if candidate.architecture]
-    parts = [space.description, *([space.rule] if space.rule else []), *_aim(goal)]
+    running = [space.written(candidate.architecture) for candidate in known.running if candidate.architecture]
+    parts = [space.words, *([space.rule] if space.rule else []), *_aim(goal)]
     parts += limits_in_words(region, known) if limits.limited else []
     parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
     if known.finished:
-        parts.append(list_experiments(known, order, limits.convention))
-    parts += ["\n".join([_RUNNING, *(f"- {list(architecture)}" for architecture in running)])] if running else []
+        parts.append(list_experiments(space, known, order, limits.convention))
+    parts += ["\n".join([_RUNNING, *(f"- {architecture}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
-    parts += [_next(goal) if known.measured else _FIRST.format(best=_best(goal))]
+    parts += [_next(goal) if known.measured else (_FIRST if space.build else _FIRST_OF_VALUES).format(best=_best(goal))]
     parts += [questions(region)] if limits.limited else []
     parts += [_answer_form(space)]
     parts += [_STOP] if known.measured and may_stop else []
-    return [Message(role="system", content=_role(goal)), Message(role="user", content="\n\n".join(parts))]
+    return [
+        Message(role="system", content=_role(goal, networks=space.build is not None)),
+        Message(role="user", content="\n\n".join(parts)),
+    ]
 
 
-def _role(goal: Goal) -> str:
+def _role(goal: Goal, *, networks: bool) -> str:
     objectives = goal.objectives if goal.pareto else goal.objectives[:1]
     aim = "the front of " if goal.pareto else "the one with "
     ends = " and ".join(f"the {_superlative(objective)} {objective.name}" for objective in objectives)
-    return _ROLE.format(aim=aim + ends, names=" and ".join(objective.name for objective in goal.objectives))
+    role = _ROLE if networks else _ROLE_OF_VALUES
+    return role.format(aim=aim + ends, names=" and ".join(objective.name for objective in goal.objectives))
 
 
 def _aim(goal: Goal) -> list[str]:
@@ -122,5 +143,13 @@ def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
 
 def _answer_form(space: SearchSpace) -> str:
     # Names, not numbers: an example architecture would be a hint, and small models would copy it.
+    if space.by_value:
+        return _VALUES.format(example=_example(space))
     names = ", ".join(f"<{decision.name}>" for decision in space.decisions)
     return _ANSWER.format(length=len(space.decisions), example=names)
+
+
+def _example(space: SearchSpace) -> str:
+    shown = [f"{json.dumps(d.name, ensure_ascii=False)}: <{d.name}>" for d in space.decisions[:_SHOWN]]
+    more = ["…"] if len(space.decisions) > _SHOWN else []
+    return "{" + ", ".join([*shown, *more]) + "}"

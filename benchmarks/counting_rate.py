@@ -53,7 +53,7 @@ def main() -> None:
         started = time.perf_counter()
         cost = count(network, MOBILE.input_shape)
         times.append(time.perf_counter() - started)
-        assert cost == MOBILE.cost(architecture)
+        assert cost == MOBILE.cost_of(architecture)
     each = float(np.median(times))
     print(f"built networks of {MOBILE.name}: {1e3 * each:.0f} ms each, {each * found[MOBILE.name]:,.0f} times as long")
     for low, high in RANGES:

@@ -23,7 +23,7 @@ def finished(iteration: int, rng: np.random.Generator) -> Candidate:
     architecture = SPACE.sample(rng)
     failed = "loss became NaN in epoch 3 of 20" if iteration % 10 == 0 else None
     measurement = Measurement(None if failed else float(rng.uniform(60, 75)), error=failed)
-    cost = SPACE.cost(architecture)
+    cost = SPACE.cost_of(architecture)
     return Candidate(
         1, iteration, architecture=architecture, cost=cost, measurement=measurement, error=failed, reply="[...]"
     )

@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="+", type=Path)
     found = [
-        (file.stem, at, millions, MOBILE_IMAGENET.cost(architecture))
+        (file.stem, at, millions, MOBILE_IMAGENET.cost_of(architecture))
         for file in parser.parse_args().recordings
         for at, architecture, millions in measured(read_messages(file.read_text(encoding="utf-8")))
     ]

@@ -77,7 +77,7 @@ def row(file: Path) -> list[str]:
     asked, repaired = (judge(replies, limits, repair) for repair in ("ask", "nearest"))
     pairs = [(c.repair.proposed, c.architecture) for c in repaired if c.repair and c.architecture]
     changed = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in pairs]
-    before, after = ([SPACE.cost(a).counted("thop") / 1e6 for a in column] for column in zip(*pairs, strict=True))
+    before, after = ([SPACE.cost_of(a).counted("thop") / 1e6 for a in column] for column in zip(*pairs, strict=True))
     return [
         file.stem,
         f"{len(replies)}",

@@ -32,7 +32,7 @@ def _proposal(value: Mapping[str, Any]) -> str:
     costs = [f"{value[name] / 1e6:,.3f} M {name}" for name in ("flops", "params") if value.get(name) is not None]
     options = ", ".join(f"{name} {option}" for name, option in value["options"].items())
     reason = f"\n{value['rationale']}" if value["rationale"] else ""
-    head = f"iteration {value['iteration']} proposes {value['architecture']}: {', '.join(costs)}"
+    head = f"iteration {value['iteration']} proposes {value['architecture']}{': ' * bool(costs)}{', '.join(costs)}"
     return f"{wrong}{head}\n({options}){reason}\n\nTrain it? yes, no and why, or another architecture as a list: "
 
 
@@ -48,4 +48,5 @@ def read_approval(line: str) -> object:
         given = json.loads(line)
     except (ValueError, RecursionError):
         return line.strip()
-    return {"answer": "edit", "architecture": given} if isinstance(given, list) else given
+    edits = isinstance(given, list) or (isinstance(given, dict) and "answer" not in given)
+    return {"answer": "edit", "architecture": given} if edits else given

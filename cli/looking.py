@@ -95,18 +95,22 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Print the FLOPs and parameters of an architecture."""
+    from ..errors import GeniusError
     from ..spaces import get_space
     from ..spaces.cost import CONVENTIONS, check_convention
     from ..tools.naming import read_architecture
 
     chosen = get_space(space)
     convention = check_convention(flops_convention)
-    found = chosen.cost(read_architecture(architecture, chosen))
+    found = chosen.cost_of(read_architecture(architecture, chosen))
+    if found is None:
+        raise GeniusError(f"{chosen.name} has no costs: give it `cost`, `parts`, or a network by `build`")
     if as_json:
         named = {} if convention == "macs" else {"flops_convention": convention}
-        print_text(json.dumps({"flops": found.counted(convention), "params": found.params, **named}))
+        print_text(json.dumps({"flops": found.counted(convention), "params": found.params, **found.named, **named}))
     else:
-        print_text(f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}")
+        head = f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}"
+        print_text("\n".join([head, *(f"{name} {cost:,g}" for name, cost in found.named.items())]))
 
 
 @stopping("what arrived is kept: fetch it again to go on")

@@ -1,13 +1,16 @@
 """The contract of an evaluator."""
 
 from collections.abc import Awaitable, Callable
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 from ..record.measurement import Measurement
 from ..spaces.space import Architecture
 
 Measured = Measurement | SupportsFloat
 """The result of an evaluator: a Measurement, or a number of any library."""
+
+ValueEvaluator = Callable[[dict[str, Any]], Measured | Awaitable[Measured]]
+"""An evaluator for a space by value: it is called with the values that count, by the names of their decisions."""
 
 Evaluator = Callable[[Architecture], Measured | Awaitable[Measured]]
 """Measures an architecture, as a plain function or as a coroutine function.

@@ -1,5 +1,6 @@
 """The final training of a single architecture, such as the best of a search, before its export."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
 from ..schema import BadRecord
 from ..spaces import SPACES, get_space
 from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space_file import is_space_file
 from ..tools.naming import read_architecture
 from ..training.data import find_data
 from ..training.job import EPOCH, Epoch, Job
@@ -72,7 +74,7 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
 
     Raises: GeniusError where it is one's own and named by the file alone.
     """
-    if again not in (None, name):
+    if again not in (None, name) and not (is_space_file(name) and os.path.abspath(again or "") == name):
         raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
     if SPACES.known(name) is None and not (trust or again):
         check_claims(file, [Claim("space", name)])

@@ -16,7 +16,7 @@ from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
 from ..plugins import Plugins, signature_refusing
 from ..record.settings import Settings
-from ..spaces.space import SearchSpace
+from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import Job
 from .pool import common_job, open_pool
@@ -56,6 +56,10 @@ def evaluator_named(search: Measuring) -> str:
         return "recording"
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
+    if space.build is None:
+        raise GeniusError(
+            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, or a table"
+        )
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
         "an evaluator by --evaluator MODULE:NAME"
@@ -89,6 +93,8 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
             f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
             "what to train it on"
         )
+    if space.build is None:
+        raise NoNetwork(space)
     common, notes = await asyncio.to_thread(common_job, settings, space, search.downloads)
     async with await asyncio.to_thread(open_pool, settings.training, common.data) as pool:
         yield _trainers(settings, space, common, pool), notes
@@ -103,7 +109,7 @@ class OwnEvaluator:
     @asynccontextmanager
     async def __call__(self, search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         unused = "what is named to train on is not used: the evaluator is your own"
-        yield _the_same(self.evaluate), (unused,) if search.settings.training.is_named else ()
+        yield _the_same(search.space.handing(self.evaluate)), (unused,) if search.settings.training.is_named else ()
 
 
 def _read(value: object) -> OpenEvaluator | None:

@@ -14,6 +14,7 @@ from ..errors import GeniusError
 from ..record.files import check_folder
 from ..record.journal import BrokenRun
 from ..record.settings import SETTINGS_FILE, Settings
+from ..spaces.space_file import is_space_file
 from .trust import resume_command
 
 LOCK_FILE = "lock"
@@ -59,7 +60,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    parts = (re.sub(r"[:/\\]", "-", part) for part in (settings.space, settings.proposer))
+    space = Path(settings.space).stem if is_space_file(settings.space) else settings.space
+    parts = (re.sub(r"[:/\\]", "-", part) for part in (space, settings.proposer))
     name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2
     while folder.exists():

@@ -10,7 +10,7 @@ from ..agents.baselines import PROPOSERS
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
-from ..evaluators.evaluator import Evaluator
+from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
@@ -19,13 +19,12 @@ from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
-from ..spaces.space import SearchSpace
 from ..tables.own import sha256_of
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run_folder import locked, new_run, new_run_folder
-from .setup import Given, changes_in_words, check_fits, choose_goal, choose_parts, fingerprint, open_setup
+from .setup import AnySpace, Given, changes_in_words, check_fits, choose_goal, choose_parts, fingerprint, open_setup
 from .state import Progress
 from .trials import Calling, carry_on
 from .trust import Claim, check_claims, claims
@@ -45,12 +44,12 @@ def _show_nothing(progress: Progress) -> None: ...
 
 
 async def search(
-    space: str | SearchSpace | None = None,
+    space: AnySpace | None = None,
     *,
     settings: Settings | Path | str | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: str | Evaluator | None = None,
+    evaluator: str | Evaluator | ValueEvaluator | None = None,
     objectives: Sequence[str | Objective] | str | Objective = (),
     limits: Mapping[str, Sequence[float | None]] | None = None,
     pareto: bool = False,
@@ -68,6 +67,8 @@ async def search(
     - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
       several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
       `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+    - `space` may also be a dict of decisions, see `space_of`, or the path of a file that describes a space. In a space
+      by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
     - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
@@ -97,10 +98,10 @@ async def search(
 async def resume(
     run: Path | str,
     *,
-    space: str | SearchSpace | None = None,
+    space: AnySpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: str | Evaluator | None = None,
+    evaluator: str | Evaluator | ValueEvaluator | None = None,
     downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
@@ -141,10 +142,10 @@ async def fork(
     at: int,
     *,
     to: Path | str | None = None,
-    space: str | SearchSpace | None = None,
+    space: AnySpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: str | Evaluator | None = None,
+    evaluator: str | Evaluator | ValueEvaluator | None = None,
     downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
@@ -180,10 +181,10 @@ async def fork(
 class _Call:
     """The part of a call that `search`, `resume` and `fork` have in common."""
 
-    space: str | SearchSpace | None
+    space: AnySpace | None
     llm: "Llm | None"
     proposer: str | Proposer | None
-    evaluator: str | Evaluator | None
+    evaluator: str | Evaluator | ValueEvaluator | None
     downloads: Path | str | None
     set: Sequence[str]
     options: Options

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -14,17 +15,20 @@ from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
-from ..evaluators.evaluator import Evaluator, Measured
+from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
 from ..printable import brief
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
+from ..spaces.decision import Decision
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
+from ..spaces.mapping import space_of
 from ..spaces.objective import ACCURACY, Objective, get_objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
+from ..spaces.space_file import is_space_file
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
@@ -38,6 +42,10 @@ if TYPE_CHECKING:
     Llm = str | Model | Sequence[str | Model]
 
 
+AnySpace = str | SearchSpace | Mapping[str, object]
+"""A space, its name, MODULE:NAME or path, or a dict of its decisions."""
+
+
 @dataclass(frozen=True)
 class Given:
     """Objects passed from Python in place of names. A run that used some needs them again to go on."""
@@ -45,7 +53,7 @@ class Given:
     space: SearchSpace | None = None
     llm: "Sequence[str | Model] | None" = None
     proposer: Proposer | None = None
-    evaluator: Evaluator | None = None
+    evaluator: Evaluator | ValueEvaluator | None = None
 
     @property
     def parts(self) -> list[str]:
@@ -65,10 +73,10 @@ class Setup:
 
 
 def choose_parts(
-    space: str | SearchSpace | None,
+    space: AnySpace | None,
     llm: "Llm | None",
     proposer: str | Proposer | None,
-    evaluator: str | Evaluator | None,
+    evaluator: str | Evaluator | ValueEvaluator | None,
     old: Settings,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
@@ -93,6 +101,8 @@ def choose_parts(
     elif proposer not in (None, LLM):
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
         names = {"proposer": name, "llm.models": ()}
+    if isinstance(space, Mapping):
+        space = space_of(space)
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
         names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
@@ -131,7 +141,7 @@ def choose_goal(
     return goal
 
 
-def _own_evaluator(settings: Settings, given: Given) -> Evaluator | None:
+def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluator | None:
     return given.evaluator or own_evaluator(settings.evaluator)
 
 
@@ -163,8 +173,15 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
 
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
-    decisions = [[decision.name, decision.options, decision.first] for decision in space.decisions]
+    decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
     return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
+
+
+def _more(decision: Decision) -> list[object]:
+    """Return what a decision is beyond texts to choose from: the types of its options, its scale and its condition."""
+    if decision.plain:
+        return []
+    return [[type(option).__name__ for option in decision.options], decision.scale, decision.condition]
 
 
 def check_fits(old: Settings, given: Given) -> None:
@@ -190,7 +207,9 @@ def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
 
 
 def _name_of_space(name: str) -> str:
-    """Return a space's own name, or MODULE:NAME as it is: the workers find it by that."""
+    """Return a space's own name, MODULE:NAME as it is, or a file's full path: the workers find it by that."""
+    if is_space_file(name):
+        return os.path.abspath(name)
     found = get_space(name)
     return found.name if SPACES.get(found.name) is found else name
 

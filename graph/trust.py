@@ -18,6 +18,7 @@ from ..printable import brief
 from ..record.settings import LLM, OPTIONS, Settings
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
 from ..spaces import SPACES
+from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
 from .measuring import EVALUATORS
 from .pool import POOLS
@@ -33,6 +34,8 @@ class Claim:
     @property
     def words(self) -> str:
         """What it is, in words."""
+        if self.setting == "space" and is_space_file(self.value):
+            return f"the file {brief(self.value)!r}"
         return f"{OPTIONS[self.setting].about.claim} {brief(self.value)!r}"
 
 

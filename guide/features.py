@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import said_by
+from ..spaces.decision import Decision
 from ..spaces.region import Integers
 from ..spaces.space import SearchSpace
 
@@ -21,6 +23,9 @@ WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
 
 _SAMPLE = 4_096  # architectures that stand for a larger space
+_WAVES, _PAIRED = 4, 2  # waves over the levels of a range; those of them that are multiplied by another range's
+_NEAR = 0.3  # share of a range within which levels are similar
+_PAIRS = 100  # pairs of ranges
 _COUNTED = 2  # networks built for each option where costs have to be counted on networks
 
 
@@ -84,13 +89,14 @@ class Encoder:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self._first = np.array([decision.numbers[0] for decision in space.decisions])
-        self.counts = np.array([len(decision.options) for decision in space.decisions])
+        # a decision that may be hidden has one option more, which stands for that
+        self.counts = np.array([len(decision.options) + bool(decision.when) for decision in space.decisions])
         self.reference = _reference(space)
         self._log_costs = _log_costs(space, self.reference)
         logs = self._log_costs(self.reference)
         self._capacities = [
-            _capacity(self.reference[:, at] - first, logs[:, 0], count)
-            for at, (first, count) in enumerate(zip(self._first, self.counts, strict=True))
+            _capacity(options, logs[:, 0], count)
+            for options, count in zip(self._options(self.reference).T, self.counts, strict=True)
         ]
         self._columns = _Scale.of_columns(logs)
         self._feature_columns = _Scale.of_columns(self._own_features(self.reference))
@@ -107,16 +113,29 @@ class Encoder:
         raw = zip(self._scales, self._raw_groups(numbers, logs), strict=True)
         groups = tuple(scale(group).astype(np.float32) for scale, group in raw if scale)
         promises = self._promises(self._raw_promises(numbers, logs))
-        return Encoded((numbers - self._first).astype(np.int16), groups, promises)
+        return Encoded(self._options(numbers).astype(np.int16), groups, promises)
+
+    @property
+    def sized(self) -> bool:
+        """Whether some networks of the space promise more than others, by their size or depth."""
+        return bool(np.isfinite(self._promises.scale).any())
+
+    def _options(self, numbers: Integers) -> Integers:
+        """Return the options from 0; a hidden decision has the one behind its last."""
+        options: Integers = numbers - self._first
+        if not self.space.conditions:
+            return options
+        return np.where(self.space.conditions.visible(numbers), options, self.counts - 1)
 
     def _raw_groups(self, numbers: Integers, logs: Floats) -> list[Floats]:
-        options = numbers - self._first
+        options = self._options(numbers)
         worth = np.stack([capacity[options[:, at]] for at, capacity in enumerate(self._capacities)], axis=1)
         flops, params = self._columns(logs).T
         return [
             np.concatenate([worth, worth.sum(axis=1, keepdims=True), -(worth**2)], axis=1),
             np.stack([flops, params, flops**2, params**2, flops * params], axis=1),
             self._feature_columns(self._own_features(numbers)),
+            *level_features(self.space, numbers),
         ]
 
     def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
@@ -169,6 +188,30 @@ def _reference(space: SearchSpace) -> Integers:
     return space.draw(np.random.default_rng(0), _SAMPLE)
 
 
+def level_features(space: SearchSpace, numbers: Integers) -> list[Floats]:
+    """Return waves over the levels of each range, and their products over pairs of ranges; nothing without ranges.
+
+    Neighbouring levels are similar by them, wherever in the range they are, and its two ends are not. A hidden decision
+    has no waves.
+    """
+    ranges = [at for at, decision in enumerate(space.decisions) if decision.scale]
+    if not ranges:
+        return []
+    counting = space.conditions.visible(numbers) if space.conditions else np.ones(numbers.shape, dtype=bool)
+    waves = [_waves(space.decisions[at], numbers[:, at]) * counting[:, at, None] for at in ranges]
+    pairs = islice(combinations([wave[:, : 2 * _PAIRED] for wave in waves], 2), _PAIRS)
+    products = [(one[:, :, None] * other[:, None, :]).reshape(len(numbers), -1) for one, other in pairs]
+    return [np.concatenate(group, axis=1) for group in (waves, products) if group]
+
+
+def _waves(decision: Decision, numbers: npt.NDArray[np.int64]) -> Floats:
+    """Return waves over a range whose sum of products falls with the distance of two levels: shape (n, 2 * _WAVES)."""
+    angles = np.pi * ((numbers - decision.first) / (len(decision.options) - 1))[:, None] * np.arange(1, _WAVES + 1)
+    strengths = np.exp(-((np.pi * _NEAR * np.arange(1, _WAVES + 1)) ** 2) / 4)
+    found: Floats = np.stack([strengths * np.cos(angles), strengths * np.sin(angles)], axis=2).reshape(len(numbers), -1)
+    return found
+
+
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
     """Return the capacity of each option: the mean of the logarithm of FLOPs with it, scaled to 0 to 1."""
     held = np.bincount(options, minlength=count)
@@ -184,7 +227,7 @@ def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], 
     Costs of a space with parts are sums of look-ups. Without parts each network has to be built to be counted: some
     are, and what each option adds to the logarithm is fitted to those that can be built.
     """
-    if space.parts:
+    if space.parts or not space.costed:
         return lambda numbers: np.log1p(space.costs(numbers)[:, :2])
     enough = _COUNTED * sum(len(decision.options) for decision in space.decisions)
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
 from ..spaces.region import Limits, Region
-from ..spaces.space import Architecture
+from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, Leaning, encoder
@@ -33,7 +33,8 @@ class Guide:
     the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
     measurement. What larger means, `whole` says for a space without limits, and `within` for one with limits. After
     `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
-    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. In a space
+    with ranges `in_ranges` stands for curiosity and fading: there is more to find out between two measurements.
     """
 
     prior: float = 1.0
@@ -41,12 +42,20 @@ class Guide:
     fading: float = 0.9
     doubt: int = 3
     trust: float = 0.7
+    in_ranges: tuple[float, float] = (1.0, 0.95)
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
         """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
+
+    def of(self, space: SearchSpace) -> "Guide":
+        """Return the guide of a space: with ranges it is more curious."""
+        if not any(decision.scale for decision in space.decisions):
+            return self
+        curiosity, fading = self.in_ranges
+        return replace(self, curiosity=curiosity, fading=fading)
 
     def prior_after(self, measurements: int) -> float:
         """Return the weight of the prior after so many measurements."""
@@ -138,7 +147,7 @@ def suggest(
 
     None of them computes what an earlier one does, or one that was `refused`.
     """
-    known = History.of(history)
+    guide, known = guide.of(region.space), History.of(history)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
@@ -152,7 +161,7 @@ def suggest(
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
         scores = chance
-    elif guide.prior and len(observed) == guide.doubt:
+    elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
         promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
     else:

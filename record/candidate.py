@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from ..schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text
+from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text
 from ..spaces.cost import Cost
 from .measurement import Measurement
 
@@ -61,6 +61,8 @@ class Candidate:
     `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration, `llm` the
     language model that wrote it, if one did, `fault` why it is not to be read. Replies that were sent back stand in
     `refusals`.
+    `values` are the options of the architecture by name, where its space goes by values, `rounded` which of a reply's
+    values were taken to the nearest level.
     `started` is Unix time, `seconds` is how long the whole iteration took, `evaluation_seconds` its evaluation alone.
     `error` says why there is no value.
     """
@@ -76,6 +78,8 @@ class Candidate:
     fault: Text | None = None
     rationale: Text = ""
     architecture: Numbers | None = None
+    values: dict[Text, Scalar] | None = None
+    rounded: Text = ""
     cost: Cost | None = None
     measurement: Measurement | None = None
     refusals: tuple[Refusal, ...] = ()
@@ -93,6 +97,13 @@ class Candidate:
     def accuracy(self) -> float | None:
         """Another name for the value, where the objective is accuracy."""
         return self.value
+
+    @property
+    def written(self) -> str:
+        """The architecture for a person: its option numbers, or its values where its space goes by them."""
+        if self.values is None:
+            return str(list(self.architecture or ()))
+        return "{" + ", ".join(f"{name}: {value}" for name, value in self.values.items()) + "}"
 
     @property
     def taken(self) -> int | None:

@@ -257,15 +257,15 @@ def _is_finished(trial: TrialResult, settings: Settings) -> bool:
 
 
 def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> dict[str, object]:
-    measurement, cost = candidate.measurement, candidate.cost
+    measurement = candidate.measurement
     return {
         "iteration": candidate.iteration,
         "architecture": list(candidate.architecture) if candidate.architecture else None,
+        **_values_json(candidate),
         goal.objective.titles[0]: candidate.value,
         **_metrics_json(candidate, goal),
         "rank": measurement.rank if measurement else None,
-        "flops": cost.counted(convention) if cost else None,
-        "params": cost.params if cost else None,
+        **_costs_json(candidate, convention),
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
@@ -276,6 +276,19 @@ def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) ->
         "device": measurement.device if measurement else "",
         "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
+
+
+def _values_json(candidate: Candidate) -> dict[str, object]:
+    return {} if candidate.values is None else {"values": dict(candidate.values)}
+
+
+def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
+    """Give the costs of an architecture; nothing where its space has none."""
+    cost = candidate.cost
+    if cost is None:
+        return {} if candidate.architecture else {"flops": None, "params": None}
+    named = {"costs": dict(cost.named)} if cost.named else {}
+    return {"flops": cost.counted(convention), "params": cost.params, **named}
 
 
 def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
@@ -301,6 +314,7 @@ def _best_json(candidate: Candidate | None, goal: Goal) -> dict[str, object] | N
     measurement, (value, test_value) = candidate.measurement, goal.objective.titles
     return {
         "architecture": list(candidate.architecture or ()),
+        **_values_json(candidate),
         value: measurement.value,
         **_metrics_json(candidate, goal),
         test_value: measurement.test_value,

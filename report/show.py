@@ -98,7 +98,7 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     columns |= {_title(goal): _values([candidate.value for candidate in candidates], goal.objective)}
     columns |= {name: _metric(candidates, goal, name) for name in goal.others if name not in (*OF_COSTS, *columns)}
     columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
-    columns |= {} if narrow else _costs(candidates, convention)
+    columns |= {} if narrow or not any(c.cost for c in candidates) else _costs(candidates, convention)
     table = _table(list(columns), "architecture")
     for candidate, *cells in zip(candidates, *columns.values(), strict=True):
         words = (*cells, _architecture(candidate, goal))
@@ -131,7 +131,7 @@ def _costs(candidates: Sequence[Candidate], convention: Convention) -> dict[str,
 
 
 def _architecture(candidate: Candidate, goal: Goal) -> str:
-    words = [str(list(candidate.architecture))] if candidate.architecture else []
+    words = [candidate.written] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
     if candidate.repair:
         how = "repaired" if candidate.repair.by == "nearest" else "changed by a person"
@@ -166,7 +166,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
     return {
         "rank": _number(m.rank),
         "test rank": _number(m.test_rank),
-        "best architecture": str(list(best.architecture or ())),
+        "best architecture": best.written,
     }
 
 
@@ -200,7 +200,7 @@ def _best(best: Candidate, goal: Goal) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
     objective = goal.objective
-    words = [f"best: {list(best.architecture or ())} ({where}), {objective.name} {objective.text(m.value or 0.0)}"]
+    words = [f"best: {best.written} ({where}), {objective.name} {objective.text(m.value or 0.0)}"]
     words += [f"{name} {_metric([best], goal, name)[0]}" for name in goal.others if name != objective.name]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []

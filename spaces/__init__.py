@@ -1,13 +1,18 @@
 """The search spaces, by name."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from ..plugins import Plugins
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
 from .macro import NAS_BENCH_MACRO
+from .mapping import space_of
 from .mobile import MOBILE_IMAGENET
 from .published_table import PublishedTable
 from .space import SearchSpace
+from .space_file import is_space_file, read_space
 
 _ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}
 
@@ -19,6 +24,8 @@ def _spell(name: str) -> str:
 
 
 def _read(value: object) -> SearchSpace | None:
+    if isinstance(value, Mapping):
+        return space_of(value)
     return value if isinstance(value, SearchSpace) else None
 
 
@@ -30,9 +37,11 @@ SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a S
 def get_space(name: str) -> SearchSpace:
     """Return a space by its name, or one's own as `MODULE:NAME`.
 
+    A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; what MODULE:NAME names
+    may be a dict of decisions, too.
     Raises: GeniusError for an unknown name.
     """
-    return SPACES.find(name)
+    return read_space(Path(name)) if is_space_file(name) else SPACES.find(name)
 
 
 def table_of(name: str) -> PublishedTable | None:

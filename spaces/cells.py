@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
+from .decision import Decision
 from .published_table import PublishedTable
-from .space import Architecture, Decision, SearchSpace
+from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn

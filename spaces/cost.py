@@ -6,18 +6,18 @@ elementwise or a sum are left out. Parameters are all weights, batch norm's scal
 one that several modules share counts once. The paper's own integers on ImageNet hold more: see `CONVENTIONS`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import GeniusError, warn
 from ..printable import brief, said_by
-from ..schema import Whole
+from ..schema import LARGEST, Amount, Whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,13 +43,14 @@ class Cost:
     """FLOPs (multiply-adds of one image) and parameters of a network or of a part of it.
 
     `norm_outputs` are the output elements of its batch norms, `pooling` the operations of its average pooling as thop
-    counts them; the FLOPs hold nothing of either.
+    counts them; the FLOPs hold nothing of either. `named` are further costs, of a space's own `cost` function.
     """
 
     flops: Whole = 0
     params: Whole = 0
     norm_outputs: Whole = 0
     pooling: Whole = 0
+    named: Mapping[str, Amount] = field(default_factory=dict, kw_only=True, repr=False)
 
     def counted(self, convention: Convention) -> int:
         """Return the FLOPs by a convention."""
@@ -158,7 +159,7 @@ class CostTable:
         except Exception as error:
             raise GeniusError(f"{place} has no cost for the options {list(options)}: {said_by(error)}") from error
         row = told.row if isinstance(told, Cost) else ()
-        if row and all(isinstance(number, int | np.integer) and 0 <= number < _TOO_LARGE for number in row):
+        if row and all(map(_is_whole, row)):
             return row
         raise GeniusError(
             f"{place} costs {brief(repr(told))} for the options {list(options)}: return a Cost of whole numbers "
@@ -176,6 +177,38 @@ class CostTable:
         for decisions, table in self.tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
+
+
+def told_cost(function: Callable[..., object], architecture: tuple[int, ...], space: str) -> Cost:
+    """Ask a space's own function for the costs of an architecture: a Cost, FLOPs alone, or a dict of costs by name.
+
+    Raises: GeniusError where the function fails, or returns something else.
+    """
+    try:
+        told = function(architecture)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise GeniusError(f"the cost of {space} failed on {list(architecture)}: {said_by(error)}") from error
+    if isinstance(told, Cost):
+        return told
+    found: dict[Any, Any] = dict(told) if isinstance(told, Mapping) else {"flops": told}
+    whole = [found.pop(name, 0) for name in ("flops", "params")]
+    if all(map(_is_whole, whole)) and all(isinstance(name, str) and _is_amount(n) for name, n in found.items()):
+        return Cost(*map(int, whole), named={name: float(number) for name, number in found.items()})
+    raise GeniusError(
+        f"the cost of {space} is {brief(repr(told))} for {list(architecture)}: return a Cost, a whole number of FLOPs, "
+        "or a dict of numbers from 0 on by name, whole ones for flops and params"
+    )
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool) and bool(0 <= number < _TOO_LARGE)
+
+
+def _is_amount(number: object) -> bool:
+    real = isinstance(number, int | float | np.integer | np.floating) and not isinstance(number, bool)
+    return real and bool(0 <= number <= LARGEST)  # type: ignore[operator]
 
 
 def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":

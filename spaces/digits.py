@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
-from .space import Architecture, Decision, SearchSpace
+from .decision import Decision
+from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn

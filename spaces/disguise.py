@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from .cost import Cost, Part
-from .space import Architecture, CannotBuild, Decision, SearchSpace
+from .decision import Decision
+from .space import Architecture, CannotBuild, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,15 +29,29 @@ numbers are in no order; where two places list the same options, they mean the s
 An architecture is a list of {count} numbers, the options of the places in this order."""
 
 
+def check_disguise(space: SearchSpace) -> None:
+    """Make sure that a space can be disguised.
+
+    Raises: GeniusError where decisions have conditions: which of them count would tell them apart.
+    """
+    if space.conditions:
+        raise GeniusError(f"{space.name} has decisions that count only under others, and cannot be disguised")
+
+
 def shuffle(space: SearchSpace, seed: int) -> Meanings:
-    """Draw what the shown options stand for; decisions with the same options are shuffled alike."""
+    """Draw what the shown options stand for; decisions with the same options are shuffled alike.
+
+    The levels of a range lose their order, too: their neighbourhood would tell what they are.
+    Raises: GeniusError, see `check_disguise`.
+    """
+    check_disguise(space)
     rng = np.random.default_rng(seed)
     orders: dict[tuple[str, ...], list[int]] = {}
     found = []
     for decision in space.decisions:
-        if decision.options not in orders:
-            orders[decision.options] = rng.permutation(len(decision.options)).tolist()
-        found.append([decision.numbers[place] for place in orders[decision.options]])
+        if decision.names not in orders:
+            orders[decision.names] = rng.permutation(len(decision.names)).tolist()
+        found.append([decision.numbers[place] for place in orders[decision.names]])
     return found
 
 
@@ -56,6 +71,7 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
     The rule and networks that cannot be built refuse the same architectures, without a word on why.
     Raises: GeniusError for meanings of another space.
     """
+    check_disguise(space)
     if [sorted(options) for options in meanings] != [list(decision.numbers) for decision in space.decisions]:
         raise GeniusError(f"these meanings are not those of {space.name}: each of its options once")
     table = [np.array(options) for options in meanings]
@@ -76,13 +92,15 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
         name="disguised",
         decisions=decisions,
         description=_describe(decisions),
-        build=build,
+        build=space.build and build,
         parts=tuple(_disguised(part, meanings) for part in space.parts),
         identity=lambda architecture: space.identity(reveal(architecture, meanings)),
         key=lambda architecture: space.key(reveal(architecture, meanings)),
         named={},
         features=features and (lambda shown: features(reveal_all(shown))),
         depth=depth and (lambda shown: depth(reveal_all(shown))),
+        cost=space.cost and (lambda shown: space.cost_of(reveal(shown, meanings))),
+        by_value=False,
         valid=space.valid and (lambda shown: space.forbids(reveal(shown, meanings)) is None),
     )
 
@@ -96,9 +114,9 @@ def _disguised(part: Part, meanings: Meanings) -> Part:
 
 def _neutral(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     """Name decisions by their place, options by letters; those of another set of options get other letters."""
-    letters = {options: number for number, options in enumerate(dict.fromkeys(d.options for d in decisions))}
+    letters = {options: number for number, options in enumerate(dict.fromkeys(d.names for d in decisions))}
     return tuple(
-        Decision(f"place {at}", tuple(_letter(letters[d.options], option) for option in range(len(d.options))))
+        Decision(f"place {at}", tuple(_letter(letters[d.names], option) for option in range(len(d.names))))
         for at, d in enumerate(decisions, start=1)
     )
 

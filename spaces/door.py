@@ -1,4 +1,4 @@
-"""What a decision and a space must be: held where one is made, so that nothing later stumbles over it."""
+"""The rules that a space must keep, checked where one is made, so that nothing later stumbles over it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,71 +11,84 @@ from .objective import Objective
 from .published_table import PublishedTable
 
 if TYPE_CHECKING:
-    from .space import Decision, SearchSpace
+    from .space import SearchSpace
 
 _NAME_LENGTH = 100
 _LARGEST_PART = 1_000_000  # combinations of options that a part's cost is asked for
-_CALLABLE = ("build", "identity", "key")
+_BLANKS = str.maketrans("", "", " \t_-")
+_CALLABLE = ("identity", "key")
 _NAMES_OR_NONE = ("data", "recipe", "final_recipe")
-_CALLABLE_OR_NONE = ("features", "depth", "valid")
+_CALLABLE_OR_NONE = ("build", "features", "depth", "valid", "cost")
 
 
-def check_decision(decision: "Decision") -> None:
-    """Make sure that a decision has a name, and options that can be told apart.
+def check_named(name: object) -> None:
+    """Make sure that a decision has a name.
 
     Raises: GeniusError.
     """
-    name, options = decision.name, decision.options
-    if not _is_text(name):
-        raise GeniusError(f"a decision is named by a text, got {_shown(name)}")
-    if not _is_sequence(options) or not options or not all(map(_is_text, options)):
-        raise GeniusError(
-            f"the decision {name!r} needs a tuple of texts as options, at least one, got {_shown(options)}"
-        )
-    if twice := _twice(options):
-        raise GeniusError(f"the decision {name!r} has the option {twice!r} twice: give each a name of its own")
-    if not isinstance(decision.first, int) or decision.first < 0:
-        raise GeniusError(f"the option numbers of {name!r} start at a whole number from 0 on, got {decision.first!r}")
+    if not is_text(name):
+        raise GeniusError(f"a decision is named by a text, got {shown(name)}")
 
 
-def check_space(space: "SearchSpace", kind: type["Decision"]) -> None:
+def check_space(space: "SearchSpace", kind: type) -> None:
     """Make sure that a space has a name, words, decisions of a kind, and parts and functions that fit them.
 
     Raises: GeniusError.
     """
     _check_name(space.name)
-    if not _is_sequence(space.decisions) or not all(isinstance(decision, kind) for decision in space.decisions):
+    if not is_sequence(space.decisions) or not all(isinstance(decision, kind) for decision in space.decisions):
         raise GeniusError(
-            f"the decisions of {space.name} are a tuple of Decision objects, got {_shown(space.decisions)}"
+            f"the decisions of {space.name} are a tuple of Decision objects, got {shown(space.decisions)}"
         )
     if not space.decisions:
         raise GeniusError(f"{space.name} has no decisions: there is nothing to search")
-    if twice := _twice(decision.name for decision in space.decisions):
-        raise GeniusError(f"{space.name} has two decisions named {twice!r}: give each a name of its own")
+    if again := repeated(decision.name for decision in space.decisions):
+        raise GeniusError(f"{space.name} has two decisions named {again!r}: give each a name of its own")
     if not isinstance(space.description, str):
-        raise GeniusError(f"the description of {space.name} is to be a text, got {_shown(space.description)}")
+        raise GeniusError(f"the description of {space.name} is to be a text, got {shown(space.description)}")
     shape = space.input_shape
-    if not _is_sequence(shape) or len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+    if (space.build is None) != (shape is None):
+        raise GeniusError(f"{space.name} needs both a build and the input_shape of its networks, or neither")
+    if shape is not None and not _is_shape(shape):
         raise GeniusError(f"the input_shape of {space.name} is (channels, height, width) of an image, got {shape!r}")
     for field in (*_CALLABLE, *_CALLABLE_OR_NONE):
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
-            raise GeniusError(f"the {field} of {space.name} is to be a function, got {_shown(value)}")
+            raise GeniusError(f"the {field} of {space.name} is to be a function, got {shown(value)}")
     for field in _NAMES_OR_NONE:
-        if not (getattr(space, field) is None or _is_text(getattr(space, field))):
-            raise GeniusError(f"the {field} of {space.name} is named by a text, got {_shown(getattr(space, field))}")
+        if not (getattr(space, field) is None or is_text(getattr(space, field))):
+            raise GeniusError(f"the {field} of {space.name} is named by a text, got {shown(getattr(space, field))}")
     if not isinstance(space.table, PublishedTable | None):
-        raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {_shown(space.table)}")
+        raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {shown(space.table)}")
     if not isinstance(space.objective, Objective):
-        raise GeniusError(f"the objective of {space.name} is an Objective, got {_shown(space.objective)}")
+        raise GeniusError(f"the objective of {space.name} is an Objective, got {shown(space.objective)}")
     _check_parts(space)
+    if space.parts and space.cost is not None:
+        raise GeniusError(f"{space.name} has costs as parts and as a function: give one of them")
+
+
+def check_values(space: "SearchSpace") -> None:
+    """Make sure that a model can write the decisions and options of a space by value, and be understood.
+
+    Raises: GeniusError.
+    """
+    plain = [decision.name.lower().translate(_BLANKS) for decision in space.decisions]
+    if again := repeated(plain):
+        raise GeniusError(f"two decisions of {space.name} differ from {again!r} in case or blanks alone: rename one")
+    for decision in space.decisions:
+        for name in (decision.name, *decision.names):
+            if len(name) > _NAME_LENGTH or name != brief(name):
+                raise GeniusError(
+                    f"{shown(name)} in {space.name} is no name of a decision or an option: take one printable line of "
+                    f"at most {_NAME_LENGTH} characters"
+                )
 
 
 def _check_name(name: object) -> None:
     """A name becomes a part of file names, and of lines on a terminal."""
-    if not _is_text(name) or len(name) > _NAME_LENGTH or name != brief(name) or set("/\\") & set(name):
+    if not is_text(name) or len(name) > _NAME_LENGTH or name != brief(name) or set("/\\") & set(name):
         raise GeniusError(
-            f"a space is named by a text of at most {_NAME_LENGTH} characters without slashes, got {_shown(name)}"
+            f"a space is named by a text of at most {_NAME_LENGTH} characters without slashes, got {shown(name)}"
         )
 
 
@@ -94,17 +107,25 @@ def _check_parts(space: "SearchSpace") -> None:
             )
 
 
-def _is_sequence(value: object) -> bool:
+def _is_shape(shape: object) -> bool:
+    return is_sequence(shape) and len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+
+
+def is_sequence(value: object) -> TypeGuard[tuple[object, ...] | list[object]]:
+    """Tell a tuple or a list from anything else, texts included."""
     return isinstance(value, tuple | list)
 
 
-def _is_text(value: object) -> TypeGuard[str]:
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell a text that is not blank."""
     return isinstance(value, str) and bool(value.strip())
 
 
-def _twice(names: Iterable[str]) -> str | None:
+def repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that is there more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Write a value as Python does, short."""
     return brief(repr(value))

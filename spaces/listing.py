@@ -23,13 +23,15 @@ def describe_space(name: str, limits: Limits = NO_LIMITS, *, exact: bool = False
     Raises: GeniusError for an unknown name.
     """
     space = get_space(name)
-    decisions = [decision.words for decision in space.decisions]
+    decisions = [] if space.by_value else ["", "Decisions:", *(decision.words for decision in space.decisions)]
     head = f"{space.name}: {len(space.decisions)} decisions, {_size(space)}"
     rule, costs = [space.rule] if space.rule else [], _costs(Region(space, limits), exact)
-    return "\n".join([head, *rule, *costs, "", space.description, "", "Decisions:", *decisions])
+    return "\n".join([head, *rule, *costs, "", space.words, *decisions])
 
 
 def _costs(region: Region, exact: bool) -> list[str]:
+    if not region.space.costed:
+        return ["it has no costs"]
     space, found = region.space, region.extremes()
     of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
     lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, region.limits)]
@@ -58,6 +60,8 @@ def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> s
 
 def _size(space: SearchSpace) -> str:
     size = f"{space.size:,}" if space.size <= ENUMERABLE else f"{space.size:.3g}"
+    if space.valid is None and space.conditions:
+        return f"{space.count:,} architectures"
     if space.valid is None:
         return f"{size} architectures"
     allowed = "not counted" if space.count is None else f"{space.count:,}"

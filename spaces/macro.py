@@ -4,8 +4,9 @@ Monto-Carlo Tree Search", CVPR)."""
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
+from .decision import Decision
 from .published_table import PublishedTable
-from .space import Architecture, Decision, SearchSpace
+from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,7 +4,8 @@ GPT-4 Perform Neural Architecture Search?", section 4.3 and Table 14)."""
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv, conv_bn, global_pool, linear, total
-from .space import Architecture, Decision, SearchSpace
+from .decision import Decision
+from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from torch import nn

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import brief, said_by
+from .conditions import Conditions
+from .decision import ByValue
 
 Rule = Callable[[tuple[int, ...]], bool | str]
 """Is given an architecture: True allows it, a text forbids it and says why, False forbids it by what the rule is."""
@@ -26,7 +28,7 @@ _Array = npt.NDArray[np.int64]
 def rule_in_words(rule: Rule) -> str:
     """Return the first line of a rule's docstring, else its name; nothing for a lambda."""
     plain: object = rule
-    while isinstance(plain, partial):
+    while isinstance(plain, partial | ByValue):
         plain = plain.func
     if lines := (getattr(plain, "__doc__", None) or "").strip().splitlines():
         return brief(lines[0]).rstrip(".")
@@ -60,14 +62,21 @@ def _called(rule: Rule, space: str) -> str:
     return f"the rule of {space}{f' ({words})' * bool(words)}"
 
 
-class Allowed:
-    """The combinations of options that a rule allows, in the space of this name.
+def _anything(architecture: tuple[int, ...]) -> bool:
+    """Allow every combination of options."""
+    return True
 
-    Of up to `ENUMERABLE` the rule is asked for each once; of more only for those that are met.
+
+class Allowed:
+    """The combinations of options that conditions and a rule allow, in the space of this name.
+
+    Of two that differ in hidden decisions alone, conditions allow one. Of up to `ENUMERABLE` the rule is asked for each
+    once; of more only for those that are met.
     """
 
-    def __init__(self, options: Sequence[range], rule: Rule, space: str) -> None:
-        self._options, self._rule, self._space = options, rule, space
+    def __init__(self, options: Sequence[range], conditions: Conditions, rule: Rule | None, space: str) -> None:
+        self._options, self._conditions, self._space = options, conditions, space
+        self._ruled, self._rule = rule is not None, rule or _anything
         self._first = np.array([numbers.start for numbers in options])
         self._counts = np.array([len(numbers) for numbers in options])
         self._size = prod(len(numbers) for numbers in options)
@@ -81,8 +90,10 @@ class Allowed:
     @cached_property
     def _listed(self) -> npt.NDArray[np.bool_]:
         """Of each combination, in the order of their numbers, whether it is allowed."""
-        told = (judge(self._rule, architecture, self._space) is True for architecture in product(*self._options))
-        found = np.fromiter(told, bool, self._size)
+        architectures = np.array(list(product(*self._options)))
+        found = self._conditions.kept_by(architectures)
+        if self._ruled:
+            found[found] = self._judged(architectures[found])
         if not found.any():
             raise self._empty(f"each of its {self._size:,} architectures")
         return found
@@ -93,7 +104,9 @@ class Allowed:
 
     @property
     def count(self) -> int | None:
-        """How many are allowed; None where there are too many to list."""
+        """How many are allowed; None where a rule decides and there are too many to list."""
+        if not self._ruled:
+            return self._conditions.count
         return len(self._places) if self._size <= ENUMERABLE else None
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
@@ -105,6 +118,12 @@ class Allowed:
         if self._size <= ENUMERABLE:
             found: npt.NDArray[np.bool_] = self._listed[(architectures - self._first) @ self._strides]
             return found
+        kept = self._conditions.kept_by(architectures)
+        if self._ruled:
+            kept[kept] = self._judged(architectures[kept])
+        return kept
+
+    def _judged(self, architectures: _Array) -> npt.NDArray[np.bool_]:
         rows = map(tuple, architectures.tolist())
         return np.fromiter((judge(self._rule, row, self._space) is True for row in rows), bool, len(architectures))
 
@@ -113,13 +132,15 @@ class Allowed:
 
         Raises: GeniusError where none is allowed, or none was found.
         """
+        if not self._ruled:
+            return self._conditions.draw(rng, count)
         if self._size <= ENUMERABLE:
             places = self._places[rng.integers(len(self._places), size=count), None]
             drawn: _Array = places // self._strides % self._counts + self._first
             return drawn
         found = np.empty((0, len(self._options)), dtype=np.int64)
         for made in range(1, _LAST + 1):
-            batch = uniform(self._options, rng, _BATCH)
+            batch = self._conditions.draw(rng, _BATCH) if self._conditions else uniform(self._options, rng, _BATCH)
             found = np.concatenate([found, batch[self.among(batch)]])
             if len(found) >= (count if made < _BATCHES else 1):
                 return found[:count]

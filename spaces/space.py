@@ -1,24 +1,30 @@
-"""The search space: which decisions there are, in words for a model and as a network that can be trained."""
+"""The search space: its decisions, in words for a model, and perhaps the network that an architecture builds."""
 
+import json
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import brief, said_by
-from .cost import FIELDS, Cost, CostTable, Part, count, try_on
-from .door import check_decision, check_space
+from ..schema import Scalar
+from .conditions import Conditions
+from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
+from .decision import ByValue, Decision, Value
+from .door import check_space, check_values
+from .identity import Masked, digits, itself
 from .objective import ACCURACY, Objective
 from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
+from .words import by_number, by_value, word
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,71 +32,48 @@ if TYPE_CHECKING:
 Architecture = tuple[int, ...]
 """One option number for each decision, in the order of the decisions."""
 
+_T = TypeVar("_T")
 _Array = npt.NDArray[np.int64]
+
+_FUNCTIONS = ("build", "valid", "cost", "identity", "key")
 
 
 class BadArchitecture(GeniusError, ValueError):
     """An architecture that is not in the space; the message states the rule and the value."""
 
 
+class NoNetwork(GeniusError):
+    """A space without a network, where one is to be trained, exported or counted."""
+
+    def __init__(self, space: "SearchSpace") -> None:
+        super().__init__(
+            f"{space.name} has no network to train, export or count: give it `build` and `input_shape`, or have its "
+            "architectures measured by an evaluator of your own"
+        )
+
+
 class CannotBuild(BadArchitecture):
     """An architecture whose network cannot be built, or takes no image of the space; the message says why."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One choice of the search space.
-
-    `options` are the field's names of what can be chosen. Option numbers start at `first`: 0, unless the numbers have
-    a meaning of their own, as the quarters of a width have. `stage` names the part of the network that the decision
-    belongs to, where there are such parts.
-    """
-
-    name: str
-    options: tuple[str, ...]
-    first: int = 0
-    stage: str = ""
-
-    def __post_init__(self) -> None:
-        check_decision(self)
-        object.__setattr__(self, "options", tuple(self.options))
-
-    @property
-    def numbers(self) -> range:
-        """The option numbers that an architecture may hold here."""
-        return range(self.first, self.first + len(self.options))
-
-    @property
-    def words(self) -> str:
-        """The decision in a line: `kernel: 0 = 3×3, 1 = 5×5`."""
-        options = (f"{number} = {option}" for number, option in zip(self.numbers, self.options, strict=True))
-        return f"{self.name}: {', '.join(options)}"
-
-
-def _itself(architecture: Architecture) -> Hashable:
-    return architecture
-
-
-def _bare(decisions: tuple[Decision, ...]) -> str:
-    """Describe a space of which nothing but its decisions is known."""
-    lines = (f"- {decision.words}" for decision in decisions)
-    end = f"An architecture is a list of {len(decisions)} numbers, an option of each decision in this order."
-    return "\n".join(["The decisions and their options:", *lines, "", end])
-
-
-def _digits(architecture: Architecture) -> str:
-    return "".join(str(option) for option in architecture)
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
     """A search space, as a value: everything the loop needs to know of what is searched.
 
+    An architecture is a tuple of option numbers. Where every option is a text, the functions of a space (`build`,
+    `valid`, `cost`, `identity`, `key`) and evaluators are called with that tuple, and a model writes it. A space with
+    numbers or other objects as options, with ranges or conditions, and one made with `by_value`, calls them with the
+    dict of the values that count, and a model writes values. `features` and `depth` take arrays of option numbers.
+
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
+      Of a space by value the options are listed behind it.
     - `build`: makes the network of an architecture. Where it also takes `num_classes` or `input_size`, in pixels, the
-      space can be trained on data sets of another kind than its own.
+      space can be trained on data sets of another kind than its own. None where a space has no network.
     - `input_shape`: (channels, height, width) of one image.
-    - `parts`: the network's parts with their costs. Without them the cost is counted on the built network.
+    - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
+      network; a space without any of these has no costs.
+    - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
+      two of these.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
     - `key`: the name of an architecture in the published table of this space.
     - `named`: architectures that are known by a name of their own.
@@ -110,16 +93,18 @@ class SearchSpace:
 
     name: str
     decisions: tuple[Decision, ...]
-    description: str
-    build: Callable[..., "nn.Module"]
-    input_shape: tuple[int, int, int]
+    description: str = ""
+    build: Callable[..., "nn.Module"] | None = None
+    input_shape: tuple[int, int, int] | None = None
     parts: tuple[Part, ...] = ()
-    identity: Callable[[Architecture], Hashable] = _itself
-    key: Callable[[Architecture], str] = _digits
+    identity: Callable[[Architecture], Hashable] = itself
+    key: Callable[[Architecture], str] = digits
     named: Mapping[str, Architecture] = field(default_factory=dict)
     features: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     depth: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     valid: Rule | None = None
+    cost: Callable[..., object] | None = None
+    by_value: bool = False
     data: str | None = None
     recipe: str | None = None
     final_recipe: str | None = None
@@ -129,8 +114,16 @@ class SearchSpace:
     def __post_init__(self) -> None:
         check_space(self, Decision)
         object.__setattr__(self, "decisions", tuple(self.decisions))
-        if not self.description.strip():
-            object.__setattr__(self, "description", _bare(self.decisions))
+        if not all(decision.plain for decision in self.decisions):
+            object.__setattr__(self, "by_value", True)
+        if self.by_value:
+            check_values(self)
+        if not self.description.strip() and not self.by_value:
+            object.__setattr__(self, "description", by_number(self.decisions))
+        for name in _FUNCTIONS if self.by_value else ():
+            object.__setattr__(self, name, self.handing(getattr(self, name)))
+        if self.conditions and not isinstance(self.identity, Masked):
+            object.__setattr__(self, "identity", Masked(self.identity, self.settled))
         for name, architecture in self.named.items():
             try:
                 self.check_options(architecture)
@@ -141,6 +134,73 @@ class SearchSpace:
     def size(self) -> int:
         """The number of combinations of options, with duplicates and those that the rule forbids."""
         return prod(len(decision.options) for decision in self.decisions)
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """The conditions under which decisions count; empty where all always do."""
+        return Conditions(self.decisions, self.name)
+
+    @property
+    def costed(self) -> bool:
+        """Whether architectures have costs: given as parts or a function, or counted on a network."""
+        return bool(self.parts) or self.cost is not None or self.build is not None
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether the costs of an architecture take no network that is built."""
+        return bool(self.parts) or self.cost is not None or self.build is None
+
+    @property
+    def words(self) -> str:
+        """The space as a model reads it."""
+        if not self.by_value:
+            return self.description
+        return by_value(self.description, self.decisions)
+
+    def values(self, architecture: Architecture) -> dict[str, Value]:
+        """Return the options of an architecture by the names of their decisions; hidden decisions are left out."""
+        chosen = zip(self.decisions, architecture, self.visible(architecture), strict=True)
+        return {d.name: d.options[number - d.first] for d, number, counts in chosen if counts}
+
+    def plain_values(self, architecture: Architecture) -> dict[str, Scalar]:
+        """Return the values of an architecture in plain JSON types: an object is its name."""
+        chosen = zip(self.decisions, architecture, self.visible(architecture), strict=True)
+        return {d.name: d.plain_value(number) for d, number, counts in chosen if counts}
+
+    def visible(self, architecture: Architecture) -> Sequence[bool]:
+        """Tell of each decision whether it counts in an architecture."""
+        if not self.conditions:
+            return [True] * len(architecture)
+        return self.conditions.visible_in(architecture)
+
+    def settled(self, architecture: Architecture) -> Architecture:
+        """Return an architecture with the first option in each hidden decision."""
+        shown = zip(architecture, self.decisions, self.visible(architecture), strict=True)
+        return tuple(number if counts else decision.first for number, decision, counts in shown)
+
+    def written(self, architecture: Architecture) -> str:
+        """Write an architecture as a list, as the prompt and messages show it: `-` stands in hidden decisions."""
+        if not self.by_value:
+            return str(list(architecture))
+        chosen = zip(self.decisions, architecture, self.visible(architecture), strict=True)
+        return f"[{', '.join(word(d.names[number - d.first]) if counts else '-' for d, number, counts in chosen)}]"
+
+    def declared(self, architecture: Architecture) -> str:
+        """Write an architecture as a reply declares it: a list of option numbers, or a JSON object of values."""
+        if not self.by_value:
+            return str(list(architecture))
+        return json.dumps(self.plain_values(architecture), ensure_ascii=False)
+
+    @overload
+    def handing(self, function: None) -> None: ...
+    @overload
+    def handing(self, function: Callable[..., _T]) -> Callable[..., _T]: ...
+    def handing(self, function: Callable[..., _T] | None) -> Callable[..., _T] | None:
+        """Return a function that takes architectures, of one that takes what this space hands over."""
+        ours = function is itself or function is digits or isinstance(function, ByValue | Masked)
+        if function is None or ours or not self.by_value:
+            return function
+        return cast("Callable[..., _T]", ByValue(function, self.values))
 
     @property
     def count(self) -> int | None:
@@ -198,7 +258,7 @@ class SearchSpace:
         if self.valid is None or (told := judge(self.valid, tuple(architecture), self.name)) is True:
             return None
         why = brief(told).rstrip(".") if told else rule_in_words(self.valid)
-        return f"{list(architecture)} breaks the space's rule{f': {why}' * bool(why)}"
+        return f"{self.written(architecture)} breaks the space's rule{f': {why}' * bool(why)}"
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell which combinations of options, of shape (n, decisions), the rule allows: shape (n,)."""
@@ -216,23 +276,32 @@ class SearchSpace:
             )
         return iter(self._allowed) if self._allowed else product(*self._numbers)
 
-    def cost(self, architecture: Architecture, *, strict: bool = False) -> Cost:
-        """Return the FLOPs and parameters of an architecture.
+    def cost_of(self, architecture: Architecture, *, strict: bool = False) -> Cost | None:
+        """Return the costs of an architecture; None where the space has none.
 
         Where they have to be counted on its network, `strict` refuses one with operators that `count` does not know.
         Raises: BadArchitecture; CannotBuild where there is no network to count; GeniusError.
         """
         self.check(architecture)
-        if not self.parts:
-            return count(self.network(architecture), self.input_shape, strict=strict)
-        return Cost(*map(int, self._cost_table.costs([architecture])[0]))
+        if self.parts:
+            return Cost(*map(int, self._cost_table.costs([self.settled(architecture)])[0]))
+        if self.cost is not None:
+            return told_cost(self.cost, self.settled(architecture), self.name)
+        if self.build is None:
+            return None
+        return count(self.network(architecture), self.shape, strict=strict)
 
     def costs(self, architectures: npt.ArrayLike, *, strict: bool = False) -> npt.NDArray[np.int64]:
         """Cost many architectures at once, of shape (n, decisions): shape (n, FIELDS), in the order of `Cost.row`.
 
-        Without parts a row is -1 where the rule forbids the network, or where it cannot be built. `strict`: see `cost`.
+        Without parts a row is -1 where the rule forbids the network, or where it cannot be built; all is 0 where the
+        space has no costs. `strict`: see `cost_of`.
         """
         numbers = self._rows(architectures)
+        if not self.costed:
+            return np.zeros((len(numbers), FIELDS), dtype=np.int64)
+        if self.conditions:
+            numbers = self.conditions.settled(numbers)
         if self.parts:
             return self._cost_table.costs(numbers)
         rows = [self._counted_row(tuple(row), strict) for row in numbers.tolist()]
@@ -241,9 +310,26 @@ class SearchSpace:
     def _counted_row(self, architecture: Architecture, strict: bool) -> tuple[int, ...]:
         self.check_options(architecture)
         try:
-            return self.cost(architecture, strict=strict).row
+            cost = self.cost_of(architecture, strict=strict)
         except BadArchitecture:
-            return (-1,) * FIELDS
+            cost = None
+        return (-1,) * FIELDS if cost is None else cost.row
+
+    @property
+    def _build(self) -> Callable[..., "nn.Module"]:
+        if self.build is None:
+            raise NoNetwork(self)
+        return self.build
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of an image of the space.
+
+        Raises: NoNetwork.
+        """
+        if self.input_shape is None:
+            raise NoNetwork(self)
+        return self.input_shape
 
     @property
     def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
@@ -253,10 +339,11 @@ class SearchSpace:
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.
 
-        Raises: CannotBuild.
+        Raises: CannotBuild; NoNetwork.
         """
+        build = self._build
         try:
-            return try_on(self.build(architecture), self.input_shape)
+            return try_on(build(architecture), self.shape)
         except (MemoryError, CannotBuild):
             raise
         except Exception as error:
@@ -265,12 +352,13 @@ class SearchSpace:
     def build_for(self, architecture: Architecture, num_classes: int, input_size: int) -> "nn.Module":
         """Build the network for a data set's classes and image size, as far as `build` takes them.
 
-        Raises: BadArchitecture.
+        Raises: BadArchitecture; NoNetwork.
         """
+        build = self._build
         self.check(architecture)
-        taken = signature(self.build).parameters
+        taken = signature(build).parameters
         told = {"num_classes": num_classes, "input_size": input_size}
-        return self.build(architecture, **{name: value for name, value in told.items() if name in taken})
+        return build(architecture, **{name: value for name, value in told.items() if name in taken})
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly.
@@ -298,7 +386,9 @@ class SearchSpace:
 
     @cached_property
     def _allowed(self) -> Allowed | None:
-        return None if self.valid is None else Allowed(self._numbers, self.valid, self.name)
+        if self.valid is None and not self.conditions:
+            return None
+        return Allowed(self._numbers, self.conditions, self.valid, self.name)
 
     @cached_property
     def _cost_table(self) -> CostTable:

@@ -112,7 +112,7 @@ def test_cost_reads_lists_digits_and_table_names(genius):
     space = get_space("nas-bench-201")
     cell = (3, 1, 2, 0, 4, 3)
     done = genius("cost", "nas-bench-201", space.key(cell), "--json")
-    assert json.loads(done.stdout)["flops"] == space.cost(cell).flops
+    assert json.loads(done.stdout)["flops"] == space.cost_of(cell).flops
     assert "46,109,184 (multiply-adds of one image)" in genius("cost", "nas-bench-macro", "01201201").stdout
 
 

@@ -38,7 +38,8 @@ async def main() -> None:
     await genius.search("digits", settings=settings, proposer="random", evaluator=number, set=["loop.order=time"])
     best = result.best
     if best is not None and best.architecture is not None and best.accuracy is not None:
-        print(space.cost(best.architecture).flops, round(best.accuracy, 2), again.run.name)
+        cost = space.cost_of(best.architecture)
+        print(cost and cost.flops, round(best.accuracy, 2), again.run.name)
 
 
 asyncio.run(main())

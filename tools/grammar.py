@@ -1,11 +1,14 @@
 """A grammar of replies, in llama.cpp's GBNF, whose architectures are all in the space."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, compress
 from typing import TypeAlias
 
-from ..spaces.space import Architecture, Decision, SearchSpace
+from ..spaces.decision import Decision
+from ..spaces.space import Architecture, SearchSpace
+from .value_grammar import ValueGrammar
 
 _Trie: TypeAlias = "dict[int, _Trie]"
 
@@ -29,7 +32,8 @@ def architecture_grammar(
 ) -> str:
     r"""Return a GBNF grammar whose replies are `Reason: <words>.\nArchitecture: [<numbers>]`.
 
-    - The numbers are an architecture of the space that is not in `exclude`, which may hold forbidden ones.
+    - The numbers are an architecture of the space that is not in `exclude`, which may hold forbidden ones. In a space
+      by value a JSON object of its values stands in their place.
     - Architectures that the space's rule forbids are left out where the space can be listed and they are at most
       `FORBIDDEN`.
     - The reason has 1 to `reason_words` words of at most 13 characters, which bounds a reply: below 14 characters a
@@ -44,25 +48,36 @@ def architecture_grammar(
     if reason_words < 1:
         raise ValueError(f"a reason has at least 1 word, got {reason_words}")
     left_out = chain(map(space.without_rule.check, exclude), _forbidden(space))
-    rules = _Rules(space.decisions)
-    numbers = _rest(space.decisions, 0, _trie(left_out), rules)
-    if numbers is None:
+    rules, architecture = _by_value(space, left_out) if space.by_value else _by_number(space, left_out)
+    if architecture is None:
         raise NothingLeft(f"all architectures of {space.name} are excluded: there is none to propose")
     rules["word"] = _WORD
-    own = rf'word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: [" {numbers}'
+    own = rf'word ([,;]? " " word){{0,{reason_words - 1}}} ".\nArchitecture: " {architecture}'
     rules["root"] = f'"Reason: " {own}'
     listed = [(at, space.check(a)) for at, a in enumerate(shortlist, start=1) if a not in exclude]
     if listed:
         rules["own"] = rf'"none of these.\n" {rules["root"]}'
-        rules["listed"] = " | ".join(rf'"S{at}.\nArchitecture: {list(a)}"' for at, a in listed)
+        written = [(at, json.dumps(space.declared(a))[1:-1]) for at, a in listed]
+        rules["listed"] = " | ".join(rf'"S{at}.\nArchitecture: {architecture}"' for at, architecture in written)
         rules["root"] = '"I take " (listed | own)'
     return "".join(f"{name} ::= {body}\n" for name, body in rules.items())
+
+
+def _by_number(space: SearchSpace, excluded: Iterable[Architecture]) -> tuple[dict[str, str], str | None]:
+    rules = _Rules(space.decisions)
+    numbers = _rest(space.decisions, 0, _trie(excluded), rules)
+    return rules, None if numbers is None else f'"[" {numbers}'
+
+
+def _by_value(space: SearchSpace, excluded: Iterable[Architecture]) -> tuple[dict[str, str], str | None]:
+    rules = ValueGrammar(space)
+    return rules, rules.object_without(map(space.settled, excluded))
 
 
 @lru_cache(maxsize=4)
 def _forbidden(space: SearchSpace) -> Sequence[Architecture]:
     """Return the architectures that the space's rule forbids, if they are at most `FORBIDDEN`; else none."""
-    if space.valid is None or space.count is None or space.size - space.count > FORBIDDEN:
+    if space.valid is None or space.count is None or (space.without_rule.count or 0) - space.count > FORBIDDEN:
         return []
     everything = list(space.without_rule.architectures())
     return list(compress(everything, ~space.allows(everything)))

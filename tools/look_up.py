@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spaces.cost import CONVENTIONS, FIELDS
+from ..spaces.decision import Decision
 from ..spaces.region import OPEN, Region
-from ..spaces.space import Architecture, Decision
-from .prices import in_millions
+from ..spaces.space import Architecture
+from .prices import in_millions, option_in_words
 
 _ROWS = 60  # of a table, so that a prompt stays bounded whatever the space
+_COLUMNS = 20  # options of a row
 _PART_ROWS = 80  # of the tables of parts
 
 _Table = npt.NDArray[np.int64]
@@ -34,7 +36,12 @@ def look_up_table(region: Region, centre: Architecture | None = None) -> str:
 
 def adds_up(region: Region) -> bool:
     """Tell whether the table's costs add up to an architecture's."""
-    return bool(region.space.parts) and all(_summands(region, at) is not None for at in _limited(region))
+    return _is_summed(region) and all(_summands(region, at) is not None for at in _limited(region))
+
+
+def _is_summed(region: Region) -> bool:
+    """Tell whether costs are sums of parts, of all decisions alike."""
+    return bool(region.space.parts) and not region.space.conditions
 
 
 def _limited(region: Region) -> list[int]:
@@ -42,7 +49,7 @@ def _limited(region: Region) -> list[int]:
 
 
 def _of_quantity(region: Region, quantity: int, centre: Architecture | None) -> str:
-    if not region.space.parts or (found := _summands(region, quantity)) is None:
+    if not _is_summed(region) or (found := _summands(region, quantity)) is None:
         return _around(region, quantity, centre or _middle(region))
     return found
 
@@ -177,7 +184,7 @@ class _Parts:
 @lru_cache(maxsize=8)
 def _around(region: Region, quantity: int, centre: Architecture) -> str:
     space, limits = region.space, region.limits
-    head = f"What the whole network costs with one decision changed and the others at {list(centre)}"
+    head = f"What the whole network costs with one decision changed and the others at {space.written(centre)}"
     rows: list[tuple[int | None, ...]] = []
     for at, decision in enumerate(space.decisions):
         variants = [(*centre[:at], option, *centre[at + 1 :]) for option in decision.numbers]
@@ -192,7 +199,7 @@ def _around(region: Region, quantity: int, centre: Architecture) -> str:
 def _middle(region: Region) -> Architecture:
     """Return the architecture of the region that is nearest to the middle options."""
     middle = tuple(decision.numbers[len(decision.numbers) // 2] for decision in region.space.decisions)
-    return region.nearest(middle) or region.sample(np.random.default_rng(0))
+    return region.nearest(region.space.settled(middle)) or region.sample(np.random.default_rng(0))
 
 
 def _lines(region: Region, rows: Sequence[tuple[int | None, ...]], words: _Words | None = None) -> list[str]:
@@ -201,9 +208,17 @@ def _lines(region: Region, rows: Sequence[tuple[int | None, ...]], words: _Words
     for row, group in groupby(zip(rows, region.space.decisions, strict=True), key=lambda pair: pair[0]):
         alike = [decision for _, decision in group]
         names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
-        costs = (f"{number}: {(words or _short)(value)}" for number, value in zip(alike[0].numbers, row, strict=True))
+        options = [option_in_words(region.space, alike[0], number) for number in alike[0].numbers]
+        costs = _some([f"{option}: {(words or _short)(value)}" for option, value in zip(options, row, strict=True)])
         found.append(f"- {names}: {', '.join(costs)}")
     return found
+
+
+def _some(costs: list[str]) -> list[str]:
+    """Return as many costs as a line holds, from the first option's to the last's."""
+    if len(costs) <= _COLUMNS:
+        return costs
+    return [costs[at * (len(costs) - 1) // (_COLUMNS - 1)] for at in range(_COLUMNS)]
 
 
 def _short(amount: int | None) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, zip_longest
 
-from ..spaces.space import Decision, SearchSpace
+from ..spaces.decision import Decision
+from ..spaces.space import SearchSpace
+from .values import UNKNOWN, is_value, mark_of, objects_as_lists, part_of, plain_name, settled_items
 
 LIST = r"\[[^\[\]]*+\]"
-UNKNOWN = "?"
-"""The beginning of an item without one clear option; the text that was given for the decision follows."""
-
 _MARKS = " \t\n\"'`*_$.:"
 _CELL = re.compile(r"\|(\w{1,40})~0\|\+\|(\w{1,40})~0\|(\w{1,40})~1\|\+\|(\w{1,40})~0\|(\w{1,40})~1\|(\w{1,40})~2\|")
 _COMMENT = r"(?:[#]|//)[^\n]{0,120}+(?=\n)|/\*[^*]{0,120}+\*/"
@@ -35,7 +34,7 @@ def as_lists(text: str, space: SearchSpace, label: str) -> str:
     A list without brackets has a line or a table's cell to itself, or follows a match of the pattern `label`.
     """
     lists = re.compile(f"{_IN_BRACKETS}|{_IN_NONE.replace('LABEL', label)}", re.I | re.M | re.X)
-    text = _CELL.sub(r"[\1, \2, \3, \4, \5, \6]", text)
+    text = objects_as_lists(text, space) if space.by_value else _CELL.sub(r"[\1, \2, \3, \4, \5, \6]", text)
     text = lists.sub(lambda match: _listed(match, space), text)
     text = "".join(_named(text, space))
     return _ADJACENT.sub(lambda match: _joined(match, space), text)
@@ -45,7 +44,7 @@ def _listed(match: re.Match[str], space: SearchSpace) -> str:
     """Rewrite a list in any brackets or in none, or a string of digits, as a plain list; leave prose unchanged."""
     text = re.sub(_COMMENT, "\n", match["inside"] or match["line"] or "")
     digits = text.strip(_MARKS)
-    single = all(decision.numbers[-1] < 10 for decision in space.decisions)
+    single = not space.by_value and all(decision.numbers[-1] < 10 for decision in space.decisions)
     if single and match[0][0] != "[" and len(digits) == len(space.decisions) and digits.isdecimal():
         text = ",".join(digits)
     options = options_of(text, space)
@@ -56,7 +55,7 @@ def _listed(match: re.Match[str], space: SearchSpace) -> str:
 
 def _joined(match: re.Match[str], space: SearchSpace) -> str:
     """Join nested lists, or adjacent lists, into one; adjacent lists that are complete stay separate."""
-    parts = [_items(part) for part in re.findall(LIST, match[0])]
+    parts = [_items(part, space.by_value) for part in re.findall(LIST, match[0])]
     if not match["nested"] and any(len(part) == len(space.decisions) for part in parts):
         return match[0]
     return f"[{', '.join(item for part in parts for item in part)}]"
@@ -68,8 +67,8 @@ def _named(text: str, space: SearchSpace) -> Iterator[str]:
     options = [UNKNOWN] * size
     end = start = stop = upto = 0  # the text's end that was written; the list's start and stop; its last decision
     for match in _pattern(names).finditer(text):
-        at = names.get(_plain(match["name"]), range(0))
-        items, length = _given(match["given"], space.decisions[at.start : at.stop])
+        at = names.get(plain_name(match["name"]), range(0))
+        items, length = _given(match["given"], space.decisions[at.start : at.stop], space.by_value)
         if not items or (match["name"].isdecimal() and len(items) != len(at)):
             continue
         if len(items) != len(at):
@@ -100,7 +99,10 @@ def _names(space: SearchSpace) -> dict[str, range]:
         first, *rest = places
         at = range(first, first + 1 + len(rest))
         names |= {stage: at, re.sub(r"\D", "", stage): at}
-    return {_plain(name): at for name, at in names.items() if name}
+    found = {plain_name(name): at for name, at in names.items() if name}
+    if space.by_value:
+        found.pop("architecture", None)  # it begins the line that declares all of them
+    return found
 
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str]:
@@ -111,35 +113,55 @@ def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(_NAMED.replace("NAMES", "|".join(spelled + like)).replace("LIST", LIST), re.I | re.M)
 
 
-def _given(text: str, decisions: Sequence[Decision]) -> tuple[list[str], int]:
+def _given(text: str, decisions: Sequence[Decision], by_value: bool) -> tuple[list[str], int]:
     """Return the options behind a name, and the length of their text; no options where it is prose."""
-    items = _items(text)
+    items = _items(text, by_value)
     if len(decisions) == 1 and text[0] != "[":
         text = re.split(r"[,(]|\s[-–—]\s", text, maxsplit=1)[0]
-        items = [text.strip(_MARKS)]
-    numbers = [number_of(item, decision) for item, decision in zip(items, decisions, strict=False)]
-    pairs = zip_longest(items, numbers)
-    prose = any(number is None and not item.lstrip("-").isdecimal() for item, number in pairs)
+        items = [_unmarked(text, by_value)]
+    known = [_known(item, decision, by_value) for item, decision in zip(items, decisions, strict=False)]
+    pairs = zip_longest(items, known)
+    prose = any(option is None and not _is_number(item, by_value) for item, option in pairs)
     return ([] if prose else items), len(text)
 
 
-def _items(text: str) -> list[str]:
+def _items(text: str, by_value: bool) -> list[str]:
     parts = re.split(r"[,;\n]" if re.search("[,;]", text) else r"\s", text.strip("[]"))
-    return [item[:400] for part in parts if (item := part.strip(_MARKS))]
+    return [item[:400] for part in parts if (item := _unmarked(part, by_value))]
+
+
+def _unmarked(item: str, by_value: bool) -> str:
+    """Return an item without the marks around it; before a value a point is the number's."""
+    return item.strip(_MARKS.replace(".", "")).rstrip(_MARKS) if by_value else item.strip(_MARKS)
+
+
+def _known(item: str, decision: Decision, by_value: bool) -> str | None:
+    """Return an item as an option's number, or as its mark in a space by value; None where it stands for none."""
+    if by_value:
+        return mark_of(item, decision)
+    number = number_of(item, decision)
+    return None if number is None else str(number)
+
+
+def _is_number(item: str, by_value: bool) -> bool:
+    return is_value(item) if by_value else item.lstrip("-").isdecimal()
 
 
 def options_of(text: str, space: SearchSpace) -> list[str]:
-    """Return the items of a list; in a complete one, option numbers replace the names of options."""
-    items, size = _items(text), len(space.decisions)
-    numbers = map(number_of, items, space.decisions) if len(items) == size else [None] * len(items)
-    return [item if number is None else str(number) for item, number in zip(items, numbers, strict=True)]
+    """Return the items of a list; in a complete one, option numbers or marks replace the names of options."""
+    items = _items(text, space.by_value)
+    if len(items) != len(space.decisions):
+        return items
+    pairs = zip(items, space.decisions, strict=True)
+    found = [_known(item, decision, space.by_value) or item for item, decision in pairs]
+    return settled_items(found, space) if space.conditions else found
 
 
 def is_list(options: Sequence[str], space: SearchSpace) -> bool:
     """Tell a list from prose: it has numbers alone, or is complete with half of its items numbers, or has a `?`."""
     if is_partial(options):
         return True
-    count = sum(option.lstrip("-").isdecimal() for option in options)
+    count = sum(_is_number(option, space.by_value) for option in options)
     return 2 * count >= len(options) if len(options) == len(space.decisions) else count == len(options) > 1
 
 
@@ -151,20 +173,9 @@ def is_partial(options: Sequence[str]) -> bool:
 @lru_cache(4096)
 def number_of(written: str, decision: Decision) -> int | None:
     """Return the number of the option meant by a number, a count, a name or a part of one; None where ambiguous."""
-    numbered = list(zip(decision.options, decision.numbers, strict=True))
     if re.fullmatch(r"-?\d{1,9}", written):
-        counts = {int(count[0]): number for option, number in numbered if (count := re.match(r"\d{1,9}", option))}
-        clear = len(counts) == len(numbered) and not counts.keys() & set(decision.numbers)
+        numbered = zip(decision.names, decision.numbers, strict=True)
+        counts = {int(count[0]): number for name, number in numbered if (count := re.match(r"\d{1,9}", name))}
+        clear = len(counts) == len(decision.names) and not counts.keys() & set(decision.numbers)
         return int(written) if int(written) in decision.numbers else counts.get(int(written)) if clear else None
-    spelled, begin = _plain(written), re.compile(r"(?<![^\W_])[^\W_]")
-    found = [number for option, number in numbered if _plain(option) == spelled] or [
-        number
-        for option, number in numbered
-        if len(spelled) > 1 and any(_plain(option[at.start() :]).startswith(spelled) for at in begin.finditer(option))
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _plain(name: str) -> str:
-    """Normalise a name: without case, spaces, dashes and underscores."""
-    return re.sub(r"[\s_-]+", "", name.lower().replace("->", "→").replace("×", "x"))
+    return part_of(written, decision)

@@ -6,6 +6,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from ..spaces.cost import Convention, Cost, total
+from ..spaces.decision import Decision
 from ..spaces.region import OPEN, Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 
@@ -29,7 +30,7 @@ def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Co
     flops, params = limits.gap(cost)
     broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
     broken += [_gap("parameters", cost.params, params)] if params else []
-    lines = [f"{list(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
+    lines = [f"{space.written(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
     lines += _by_stage(space, limits.convention, architecture) if limits.of_flops else []
     return "\n".join([*lines, _changes(region, architecture, tried)])
 
@@ -85,18 +86,20 @@ def _main(limits: Limits, cost: Cost) -> int:
 def _is_off(region: Region, change: _Change) -> bool:
     """Tell whether an option switches a layer off, by its name."""
     decision = region.space.decisions[change.at]
-    return bool(_OFF.search(decision.options[change.option - decision.first]))
+    return bool(_OFF.search(decision.names[change.option - decision.first]))
 
 
 def _single_changes(space: SearchSpace, architecture: Architecture, tried: Collection[Hashable]) -> Iterator[_Change]:
     """Go through the options of decisions that lead to another architecture of the space, which was not tried."""
+    counting = space.visible(architecture)
     options = [
         (at, option)
         for at, decision in enumerate(space.decisions)
         for option in decision.numbers
-        if option != architecture[at]
+        if option != architecture[at] and counting[at]
     ]
     changed = [(*architecture[:at], option, *architecture[at + 1 :]) for at, option in options]
+    changed = [space.settled(each) for each in changed]
     costs = space.costs(changed)
     kept = space.allows(changed) & (costs >= 0).all(axis=1)
     for (at, option), row, after in compress(zip(options, costs.tolist(), changed, strict=True), kept):
@@ -131,10 +134,21 @@ def _group(region: Region, architecture: Architecture, group: Sequence[_Change])
     others = f" (or of {', '.join(names[1 : _ALIKE + 1])}{', …' * (len(names) > _ALIKE + 1)})" if names[1:] else ""
     both = (f"{in_millions(cost.counted(limits.convention))} FLOPs", f"{in_millions(cost.params)} parameters")
     told = [words for words, ends in zip(both, limits.ranges, strict=True) if ends != OPEN]
-    return f"{names[0]} from {architecture[at]} to {option}{others} gives {', '.join(told)}"
+    decision = region.space.decisions[at]
+    before, after = (option_in_words(region.space, decision, number) for number in (architecture[at], option))
+    return f"{decision.name} from {before} to {after}{others} gives {', '.join(told)}"
 
 
-def changes(space: SearchSpace, before: Architecture, after: Architecture) -> str:
+def differences(space: SearchSpace, before: Architecture, after: Architecture) -> str:
     """Name the decisions in which two architectures differ."""
     pairs = zip(space.decisions, before, after, strict=True)
-    return ", ".join(f"{decision.name} from {old} to {new}" for decision, old, new in pairs if old != new)
+    return ", ".join(
+        f"{decision.name} from {option_in_words(space, decision, old)} to {option_in_words(space, decision, new)}"
+        for decision, old, new in pairs
+        if old != new
+    )
+
+
+def option_in_words(space: SearchSpace, decision: Decision, number: int) -> str:
+    """Write an option as the space's architectures are written: its number, or its name in a space by value."""
+    return decision.names[number - decision.first] if space.by_value else str(number)

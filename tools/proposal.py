@@ -1,5 +1,6 @@
 """The JSON schema of a proposal, for models that give structured output."""
 
+from ..spaces.decision import Decision
 from ..spaces.space import SearchSpace
 
 _NAMED = 60  # decisions that a schema names, to bound its size for every space
@@ -8,8 +9,11 @@ _NAMED = 60  # decisions that a schema names, to bound its size for every space
 def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, object]:
     """Return the schema of `{"rationale": "…", "architecture": [option numbers]}` for a space.
 
-    With `may_stop` an empty architecture is allowed, which declares that nothing better is left.
+    In a space by value the architecture is an object of values. With `may_stop` an empty architecture, or null, is
+    allowed, which declares that nothing better is left.
     """
+    if space.by_value:
+        return _proposal(_values(space, may_stop))
     length = len(space.decisions)
     names = ", ".join(decision.name for decision in space.decisions[:_NAMED])
     numbers = sorted({number for decision in space.decisions for number in decision.numbers})
@@ -20,6 +24,40 @@ def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, 
         "minItems": 0 if may_stop else length,
         "maxItems": length,
     }
+    return _proposal(architecture)
+
+
+def _values(space: SearchSpace, may_stop: bool) -> dict[str, object]:
+    """Return the schema of an object of values; of many decisions, of a list of them."""
+    optional = ["null"] if may_stop else []
+    if len(space.decisions) > _NAMED:
+        return {
+            "type": ["array", *optional],
+            "description": "the value of each decision in its order, null where it does not count",
+            "items": {"type": ["number", "string", "boolean", "null"]},
+        }
+    return {
+        "type": ["object", *optional],
+        "description": "the value of each decision, null where it does not count",
+        "properties": {decision.name: _value(decision) for decision in space.decisions},
+        "required": [decision.name for decision in space.decisions],
+        "additionalProperties": False,
+    }
+
+
+def _value(decision: Decision) -> dict[str, object]:
+    values = [decision.plain_value(number) for number in decision.numbers]
+    kinds = {_kind(value) for value in values} | ({"null"} if decision.when else set())
+    return {"type": sorted(kinds), "description": decision.values_in_words}
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    return "boolean" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+
+
+def _proposal(architecture: dict[str, object]) -> dict[str, object]:
     rationale = {"type": "string", "description": "Why this architecture, in a few sentences."}
     return {
         "title": "proposal",

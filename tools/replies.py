@@ -16,9 +16,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..spaces.decision import Decision
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
-from .notation import LIST, UNKNOWN, as_lists, is_list, is_partial, options_of
+from .notation import LIST, as_lists, is_list, is_partial, options_of
 from .seen import normalise, short, visible
+from .values import UNKNOWN, names_a_decision, number_marked, objects_as_lists, rounded_values
 
 RATIONALE_LENGTH = 500
 READ_LENGTH = 50_000
@@ -57,10 +59,14 @@ class UnreadableReply(ValueError):
 
 @dataclass(frozen=True)
 class Reading:
-    """The content of a reply: an architecture, or None where it declares that nothing better is left; the rationale."""
+    """The content of a reply: an architecture, or None where it declares that nothing better is left; the rationale.
+
+    `rounded` names the values that were taken to the nearest level.
+    """
 
     architecture: Architecture | None
     rationale: str
+    rounded: str = ""
 
 
 def read_reply(text: str, space: SearchSpace) -> Reading:
@@ -68,26 +74,28 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
 
     Raises: UnreadableReply, with the broken rule or the ambiguity.
     """
-    text, reason = _unwrapped(text.strip())
+    text, reason = _unwrapped(text.strip(), space)
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
+    text = objects_as_lists(text, space) if space.by_value else text  # before the escapes of JSON are taken for markup
     text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
     architecture = None if options == _NOTHING else _architecture(options, space)
-    return Reading(architecture, short(reason or said, RATIONALE_LENGTH))
+    taken = "" if architecture is None else short("; ".join(rounded_values(options, space)), RATIONALE_LENGTH)
+    return Reading(architecture, short(reason or said, RATIONALE_LENGTH), taken)
 
 
-def _unwrapped(text: str) -> tuple[str, str]:
+def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
     """Return the visible text of a reply and its reason; a JSON object's declaration is rewritten as a line.
 
     Raises: UnreadableReply where the reply ends inside its reasoning.
     """
-    value = _decoded(text)
+    value = _decoded(text, space)
     shown = text if value else visible(text)
     if shown is None:
         raise UnreadableReply(f"the reply ends inside its reasoning; {REPLY_FORM}")
     start, end = shown.find("{"), shown.rfind("}") + 1
-    value = value or _decoded(shown[start:end])
+    value = value or _decoded(shown[start:end], space)
     if not value:
         return shown, ""
     answer = value["architecture"]
@@ -98,7 +106,7 @@ def _unwrapped(text: str) -> tuple[str, str]:
     return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", normalise(visible(reason) or "")
 
 
-def _decoded(text: str) -> dict[str, object]:
+def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
     """Decode a JSON object with the field `architecture`; empty for any other text."""
     try:
         value = json.loads(text, object_pairs_hook=_object) if text.startswith("{") else {}
@@ -106,6 +114,8 @@ def _decoded(text: str) -> dict[str, object]:
         raise
     except (ValueError, RecursionError):  # no JSON, or beyond Python's limits of digits and nesting
         return {}
+    if space.by_value and names_a_decision(list(value), space):
+        return {}  # it is the architecture itself
     return value if "architecture" in value else {}
 
 
@@ -166,10 +176,13 @@ def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
     """
     size = len(space.decisions)
     if len(options) != size:
-        found = f"expected {size} numbers, got {len(options)}: [{short(', '.join(options))}]"
+        kind = "values" if space.by_value else "numbers"
+        found = f"expected {size} {kind}, got {len(options)}: [{short(', '.join(options))}]"
         raise UnreadableReply(
-            found if options else f"no architecture found: expected a list of {size} numbers; {REPLY_FORM}"
+            found if options else f"no architecture found: expected a list of {size} {kind}; {REPLY_FORM}"
         )
+    if space.by_value:
+        options = [_number(option, decision) for option, decision in zip(options, space.decisions, strict=True)]
     for option, decision in zip(options, space.decisions, strict=True):
         if not re.fullmatch(r"-?\d{1,9}", option):
             rule = f"{decision.name} takes a number from {decision.numbers[0]} to {decision.numbers[-1]}"
@@ -178,3 +191,16 @@ def _architecture(options: Sequence[str], space: SearchSpace) -> Architecture:
         return space.check(tuple(map(int, options)))
     except BadArchitecture as error:
         raise UnreadableReply(short(error, 300)) from error
+
+
+def _number(item: str, decision: Decision) -> str:
+    """Return the option number of a mark.
+
+    Raises: UnreadableReply where a value stands for no option of the decision.
+    """
+    number, _ = number_marked(item, decision) or (None, "")
+    if number is None:
+        kind = "one of" if decision.scale is None else "a number from"
+        rule = f"{decision.name} takes {kind} {decision.allowed}"
+        raise UnreadableReply(f"{rule}, got {short(item).removeprefix(UNKNOWN).strip() or 'none'}")
+    return str(number)

@@ -12,7 +12,7 @@ from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
 from ..spaces.region import Region
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
-from .prices import changes, in_millions, off_limits
+from .prices import differences, in_millions, off_limits
 from .replies import UnreadableReply, read_reply
 
 _HEAD, _TAIL = 500, 1_500
@@ -49,8 +49,8 @@ def validate(
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
     candidate = replace(candidate, rationale=reading.rationale)
     found = check_architecture(reading.architecture, region, known)
-    if isinstance(found, Cost):
-        return replace(candidate, architecture=reading.architecture, cost=found)
+    if not isinstance(found, Broken):
+        return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
     if repair == "nearest" and found.mendable:
         repaired = _nearest(candidate, reading.architecture, found.mendable, region, known)
         if repaired is not None:
@@ -72,22 +72,35 @@ class Broken:
     repeat: bool = False
 
 
-def check_architecture(architecture: Architecture, region: Region, history: History) -> Cost | Broken:
-    """Return what an architecture costs, or which rule it breaks."""
+def taken(
+    candidate: Candidate,
+    space: SearchSpace,
+    architecture: Architecture,
+    cost: Cost | None,
+    repair: Repair | None = None,
+    rounded: str = "",
+) -> Candidate:
+    """Return a candidate with the architecture that is evaluated; its values too, where the space goes by them."""
+    values = space.plain_values(architecture) if space.by_value else None
+    return replace(candidate, architecture=architecture, values=values, cost=cost, repair=repair, rounded=rounded)
+
+
+def check_architecture(architecture: Architecture, region: Region, history: History) -> Cost | Broken | None:
+    """Return the costs of an architecture, None where its space has none; or the rule that it breaks."""
     space, limits = region.space, region.limits
     if forbidden := space.forbids(architecture):
         return Broken(forbidden, mendable=forbidden)
     if repeat := _repeat(architecture, space, history):
         return Broken(repeat, repeat=True)
     try:
-        cost = space.cost(architecture, strict=limits.of_flops)
+        cost = space.cost_of(architecture, strict=limits.of_flops)
     except CannotBuild as error:
         return Broken(str(error))
-    if limits.accept(cost):
+    if cost is None or limits.accept(cost):
         return cost
     short = (
-        f"{list(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} "
-        "parameters, off the limits"
+        f"{space.written(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and "
+        f"{in_millions(cost.params)} parameters, off the limits"
     )
     return Broken(off_limits(region, architecture, cost, history.tried(space)), mendable=short)
 
@@ -116,8 +129,8 @@ def _nearest(
     architecture = region.nearest(proposed, history.tried(space))
     if architecture is None:
         return None
-    reason = f"{why}; changed {changes(space, proposed, architecture)}"
-    return replace(candidate, architecture=architecture, cost=space.cost(architecture), repair=Repair(proposed, reason))
+    reason = f"{why}; changed {differences(space, proposed, architecture)}"
+    return taken(candidate, space, architecture, space.cost_of(architecture), Repair(proposed, reason))
 
 
 def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
@@ -134,7 +147,7 @@ def _repeat(architecture: Architecture, space: SearchSpace, history: History) ->
     earlier = history.find(space, architecture)
     if earlier is None or earlier.architecture is None:
         return None
-    same = f" computes the same function as {list(earlier.architecture)}, which"
+    same = f" computes the same function as {space.written(earlier.architecture)}, which"
     state = "was tried" if earlier.measurement or earlier.error else "is being trained"
     differs = earlier.architecture != architecture
-    return f"{list(architecture)}{same if differs else ''} {state} in iteration {earlier.iteration}"
+    return f"{space.written(architecture)}{same if differs else ''} {state} in iteration {earlier.iteration}"

@@ -138,7 +138,8 @@ class _Run:
     def size(self) -> str:
         """Describe the network's size, so that a language model can choose a smaller one."""
         params = sum(p.numel() for p in self.network.parameters())
-        flops = f" and {self.space.cost(self.job.architecture).flops / 1e6:,.1f} M FLOPs" if self.space.parts else ""
+        cost = self.space.cost_of(self.job.architecture) if self.space.parts else None
+        flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
         if self.estimate is not None:
             words += f"; training it on {self.estimate.batch} images at once takes about {_gb(self.estimate.total)}"

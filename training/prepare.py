@@ -33,8 +33,8 @@ def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Modu
     Raises: GeniusError where the network does not fit the data set's channels or classes.
     """
     shape, classes = image_shape(job, split), split.data.classes
-    if space.input_shape[0] != shape[0]:
-        raise GeniusError(f"{space.name} takes images of {space.input_shape[0]} channels, {job.data}'s have {shape[0]}")
+    if space.shape[0] != shape[0]:
+        raise GeniusError(f"{space.name} takes images of {space.shape[0]} channels, {job.data}'s have {shape[0]}")
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(job.seed)

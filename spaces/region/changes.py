@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..space import Architecture, Decision
+from ..conditions import Conditions
+from ..decision import Decision
+from ..space import Architecture
 from .feasible import Integers, Reals
 
 Penalty = Callable[[Integers], Reals]
@@ -15,9 +17,10 @@ Near = Callable[[Integers], Integers]
 
 
 class Changes:
-    """The changes of architectures of some decisions."""
+    """The changes of architectures of some decisions; a decision that is hidden after one has its first option."""
 
-    def __init__(self, decisions: Sequence[Decision]) -> None:
+    def __init__(self, decisions: Sequence[Decision], conditions: Conditions) -> None:
+        self._conditions = conditions
         self._first = np.array([decision.numbers[0] for decision in decisions])
         self._options = np.array([len(decision.options) for decision in decisions])
 
@@ -31,7 +34,7 @@ class Changes:
                 at = rng.integers(len(self._first), size=len(part))
                 step = 1 + (rng.random(len(part)) * (self._options[at] - 1)).astype(np.int64)
                 self._shift(rows, part, at, step)
-            return rows
+            return self._settled(rows)
 
         return changed
 
@@ -41,7 +44,10 @@ class Changes:
         step = np.concatenate([np.arange(1, options) for options in self._options])
         changed = np.repeat(rows, len(at), axis=0)
         self._shift(changed, np.arange(len(changed)), np.tile(at, len(rows)), np.tile(step, len(rows)))
-        return changed
+        return self._settled(changed)
+
+    def _settled(self, rows: Integers) -> Integers:
+        return self._conditions.settled(rows) if self._conditions else rows
 
     def _shift(self, rows: Integers, which: Integers, at: Integers, step: Integers) -> None:
         """Change the option of a decision in some rows by a number of options, round and round."""
@@ -55,7 +61,7 @@ class Changes:
             found = np.repeat(rows, len(target), axis=0)
             at = np.tile(np.arange(len(target)), len(rows))
             found[np.arange(len(found)), at] = target[at]
-            return found
+            return self._settled(found)
 
         return changed
 
@@ -69,7 +75,7 @@ class Changes:
             changed = np.repeat(begun, len(others), axis=0)
             changed[:, at] = np.tile(others, len(begun))
             found.append(changed)
-        changed = np.concatenate(found)
+        changed = self._settled(np.concatenate(found))
         return changed if ordered else distinct(changed)
 
 

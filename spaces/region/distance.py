@@ -43,7 +43,7 @@ class Distance:
 
     def _looked_up(self, rows: Integers) -> tuple[npt.NDArray[np.bool_], Integers]:
         """Return which architectures the rule allows, and the costs of these: shapes (n,) and (n, 2)."""
-        if self._region.is_quick and not self._space.restricted:
+        if self._space.parts and not self._space.restricted:
             return self._space.allows(rows), self._region.counted(rows)
         keys = [row.tobytes() for row in rows]
         known = {key: self._known[key] for key in keys if key in self._known}

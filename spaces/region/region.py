@@ -62,11 +62,6 @@ class Region:
         parts = self.space.parts
         return bool(parts) and all(len(part.decisions) <= 1 for part in parts)
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether costs are computed, so that no network has to be built for them."""
-        return bool(self.space.parts)
-
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""
         rows = self._rows(architectures)
@@ -157,7 +152,7 @@ class Region:
         return _feasible(self).smallest()
 
     def neighbours(self, architectures: npt.ArrayLike) -> Integers:
-        """Return the architectures of the region that differ in one decision from some: in order, each once."""
+        """Return the architectures of the region that differ from some in one decision that counts: each once."""
         changed = np.concatenate([self._single_changes(row) for row in self._rows(architectures)])
         found: Integers = np.unique(changed, axis=0)
         return found[self.allows(found)]
@@ -170,13 +165,14 @@ class Region:
         check_searchable(self)
 
     def _single_changes(self, architecture: Integers) -> Integers:
-        found = []
+        found, counting = [], self.space.visible(tuple(architecture.tolist()))
         for at, decision in enumerate(self.space.decisions):
-            others = [option for option in decision.numbers if option != architecture[at]]
+            others = [option for option in decision.numbers if option != architecture[at] and counting[at]]
             changed = np.repeat(architecture[None], len(others), axis=0)
             changed[:, at] = others
             found.append(changed)
-        return np.concatenate(found)
+        changes = np.concatenate(found)
+        return self.space.conditions.settled(changes) if self.space.conditions else changes
 
     def _rows(self, architectures: npt.ArrayLike) -> Integers:
         return np.asarray(architectures, dtype=np.int64).reshape(-1, len(self.space.decisions))
@@ -184,7 +180,7 @@ class Region:
 
 @lru_cache(maxsize=8)
 def _feasible(region: Region) -> FeasibleSet:
-    if region.space.size <= (ENUMERABLE if region.is_quick else _BUILT):
+    if region.space.size <= (ENUMERABLE if region.space.looked_up else _BUILT):
         return Listed(region)
     steps = steps_through(region.space, region.limits.convention)
     if steps is None:

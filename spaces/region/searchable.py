@@ -25,7 +25,11 @@ def check_searchable(region: "Region") -> None:
     """
     space = region.space
     _check_identity(space)
-    if not space.parts:
+    if region.limits.limited and not space.costed:
+        raise GeniusError(
+            f"{space.name} has no costs to limit: give it `cost`, a function of an architecture, `parts`, or a network"
+        )
+    if space.costed and not space.parts:
         _check_networks(space, strict=region.limits.of_flops)
     if region.limits.limited:
         _check_limits(region if region.listed() is not None else region.without_rule)
@@ -51,7 +55,7 @@ def _check_networks(space: SearchSpace, strict: bool) -> None:
     drawn = space.architectures() if space.size <= _BUILT else (space.sample(rng) for _ in range(_BUILT))
     for architecture in drawn:
         try:
-            space.cost(architecture, strict=strict)
+            space.cost_of(architecture, strict=strict)
             return
         except CannotBuild as error:
             why = str(error)

@@ -26,15 +26,15 @@ def test_the_shortlist_is_read_back_from_the_prompt(count):
     history = measured(count)
     advice = advise(Region(SPACE), history, (0, 1))
     prompt = write_prompt(Region(SPACE), history, advice=advice)
-    assert shortlist_of(prompt) == [s.architecture for s in advice.shortlist]
+    assert shortlist_of(prompt, SPACE) == [s.architecture for s in advice.shortlist]
     assert len(advice.shortlist) == SHORTLISTED
     tried = {candidate.architecture for candidate in history}
-    assert tried.isdisjoint(shortlist_of(prompt))
+    assert tried.isdisjoint(shortlist_of(prompt, SPACE))
 
 
 def test_without_advice_there_is_no_shortlist_and_not_a_word_of_it():
     prompt = write_prompt(Region(SPACE))
-    assert shortlist_of(prompt) == []
+    assert shortlist_of(prompt, SPACE) == []
     assert "statistical model" not in prompt[1]["content"]
 
 
@@ -54,7 +54,7 @@ def test_it_tells_effects_expectations_and_how_good_earlier_ones_were():
 def test_it_keeps_the_limits():
     limits = Limits(flops=(3e7, 5e7))
     advice = advise(Region(SPACE, limits), measured(5), (0, 1))
-    assert all(limits.allow(SPACE.cost(s.architecture)) for s in advice.shortlist)
+    assert all(limits.allow(SPACE.cost_of(s.architecture)) for s in advice.shortlist)
 
 
 def test_it_is_a_function_of_seed_and_history():

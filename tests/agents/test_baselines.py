@@ -8,8 +8,9 @@ import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.baselines import PROPOSERS
 from genius.spaces.cost import Cost, Part
+from genius.spaces.decision import Decision
 from genius.spaces.region import NO_LIMITS, Limits, Region
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 from genius.tables.published import load_table
 from genius.tools.replies import read_reply
 
@@ -80,7 +81,7 @@ async def test_seeds_and_trials_draw_differently():
 
 async def test_largest_goes_down_in_flops():
     history = await run(PROPOSERS["largest"], SPACE, sum, 20)
-    flops = [SPACE.cost(c.architecture).flops for c in history]
+    flops = [SPACE.cost_of(c.architecture).flops for c in history]
     assert flops == sorted(flops, reverse=True)
     assert history[0].architecture == (2,) * 8
 
@@ -125,9 +126,9 @@ async def test_of_very_many_it_proposes_what_the_rule_allows(make, limits):
     propose, history = make(Region(space, limits), (0, 1)), []
     for iteration in range(1, 4):
         architecture = read_reply(await propose([], history), space).architecture
-        assert limits.allow(space.cost(architecture))
+        assert limits.allow(space.cost_of(architecture))
         history.append(Candidate(1, iteration, architecture=architecture, measurement=Measurement(50.0 + iteration)))
     assert len({c.architecture for c in history}) == 3
     if make is PROPOSERS["largest"]:
         drawn = Region(space, limits).draw(np.random.default_rng(0), 1_000)
-        assert space.cost(history[0].architecture).flops > space.costs(drawn)[:, 0].max()
+        assert space.cost_of(history[0].architecture).flops > space.costs(drawn)[:, 0].max()

@@ -21,7 +21,7 @@ def prompt(history=(), region=REGION):
 
 def measured(*architectures):
     return [
-        Candidate(1, at, architecture=a, cost=SPACE.cost(a), measurement=Measurement(90.0 - at))
+        Candidate(1, at, architecture=a, cost=SPACE.cost_of(a), measurement=Measurement(90.0 - at))
         for at, a in enumerate(architectures, start=1)
     ]
 
@@ -35,14 +35,14 @@ def named(text):
 
 def test_the_best_within_the_limit_has_its_headroom_and_untried_neighbours():
     text = prompt(measured(BEST, SECOND))
-    left = (LIMIT - SPACE.cost(BEST).flops) / 1e6
+    left = (LIMIT - SPACE.cost_of(BEST).flops) / 1e6
     assert f"The best within the limit so far, {list(BEST)}, leaves {left:.2f} M FLOPs to the most" in text
     near = named(text)
     assert len(near) == 5
     assert SECOND not in near
     for architecture, cost in near.items():
         assert sum(a != b for a, b in zip(architecture, BEST, strict=True)) == 1
-        assert SPACE.cost(architecture).flops / 1e6 == pytest.approx(cost, abs=0.005)
+        assert SPACE.cost_of(architecture).flops / 1e6 == pytest.approx(cost, abs=0.005)
         assert cost <= LIMIT / 1e6
 
 

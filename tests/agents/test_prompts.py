@@ -22,7 +22,7 @@ RULES = {"max_replies": 3, "when_done": "stop"}
 def finished(iteration, accuracy, **fields):
     architecture = tuple(int(d) for d in f"{iteration:08b}")
     measurement = Measurement(accuracy, test_accuracy=12.3456, rank=777, test_rank=888)
-    known = {"architecture": architecture, "cost": SPACE.cost(architecture), "measurement": measurement}
+    known = {"architecture": architecture, "cost": SPACE.cost_of(architecture), "measurement": measurement}
     return Candidate(1, iteration, **(known | fields))
 
 
@@ -92,7 +92,7 @@ def test_refused_replies_are_part_of_the_conversation():
 def test_a_valid_reply_gets_architecture_cost_and_reason():
     judged = validate(Candidate(1, 1, reply="Wide late. [0,1,2,0,1,2,0,1]"), Region(SPACE), [], **RULES)
     assert judged.architecture == (0, 1, 2, 0, 1, 2, 0, 1)
-    assert judged.cost == SPACE.cost(judged.architecture)
+    assert judged.cost == SPACE.cost_of(judged.architecture)
     assert "Wide late" in judged.rationale
 
 

@@ -18,7 +18,7 @@ def test_its_architectures_are_drawn_checked_told_apart_and_counted(name):
     for architecture in drawn:
         assert space.check(architecture) == architecture
         assert isinstance(hash(space.identity(architecture)), int)
-        assert space.cost(architecture).flops > 0
+        assert space.cost_of(architecture).flops > 0
     assert len({space.key(architecture) for architecture in drawn}) == len(set(drawn))
 
 

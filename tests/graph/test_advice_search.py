@@ -20,7 +20,7 @@ def taking(place):
     from genius.agents.advice import shortlist_of
 
     async def propose(prompt, history):
-        shortlist = shortlist_of(prompt)
+        shortlist = shortlist_of(prompt, SPACE)
         own = [0, 0, 0, 0, 0, 0, len(history) // 3, len(history) % 3]
         return f"Architecture: {list(shortlist[place]) if place is not None else own}"
 
@@ -99,7 +99,7 @@ async def test_no_test_accuracy_is_in_any_prompt(tables, tmp_path):
 async def first_of_201(prompt, history):
     from genius.agents.advice import shortlist_of
 
-    return f"Architecture: {list(shortlist_of(prompt)[0])}"
+    return f"Architecture: {list(shortlist_of(prompt, SPACE)[0])}"
 
 
 async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tables, tmp_path):
@@ -119,7 +119,7 @@ async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tab
     table = load_table(SPACE, tables)
     for candidate, line in zip(result.trials[0].candidates, lines(run, "candidates.jsonl"), strict=True):
         assert candidate.accuracy == table.measure(candidate.architecture).accuracy
-        assert candidate.cost == SPACE.cost(candidate.architecture)
+        assert candidate.cost == SPACE.cost_of(candidate.architecture)
         shown = conceal(candidate.architecture, result.settings.run.meanings)
         assert list(shown) == line["architecture"]
     assert result.trials[0].candidates[0].architecture == (2,) * 8

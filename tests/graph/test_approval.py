@@ -50,7 +50,7 @@ async def test_nothing_is_trained_without_a_yes(tmp_path):
     result = await search(tmp_path / "run", evaluator=evaluate, ask=person)
     assert [c.architecture for c in result.trials[0].candidates] == trained
     assert [asked["iteration"] for asked in person.asked] == [1, 2, 3]
-    cost = SPACE.cost(trained[0])
+    cost = SPACE.cost_of(trained[0])
     assert (person.asked[0]["flops"], person.asked[0]["params"]) == (cost.flops, cost.params)
     assert list(person.asked[0]["options"]) == [decision.name for decision in SPACE.decisions]
 
@@ -85,7 +85,7 @@ async def test_an_edited_architecture_is_trained_and_told_as_such(tmp_path):
     result = await search(tmp_path / "run", iterations=2, ask=Person(EDIT))
     first = result.trials[0].candidates[0]
     assert (first.architecture, first.accuracy, first.repair.by) == ((2,) * 8, 66.0, "person")
-    assert first.cost == SPACE.cost((2,) * 8)
+    assert first.cost == SPACE.cost_of((2,) * 8)
     assert first.repair.reason.startswith("was changed by a person: ")
     line = json.loads((tmp_path / "run" / "candidates.jsonl").read_text().splitlines()[0])
     assert line["repair"]["by"] == "person"
@@ -113,16 +113,16 @@ BAD = [
 @pytest.mark.parametrize(("answer", "words"), BAD)
 def test_what_is_no_answer_is_said_in_a_sentence(answer, words):
     tried = History.of([Candidate(1, 1, architecture=(1,) * 8, error="x")])
-    candidate = Candidate(1, 2, reply="Architecture: [0, …]", architecture=(0,) * 8, cost=SPACE.cost((0,) * 8))
+    candidate = Candidate(1, 2, reply="Architecture: [0, …]", architecture=(0,) * 8, cost=SPACE.cost_of((0,) * 8))
     with pytest.raises(BadAnswer, match=words) as bad:
         decide(answer, candidate, Region(SPACE), tried, 10)
     assert "\n" not in str(bad.value)
 
 
 def test_an_edited_architecture_keeps_the_limits():
-    candidate = Candidate(1, 1, architecture=(0,) * 8, cost=SPACE.cost((0,) * 8))
+    candidate = Candidate(1, 1, architecture=(0,) * 8, cost=SPACE.cost_of((0,) * 8))
     with pytest.raises(BadAnswer, match="FLOPs"):
-        decide(EDIT, candidate, Region(SPACE, Limits((0, SPACE.cost((0,) * 8).flops))), History.of([]), 10)
+        decide(EDIT, candidate, Region(SPACE, Limits((0, SPACE.cost_of((0,) * 8).flops))), History.of([]), 10)
 
 
 async def test_it_is_asked_again_after_what_is_no_answer(tmp_path):

@@ -56,7 +56,7 @@ async def test_repair_takes_the_nearest_and_is_never_silent(tmp_path):
     assert first.architecture in {(2, 1, 0), (2, 0, 1), (1, 2, 0), (0, 2, 1), (1, 0, 2), (0, 1, 2)} | {(1, 1, 1)}
     assert sum(a != 2 for a in first.architecture) == 2
     assert first.repair.proposed == (2, 2, 2)
-    assert (second.repair.proposed, SPACE.cost(second.architecture).flops) == ((0, 0, 0), 203)
+    assert (second.repair.proposed, SPACE.cost_of(second.architecture).flops) == ((0, 0, 0), 203)
     lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
     assert [line["repair"]["proposed"] for line in lines] == [[2, 2, 2], [0, 0, 0]]
     assert [i["proposed"] for i in result.to_json()["iterations"]] == [[2, 2, 2], [0, 0, 0]]
@@ -109,7 +109,7 @@ async def test_baselines_stay_inside_among_very_many(tmp_path, proposer):
     space = genius.get_space("mobile-imagenet")
     candidates = result.trials[0].candidates
     assert len({c.architecture for c in candidates}) == 8
-    assert all(300e6 <= space.cost(c.architecture).counted("thop") <= 301e6 for c in candidates)
+    assert all(300e6 <= space.cost_of(c.architecture).counted("thop") <= 301e6 for c in candidates)
     assert not any(c.refusals for c in candidates)
 
 
@@ -117,10 +117,10 @@ async def test_limits_are_kept_in_the_run_and_can_differ_in_a_fork(tmp_path):
     await search(tmp_path, proposer="largest", iterations=2, flops=("-", "303"))
     assert Settings.load(tmp_path / "run").limits.flops == ("-", "303")
     resumed = await genius.resume(tmp_path / "run", space=SPACE, evaluator=evaluate, iterations=3)
-    assert all(SPACE.cost(c.architecture).flops <= 303 for c in resumed.trials[0].candidates)
+    assert all(SPACE.cost_of(c.architecture).flops <= 303 for c in resumed.trials[0].candidates)
     options = {"space": SPACE, "evaluator": evaluate, "flops": ("-", "403"), "to": tmp_path / "fork"}
     forked = await genius.fork(tmp_path / "run", 2, **options)
-    assert SPACE.cost(forked.trials[0].candidates[2].architecture).flops == 403
+    assert SPACE.cost_of(forked.trials[0].candidates[2].architecture).flops == 403
 
 
 def test_every_option_is_a_setting():

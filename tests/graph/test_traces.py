@@ -23,7 +23,8 @@ import asyncio, json, sys, threading
 import genius
 from genius.spaces.cost import Cost
 from genius.errors import RunFailed
-from genius.spaces.space import Architecture, Decision, Part, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import Architecture, Part, SearchSpace
 from genius.record.measurement import Measurement
 
 LAYERS = SearchSpace(

@@ -23,7 +23,7 @@ def search(goal, table, seed, iterations, propose):
     found = []
     for at in range(iterations):
         architecture = propose(History.of(found, goal), np.random.default_rng([seed, at]))
-        mflops = MACRO.space.cost(architecture).flops / 1e6
+        mflops = MACRO.space.cost_of(architecture).flops / 1e6
         measurement = Measurement(table.measure(architecture).value, metrics={"mflops": mflops})
         found.append(Candidate(1, at + 1, architecture=architecture, measurement=measurement))
     return found
@@ -78,16 +78,16 @@ def test_limits_on_what_is_measured_are_learnt(table):
 
 def test_without_anything_feasible_it_goes_where_that_is_probable(table):
     goal = Goal((ACCURACY,), {"mflops": (None, 30.0)})
-    large = [a for a in table.architectures if MACRO.space.cost(a).flops > 60e6]
+    large = [a for a in table.architectures if MACRO.space.cost_of(a).flops > 60e6]
     picked = np.random.default_rng(3).choice(len(large), 8, replace=False)
     history = [
         Candidate(
             1,
             at,
             architecture=large[p],
-            measurement=Measurement(90.0 + at / 10, metrics={"mflops": MACRO.space.cost(large[p]).flops / 1e6}),
+            measurement=Measurement(90.0 + at / 10, metrics={"mflops": MACRO.space.cost_of(large[p]).flops / 1e6}),
         )
         for at, p in enumerate(picked)
     ]
     found = guided(History.of(history, goal), np.random.default_rng(0))
-    assert MACRO.space.cost(found).flops < 40e6
+    assert MACRO.space.cost_of(found).flops < 40e6

@@ -9,8 +9,9 @@ from genius import Candidate, Measurement, get_space
 from genius.guide.features import WHOLE
 from genius.guide.guide import GUIDE, Guide, Observed, _kept, effects, fit, forecasts, observe, suggest
 from genius.record.goal import GOAL
+from genius.spaces.decision import Decision
 from genius.spaces.region import NO_LIMITS, Limits, Region
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 from genius.tables.published import load_table
 
 MACRO = get_space("nas-bench-macro")
@@ -44,9 +45,9 @@ def test_the_first_is_the_largest_and_without_a_prior_anything():
 def test_within_limits_the_first_has_the_most_flops_and_no_more_parameters_than_it_needs():
     limits = Limits(flops=(-inf, 5e7))
     first = suggest(Region(MACRO, limits), [], np.random.default_rng(0))[0].architecture
-    inside = [a for a in MACRO.architectures() if limits.allow(MACRO.cost(a))]
-    assert MACRO.cost(first).flops == max(MACRO.cost(a).flops for a in inside)
-    assert MACRO.cost(first).params < max(MACRO.cost(a).params for a in inside)
+    inside = [a for a in MACRO.architectures() if limits.allow(MACRO.cost_of(a))]
+    assert MACRO.cost_of(first).flops == max(MACRO.cost_of(a).flops for a in inside)
+    assert MACRO.cost_of(first).params < max(MACRO.cost_of(a).params for a in inside)
 
 
 def test_suggestions_are_new_functions_with_an_expectation():
@@ -62,7 +63,7 @@ def test_suggestions_are_new_functions_with_an_expectation():
 @pytest.mark.parametrize("limits", [Limits(flops=(3e7, 5e7)), Limits(params=(-inf, 1e6))], ids=["flops", "params"])
 def test_suggestions_keep_the_limits(limits):
     history = search(MACRO, sum, 6, limits=limits)
-    assert all(limits.allow(MACRO.cost(c.architecture)) for c in history)
+    assert all(limits.allow(MACRO.cost_of(c.architecture)) for c in history)
 
 
 def test_of_a_space_too_large_to_list_it_finds_good_ones_within_limits():
@@ -73,7 +74,7 @@ def test_of_a_space_too_large_to_list_it_finds_good_ones_within_limits():
         return 60.0 + sum(a == b for a, b in zip(architecture, target, strict=True)) / 2
 
     history = search(MOBILE, accuracy, 12, limits=limits)
-    assert all(limits.allow(MOBILE.cost(c.architecture)) for c in history)
+    assert all(limits.allow(MOBILE.cost_of(c.architecture)) for c in history)
     assert len({MOBILE.identity(c.architecture) for c in history}) == 12
     drawn = Region(MOBILE, limits).draw(np.random.default_rng(0), 12)
     assert GOAL.best(history).accuracy > max(accuracy(tuple(a)) for a in drawn.tolist())

@@ -9,7 +9,8 @@ from genius.errors import GeniusError
 from genius.guide.features import Encoder, encoder
 from genius.guide.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
 from genius.spaces import get_space
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 from genius.tables.published import TABLES, load_table
 
 MACRO = get_space("nas-bench-macro")
@@ -213,7 +214,7 @@ def test_options_that_cost_nothing_leave_no_group_without_numbers():
     space = SearchSpace("free", (Decision("a", ("x", "y")), Decision("b", ("x", "y"))), "", lambda a: None, (1, 8, 8))
     from genius.spaces.cost import Cost, Part
 
-    flat = SearchSpace(**{**space.__dict__, "parts": (Part((), lambda: Cost(5, 5)),)})
+    flat = replace(space, parts=(Part((), lambda: Cost(5, 5)),))
     encoded = Encoder(flat).encode(list(flat.architectures()))
     assert encoded.groups == ()
     np.testing.assert_allclose(encoded.promises, 0)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 
 MOBILE = get_space("mobile-imagenet")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from genius.spaces import SPACES
 from genius.spaces.cost import FIELDS, Cost, count
-from genius.spaces.space import ENUMERABLE, Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import ENUMERABLE, SearchSpace
 from genius.tables.published import TABLES
 
 LISTED = {name: space for name, space in SPACES.items() if space.size <= ENUMERABLE}
@@ -31,15 +32,15 @@ def test_the_cost_is_what_built_networks_compute(space):
     smallest = tuple(decision.numbers[0] for decision in space.decisions)
     largest = tuple(decision.numbers[-1] for decision in space.decisions)
     for architecture in (smallest, largest, *(space.sample(rng) for _ in range(4))):
-        assert count(space.build(architecture), space.input_shape) == space.cost(architecture), architecture
+        assert count(space.build(architecture), space.input_shape) == space.cost_of(architecture), architecture
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_fvcore_counts_as_many_multiply_adds(space):
     architecture = space.sample(np.random.default_rng(1))
     operators = fvcore_counts(space.build(architecture), space.input_shape)
-    assert sum(operators[name] for name in ("conv", "linear", "addmm")) == space.cost(architecture).flops
-    assert operators["batch_norm"] == space.cost(architecture).norm_outputs
+    assert sum(operators[name] for name in ("conv", "linear", "addmm")) == space.cost_of(architecture).flops
+    assert operators["batch_norm"] == space.cost_of(architecture).norm_outputs
 
 
 def fvcore_counts(network, input_shape):
@@ -76,5 +77,5 @@ def test_a_space_without_parts_is_counted_on_its_network():
     space = SearchSpace("own", (Decision("width", ("4", "8")),), "", build, (1, 8, 8))
     # 8 filters of 3×3 at 6×6, a linear layer of 288 → 10; batch norm counts as parameters only.
     expected = Cost(8 * 9 * 36 + 288 * 10, 8 * 9 + 16 + 288 * 10 + 10, 8 * 36)
-    assert space.cost((1,)) == expected
+    assert space.cost_of((1,)) == expected
     np.testing.assert_array_equal(space.costs([(1,)]), [expected.row])

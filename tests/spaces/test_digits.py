@@ -19,7 +19,7 @@ def test_the_space_is_large_enough() -> None:
 
 @pytest.mark.parametrize("architecture", _SAMPLES, ids=str)
 def test_the_fast_cost_is_what_the_network_computes(architecture: Architecture) -> None:
-    assert DIGITS.cost(architecture) == count(DIGITS.build(architecture), DIGITS.input_shape)
+    assert DIGITS.cost_of(architecture) == count(DIGITS.build(architecture), DIGITS.input_shape)
 
 
 def test_the_whole_space_is_costed_fast() -> None:
@@ -28,7 +28,7 @@ def test_the_whole_space_is_costed_fast() -> None:
     costs = DIGITS.costs(architectures)
     assert time.perf_counter() - started < 2
     assert costs.shape == (DIGITS.size, FIELDS)
-    assert Cost(*costs[-1].tolist()) == DIGITS.cost((2,) * 9)
+    assert Cost(*costs[-1].tolist()) == DIGITS.cost_of((2,) * 9)
 
 
 def test_networks_are_what_the_description_says() -> None:
@@ -60,7 +60,7 @@ def test_every_option_is_described() -> None:
 
 def test_an_option_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadArchitecture, match="k3 takes a number from 0 to 2, got 3"):
-        DIGITS.cost((0, 0, 0, 0, 0, 0, 0, 3, 0))
+        DIGITS.cost_of((0, 0, 0, 0, 0, 0, 0, 3, 0))
 
 
 def test_the_space_is_imported_without_torch() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from genius.spaces import SPACES, get_space
+from genius.spaces.decision import Decision
 from genius.spaces.disguise import conceal, disguise, reveal, shuffle
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 
 NAMES = ("conv", "cifar", "imagenet", "digits", "resnet", "mobile", "nas-bench", "macro", "channel", "skip", "kernel")
 

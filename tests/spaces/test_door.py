@@ -7,8 +7,9 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
+from genius.spaces.decision import Decision
 from genius.spaces.region import Region
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 
 from .rules import chain
 
@@ -20,9 +21,11 @@ DIGITS = get_space("digits")
     [
         (("", ("a",)), "a decision is named by a text, got ''"),
         ((3, ("a",)), "a decision is named by a text, got 3"),
-        (("width", ()), r"the decision 'width' needs .* at least one, got \(\)"),
+        (("width", ()), r"the decision 'width' needs .* from 1 to 10,000, got \(\)"),
         (("width", "8"), "the decision 'width' needs .* got '8'"),
-        (("width", (8, 16)), r"the decision 'width' needs .* got \(8, 16\)"),
+        (("width", (8, [16])), r"the decision 'width' needs options that have a name, got \[16\]"),
+        (("width", (8, 8.0)), "'width' has the option '8' twice"),
+        (("width", ("8", float("nan"))), "the decision 'width' has the option nan: numbers are finite, up to 1e100"),
         (("width", ("8", " ")), "the decision 'width' needs"),
         (("width", ("8", "16", "8")), "'width' has the option '8' twice"),
         (("width", ("8", "16"), -1), "the option numbers of 'width' start at a whole number from 0 on, got -1"),
@@ -52,7 +55,9 @@ def test_a_decision_that_is_none_is_refused(decision, error):
         ),
         ({"input_shape": (1, 8, 0)}, r"the input_shape of digits .* got \(1, 8, 0\)"),
         ({"input_shape": 8}, "the input_shape of digits .* got 8"),
-        ({"build": None}, "the build of digits is to be a function, got None"),
+        ({"build": None}, "digits needs both a build and the input_shape of its networks, or neither"),
+        ({"build": 5}, "the build of digits is to be a function, got 5"),
+        ({"cost": len}, "digits has costs as parts and as a function: give one of them"),
         ({"valid": True}, "the valid of digits is to be a function, got True"),
         ({"features": [1]}, r"the features of digits is to be a function, got \[1\]"),
         ({"parts": (Part((9,), lambda o: Cost()),)}, r"the decisions \[9\]: they are numbered from 0 to 8"),
@@ -78,7 +83,7 @@ def test_lists_are_taken_for_tuples():
     space = SearchSpace("s", [Decision("a", ["x", "y"])], "A.", lambda a: None, (1, 8, 8), parts)
     assert space.decisions == (Decision("a", ("x", "y")),)
     assert hash(space.decisions[0].options)
-    assert space.cost((1,)) == Cost(1)
+    assert space.cost_of((1,)) == Cost(1)
 
 
 def test_a_space_without_words_is_described_by_its_options():
@@ -105,13 +110,13 @@ def test_a_space_without_words_is_described_by_its_options():
 )
 def test_a_part_that_does_not_tell_its_cost_is_named(cost, error):
     space = replace(chain(), parts=(Part((2,), cost),))
-    for use in (lambda: space.cost((0, 0, 0, 0)), lambda: space.costs(list(space.architectures()))):
+    for use in (lambda: space.cost_of((0, 0, 0, 0)), lambda: space.costs(list(space.architectures()))):
         with pytest.raises(GeniusError, match=rf"the part of chain that depends on the decisions \[2\] {error}"):
             use()
 
 
 def test_costs_of_numpy_are_whole_numbers_too():
-    assert replace(chain(), parts=(Part((2,), lambda o: Cost(np.int64(o))),)).cost((0, 0, 2, 0)) == Cost(2)
+    assert replace(chain(), parts=(Part((2,), lambda o: Cost(np.int64(o))),)).cost_of((0, 0, 2, 0)) == Cost(2)
 
 
 @pytest.mark.parametrize("identity", [lambda a: list(a), lambda a: a[99], lambda a: np.array(a)])

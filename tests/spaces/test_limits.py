@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from genius import GeniusError, get_space
 from genius.spaces.cost import Cost, Part
+from genius.spaces.decision import Decision
 from genius.spaces.region import OPEN, Limits, Region, parse_range
 from genius.spaces.region.additive import Additive
 from genius.spaces.region.steps import steps_through
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 
 MACRO, MOBILE = get_space("nas-bench-macro"), get_space("mobile-imagenet")
 

@@ -21,18 +21,20 @@ PAPER = {"GENIUS-329": (329, 7.0), "GENIUS-401": (401, 7.5)}
 
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_networks_cost_what_the_paper_prints(name):
-    cost = MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named[name])
+    cost = MOBILE_IMAGENET.cost_of(MOBILE_IMAGENET.named[name])
     assert (round(cost.counted("thop") / 1e6), round(cost.params / 1e6, 1)) == PAPER[name]
 
 
 def test_multiply_adds_alone_are_fewer():
-    assert round(MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named["GENIUS-329"]).counted("macs") / 1e6) == 307
+    assert round(MOBILE_IMAGENET.cost_of(MOBILE_IMAGENET.named["GENIUS-329"]).counted("macs") / 1e6) == 307
 
 
 @pytest.mark.parametrize("name", PAPER)
 def test_the_built_networks_compute_exactly_that(name):
     architecture = MOBILE_IMAGENET.named[name]
-    assert count(MOBILE_IMAGENET.build(architecture), MOBILE_IMAGENET.input_shape) == MOBILE_IMAGENET.cost(architecture)
+    assert count(MOBILE_IMAGENET.build(architecture), MOBILE_IMAGENET.input_shape) == MOBILE_IMAGENET.cost_of(
+        architecture
+    )
 
 
 def test_networks_take_other_sizes_and_classes():
@@ -60,7 +62,7 @@ def test_many_architectures_are_counted_at_once():
     costs = MOBILE_IMAGENET.costs(architectures)
     assert time.perf_counter() - started < 4  # ten times the time it takes, for busy machines
     for at in (0, 1, -1):
-        one = MOBILE_IMAGENET.cost(tuple(map(int, architectures[at])))
+        one = MOBILE_IMAGENET.cost_of(tuple(map(int, architectures[at])))
         assert one.row == tuple(costs[at])
 
 
@@ -77,7 +79,7 @@ def test_gpt_4s_replies_cost_what_the_authors_measured(tables):
             said = re.search(r"resulting (\d+) FLOPS", answer["content"])
             if reply["role"] == "assistant" and answer["role"] == "user" and said:
                 architecture = read_reply(reply["content"], MOBILE_IMAGENET).architecture
-                ours = round(MOBILE_IMAGENET.cost(architecture).counted("thop") / 1e6)
+                ours = round(MOBILE_IMAGENET.cost_of(architecture).counted("thop") / 1e6)
                 agreed += ours == int(said[1])
                 differing += [] if ours == int(said[1]) else [(file.stem, number, int(said[1]), ours)]
     assert differing == [("epoch_10_input_224", 39, 394, 390)]
@@ -99,7 +101,7 @@ def test_the_costs_of_layers_are_those_in_the_papers_prompt(tables):
 def test_the_pooling_of_the_head_is_in_the_papers_count(tables):
     prompt = json.loads((tables.parent / "transcripts" / "329M.json").read_text())[1]["content"]
     assert "nn.AdaptiveAvgPool2d(output_size=1), FLOPS: 0.016" in prompt
-    cost = MOBILE_IMAGENET.cost(MOBILE_IMAGENET.named["GENIUS-329"])
+    cost = MOBILE_IMAGENET.cost_of(MOBILE_IMAGENET.named["GENIUS-329"])
     assert cost.pooling == 320 * (7 * 7 + 1)
     assert cost.counted("thop") == cost.flops + 4 * cost.norm_outputs + 16_000
 

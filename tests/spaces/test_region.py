@@ -9,9 +9,10 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
+from genius.spaces.decision import Decision
 from genius.spaces.region import OPEN, Limits, Region, parse_range, region
 from genius.spaces.region.listed import Listed
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.space import SearchSpace
 
 MOBILE = get_space("mobile-imagenet")
 
@@ -51,7 +52,7 @@ def ranges(space, rng):
 
 def order(space, limits, architecture, start):
     """What `nearest` orders by: changes, then FLOPs or, where these alone are limited, parameters, downwards."""
-    cost = space.cost(architecture)
+    cost = space.cost_of(architecture)
     main = cost.params if limits.flops == OPEN else cost.counted(limits.convention)
     return sum(a != b for a, b in zip(architecture, start, strict=True)), -main
 
@@ -61,7 +62,7 @@ def test_the_nearest_is_that_of_all(seed, by_layers):
     space, rng = chain(seed), np.random.default_rng(seed)
     every = list(product(range(4), repeat=5))
     for limits in ranges(space, rng):
-        allowed = [a for a in every if limits.allow(space.cost(a))]
+        allowed = [a for a in every if limits.allow(space.cost_of(a))]
         for start in (space.sample(rng) for _ in range(6)):
             tried = set()
             for _ in range(3):
@@ -93,7 +94,7 @@ def test_the_nearest_of_a_published_space(name):
 def test_the_largest_come_in_order_and_searchable_is_known(seed, by_layers):
     space, rng = chain(seed), np.random.default_rng(seed)
     for limits in ranges(space, rng):
-        allowed = [a for a in product(range(4), repeat=5) if limits.allow(space.cost(a))]
+        allowed = [a for a in product(range(4), repeat=5) if limits.allow(space.cost_of(a))]
         found = list(Region(space, limits).largest_first())
         assert sorted(found) == sorted(allowed)
         main = [-order(space, limits, a, a)[1] for a in found]
@@ -118,9 +119,9 @@ def test_an_empty_range_is_told_with_what_there_is():
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "by layers"])
 def test_draws_are_uniform_within_the_limits(listed, request):
     space, rng = chain(1, layers=4), np.random.default_rng(0)
-    flops = np.sort([space.cost(a).flops for a in space.architectures()])
+    flops = np.sort([space.cost_of(a).flops for a in space.architectures()])
     limits = Limits(flops=(float(flops[40]), float(flops[60])))
-    allowed = [a for a in space.architectures() if limits.allow(space.cost(a))]
+    allowed = [a for a in space.architectures() if limits.allow(space.cost_of(a))]
     if not listed:
         request.getfixturevalue("by_layers")
     drawn = Counter(Region(space, limits).sample(rng) for _ in range(100 * len(allowed)))
@@ -139,7 +140,7 @@ def test_draws_without_limits_are_those_of_the_space():
 def test_draws_from_a_narrow_range_of_very_many_do_not_hang(ends):
     limits, rng = Limits(parse_range(*ends)), np.random.default_rng(0)
     started = time.perf_counter()
-    assert all(limits.allow(MOBILE.cost(Region(MOBILE, limits).sample(rng))) for _ in range(5))
+    assert all(limits.allow(MOBILE.cost_of(Region(MOBILE, limits).sample(rng))) for _ in range(5))
     assert time.perf_counter() - started < 30
 
 
@@ -149,7 +150,7 @@ def test_the_nearest_of_very_many_is_found_fast():
     started = time.process_time()
     for _ in range(20):
         start = MOBILE.sample(rng)
-        assert limits.allow(MOBILE.cost(Region(MOBILE, limits).nearest(start)))
+        assert limits.allow(MOBILE.cost_of(Region(MOBILE, limits).nearest(start)))
     assert (time.process_time() - started) / 20 < 0.5  # ten times what is aimed at
 
 

@@ -98,14 +98,14 @@ def test_the_space_is_what_the_rule_allows():
     assert list(space.architectures()) == VALID
     assert (space.size, space.count, space.without_rule.count) == (81, len(VALID), 81)
     assert space.allows(EVERYTHING).tolist() == [deep_needs_wide(a) for a in EVERYTHING]
-    assert Region(space).extremes()[0] == tuple(f(space.cost(a).flops for a in VALID) for f in (min, max))
+    assert Region(space).extremes()[0] == tuple(f(space.cost_of(a).flops for a in VALID) for f in (min, max))
     limits = Limits(flops=(300.0, 500.0))
-    inside = [a for a in VALID if limits.allow(space.cost(a))]
+    inside = [a for a in VALID if limits.allow(space.cost_of(a))]
     assert Region(space, limits).count() == (len(inside), 0.0)
     assert list(map(tuple, Region(space, limits).listed().tolist())) == inside
     assert sorted(Region(space, limits).largest_first()) == inside
     with pytest.raises(BadArchitecture, match="A deep network needs a wide one"):
-        space.cost((0, 1, 0, 0))
+        space.cost_of((0, 1, 0, 0))
 
 
 def test_option_numbers_that_do_not_start_at_0_are_told_apart():
@@ -135,7 +135,7 @@ def test_the_rule_is_asked_once_for_each_architecture():
 @pytest.mark.parametrize("limits", [NO_LIMITS, Limits(flops=(300.0, 500.0))], ids=["free", "limits"])
 def test_draws_are_uniform_among_what_is_allowed(limits):
     space, rng = chain(deep_needs_wide), np.random.default_rng(0)
-    allowed = [a for a in VALID if limits.allow(space.cost(a))]
+    allowed = [a for a in VALID if limits.allow(space.cost_of(a))]
     drawn = Counter(Region(space, limits).sample(rng) for _ in range(100 * len(allowed)))
     drawn.update(map(tuple, Region(space, limits).draw(rng, 100 * len(allowed)).tolist()))
     assert set(drawn) == set(allowed)
@@ -178,7 +178,7 @@ def test_a_rule_that_keeps_one_in_a_thousand_of_very_many_still_draws(limits):
     assert len(drawn) == 20
     for architecture in [Region(FEW_OF_MANY, limits).sample(rng), *map(tuple, drawn)]:
         assert few_of_many(architecture)
-        assert limits.allow(FEW_OF_MANY.cost(architecture))
+        assert limits.allow(FEW_OF_MANY.cost_of(architecture))
 
 
 def test_more_draws_than_a_rule_lets_through_are_as_many_as_were_found():
@@ -213,7 +213,7 @@ def test_limits_that_leave_nothing_of_what_the_rule_allows_are_told():
 def test_the_nearest_is_the_nearest_that_is_allowed():
     space = chain(deep_needs_wide)
     for limits in (NO_LIMITS, Limits(flops=(300.0, 500.0))):
-        inside = [a for a in VALID if limits.allow(space.cost(a))]
+        inside = [a for a in VALID if limits.allow(space.cost_of(a))]
         for start in EVERYTHING:
             distances = {a: sum(x != y for x, y in zip(a, start, strict=True)) for a in inside}
             assert distances[Region(space, limits).nearest(start)] == min(distances.values())
@@ -228,7 +228,7 @@ def test_in_a_large_space_the_largest_and_the_nearest_keep_the_rule():
     small = replace(MOBILE, valid=lambda a: sum(a) <= 100)  # none of the 20,000 largest, nor of the nearest
     largest, nearest = Region(small).largest(), Region(small).nearest((6,) * 30)
     assert max(sum(largest), sum(nearest)) <= 100
-    assert small.cost(largest).flops > 1.3 * small.costs(small.draw(np.random.default_rng(0), 200))[:, 0].mean()
+    assert small.cost_of(largest).flops > 1.3 * small.costs(small.draw(np.random.default_rng(0), 200))[:, 0].mean()
     assert sum(option != 6 for option in nearest) <= 16  # 14 at least
     assert time.process_time() - started < 60
 

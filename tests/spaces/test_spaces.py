@@ -47,7 +47,7 @@ def test_it_refuses_what_is_not_in_it_with_the_rule_and_the_value(space):
         space.check((0,))
     too_high = space.decisions[-1].numbers[-1] + 1
     with pytest.raises(BadArchitecture, match=rf"{space.decisions[-1].name} takes a number from .* got {too_high}"):
-        space.cost((*fine[:-1], too_high))
+        space.cost_of((*fine[:-1], too_high))
 
 
 @EVERY_SPACE

@@ -64,11 +64,11 @@ def test_what_few_of_very_many_keep_is_found(tangled, high):
     assert len(np.unique(drawn, axis=0)) > (1 if high > 1_764 else 0)
     proposed = tangled.sample(rng)
     for architecture in (*map(tuple, drawn), found.sample(rng), found.largest(), found.smallest()):
-        assert tangled.cost(architecture).flops <= high
+        assert tangled.cost_of(architecture).flops <= high
     nearest = found.nearest(proposed)
-    assert tangled.cost(nearest).flops <= high
+    assert tangled.cost_of(nearest).flops <= high
     again = found.nearest(proposed, {nearest}) if high > 1_764 else None
-    assert again is None or (again != nearest and tangled.cost(again).flops <= high)
+    assert again is None or (again != nearest and tangled.cost_of(again).flops <= high)
     assert time.process_time() - started < 60
 
 
@@ -104,7 +104,7 @@ def test_the_largest_the_smallest_the_nearest_and_the_extremes_are_those_of_all(
 def test_draws_from_sums_that_need_little_memory_are_uniform(tangled, large):
     flops = np.sort(tangled.costs(list(product(range(4), repeat=5)))[:, 0])
     found = Region(tangled, Limits(flops=(float(flops[40]), float(flops[80]))))
-    allowed = [a for a in product(range(4), repeat=5) if found.limits.allow(tangled.cost(a))]
+    allowed = [a for a in product(range(4), repeat=5) if found.limits.allow(tangled.cost_of(a))]
     drawn = Counter(map(tuple, found.draw(np.random.default_rng(0), 100 * len(allowed)).tolist()))
     assert set(drawn) == set(allowed)
     excess = sum((count - 100) ** 2 / 100 for count in drawn.values()) - (len(allowed) - 1)
@@ -136,7 +136,7 @@ def test_two_limits_and_a_rule_are_kept_at_once():
     nearest = found.nearest((0,) * 50)
     for architecture in (*map(tuple, found.draw(np.random.default_rng(0), 20)), found.largest(), nearest):
         assert ruled.forbids(architecture) is None
-        assert found.limits.allow(ruled.cost(architecture))
+        assert found.limits.allow(ruled.cost_of(architecture))
 
 
 def test_of_many_networks_some_are_built_not_all():

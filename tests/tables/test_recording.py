@@ -71,7 +71,7 @@ def judged(messages, limits, identity):
         except UnreadableReply:
             found[at] = "unreadable"
             continue
-        flops = MOBILE_IMAGENET.cost(architecture).counted("thop") / 1e6
+        flops = MOBILE_IMAGENET.cost_of(architecture).counted("thop") / 1e6
         if identity(architecture) in tried:
             found[at] = "repeat"
         elif not limits[0] <= flops <= limits[1]:

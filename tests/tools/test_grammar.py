@@ -9,7 +9,8 @@ from itertools import product
 
 import pytest
 from genius.spaces import SPACES
-from genius.spaces.space import BadArchitecture, Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import BadArchitecture, SearchSpace
 from genius.tools import grammar
 from genius.tools.grammar import NothingLeft, architecture_grammar
 from genius.tools.replies import read_reply

@@ -90,7 +90,7 @@ def test_a_table_of_parts_adds_up_without_an_error(space, quantity):
     assert len(table.splitlines()) <= 85
     assert ("FLOPs" in table, "parameters" in table) == (quantity == "flops", quantity == "params")
     for architecture in map(tuple, space.draw(np.random.default_rng(0), 100).tolist()):
-        cost = getattr(space.cost(architecture), quantity)
+        cost = getattr(space.cost_of(architecture), quantity)
         assert round(added(table, space, architecture) * 1e6) == cost
 
 
@@ -99,7 +99,7 @@ def test_the_table_of_a_chain_adds_up_to_its_cost(convention):
     table = look_up_table(Region(MOBILE, Limits(convention=convention)))
     assert len(table.splitlines()) <= 31
     architecture = MOBILE.named["GENIUS-401"]
-    ours = MOBILE.cost(architecture).counted(convention) / 1e6
+    ours = MOBILE.cost_of(architecture).counted(convention) / 1e6
     assert added(table, MOBILE, architecture) == pytest.approx(ours, abs=0.1)
 
 
@@ -114,7 +114,7 @@ def test_where_parts_are_too_many_the_table_says_that_it_does_not_add_up():
     assert len(table.splitlines()) <= 61
     other = (centre[0] % 5 + 1, *centre[1:])
     row = re.search(r"^- d0: (.*)$", table, re.MULTILINE)[1]
-    assert f"{other[0]}: {space.cost(other).flops / 1e6:.4g}" in row
+    assert f"{other[0]}: {space.cost_of(other).flops / 1e6:.4g}" in row
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

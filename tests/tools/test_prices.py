@@ -8,7 +8,7 @@ from genius import Decision, SearchSpace
 from genius.spaces import SPACES, get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.region import Limits, Region, parse_range
-from genius.tools.prices import changes, off_limits
+from genius.tools.prices import differences, off_limits
 
 MOBILE = get_space("mobile-imagenet")
 LIMITS = Limits(parse_range("270M", "330M"), convention="thop")
@@ -16,18 +16,18 @@ LARGEST, SMALLEST = (6,) * 30, (0,) * 30
 
 
 def message(architecture, limits=LIMITS, space=MOBILE):
-    return off_limits(Region(space, limits), architecture, space.cost(architecture))
+    return off_limits(Region(space, limits), architecture, space.cost_of(architecture))
 
 
 def test_the_message_gives_the_exact_total_the_signed_gap_and_the_stages():
     text = message(LARGEST)
-    flops = MOBILE.cost(LARGEST).counted("thop")
+    flops = MOBILE.cost_of(LARGEST).counted("thop")
     assert f"{flops:,} FLOPs (thop), +{(flops - 330e6) / 1e6:.2f} M above the most that is allowed" in text
     stages = {name: float(value) for name, value in re.findall(r"(stage \d|outside the stages) ([\d.]+) M", text)}
     assert len(stages) == 6
     assert sum(stages.values()) == pytest.approx(flops / 1e6, abs=0.05)
     below = message(SMALLEST)
-    assert f"-{(270e6 - MOBILE.cost(SMALLEST).counted('thop')) / 1e6:.2f} M below the least that is allowed" in below
+    assert f"-{(270e6 - MOBILE.cost_of(SMALLEST).counted('thop')) / 1e6:.2f} M below the least that is allowed" in below
 
 
 def test_changes_that_are_enough_are_true_and_closest_to_the_upper_end_first():
@@ -42,7 +42,7 @@ def test_changes_that_are_enough_are_true_and_closest_to_the_upper_end_first():
     for stage, layer, before, after, total in found:
         at = 6 * (int(stage) - 1) + int(layer) - 1
         assert start[at] == int(before)
-        changed = MOBILE.cost((*start[:at], int(after), *start[at + 1 :]))
+        changed = MOBILE.cost_of((*start[:at], int(after), *start[at + 1 :]))
         assert LIMITS.allow(changed)
         assert changed.counted("thop") / 1e6 == pytest.approx(float(total), abs=0.005)
         totals.append(changed.counted("thop"))
@@ -54,7 +54,7 @@ def test_both_limits_are_told():
     limits = Limits(parse_range("-", "300M"), parse_range("-", "5M"))
     text = message(LARGEST, limits)
     assert "; allowed: at most 300 M FLOPs" in text
-    assert f"{MOBILE.cost(LARGEST).params:,} parameters, +" in text
+    assert f"{MOBILE.cost_of(LARGEST).params:,} parameters, +" in text
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -65,7 +65,7 @@ def test_any_space_gets_a_message(space):
 
 
 def test_changes_are_named():
-    assert changes(get_space("digits"), (0,) * 9, (0, 1, 0, 0, 0, 0, 0, 0, 2)) == "k1 from 0 to 1, d3 from 0 to 2"
+    assert differences(get_space("digits"), (0,) * 9, (0, 1, 0, 0, 0, 0, 0, 0, 2)) == "k1 from 0 to 1, d3 from 0 to 2"
 
 
 def deep_is_wide(architecture):
@@ -75,13 +75,13 @@ def deep_is_wide(architecture):
 def test_a_suggested_change_keeps_the_rule():
     space = replace(get_space("nas-bench-macro"), valid=deep_is_wide)
     limits = Limits(flops=(0.0, 9e7))
-    text = off_limits(Region(space, limits), (2, 2, 2, 2, 2, 2, 2, 2), space.cost((2,) * 8))
+    text = off_limits(Region(space, limits), (2, 2, 2, 2, 2, 2, 2, 2), space.cost_of((2,) * 8))
     found = re.findall(r"layer (\d) from 2 to (\d) gives", text)
     assert found
     assert not [1 for layer, _ in found if layer == "1"]  # from [1, 2, …] on the rule is broken
-    assert "layer 1 from 2" in off_limits(Region(space.without_rule, limits), (2,) * 8, space.cost((2,) * 8))
+    assert "layer 1 from 2" in off_limits(Region(space.without_rule, limits), (2,) * 8, space.cost_of((2,) * 8))
     alone = replace(space, valid=lambda a: a == (2,) * 8)
-    assert off_limits(Region(alone, limits), (2,) * 8, space.cost((2,) * 8)).endswith("No single change is allowed.")
+    assert off_limits(Region(alone, limits), (2,) * 8, space.cost_of((2,) * 8)).endswith("No single change is allowed.")
 
 
 def own(options=("skip", "small", "large"), count=4):
@@ -92,7 +92,7 @@ def own(options=("skip", "small", "large"), count=4):
 
 
 def hint(space, start, limits, tried=()):
-    return off_limits(Region(space, limits), start, space.cost(start), tried).splitlines()[-1]
+    return off_limits(Region(space, limits), start, space.cost_of(start), tried).splitlines()[-1]
 
 
 def test_equal_changes_of_other_decisions_are_named_together():
@@ -129,6 +129,6 @@ def test_a_layer_is_switched_off_last(off):
 )
 def test_only_the_costs_that_are_limited_are_told(limits, told, not_told):
     start = (2, 2, 2, 1)
-    text = off_limits(Region(own(), limits), start, own().cost(start))
+    text = off_limits(Region(own(), limits), start, own().cost_of(start))
     assert told in text
     assert not not_told or not_told not in text

@@ -103,7 +103,7 @@ def test_in_disguise_a_refusal_names_nothing():
     shown = disguise(SPACE, MEANINGS)
     assert reason(conceal((2, 1), MEANINGS), shown) == "[0, 0] cannot be built"
     assert reason(conceal((1, 2), MEANINGS), shown) == "[2, 1] cannot be built"
-    assert shown.cost(conceal((1, 1), MEANINGS)) == SPACE.cost((1, 1))
+    assert shown.cost_of(conceal((1, 1), MEANINGS)) == SPACE.cost_of((1, 1))
     assert "Wide networks" not in disguise(RULED, shuffle(RULED, 1)).rule
 
 
@@ -143,14 +143,14 @@ def test_counting_leaves_a_network_in_the_mode_it_was_in():
 
 def test_costs_of_what_cannot_be_built_are_in_no_range_and_no_list():
     assert sorted(Region(SPACE).largest_first()) == CAN_BE_BUILT
-    costs = [SPACE.cost(a) for a in CAN_BE_BUILT]
+    costs = [SPACE.cost_of(a) for a in CAN_BE_BUILT]
     assert Region(SPACE, Limits(convention="thop")).extremes()[1] == (
         min(c.params for c in costs),
         max(c.params for c in costs),
     )
     limits = Limits(flops=(0.0, float(sorted(c.flops for c in costs)[2])))
     assert Region(SPACE, limits).count() == (3, 0.0)
-    told = off_limits(Region(SPACE, limits), (1, 1), SPACE.cost((1, 1)))
+    told = off_limits(Region(SPACE, limits), (1, 1), SPACE.cost_of((1, 1)))
     assert "from 1 to 2" not in told
     assert "2: not allowed" in look_up_table(Region(SPACE))
     assert encoder(SPACE).encode([(0, 2), (0, 0)]).promises.shape == (2, 3)
@@ -195,4 +195,4 @@ async def test_baselines_go_on_past_what_cannot_be_built(make):
 
 
 def test_costs_without_parts_are_those_of_the_network():
-    assert SPACE.cost((0, 0)) == Cost(4 * 9 * 9 + 40, 36 + 50, pooling=4 * (3 * 3 + 1))
+    assert SPACE.cost_of((0, 0)) == Cost(4 * 9 * 9 + 40, 36 + 50, pooling=4 * (3 * 3 + 1))

@@ -1,7 +1,8 @@
 """A space of a user's own, found as `own_network:SPACE`: lazy layers, batch norm, dropout, weights under two names."""
 
 import torch
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 from torch import nn
 
 

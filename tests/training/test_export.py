@@ -138,7 +138,7 @@ def test_a_bundle_says_what_a_colleague_needs(sent):
     assert about["preprocessing"]["normalisation"]["applied_by"] == "the model"
     assert "subtract no mean" in about["contract"]
     assert about["provenance"]["recipe"]["name"] == "search-imagenet"
-    assert about["params"] < get_space("mobile-imagenet").cost((0,) * 30).params  # three classes, not a thousand
+    assert about["params"] < get_space("mobile-imagenet").cost_of((0,) * 30).params  # three classes, not a thousand
     files = {about[name]["file"] for name in ("weights", "sample", "program", "onnx")} | {"model.json"}
     assert files == set(os.listdir(one.bundle))
     assert len({(one.bundle / name).stat().st_mode for name in files}) == 1  # all can be read by the same people

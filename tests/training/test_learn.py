@@ -263,7 +263,7 @@ def test_any_other_error_is_raised(digits_job):
 
 def test_a_space_of_ones_own_is_named_by_its_module(digits_job, monkeypatch, tmp_path):
     (tmp_path / "my_spaces.py").write_text(
-        "from torch import nn\nfrom genius.spaces.space import Decision, SearchSpace\n"
+        "from torch import nn\nfrom genius import Decision, SearchSpace\n"
         "def build(architecture): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10 + architecture[0]))\n"
         "MINE = SearchSpace('mine', (Decision('more', ('0', '1')),), '', build, (1, 8, 8))\n"
     )

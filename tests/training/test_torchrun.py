@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 SPACE = """
 from torch import nn
-from genius.spaces.space import Decision, SearchSpace
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 
 def build(architecture):
     return nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 36, 10))
