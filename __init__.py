@@ -3,10 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from .agents.proposer import Proposer as Proposer
+    from .agents.proposer import seeded as seeded
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
+    from .evaluators.pools import CommandPool as CommandPool
+    from .evaluators.pools import Pool as Pool
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -22,27 +26,38 @@ if TYPE_CHECKING:
     from .record.candidate import Message as Message
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
+    from .record.settings import LimitSettings as LimitSettings
+    from .record.settings import LLMSettings as LLMSettings
+    from .record.settings import LoopSettings as LoopSettings
+    from .record.settings import Settings as Settings
+    from .record.settings import TrainingSettings as TrainingSettings
     from .report.search_picture import draw as draw
     from .spaces import get_space as get_space
+    from .spaces.published_table import PublishedTable as PublishedTable
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
     from .spaces.space import Architecture as Architecture
     from .spaces.space import Decision as Decision
     from .spaces.space import SearchSpace as SearchSpace
+    from .training.recipes import Recipe as Recipe
 
 _HOMES = {
-    "agents.proposer": ("Proposer",),
+    "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
+    "evaluators.pools": ("CommandPool", "Pool"),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
+    "record.settings": ("LLMSettings", "LimitSettings", "LoopSettings", "Settings", "TrainingSettings"),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
+    "spaces.published_table": ("PublishedTable",),
+    "training.recipes": ("Recipe",),
     "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "Decision", "SearchSpace"),
     "record.candidate": ("Candidate", "Measurement", "Message"),
@@ -55,6 +70,8 @@ if not TYPE_CHECKING:  # a type checker knows the names above, and reports any o
         """Import a name on its first use, so that `import genius` loads neither torch nor LangChain."""
         from importlib import import_module
 
+        if name == "__version__":
+            return import_module(".record.versions", __name__).own_version()
         for home, names in _HOMES.items():
             if name in names:
                 return getattr(import_module(f".{home}", __name__), name)

@@ -61,15 +61,15 @@ class Schema(Generic[_Record]):
         except ValidationError as error:
             raise BadRecord(_words(error)) from None
 
-    def take(self, value: object) -> _Record:
-        """Read a record from plain types in memory, as `plain` returns them.
+    def take(self, value: object, name: str = "") -> _Record:
+        """Read a record from plain types in memory, as `plain` returns them; an error calls it by its `name`.
 
         Raises: BadRecord.
         """
         try:
             return self._adapter.validate_python(value)
         except ValidationError as error:
-            raise BadRecord(_words(error)) from None
+            raise BadRecord(_words(error, name)) from None
 
     def plain(self, record: _Record) -> dict[str, object]:
         """Convert a record to plain JSON types."""
@@ -98,10 +98,11 @@ _RULES = {
 }
 
 
-def _words(error: ValidationError) -> str:
-    """Describe the first error."""
+def _words(error: ValidationError, name: str = "") -> str:
+    """Describe the first error; `name` is that of the record."""
     first = error.errors(include_url=False)[0]
-    kind, place, told = first["type"], ".".join(map(str, first["loc"])), first.get("ctx", {})
+    place = ".".join(filter(None, [name, *map(str, first["loc"])]))
+    kind, told = first["type"], first.get("ctx", {})
     if kind == "json_invalid":
         return brief(f"it is no JSON: {told['error']}")
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):

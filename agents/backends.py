@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GeniusError
-from ..record.options import OLLAMA_CONTEXT, LLMOptions, Sent, refuse_url_with_secret
 from ..record.secrets import keep_secret
+from ..record.settings.llm_settings import OLLAMA_CONTEXT, LLMSettings, Sent, refuse_url_with_secret
 from ..spaces.space import SearchSpace
 from ..tools.proposal import proposal_schema
 from .chat import ChatModel, first_that_answers
@@ -49,7 +49,7 @@ def default_llm(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
     return LOCAL, "no key is set; the embedded 135M model shows that the loop works, not how good a model can be"
 
 
-def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
+def check_llm(spec: str, options: LLMSettings, environment: Mapping[str, str] = os.environ) -> None:
     """Refuse a language model that cannot work, before anything is written.
 
     Raises: BadBackend, BadKey, BadRecording.
@@ -59,7 +59,7 @@ def check_llm(spec: str, options: LLMOptions, environment: Mapping[str, str] = o
         chat_model(spec, options)
 
 
-def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] = os.environ) -> None:
+def _check_name(spec: str, options: LLMSettings, environment: Mapping[str, str] = os.environ) -> None:
     refuse_url_with_secret("the language model's name", spec)
     kind, _, rest = spec.partition(":")
     if spec in (LOCAL, HUMAN):
@@ -79,7 +79,7 @@ def _check_name(spec: str, options: LLMOptions, environment: Mapping[str, str] =
         raise BadBackend(f"--num-ctx is an option of Ollama's models; {spec} is none")
 
 
-def check_price(llm: object, options: LLMOptions) -> None:
+def check_price(llm: object, options: LLMSettings) -> None:
     """Refuse a language model, named or an object, whose replies cannot be priced where their cost is limited.
 
     Raises: BadBackend.
@@ -95,7 +95,7 @@ def _at_url(spec: str) -> tuple[str, str | None]:
     return name, f"http{rest}" if at else None
 
 
-def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
+def chat_model(spec: str, options: LLMSettings) -> "Runnable[Any, Any]":
     """Make the LangChain chat model that `PROVIDER:MODEL` names.
 
     Raises: BadBackend where the provider is unknown, its package is not installed, or it takes the options for wrong;
@@ -118,13 +118,13 @@ def chat_model(spec: str, options: LLMOptions) -> "Runnable[Any, Any]":
         raise BadBackend(f"{spec} cannot be used: {error_in_words(error)}") from None
 
 
-def _settings(provider: str, options: LLMOptions) -> dict[str, Any]:
+def _settings(provider: str, options: LLMSettings) -> dict[str, Any]:
     """Name the options that are given as each provider's LangChain package does. Retries are the graph's, for all."""
     settings: dict[str, Any] = {"base_url": options.base_url, "temperature": options.temperature}
-    settings |= {"seed": options.seed, **dict(options.extra)}
+    settings |= {"seed": options.seed, **options.options}
     if provider == "ollama":
         settings |= {"num_predict": options.max_tokens, "reasoning": options.reasoning_effort}
-        settings |= {"num_ctx": options.num_ctx or (None if "num_ctx" in options.left_out else OLLAMA_CONTEXT)}
+        settings |= {"num_ctx": options.num_ctx}
         return _given(settings) | {"client_kwargs": {"timeout": options.timeout, "headers": CLOSING}}
     settings |= {"max_tokens": options.max_tokens, "reasoning_effort": options.reasoning_effort}
     settings |= {"timeout": options.timeout, "max_retries": 0}
@@ -149,7 +149,7 @@ def servers_named(environment: Mapping[str, str] = os.environ) -> set[str]:
     return {environment[name] for names in _URLS.values() for name in names if environment.get(name)}
 
 
-def _url_of(spec: str, options: LLMOptions) -> str | None:
+def _url_of(spec: str, options: LLMSettings) -> str | None:
     """Return where a model's server is, as far as that is said here or in the environment."""
     name, url = _at_url(spec)
     provider = name.partition(":")[0]
@@ -173,7 +173,7 @@ class Opened:
 async def open_llms(
     llms: Sequence[Any],
     space: SearchSpace,
-    options: LLMOptions,
+    options: LLMSettings,
     data: Path,
     *,
     may_stop: bool = False,
@@ -217,21 +217,24 @@ def _name_of(model: object) -> str:
     return str(getattr(model, "name", None) or type(model).__name__)
 
 
-def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMOptions, taught: Sequence[Sent]) -> ChatModel:
+def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMSettings, taught: Sequence[Sent]) -> ChatModel:
     """Make the chat model of a name or of an object; what its server was found to refuse is not sent again."""
     known = next((one for one in taught if one.get("llm") == name), Sent())
     if isinstance(llm, str):
         make, url, told = partial(chat_model, llm), _url_of(llm, options), {}
-        options = options.without_all(known.get("left_out", ()))
+        if llm.startswith("ollama:"):
+            options = replace(options, num_ctx=options.num_ctx or OLLAMA_CONTEXT)
+        left_out = list(known.get("left_out", ()))
+        options = options.without(left_out)
     else:
         keep_secret(llm)
-        make, url, told = partial(_bound, llm), None, _told(llm)
-        options = LLMOptions(timeout=options.timeout, max_tokens=options.max_tokens, price=options.price)
+        make, url, told, left_out = partial(_bound, llm), None, _told(llm), []
+        options = LLMSettings(timeout=options.timeout, max_tokens=options.max_tokens, price=options.price)
     options = replace(options, max_tokens=known.get("max_tokens") or options.max_tokens)
-    return ChatModel(name, make, schema, options, url, told, structured=known.get("structured", True))
+    return ChatModel(name, make, schema, options, url, told, known.get("structured", True), left_out)
 
 
-def _bound(model: Any, options: LLMOptions) -> Any:
+def _bound(model: Any, options: LLMSettings) -> Any:
     """Give a model object its limit on tokens; all else is its own."""
     return model if options.max_tokens is None else model.bind(max_tokens=options.max_tokens)
 
@@ -247,14 +250,14 @@ def _told(model: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def _open_special(
-    spec: str, space: SearchSpace, options: LLMOptions, data: Path
+    spec: str, space: SearchSpace, options: LLMSettings, data: Path
 ) -> AsyncIterator[ProposerOfTrial]:
     """Open a proposer that is no chat model on a server: the embedded model, a recording, a person."""
     if spec == HUMAN:
         person = human_proposer()
         yield lambda trial: person
     elif spec == LOCAL:
-        file = await asyncio.to_thread(find_model, data, options.model_file)
+        file = await asyncio.to_thread(find_model, data, Path(options.model_file) if options.model_file else None)
         with await asyncio.to_thread(EmbeddedModel, file) as server:
             yield lambda trial: embedded_proposer(server, space, options, trial)
     else:

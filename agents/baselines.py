@@ -5,21 +5,19 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
-from ..guide.choices import choose, gather
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
+from ..plugins import Plugins
 from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion, best
 from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused_architectures
-from .proposer import Proposer, Unprompted
+from .proposer import MakeProposer, Proposer, Unprompted, maker_of
 
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
@@ -48,9 +46,9 @@ def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> A
         if space.identity(architecture) not in done:
             return architecture
         architecture = region.sample(rng)
-    if large:
-        return region.nearest(architecture, done) if region.exact else None
-    left = [a for a in map(_tuple, region.listed()) if space.identity(a) not in done]
+    if (listed := region.listed()) is None:
+        return region.nearest(architecture, done)
+    left = [a for a in map(_tuple, listed) if space.identity(a) not in done]
     return left[rng.integers(len(left))] if left else None
 
 
@@ -59,16 +57,8 @@ def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
 
 
 def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
-    """Return the untried architecture within the limits with the most FLOPs.
-
-    Of a large space whose rule forbids the very largest, it is the largest that is met uphill from draws.
-    """
-    space, found = region.space, region.largest(done)
-    if found or not space.valid or space.size <= ENUMERABLE:
-        return found
-    met = gather(region, [], lambda encoded: encoded.promise([(1.0, 0.0, 0.0)]), rng)
-    best = choose(space, met, space.costs(met.architectures)[:, 0].astype(float), done, 1)
-    return met.at(best[0]) if best else _untried(region, done, rng)
+    """Return the untried architecture within the limits with the most FLOPs; where none is found, any."""
+    return region.largest(done) or _untried(region, done, rng)
 
 
 def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
@@ -192,7 +182,7 @@ def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
-BASELINES = {
+_BUILTIN: dict[str, MakeProposer] = {
     "random": random_search,
     "largest": largest_first,
     "local-search": local_search,
@@ -200,13 +190,5 @@ BASELINES = {
     "guided": guided,
     "guided-without-prior": guided_without_prior,
 }
-
-
-def find_baseline(name: str) -> Any:
-    """Return what makes a proposer without a model, by its name.
-
-    Raises: GeniusError for an unknown one.
-    """
-    if name not in BASELINES:
-        raise GeniusError(f"there is no proposer {name!r}; the proposers are: llm, {', '.join(BASELINES)}")
-    return BASELINES[name]
+PROPOSERS = Plugins("proposer", _BUILTIN, maker_of, "a function of a prompt and a history")
+"""What makes the proposers without a model, and the door for one's own."""

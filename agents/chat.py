@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
-from ..record.options import LLMOptions, Sent
+from ..record.settings.llm_settings import LLMSettings, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
-from .proposer import Proposer
+from .proposer import Proposer, asked
 from .provider import ProviderError, provider_errors
 
 if TYPE_CHECKING:
@@ -58,21 +58,22 @@ class ChatModel:
 
     - `name`: its name in messages and traces. `url`: its server's address, where known.
     - `make`: makes the LangChain model for options. `schema`: the JSON schema of a proposal.
-    - `options`: without the parameters that the server refuses, and with the limit that its replies need.
+    - `options`: with the limit that its replies need, and without `left_out`, the parameters that its server refuses.
     - `told`: the parameters that a model object reports of itself.
     - `structured`: whether calls ask for structured output; False once the server has refused it.
     """
 
     name: str
-    make: "Callable[[LLMOptions], Model]"
+    make: "Callable[[LLMSettings], Model]"
     schema: Mapping[str, Any]
-    options: LLMOptions
+    options: LLMSettings
     url: str | None = None
     told: Mapping[str, object] = field(default_factory=dict)
     structured: bool = True
+    left_out: list[str] = field(default_factory=list)
     _doublings: int = 0
     _notes: list[str] = field(default_factory=list)
-    _made: "dict[int, tuple[LLMOptions, bool, Model]]" = field(default_factory=dict)
+    _made: "dict[int, tuple[LLMSettings, bool, Model]]" = field(default_factory=dict)
 
     def proposer(self, trial: int = 1) -> Proposer:
         """Make the proposer of a trial, with a seed of its own, so that sampling differs between trials."""
@@ -152,7 +153,8 @@ class ChatModel:
             if parameter == "max_tokens" and self._doublings:
                 self._doublings = _DOUBLINGS + 1
                 return True
-            self.options = self.options.without(parameter)
+            self.options = self.options.without([parameter])
+            self.left_out.append(parameter)
             self._notes.append(f"{self.name} refuses {parameter}, which is left out from now on: {error}")
             return True
         if self.structured and _may_be_the_format(error):
@@ -176,8 +178,9 @@ class ChatModel:
 
     def sent(self) -> Sent:
         """Return the parameters of every call, and those that the server refuses."""
-        told = {"llm": self.name, **self.told, **self.options.to_json(), "structured": self.structured}
-        return cast("Sent", told)
+        told = {"llm": self.name, **self.told, **self.options.to_json()}
+        found = {"left_out": list(self.left_out)} if self.left_out else {}
+        return cast("Sent", told | found | {"structured": self.structured})
 
 
 def _may_be_the_format(error: ProviderError) -> bool:
@@ -202,7 +205,7 @@ def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
         awake = [name for name in models if resting.get(name, 0.0) <= time.monotonic()] or list(models)
         for name in awake:
             try:
-                answer = await models[name](prompt, history)
+                answer = await asked(models[name], prompt, history)
             except ProviderError as error:
                 errors[name] = error
                 resting[name] = time.monotonic() + (_REST if error.transient else float("inf"))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..record.call import Reply
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
-from ..record.options import LLMOptions
+from ..record.settings.llm_settings import LLMSettings
 from ..spaces.space import SearchSpace
 from ..tools.grammar import NothingLeft, architecture_grammar
 from ..tools.refused import refused_architectures
@@ -22,7 +22,7 @@ EMBEDDED = "embedded model"
 _MOST_TOKENS = 2_048
 
 
-def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMOptions, trial: int = 1) -> Proposer:
+def embedded_proposer(server: EmbeddedModel, space: SearchSpace, options: LLMSettings, trial: int = 1) -> Proposer:
     """Make the proposer of a trial, with a seed of its own, by default at temperature 0."""
     model = server.chat_model(
         temperature=options.temperature or 0.0,

@@ -2,16 +2,63 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import update_wrapper
+from inspect import isawaitable
 
+from ..errors import GeniusError
+from ..plugins import signature_refusing
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
+from ..spaces.region import Region
 
-Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"]]
-"""Maps a prompt and the trial's finished candidates to a reply. A function that returns text is enough.
+Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
+"""Maps a prompt and the trial's finished candidates to a reply: text or a Reply. A plain function is enough.
 
 It keeps no state of its own: the same prompt and history give the same reply, so that an interrupted search can
 continue.
 """
+
+
+async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+    """Ask a proposer, which may answer at once or be awaited."""
+    answer = proposer(prompt, history)
+    return await answer if isawaitable(answer) else answer
+
+
+MakeProposer = Callable[[Region, Sequence[int]], Proposer]
+"""Makes the proposer of a trial from the region that is searched and the trial's seed."""
+
+
+class Seeded:
+    """A function that makes the proposer of each trial from the region that is searched and the trial's seed."""
+
+    def __init__(self, make: MakeProposer) -> None:
+        self._make = make
+        update_wrapper(self, make)
+
+    def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
+        """Make a proposer."""
+        return self._make(region, seed)
+
+
+def seeded(make: MakeProposer) -> Seeded:
+    """Mark a function of a region and a seed that makes the proposer of each trial; any other is a proposer itself."""
+    return Seeded(make)
+
+
+def maker_of(value: object) -> MakeProposer | None:
+    """Return what makes the proposers of a search from a proposer, or from a function that `seeded` marks.
+
+    None stands for what is no function. Raises: GeniusError for a function that takes other arguments.
+    """
+    if not callable(value):
+        return None
+    if not isinstance(value, Seeded) and (takes := signature_refusing(value, 2)):
+        raise GeniusError(
+            f"{getattr(value, '__name__', type(value).__name__)} takes {takes}: a proposer takes (prompt, history); "
+            "mark a function that makes one with @genius.seeded"
+        )
+    return value if isinstance(value, Seeded) else lambda *_: value
 
 
 @dataclass(frozen=True)
@@ -20,6 +67,6 @@ class Unprompted:
 
     propose: Proposer
 
-    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str]:
+    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
         """Call the proposer."""
         return self.propose(prompt, history)

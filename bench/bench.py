@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..spaces import get_space
+from ..spaces import SPACES, get_space
 from ..spaces.space import SearchSpace
-from ..tables.fetch import data_folder
+from ..tables.fetch import downloads_folder
 from ..tables.own import sha256_of
-from ..tables.published import SOURCES
 from . import pictures, report
 from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
 from .task import Task, capped, load_task, percentage
 
-PROPOSERS = ("guided", "random", "largest", "local-search", "evolution")
+COMPARED = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
+_WITH_TABLES = [name for name, space in SPACES.items() if space.table]
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def new_folder() -> Path:
 async def bench(
     spaces: Sequence[str],
     *,
-    proposers: Sequence[str] = PROPOSERS,
+    proposers: Sequence[str] = COMPARED,
     seeds: int = 100,
     iterations: Sequence[int] = (10,),
     flops_caps: Sequence[float] = (),
     tables: Mapping[str, Path | str] | None = None,
-    data: Path | str | None = None,
+    downloads: Path | str | None = None,
     out: Path | str | None = None,
     processes: int = 0,
     tell: Tell = silent,
@@ -73,7 +73,7 @@ async def bench(
 
     Raises: GeniusError; RunFailed where it had to stop.
     """
-    downloads = data_folder(None if data is None else Path(data))
+    folder_of_tables = downloads_folder(None if downloads is None else Path(downloads))
     if not iterations or not proposers:
         raise GeniusError("name at least one proposer and one number of iterations")
     tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {})
@@ -81,20 +81,20 @@ async def bench(
     if min(iterations) < 1:
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
-        await asyncio.to_thread(load_task, task, downloads)  # what is missing is said before anything is made
+        await asyncio.to_thread(load_task, task, folder_of_tables)  # what is missing is said before anything is made
     folder = new_folder() if out is None else Path(out)
-    trials = await make_trials(plan, downloads, folder, processes=processes, tell=tell)
-    scores = await asyncio.to_thread(score, plan, trials, downloads)
+    trials = await make_trials(plan, folder_of_tables, folder, processes=processes, tell=tell)
+    scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)
     budgets = sorted(set(iterations))
-    command = _command(spaces, plan, budgets, flops_caps, tables or {}, data)
-    found = Bench(plan, rows(scores, budgets), scores, remarks(plan, scores, downloads), folder, command)
+    command = _command(spaces, plan, budgets, flops_caps, tables or {}, downloads)
+    found = Bench(plan, rows(scores, budgets), scores, remarks(plan, scores, folder_of_tables), folder, command)
     with writing(folder):
         await asyncio.to_thread(_write, found)
     return found
 
 
 def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str]) -> list[Task]:
-    named = [name for given in spaces for name in (SOURCES if given == ALL_TABLES else [given])]
+    named = [name for given in spaces for name in (_WITH_TABLES if given == ALL_TABLES else [given])]
     files = {_name(name): Path(file) for name, file in tables.items()}
     whole = [_task(name, files.get(name)) for name in dict.fromkeys(map(_name, named))]
     if unused := [name for name in files if name not in {task.space for task in whole}]:
@@ -108,7 +108,7 @@ def _task(name: str, file: Path | None) -> Task:
 
 def _name(given: str) -> str:
     space: SearchSpace = get_space(given)
-    return space.name if space.name in SOURCES else given
+    return space.name if SPACES.get(space.name) is space else given
 
 
 def _command(
@@ -117,14 +117,14 @@ def _command(
     budgets: Sequence[int],
     caps: Sequence[float],
     tables: Mapping[str, Path | str],
-    data: Path | str | None,
+    downloads: Path | str | None,
 ) -> str:
     """Write the command that makes this bench again."""
     words = ["genius", "bench", *spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
     words += ["--iterations", ",".join(map(str, budgets))]
     words += ["--flops-cap", ",".join(map(percentage, caps))] if caps else []
     words += [word for name, file in tables.items() for word in ("--table", f"{name}={file}")]
-    words += ["--data", str(data)] if data else []
+    words += ["--downloads", str(downloads)] if downloads else []
     return shlex.join(words)
 
 

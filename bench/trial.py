@@ -6,19 +6,18 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..agents.backends import LOCAL, check_llm, open_llms
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Measured
 from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context
-from ..plugins import import_object
 from ..record.candidate import Candidate
-from ..record.options import LLMOptions
+from ..record.settings.llm_settings import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
 from ..spaces.disguise import disguise, reveal, shuffle
 from ..spaces.region import Region
@@ -66,18 +65,16 @@ def check_proposer(name: str) -> None:
     """
     spec = _spec(name)
     if spec.startswith(LLM_PREFIX):
-        check_llm(spec.removeprefix(LLM_PREFIX), LLMOptions())
-        return
-    if name in BASELINES:
+        check_llm(spec.removeprefix(LLM_PREFIX), LLMSettings())
         return
     if spec != name:
         raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
-    if ":" not in name:
+    if ":" not in name and PROPOSERS.known(name) is None:
         raise GeniusError(
-            f"there is no proposer {name!r}; the proposers are: {', '.join(BASELINES)}, language models as "
+            f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
             f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
         )
-    import_object(name, "proposer")
+    PROPOSERS.find(name)
 
 
 def _spec(name: str) -> str:
@@ -134,8 +131,7 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
     if name.startswith(LLM_PREFIX):
         llm = _spec(name).removeprefix(LLM_PREFIX)
-        async with open_llms([llm], region.space, LLMOptions(seed=seed if llm == LOCAL else None), data) as opened:
+        async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
         return
-    make: Any = BASELINES[name] if name in BASELINES else import_object(name, "proposer")
-    yield make(region, (seed, 1))
+    yield PROPOSERS.find(name)(region, (seed, 1))

@@ -12,10 +12,10 @@ from ..guide.guide import Guide, fit, observe
 from ..record.candidate import Candidate, measured
 from ..record.result import SearchResult, TrialResult
 from ..record.statistics import share_worse
-from ..spaces import SPACES
+from ..spaces import SPACES, table_of
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tables.published import SOURCES, BadTable, Table
+from ..tables.published import BadTable, Table
 from .plan import Plan, Tell, make_trials, silent
 from .scores import Scores, score
 from .task import Task, load_task
@@ -62,11 +62,11 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
     Raises: GeniusError, RunFailed.
     """
     settings = result.settings
-    if settings.llm is None or result.best is None:
+    if settings.llm.first is None or result.best is None:
         return None
-    if settings.trains or settings.table or settings.custom or settings.space not in SOURCES:
+    if settings.run.custom or not settings.looks_up or table_of(settings.space) is None:
         return Worth(_from_the_journal(result))
-    task = Task(settings.space, "as searched" if settings.limits.limited else "all", settings.limits)
+    task = Task(settings.space, "as searched" if settings.limits.ranges.limited else "all", settings.limits.ranges)
     try:
         _, table = load_task(task, data)
     except BadTable as error:
@@ -85,7 +85,7 @@ def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth
     standings = [_standing(own, scores) for scores in peers]
     best = "the best of the run" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
     what = f"{table.functions:,} different functions" if table.functions < len(table) else f"{len(table):,}"
-    among = f"of {what} within the limits" if result.settings.limits.limited else f"among all {what}"
+    among = f"of {what} within the limits" if result.settings.limits.ranges.limited else f"among all {what}"
     return Worth([f"{best} has rank {rank:,.0f} {among}"], rank, standings)
 
 
@@ -127,13 +127,13 @@ def _from_the_journal(result: SearchResult) -> list[str]:
 
 def _space(result: SearchResult) -> SearchSpace | None:
     """Return a space of this package; one's own is not imported: who looks at a run has not asked to run its code."""
-    return None if "space" in result.settings.custom else SPACES.get(result.settings.space)
+    return None if "space" in result.settings.run.custom else SPACES.get(result.settings.space)
 
 
 def _simulated(space: SearchSpace, result: SearchResult, known: Sequence[Candidate], budget: int) -> tuple[Floats, str]:
     """Return the best accuracies of simulated random searches, and a sentence on the network with the most FLOPs."""
     rng = np.random.default_rng(0)
-    region = Region(space, result.settings.limits)
+    region = Region(space, result.settings.limits.ranges)
     surrogate = fit(region, observe(known), rng, Guide(prior=0.0))
     drawn = region.draw(rng, _POOL)
     encoded = encoder(space).encode(drawn)

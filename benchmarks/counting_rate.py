@@ -1,7 +1,7 @@
 """How fast architectures are counted and repaired: each space's rate, beside the count of built networks.
 
 Prints architectures a second of `SearchSpace.costs`, the time of one count of a built network, and the time of
-`spaces.nearest.nearest` on the 7^30 architectures of mobile-imagenet.
+`Region.nearest` on the 7^30 architectures of mobile-imagenet.
 """
 
 import os

@@ -18,7 +18,7 @@ from genius.record.candidate import Measurement
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 
 def options() -> argparse.Namespace:
@@ -43,7 +43,7 @@ def drawn(number: int, seed: int) -> list[Architecture]:
 
 async def trained(architectures: list[Architecture], seeds: int, workers: int, folder: Path) -> list[list[Measurement]]:
     """Train every architecture with every seed, so many at a time."""
-    recipe = get_recipe("digits")
+    recipe = RECIPES.find("digits")
     async with LocalWorkers(places(workers, threads=1)) as pool, asyncio.TaskGroup() as group:
         jobs = [Job("digits", (), seed, "digits", recipe, folder, downloads=folder) for seed in range(seeds)]
         train = [training_evaluator(DIGITS, job, pool) for job in jobs]

@@ -11,7 +11,7 @@ from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import get_space
 from genius.spaces.region import Limits, Region, parse_range
-from genius.tables.fetch import data_folder
+from genius.tables.fetch import downloads_folder
 
 SPACE = get_space("mobile-imagenet")
 LIMITS = Limits(parse_range("270M", "330M"), convention="thop")
@@ -31,7 +31,7 @@ def finished(iteration: int, rng: np.random.Generator) -> Candidate:
 def main() -> None:
     """Print a line for each of the three iterations."""
     rng, history = np.random.default_rng(0), list[Candidate]()
-    with EmbeddedModel(find_model(data_folder())) as model:
+    with EmbeddedModel(find_model(downloads_folder())) as model:
         chat = model.chat_model(temperature=0.0, seed=0, max_tokens=1, timeout=60.0)
         address = str(chat.openai_api_base).removesuffix("/v1") + "/tokenize"
         headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}

@@ -29,7 +29,7 @@ from genius.training.batches import Batch, Resident
 from genius.training.epochs import learner, train_step, uses_amp
 from genius.training.images import Pixels
 from genius.training.memory import estimate
-from genius.training.recipes import Recipe, get_recipe, scaled
+from genius.training.recipes import RECIPES, Recipe, scaled
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -63,8 +63,8 @@ def synthetic(images: int, size: int, classes: int) -> Pixels:
 
 def workloads(quick: bool) -> list[Workload]:
     """Return both workloads; `quick` ones have small batches."""
-    macro = get_recipe("nas-bench-macro")
-    mobile = replace(get_recipe("search-imagenet"), augment="crop-flip")
+    macro = RECIPES.find("nas-bench-macro")
+    mobile = replace(RECIPES.find("search-imagenet"), augment="crop-flip")
     if quick:
         macro, mobile = scaled(macro, 32)[0], scaled(mobile, 4)[0]
     largest, found = (2,) * 8, MOBILE.named["GENIUS-329"]
@@ -226,7 +226,7 @@ def reading(quick: bool) -> None:
     from torchvision.datasets import ImageFolder
 
     loaders, each = min(16, len(os.sched_getaffinity(0))), 64 if quick else 512
-    recipe = replace(get_recipe("search-imagenet"), batch=32)
+    recipe = replace(RECIPES.find("search-imagenet"), batch=32)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "a").mkdir()

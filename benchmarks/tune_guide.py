@@ -23,7 +23,7 @@ from genius.guide.guide import GUIDE, Guide, suggest
 from genius.guide.surrogate import SIZE, SIZE_WITHIN
 from genius.record.candidate import best
 from genius.spaces.region import Region
-from genius.tables.fetch import data_folder
+from genius.tables.fetch import downloads_folder
 
 CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
 WITHIN = {"FLOPs or parameters": SIZE, "FLOPs or depth": SIZE_WITHIN}
@@ -106,7 +106,7 @@ def score(guide: Guide, family: str, seeds: int, data: Path) -> float:
 def main(seeds: int = 8, data: Path | None = None) -> None:
     """Print the scores, and the settings that each family gets from the others."""
     guides = [Guide(curiosity=c, trust=t, within=w) for c, t, w in product(CURIOSITY, TRUST, WITHIN.values())]
-    work = [(guide, family, seeds, data or data_folder()) for guide in guides for family in FAMILIES]
+    work = [(guide, family, seeds, data or downloads_folder()) for guide in guides for family in FAMILIES]
     with ProcessPoolExecutor() as pool:
         scores = dict(zip([each[:2] for each in work], pool.map(score, *zip(*work, strict=True)), strict=True))
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import GeniusError
-from . import beginning
-from .options import AsJson, Data, console
+from . import beginning, completing
+from .options import AsJson, Downloads, console
 from .signals import stopping
 from .streams import print_text
 from .trials_bar import TrialsBar
@@ -24,7 +24,10 @@ _PROPOSERS = (
 
 
 def bench(
-    spaces: Annotated[list[str], typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.")],
+    spaces: Annotated[
+        list[str],
+        typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.", autocompletion=completing.spaces),
+    ],
     proposers: Annotated[str, typer.Option(help=_PROPOSERS)] = "guided,random,largest,local-search,evolution",
     seeds: Annotated[int, typer.Option(help="Trials of each proposer on each task.")] = 100,
     iterations: Annotated[str, typer.Option(help="After how many evaluations to report, as in 10,20,50,100.")] = "10",
@@ -36,7 +39,7 @@ def bench(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; with trials in it already, the bench goes on.")
     ] = None,
-    data: Data = None,
+    downloads: Downloads = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
@@ -52,7 +55,7 @@ def bench(
             iterations=[_whole(word) for word in iterations.split(",")],
             flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
             tables=dict(_pair(given) for given in table or ()),
-            data=data,
+            downloads=downloads,
             out=folder,
             processes=processes,
             tell=tell,

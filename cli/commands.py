@@ -5,14 +5,16 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
+from ..record.versions import own_version
 from . import benching, looking, searching, signals, training
-from .streams import finish, say
+from .panels import Command, Commands, context_settings
+from .streams import finish, print_text, say
 
 _LONGEST = 1_500  # characters of a message, with the names that it quotes
 _ABORTED = 130  # Typer's code for an interrupt before the command began
@@ -25,11 +27,26 @@ _PRINTING = (
 )  # errors of standard output, where no file is named
 
 app = typer.Typer(
-    help="Neural architecture search led by a language model.",
-    add_completion=False,
+    cls=Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings=context_settings(),
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_text(f"genius {own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Neural architecture search led by a language model."""
 
 
 class _Stopped(Exception):
@@ -67,7 +84,7 @@ for command in (
     looking.fetch,
     looking.baseline,
 ):
-    app.command()(_stoppable(command))
+    app.command(cls=Command)(_stoppable(command))
 
 # Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

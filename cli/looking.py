@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import beginning
-from .options import OPEN, AsJson, Data, Ends, FlopsConvention, RunFolder, console
+from . import beginning, completing
+from .options import OPEN_RANGE, AsJson, Downloads, FlopsConvention, RangeEnds, RunFolder, SpaceName, console
 from .signals import stopping
 from .streams import print_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def show(
     run: RunFolder,
     everything: Annotated[bool, typer.Option("--all", help="Every iteration, also of a long search.")] = False,
-    data: Data = None,
+    downloads: Downloads = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run has found so far, finished or not, and whether its language model was worth it."""
@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, data) if result.settings.llm else None
+    found = _worth(result, downloads) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -38,15 +38,15 @@ def show(
         _print_worth(found, result)
 
 
-def _worth(result: "SearchResult", data: Data) -> "Worth | None":
+def _worth(result: "SearchResult", downloads: Downloads) -> "Worth | None":
     with beginning():
         from ..bench.worth import worth
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
         from .trials_bar import TrialsBar
 
-    named = data or (Path(result.settings.data) if result.settings.data else None)
+    named = downloads or (Path(result.settings.downloads) if result.settings.downloads else None)
     with TrialsBar("peers without a model", terminal_only=True) as tell:
-        return asyncio.run(worth(result, data_folder(named), tell))
+        return asyncio.run(worth(result, downloads_folder(named), tell))
 
 
 def _print_worth(found: "Worth", result: "SearchResult") -> None:
@@ -71,10 +71,11 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.")] = None,
-    flops: Ends = OPEN,
-    params: Ends = OPEN,
+    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
+    flops: RangeEnds = OPEN_RANGE,
+    params: RangeEnds = OPEN_RANGE,
     flops_convention: FlopsConvention = "macs",
+    exact: Annotated[bool, typer.Option("--exact", help="Count exactly, however long it takes.")] = False,
 ) -> None:
     """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
     from ..spaces.cost import check_convention
@@ -82,11 +83,11 @@ def spaces(
     from ..spaces.region import Limits, parse_range
 
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
-    print_text(describe(name, limits) if name else list_spaces())
+    print_text(describe(name, limits, exact=exact) if name else list_spaces())
 
 
 def cost(
-    space: Annotated[str, typer.Argument(help="The search space.")],
+    space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="Its numbers, as in '[0, 1, 2, 0, 1, 2, 0, 1]' or 01201201.")],
     flops_convention: FlopsConvention = "macs",
     as_json: AsJson = False,
@@ -111,51 +112,56 @@ def fetch(
     name: Annotated[
         str, typer.Argument(help="A space whose table to download, all for all tables, cifar10 or cifar100.")
     ],
-    data: Data = None,
+    downloads: Downloads = None,
 ) -> None:
     """Download published tables, resumable and checked against a pinned SHA-256, or a data set to train on."""
     with beginning():
         from ..report.display import fetch_with_bars
-        from ..tables.fetch import data_folder, sources_named
+        from ..tables.fetch import downloads_folder, sources_named
         from ..training.data import DOWNLOADED, download
 
     if name in DOWNLOADED:
-        print_text(str(download(name, data_folder(data))))
+        print_text(str(download(name, downloads_folder(downloads))))
         return
-    for path in asyncio.run(fetch_with_bars(sources_named(name), data_folder(data), console())):
+    for path in asyncio.run(fetch_with_bars(sources_named(name), downloads_folder(downloads), console())):
         print_text(str(path))
 
 
-def recipes(name: Annotated[str | None, typer.Argument(help="A recipe to print in full.")] = None) -> None:
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="A recipe to print in full.", autocompletion=completing.recipes)
+    ] = None,
+) -> None:
     """List the recipes of training, or print one."""
-    from ..training.recipes import RECIPES, SOURCES, describe, get_recipe
+    from ..training.recipes import ORIGINS, RECIPES, describe_recipe
 
     if name is not None:
-        print_text(describe(get_recipe(name)))
+        print_text(describe_recipe(RECIPES.find(name)))
         return
-    width = max(map(len, RECIPES))
-    for recipe in RECIPES.values():
-        print_text(f"{recipe.name:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {SOURCES[recipe.name]}")
+    width = max(map(len, RECIPES.names()))
+    for each in RECIPES.names():
+        recipe, origin = RECIPES.find(each), ORIGINS.get(each, "a recipe of your own")
+        print_text(f"{each:<{width}}  {recipe.epochs} epochs, batch {recipe.batch}; {origin}")
 
 
 @stopping("a baseline is made anew each time")
 def baseline(
-    space: Annotated[str, typer.Argument(help="A search space with a table.")],
+    space: Annotated[str, typer.Argument(help="A search space with a table.", autocompletion=completing.spaces)],
     samples: Annotated[int, typer.Option(help="Architectures drawn in each repetition.")] = 10,
     repetitions: Annotated[int, typer.Option(help="Repetitions.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
-    data: Data = None,
+    downloads: Downloads = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the paper's baseline: the mean best of uniform samples over many repetitions."""
     with beginning():
         from ..spaces import get_space
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
         from ..tables.published import load_table
         from ..tables.random_baseline import random_baseline
 
     chosen = get_space(space)
-    found = random_baseline(load_table(chosen, data_folder(data)), samples, repetitions, seed)
+    found = random_baseline(load_table(chosen, downloads_folder(downloads)), samples, repetitions, seed)
     if as_json:
         print_text(
             json.dumps({"space": chosen.name, "samples": samples, "repetitions": repetitions, "seed": seed, **found})

@@ -1,91 +1,72 @@
 """Options that several commands share, and the console they print to."""
 
 import errno
+import inspect
 import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
+
+from ..record.settings import OPTIONS, Setting
+from . import completing
+from .panels import FILES, MAIN, PANELS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_LLM = "openai:gpt-4o, anthropic:MODEL, ollama:MODEL, any PROVIDER:MODEL of LangChain, replay:FILE, human, or local: "
-Llm = Annotated[
-    list[str] | None,
-    typer.Option(
-        help=_LLM + "an embedded 135M model that shows that the loop works, not search quality. Given several "
-        "times, the next one answers where one is down or refuses; PROVIDER:MODEL@URL names a server of its own."
-    ),
-]
-Temperature = Annotated[float | None, typer.Option(help="Sampling temperature; default: the provider's own.")]
-MaxTokens = Annotated[int | None, typer.Option(help="Longest reply, in tokens; default: the provider's own.")]
-Effort = Annotated[str | None, typer.Option(help="How much a reasoning model thinks, as in low, medium, high.")]
-NumCtx = Annotated[int | None, typer.Option(help="Tokens of context, for --llm ollama:MODEL; default: 16384.")]
-LlmOptions = Annotated[
-    list[str] | None, typer.Option("--llm-option", help="Another option of the provider's, as in top_p=0.9.")
-]
-Price = Annotated[
-    tuple[float, float] | None,
-    typer.Option(metavar="IN OUT", help="Dollars per million tokens of prompt and of reply; default: looked up."),
-]
-MaxCost = Annotated[float | None, typer.Option(help="Dollars that the models' replies may take; then the search ends.")]
-MaxLlmTokens = Annotated[int | None, typer.Option(help="Tokens that prompts and replies may take in all.")]
-MaxHours = Annotated[float | None, typer.Option(help="Device-hours that trainings may take in all.")]
-BaseUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible server, with --llm openai:MODEL.")]
-ProposerName = Annotated[
-    str | None,
-    typer.Option(
-        help="Search without a model: random, largest, local-search, evolution, guided or guided-without-prior."
-    ),
-]
-Data = Annotated[
+Downloads = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
-RunFolder = Annotated[Path, typer.Argument(help="The run folder.")]
-Ends = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
-FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
-Repair = Annotated[
-    str,
-    typer.Option(help="ask: the model is asked again after a reply off limits; nearest: the nearest within is taken."),
-]
-TrainOn = Annotated[
-    str | None,
-    typer.Option(help="Train on digits, cifar10, cifar100, imagenet:PATH or folder:PATH, where no table is to answer."),
-]
-TableFile = Annotated[
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.", rich_help_panel=FILES)]
+NewRun = Annotated[
     Path | None,
     typer.Option(
-        "--table", help="A table of your own, JSON: accuracies in percent by the space's keys; see the README."
+        "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=MAIN
     ),
 ]
-RecipeName = Annotated[str | None, typer.Option("--recipe", help="A recipe's name; `genius recipes` lists them.")]
-Changes = Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")]
-Batch = Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")]
-Iterations = Annotated[int | None, typer.Option(help="Architectures to evaluate in each trial, in all.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds to wait for a whole reply.")]
-MaxReplies = Annotated[int | None, typer.Option(help="Replies an iteration may take until one is valid.")]
-Tries = Annotated[int | None, typer.Option(help="Calls for one reply while the model's server is in trouble.")]
-WhenDone = Annotated[
-    str | None, typer.Option(help="ask or stop: what follows when the model says nothing better is left.")
+RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
+SpaceName = Annotated[
+    str, typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces)
 ]
-Approve = Annotated[
-    bool | None, typer.Option("--approve/--no-approve", help="Ask a person before each training.", show_default=False)
+RecipeName = Annotated[
+    str | None,
+    typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
 ]
-Deadline = Annotated[float | None, typer.Option(help="Seconds one training may take; default: no limit.")]
-Silence = Annotated[float | None, typer.Option(help="Seconds without an epoch after which a training hangs.")]
-Memory = Annotated[str | None, typer.Option(help="Memory of its device, for each worker, as in 20G; default: all.")]
-
+RangeEnds = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
+FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 OwnSpace = Annotated[
-    str | None, typer.Option("--space", help="The run's own space, MODULE:NAME, as the run names it: imports it.")
+    str | None,
+    typer.Option(
+        "--space",
+        metavar="MODULE:NAME",
+        help="The run's own space, as the run names it: imports it.",
+        rich_help_panel=FILES,
+    ),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Use the modules, servers and paths that the folder's files name: all of them.")
+    bool,
+    typer.Option(
+        "--trust",
+        help="Use the modules, servers and paths that the folder's files name: all of them.",
+        rich_help_panel=FILES,
+    ),
 ]
-ModelFile = Annotated[Path | None, typer.Option(help="A GGUF file for --llm local.")]
 
-OPEN = ("-", "-")
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting by its path, as in llm.timeout=60, or a field of the recipe, as in lr=0.2.",
+        autocompletion=completing.paths_of_settings,
+        rich_help_panel=FILES,
+    ),
+]
+
+OPEN_RANGE = ("-", "-")
 
 
 def console(*, stderr: bool = True) -> "Console":
@@ -98,3 +79,75 @@ def console(*, stderr: bool = True) -> "Console":
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     return Piped(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for every setting of a search; those that are given reach its `**options`."""
+    signature = inspect.signature(command)
+    keyword, rest = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+    own = [each.replace(kind=keyword) for each in signature.parameters.values() if each.kind is not rest]
+    named = {each.name for each in own}
+    settings = sorted(OPTIONS.values(), key=lambda option: option.about.rank or len(OPTIONS))
+    generated = [_parameter(each) for each in settings if not each.about.hidden and each.name not in named]
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        command(*arguments, **{name: each for name, each in options.items() if name in named or _is_given(each)})
+
+    parameters = [*generated, *own]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _is_given(value: object) -> bool:
+    return value not in (None, [], ())
+
+
+def _parameter(option: Setting) -> inspect.Parameter:
+    """Return the option of the command line that a setting is."""
+    flag = f"{option.flag}/--no-{option.flag.removeprefix('--')}" if _plain(option.kind) is bool else option.flag
+    plain = _plain(option.kind)
+    about = typer.Option(
+        flag,
+        help=_help(option),
+        metavar=option.about.metavar or "|".join(option.choices) or _METAVARS.get(plain, "TEXT"),
+        show_default=False,
+        rich_help_panel=MAIN if option.about.rank else PANELS[option.group],
+        autocompletion=_completer(option),
+    )
+    kind = Annotated[plain | None, about]  # type: ignore[valid-type]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+_METAVARS = {int: "N", float: "X"}
+
+
+def _completer(option: Setting) -> completing.Completer | None:
+    if option.choices:
+        return completing.completer(lambda: option.choices)
+    return completing.BY_PATH.get(option.path)
+
+
+def _help(option: Setting) -> str:
+    """Return the line of a setting, with its default where it has one that the line does not tell."""
+    default = option.default
+    if default in (None, False, "", (), {}, ("-", "-")):
+        return option.about.doc
+    words = f"{default:g}" if isinstance(default, float) else str(default).lower()
+    return f"{option.about.doc} [default: {words}]"
+
+
+def _plain(kind: Any) -> Any:
+    """Return the type of a setting as the command line reads it: without bounds, and lists of words as such."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    origin, inner = get_origin(kind), [each for each in get_args(kind) if each not in (type(None), ...)]
+    if origin is Literal:
+        return str
+    if origin is tuple:
+        plain = [_plain(each) for each in inner]
+        return list[plain[0]] if len(plain) == 1 else tuple[*plain]  # type: ignore[valid-type]
+    if isinstance(origin, type) and issubclass(origin, Mapping | Sequence):
+        return list[str]
+    return _plain(inner[0]) if inner else kind

@@ -1,24 +1,33 @@
 """The commands that make a model of an architecture: `train` and `export`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RunFailed
-from . import beginning
-from .options import AsJson, OwnSpace, Trust, console
+from ..errors import GeniusError, RunFailed
+from . import beginning, completing
+from .options import AsJson, OwnSpace, RecipeName, Set, Trust, console
 from .signals import stopping
 from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..record.candidate import Measurement
+    from ..record.settings import Settings
     from ..training.job import Epoch, Job
 
-Target = Annotated[str, typer.Argument(metavar="SPACE|RUN", help="A search space, or a run whose best is taken.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPACE|RUN",
+        help="A search space, or a run whose best is taken.",
+        autocompletion=completing.spaces_and_runs,
+    ),
+]
 ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
 
 
@@ -27,10 +36,10 @@ def train(
     target: Target,
     architecture: ArchitectureOf = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH or folder:PATH; default: the space's.")
+        str | None, typer.Option(help="digits, cifar10, cifar100, imagenet:PATH, folder:PATH or MODULE:NAME.")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name; `genius recipes` lists them.")] = None,
-    changes: Annotated[list[str] | None, typer.Option("--set", help="A field of the recipe, as in lr=0.2.")] = None,
+    recipe: RecipeName = None,
+    set: Set = None,
     batch: Annotated[int | None, typer.Option(help="Another batch size; the learning rate is scaled with it.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the images' order.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")] = None,
@@ -44,19 +53,20 @@ def train(
     with beginning():
         from ..graph.final import find_subject, finished_training, plan_training
         from ..report.curve import draw_curve
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
 
+    asked = _asked(set, {"data": data, "recipe": recipe, "batch": batch, "device": device, "threads": threads})
     planned, said = plan_training(
         find_subject(target, architecture, space, trust=trust),
-        data=data,
-        recipe=recipe,
-        changes=changes or (),
-        batch=batch,
-        seed=seed,
-        device=device or "",
-        threads=threads,
+        data=asked.training.data,
+        recipe=asked.training.recipe,
+        changes=asked.training.recipe_changes,
+        batch=asked.training.batch,
+        seed=seed if asked.loop.seed is None else asked.loop.seed,
+        device=asked.training.device or "",
+        threads=asked.training.threads or threads,
         out=out,
-        downloads=data_folder(None),
+        downloads=downloads_folder(None),
     )
     with beginning():  # only now: they load torch, which takes seconds
         from ..training.backend import default_device
@@ -80,6 +90,27 @@ def train(
             _report(job, measurement, picture, as_json=as_json)
     if measurement.error is not None:
         raise RunFailed(f"{measurement.error}; the log is in {job.folder}")
+
+
+_TRAINED = (
+    *(f"training.{name}" for name in ("data", "recipe", "recipe_changes", "batch", "device", "threads")),
+    "loop.seed",
+)
+
+
+def _asked(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Settings":
+    """Return the settings of a training alone.
+
+    Raises: GeniusError for a setting that only a search has.
+    """
+    from ..record.settings import Settings, by_path, read_set
+    from ..training.recipes import RECIPE_FIELDS
+
+    named = Settings().changed(by_path(flags))
+    changes = read_set(set or (), named, RECIPE_FIELDS)
+    if others := [path for path in changes if path not in _TRAINED]:
+        raise GeniusError(f"a training has no {others[0]}; its settings are {', '.join(_TRAINED)}")
+    return named.changed(changes)
 
 
 class _Epochs:
@@ -128,7 +159,10 @@ def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_
 
 @stopping("a bundle is made anew: export again")
 def export(
-    target: Annotated[str, typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.", autocompletion=completing.spaces_and_runs),
+    ],
     architecture: ArchitectureOf = None,
     weights: Annotated[
         Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
@@ -148,10 +182,10 @@ def export(
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
     with beginning():
         from ..graph.bundle import ExportOptions, find_trained
-        from ..tables.fetch import data_folder
+        from ..tables.fetch import downloads_folder
         from ..training.export import export as write
 
-    told = ExportOptions(data_folder(None), data, recipe, changes or (), size, space, trust)
+    told = ExportOptions(downloads_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
     about = write(trained, out, onnx=onnx, provenance=origin)
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")

@@ -8,7 +8,7 @@ from ..record.candidate import Measurement
 from ..spaces.space import Architecture, SearchSpace
 from ..training.job import Epoch, Job
 from .evaluator import Evaluator
-from .workers import Workers
+from .pools import Pool
 
 OnEpochOf = Callable[[Architecture, Epoch], None]
 """Called with the architecture and the epoch whenever an epoch ends."""
@@ -20,7 +20,7 @@ def _unheard(architecture: Architecture, epoch: Epoch) -> None: ...
 def training_evaluator(
     space: SearchSpace,
     common: Job,
-    workers: Workers,
+    pool: Pool,
     *,
     queue: int = 0,
     deadline: float | None = None,
@@ -31,7 +31,7 @@ def training_evaluator(
 
     `common` is the job that all trainings share but for the architecture; each training gets a folder of its own within
     the job's folder. A finished training there is not repeated, and an interrupted one continues. `queue`, `deadline`
-    and `silence` are those of `Workers.train`. Cancelling an evaluation kills its training.
+    and `silence` are those of `Pool.train`. Cancelling an evaluation kills its training.
 
     The evaluator raises BadArchitecture, and RunFailed where the folder cannot be written.
     """
@@ -40,7 +40,7 @@ def training_evaluator(
         space.check(architecture)
         job = replace(common, architecture=architecture, folder=common.folder / folder_name(architecture, common.seed))
         try:
-            return await workers.train(
+            return await pool.train(
                 job,
                 queue=queue,
                 deadline=deadline,

@@ -16,7 +16,6 @@ import secrets
 import shutil
 import socket
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -27,11 +26,11 @@ from typing import TYPE_CHECKING, Self, cast
 from ..errors import GeniusError
 from ..record.candidate import Measurement
 from ..training.disk import told_when_full
-from ..training.job import Job, OnEpoch
+from ..training.job import Job
 from .mirror import FileChanges, FileStamps, apply_changes, changes_of
+from .pools import TryEnd, TurnPool
 from .process import GRACE, Heartbeat, TimeLimits
-from .turns import Turns
-from .workers import LocalWorkers, Place, read_measurement, unheard
+from .workers import LocalWorkers, Place
 
 if TYPE_CHECKING:
     from ray.actor import ActorClass, ActorHandle
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _LOOK = 0.5  # seconds between two looks at the files of a training
 
 
-class RayWorkers:
+class RayWorkers(TurnPool[int]):
     """A pool on Ray: on the cluster at `address`, or without one on a Ray of its own, which listens on loopback alone.
 
     Each training holds `cpus` cores and `gpus` GPUs (0.5 shares one). `capacity` trainings are submitted at once, and
@@ -55,16 +54,11 @@ class RayWorkers:
     ) -> None:
         if capacity < 1:
             raise GeniusError(f"the number of workers must be at least 1, got {capacity}")
-        self._address, self._capacity, self._cpus, self._gpus, self._tries = address, capacity, cpus, gpus, tries
-        self._turns = Turns(range(capacity))
+        super().__init__(range(capacity), tries)
+        self._address, self._cpus, self._gpus = address, cpus, gpus
         self._place = Place("cuda:0" if gpus else "cpu", cpus)
         self._joined = False
         self._scratch: Path | None = None  # of the Ray that was started here
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings are submitted at once."""
-        return self._capacity
 
     async def __aenter__(self) -> Self:
         # in a thread: joining takes seconds, and in the main thread Ray would take over the signals
@@ -101,7 +95,7 @@ class RayWorkers:
         self._scratch = Path(tempfile.mkdtemp(prefix=f"genius-ray-{os.getpid()}-", dir=short))
         ray.init(
             address="local",
-            num_cpus=max(1, self._capacity * self._cpus),
+            num_cpus=max(1, self.capacity * self._cpus),
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
@@ -130,42 +124,22 @@ class RayWorkers:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)  # Ray's own processes may still end in it
 
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end, as every pool does; the wait for room on the cluster counts for no time limit."""
-        async with self._turns.take(queue):
-            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
-                return answer
-            return await self._train(job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
-
-    async def _train(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+    async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        """Train a job; the wait for room on the cluster counts for no time limit."""
         from ray.exceptions import RayActorError, RayTaskError
 
-        started = time.monotonic()
-        left = self._tries
-        while left:
-            heard = heartbeat.heard
-            try:
-                return await self._try(job, limits, heartbeat)
-            except RayTaskError as error:
-                raise error.cause from None
-            except RayActorError as error:
-                lost = error
+        try:
+            return await self._by_actor(job, limits, heartbeat)
+        except RayTaskError as error:
+            raise error.cause from None
+        except RayActorError as lost:
             if lost.actor_init_failed:
-                raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}")
-            left = self._tries if heartbeat.heard > heard else left - 1
-        times = f"{self._tries} times without an epoch in between"
-        words = f"training was lost with its Ray actor, {times}: {_one_line(lost)}"
-        return Measurement(seconds=time.monotonic() - started, error=words, failure="lost", device=self._place.device)
+                raise GeniusError(f"every node needs genius-nas {_version()}, as here: {_one_line(lost)}") from None
+            return TryEnd(
+                "lost", f"training was lost with its Ray actor: {_one_line(lost)}", self._place.device, lost=True
+            )
 
-    async def _try(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+    async def _by_actor(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Have an actor do the job, copy its files here as they change, and kill the actor at the end."""
         import ray
 

@@ -1,8 +1,8 @@
-"""The process that trains one architecture: `python -m genius.evaluators.worker`.
+"""The process that trains one architecture: `python -m genius.evaluators.worker`, perhaps with the path of its job.
 
-The worker loads torch and its own modules, which takes seconds, then waits for the path of its job on standard input.
-It prints nothing and answers by a file. It ends when the process that started it closes the other end of this pipe, or
-ends itself.
+The worker loads torch and its own modules, which takes seconds. Where it was given no path, it then waits for one on
+standard input, and ends when the process that started it closes the other end of this pipe, or ends itself. It prints
+nothing and answers by a file.
 """
 
 import os
@@ -32,8 +32,10 @@ def main() -> None:
     if CONTAINED:
         adopt_orphans()
     jobs: queue.Queue[str] = queue.Queue()
-    # before torch is loaded, since the parent may end in the seconds that this takes
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    if sys.argv[1:]:
+        jobs.put(sys.argv[1])
+    else:  # before torch is loaded, since the parent may end in the seconds that this takes
+        threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     answer = _load()
     try:
         job = Job.load(Path(jobs.get()))

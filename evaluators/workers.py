@@ -2,69 +2,23 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
-from ..errors import GeniusError, RunFailed
-from ..record.candidate import MEASUREMENT, Failure, Measurement
-from ..record.files import open_plain, read_plain
-from ..schema import BadRecord
-from ..training.disk import disk_full
-from ..training.job import Epoch, Job, OnEpoch, TrainingFiles, cores
+from ..errors import GeniusError
+from ..record.candidate import Measurement
+from ..record.files import open_plain
+from ..training.job import Job, cores
+from .pools import TryEnd, TurnPool, ended
 from .process import Heartbeat, Process, TimeLimits, TookTooLong, signals_named
-from .turns import Turns
-from .worker import DISK_FULL, JOB_REFUSED
 
 # only the system or a person sends these signals; a failing training ends by another signal, or with an exit code
 _FROM_OUTSIDE = {-number for number in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
-_END_OF_LOG = 10_000  # bytes
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
-
-
-def unheard(epoch: Epoch) -> None:
-    """Ignore an epoch."""
-
-
-class Workers(Protocol):
-    """A pool: an async context manager that trains up to `capacity` jobs at once and serves queues fairly."""
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings run at once."""
-        ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end on a free device; a job that has its answer is not trained again.
-
-        - `queue`: the queue of this caller, such as its trial; the queues take turns.
-        - `deadline`: seconds from the moment that a worker has the job, without those of earlier tries.
-        - `silence`: seconds in which at least one epoch must end, from the start or from the last epoch.
-        - `on_epoch` is called with every epoch when it ends.
-
-        A training that fails gives a Measurement with a `failure`. Cancelling kills the training. In every case no
-        process of the training is left at the end.
-        Raises: OSError where the job's folder cannot be written; RunFailed where no architecture could be trained, for
-        the data, a full disk or a package that is not installed.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,11 +77,11 @@ def _asked_of_torch(what: str) -> str:
     code = f"import torch; print({what})"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise GeniusError(f"torch cannot be loaded to look for GPUs: {_last_line(asked.stderr)}")
+        raise GeniusError(f"torch cannot be loaded to look for GPUs: {(asked.stderr.strip().splitlines() or [''])[-1]}")
     return asked.stdout.strip()
 
 
-class LocalWorkers:
+class LocalWorkers(TurnPool["_Seat"]):
     """A pool on this machine: a process for each training, and for each place one started ahead, which loads torch.
 
     A training whose process is killed from outside, by the kernel short of memory or by a person, continues from its
@@ -140,14 +94,9 @@ class LocalWorkers:
     def __init__(self, places: Sequence[Place], *, tries: int = 4, ahead: bool = True) -> None:
         if not places:
             raise GeniusError("a pool of workers needs at least one place to train at")
-        self._seats = [_Seat(place, tries) for place in places]
-        self._turns = Turns(self._seats)
+        self._seats = [_Seat(place) for place in places]
         self._ahead = ahead
-
-    @property
-    def capacity(self) -> int:
-        """How many trainings run at once."""
-        return len(self._seats)
+        super().__init__(self._seats, tries)
 
     async def __aenter__(self) -> Self:
         if self._ahead:
@@ -161,30 +110,21 @@ class LocalWorkers:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(seat.close() for seat in self._seats))
 
-    async def train(
-        self,
-        job: Job,
-        *,
-        queue: int = 0,
-        deadline: float | None = None,
-        silence: float | None = None,
-        on_epoch: OnEpoch = unheard,
-    ) -> Measurement:
-        """Train a job to its end, as every pool does."""
-        async with self._turns.take(queue) as seat:
-            measurement = await asyncio.to_thread(read_measurement, job.files.answer)
-            if measurement is None:
-                measurement = await seat.train(job, TimeLimits(deadline, silence), on_epoch)
-                if self._ahead:
-                    await seat.prepare()
-            return measurement
+    async def _train(self, place: "_Seat", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+        measurement = await super()._train(place, job, limits, heartbeat)
+        if self._ahead:
+            await place.prepare()
+        return measurement
+
+    async def _try(self, place: "_Seat", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        return await place.do(job, limits, heartbeat)
 
 
 class _Seat:
     """A place, and the process that was started ahead there."""
 
-    def __init__(self, place: Place, tries: int) -> None:
-        self._place, self._tries = place, tries
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._next: Process | None = None
 
     async def prepare(self) -> None:
@@ -207,52 +147,20 @@ class _Seat:
             process, self._next = self._next, None
             await process.stop()
 
-    async def train(self, job: Job, limits: TimeLimits, on_epoch: OnEpoch) -> Measurement:
-        started = time.monotonic()
-        heartbeat = Heartbeat(job.files.epochs, on_epoch)
-        path = await asyncio.to_thread(_prepare, self._place.assign(job))
-        left = self._tries
-        while left:
-            heard = heartbeat.heard
-            end = await self._try(path, limits, heartbeat)
-            # an answer counts, however the process ended
-            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
-                return answer
-            if not end.by_others:
-                break
-            await heartbeat.listen()
-            left = self._tries if heartbeat.heard > heard else left - 1
-        words = end.words + f", {self._tries} times without an epoch in between" * (end.by_others and self._tries > 1)
-        seconds = time.monotonic() - started
-        return Measurement(seconds=seconds, error=words, failure=end.failure, device=self._place.device)
-
-    async def _try(self, path: Path, limits: TimeLimits, heartbeat: Heartbeat) -> "_End":
+    async def do(self, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
         """Have a process do the job, and end the process in every case."""
+        job = self._place.assign(job)
+        path = await asyncio.to_thread(_prepare, job)
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
         try:
-            code = await process.do(path, limits, heartbeat)
-        except TookTooLong as error:
-            return _End("timed out", str(error))
+            found: int | TookTooLong = await process.do(path, limits, heartbeat)
+        except TookTooLong as late:
+            found = late
         finally:
             early_complaint = await process.stop()
-        complaint = await asyncio.to_thread(_read_log, path.parent) or early_complaint
-        if code == DISK_FULL:
-            raise disk_full(path.parent)
-        if code == JOB_REFUSED:
-            raise RunFailed(_last_line(complaint))
-        words = f"training failed: {_reason(code, complaint)}"
-        return _End("crashed", words, by_others=code in _FROM_OUTSIDE)
-
-
-@dataclass(frozen=True)
-class _End:
-    """The end of a try without an answer; `by_others` where a signal from outside ended it."""
-
-    failure: Failure
-    words: str
-    by_others: bool = False
+        return await ended(found, job, self._place.device, early_complaint)
 
 
 def _prepare(job: Job) -> Path:
@@ -260,31 +168,3 @@ def _prepare(job: Job) -> Path:
     job.files.answer.unlink(missing_ok=True)  # an answer that could not be read
     with open(job.files.log, "wb", opener=open_plain):
         return path
-
-
-def read_measurement(path: Path) -> Measurement | None:
-    """Read the measurement that a worker wrote; None where there is none, or no valid one."""
-    try:
-        measurement = MEASUREMENT.read(read_plain(path))
-    except (FileNotFoundError, BadRecord):
-        return None
-    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
-
-
-def _read_log(folder: Path) -> str:
-    """Read the last bytes of a log."""
-    with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
-        return file.read(_END_OF_LOG).decode(errors="replace")
-
-
-def _reason(code: int, complaint: str) -> str:
-    """Return why a worker ended: the signal, or the last line of its log."""
-    if code < 0:
-        return f"the worker was ended by signal {-code} ({signal.strsignal(-code)})"
-    return _last_line(complaint) or f"the worker ended with code {code} and no answer"
-
-
-def _last_line(text: str) -> str:
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return said[-1] if said else ""

@@ -17,11 +17,13 @@ from genius.spaces.region import Region
 Propose = Callable[[Sequence[object], Sequence[genius.Candidate]], object]
 
 
+@genius.seeded
 def reversed_prior(region: Region, seed: Sequence[int]) -> Propose:
     """Take the smallest networks to be the best until measurements say otherwise."""
     return guided(region, seed, replace(GUIDE, prior=-GUIDE.prior))
 
 
+@genius.seeded
 def tpe(region: Region, seed: Sequence[int]) -> Propose:
     """Propose as Optuna's tree-structured Parzen estimator does, with its own defaults and categorical options."""
     import optuna

@@ -15,7 +15,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import Unprompted
+from ..agents.proposer import Unprompted, asked
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..record.call import Reply, received
@@ -123,7 +123,7 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     messages = conversation(prompt, candidate)
     try:
         with errors_cleared():
-            answer = await context.proposer(messages, history)
+            answer = await asked(context.proposer, messages, history)
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff

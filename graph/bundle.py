@@ -3,21 +3,18 @@
 Imports torch.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..record.files import check_folder
 from ..training.card import Card, input_of
-from ..training.data import find_data, kind_of
+from ..training.data import find_data, form_of
 from ..training.job import Job, TrainingFiles
-from ..training.recipes import Recipe, get_recipe, override
+from ..training.recipes import RECIPES, Recipe, override
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
-
-_SIZES = {"digits": 8, "cifar": 32}  # of images, in pixels
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def _find_card(subject: Subject, job: Job | None, weights: Weights, options: Exp
 def _chosen_card(subject: Subject, options: ExportOptions) -> Card:
     data, recipe = task_named(subject, options.data, options.recipe)
     known = find_data(data, options.downloads).class_names if options.data else ()
-    return _card(subject, data, override(get_recipe(recipe), options.changes), known)
+    return _card(subject, data, override(RECIPES.find(recipe), options.changes), known)
 
 
 def _of_job(subject: Subject, job: Job) -> Card:
@@ -86,16 +83,15 @@ def _of_job(subject: Subject, job: Job) -> Card:
 def _guess(subject: Subject, weights: Path) -> Card:
     """Make the card of weights without any information, as if trained on the space's own data set, and warn of it."""
     data, recipe = task_named(subject, None, None)
-    warnings.warn(
+    warn(
         f"{weights} does not say how it was trained: taken to be on {data} by {recipe}, without names of the classes; "
-        "--data, --recipe and --set say otherwise",
-        GeniusWarning,
-        stacklevel=4,
+        "--data, --recipe and --set say otherwise"
     )
-    return _card(subject, data, get_recipe(recipe), ())
+    return _card(subject, data, RECIPES.find(recipe), ())
 
 
 def _card(subject: Subject, data: str, recipe: Recipe, classes: tuple[str, ...]) -> Card:
-    kind, (channels, *_, own) = kind_of(data), subject.space.input_shape
-    size = recipe.size or _SIZES.get(kind, own)
-    return Card(subject.space_name, subject.architecture, classes, input_of(kind, recipe, channels, size))
+    channels, *_, own = subject.space.input_shape
+    form, size = form_of(data, channels)
+    taken = input_of(form, recipe, channels, recipe.size or size or own)
+    return Card(subject.space_name, subject.architecture, classes, taken)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
-from ..evaluators.workers import read_measurement
+from ..evaluators.pools import read_measurement
 from ..record.candidate import Measurement
 from ..record.files import check_folder, read_lines
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings
 from ..schema import BadRecord
-from ..spaces import get_space, known_space
+from ..spaces import SPACES, get_space
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
 from ..training.job import EPOCH, Epoch, Job
-from ..training.recipes import Recipe, final_task_of, get_recipe, override, scaled
+from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .trust import Claim, check_claims, claims
 
 
@@ -75,7 +75,7 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
     """
     if again not in (None, name):
         raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
-    if known_space(name) is None and not (trust or again):
+    if SPACES.known(name) is None and not (trust or again):
         check_claims(file, [Claim("space", name)])
     return get_space(name)
 
@@ -99,9 +99,9 @@ def plan_training(
     Raises: GeniusError.
     """
     names = task_named(subject, data, recipe)
-    split = find_data(names[0], downloads).split()
-    chosen: Recipe = override(get_recipe(names[1]), changes)
-    said = list(split.notes) if split else []
+    found = find_data(names[0], downloads).found()
+    chosen: Recipe = override(RECIPES.find(names[1]), changes)
+    said = list(found.notes) if found else []
     if batch is not None:
         chosen, scaling = scaled(chosen, batch)
         said.append(scaling)
@@ -118,7 +118,7 @@ def plan_training(
         device=device,
         threads=threads,
         keep_weights=True,
-        found=split.found if split else None,
+        found=found,
     )
     _check_folder(job)
     return job, said
@@ -130,12 +130,9 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     Raises: GeniusError where the space has none.
     """
     run = subject.settings
-    if data is None and run is not None and (data := run.train_on) and not subject.trusted:
-        check_claims(Path(SETTINGS_FILE), [c for c in claims(run) if c.setting == "train_on"], {"train_on": "--data"})
-    if data is None or recipe is None:
-        own = final_task_of(subject.space_name)
-        data, recipe = data or own[0], recipe or own[1]
-    return data, recipe
+    if data is None and run is not None and (data := run.training.data) and not subject.trusted:
+        check_claims(Path(SETTINGS_FILE), [claim for claim in claims(run) if claim.setting == "training.data"])
+    return task_of(subject.space, data, recipe, final=True)
 
 
 def _plain(name: str) -> str:

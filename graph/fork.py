@@ -14,7 +14,6 @@ from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
-from .run_folder import locked
 from .state import SearchState
 
 if TYPE_CHECKING:
@@ -24,20 +23,19 @@ if TYPE_CHECKING:
 async def states_after(source: Path, settings: Settings, at: int) -> dict[int, SearchState | None]:
     """Return each trial's checkpointed state after iteration `at`; None for a trial that starts anew, with `at` 0.
 
-    A trial whose proposer stopped earlier gives its last state. Works on a copy of the source's checkpoints.
-    Raises: GeniusError where a trial has made fewer iterations.
+    A trial whose proposer stopped earlier gives its last state. Works on a copy of the source's checkpoints, while the
+    source is locked. Raises: GeniusError where a trial has made fewer iterations.
     """
-    async with locked(source, to_read=True):
-        copy = await asyncio.to_thread(tempfile.TemporaryDirectory)
-        try:
-            await asyncio.to_thread(_copy_checkpoints, source, Path(copy.name))
-            async with open_checkpoints(Path(copy.name)) as saver:
-                graph = build_graph(saver)
-                return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.trials + 1)}
-        except sqlite3.DatabaseError as error:
-            raise broken_checkpoints(source, error) from error
-        finally:
-            await asyncio.to_thread(copy.cleanup)
+    copy = await asyncio.to_thread(tempfile.TemporaryDirectory)
+    try:
+        await asyncio.to_thread(_copy_checkpoints, source, Path(copy.name))
+        async with open_checkpoints(Path(copy.name)) as saver:
+            graph = build_graph(saver)
+            return {t: await _state_after(graph, settings, t, at) for t in range(1, settings.loop.trials + 1)}
+    except sqlite3.DatabaseError as error:
+        raise broken_checkpoints(source, error) from error
+    finally:
+        await asyncio.to_thread(copy.cleanup)
 
 
 def _copy_checkpoints(source: Path, target: Path) -> None:
@@ -80,8 +78,13 @@ async def _state_after(graph: "Graph", settings: Settings, trial: int, at: int) 
     raise GeniusError(f"trial {trial} has made {made} iterations: it cannot be forked at {at}")
 
 
-async def take_over(source: Journal, states: dict[int, SearchState | None], folder: Path, settings: Settings) -> None:
-    """Make a run of a new folder: write the states, and the lines of the source's journal up to them."""
+async def take_over(
+    source: Journal, states: dict[int, SearchState | None], folder: Path, settings: Settings
+) -> Journal:
+    """Make a run of a new folder: write the states, and the lines of the source's journal up to them.
+
+    Returns the new journal.
+    """
     journal = Journal(folder)
     async with open_checkpoints(folder) as saver:
         graph = build_graph(saver)
@@ -92,6 +95,7 @@ async def take_over(source: Journal, states: dict[int, SearchState | None], fold
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="trainer")
     await asyncio.to_thread(settings.save, folder)
+    return journal
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:

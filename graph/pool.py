@@ -1,67 +1,113 @@
 """The pool of workers of a search, and the job that its trainings share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..evaluators.pools import Pool
 from ..evaluators.ray_workers import RayWorkers
-from ..evaluators.workers import LocalWorkers, Workers, count_gpus, has_mps, places
-from ..record.settings import Settings
+from ..evaluators.workers import LocalWorkers, count_gpus, has_mps, places
+from ..plugins import Plugins, signature_refusing
+from ..printable import named, reason
+from ..record.settings import Settings, TrainingSettings
+from ..spaces.space import SearchSpace
 from ..training.data import find_data
 from ..training.job import Job
-from ..training.recipes import get_recipe, override, scaled, task_of
+from ..training.recipes import RECIPES, override, scaled, task_of
+
+OpenPool = Callable[[TrainingSettings, str], Pool]
+"""Makes the pool that the settings ask for, not entered yet, to train on a data set."""
 
 
-def common_job(settings: Settings, downloads: Path) -> tuple[Job, tuple[str, ...]]:
+def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, tuple[str, ...]]:
     """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
 
     The second value tells what was found in an image folder.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
-    own = ("", "") if settings.train_on and settings.recipe else task_of(settings.space)
-    data, recipe = settings.train_on or own[0], settings.recipe or own[1]
-    split = find_data(data, downloads).split()
-    chosen = override(get_recipe(recipe), settings.recipe_changes)
-    if settings.batch is not None:
-        chosen, _ = scaled(chosen, settings.batch)
+    asked = settings.training
+    data, recipe = task_of(space, asked.data, asked.recipe)
+    found = find_data(data, downloads).found()
+    chosen = override(RECIPES.find(recipe), asked.recipe_changes)
+    if asked.batch is not None:
+        chosen, _ = scaled(chosen, asked.batch)
     job = Job(
         space=settings.space,
         architecture=(),
-        seed=settings.seed,
+        seed=settings.loop.first_seed,
         data=data,
         recipe=chosen,
         folder=Path(),
         downloads=downloads.absolute(),
-        memory_limit=settings.memory_limit,
-        found=split.found if split else None,
+        device=asked.device or "cpu",
+        threads=asked.threads or 1,
+        memory_limit=asked.memory_limit,
+        found=found,
     )
-    return job, split.notes if split else ()
+    return job, found.notes if found else ()
 
 
-def open_workers(settings: Settings, data: str) -> Workers:
+def open_pool(asked: TrainingSettings, data: str) -> Pool:
     """Return the pool that the settings name, not entered yet, to train on a data set.
 
     Raises: GeniusError.
     """
-    # with images of 8×8 pixels threads wait for each other longer than they work
-    threads = settings.threads or (1 if data == "digits" else None)
-    gpus = 0 if settings.device in ("cpu", "mps") else count_gpus()
-    _check_device(settings, gpus)
-    if settings.on == "local":
-        otherwise = "mps" if settings.device == "mps" else "cpu"
-        return LocalWorkers(places(settings.workers, gpus=gpus, threads=threads, otherwise=otherwise))
-    address = settings.on.partition(":")[2] or None
-    each = 1.0 if settings.device != "cpu" and (gpus or settings.device == "cuda") else 0.0
-    return RayWorkers(address, capacity=settings.workers, cpus=threads or 1, gpus=each)
+    if asked.device not in (None, "cpu", "cuda", "mps"):
+        raise GeniusError(f"device is cpu, cuda or mps, got {asked.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
+    return POOLS.find(asked.on)(asked, data)
 
 
-def _check_device(settings: Settings, gpus: int) -> None:
-    """Raises GeniusError for a device that is none, or that this machine does not have."""
-    device = settings.device
-    if device not in (None, "cpu", "cuda", "mps"):
-        raise GeniusError(f"device is cpu, cuda or mps, got {device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
-    if device == "cuda" and not gpus and settings.on in ("local", "ray"):
-        raise GeniusError("there is no GPU that PyTorch can use on this machine, and --device is cuda")
-    if device == "mps" and settings.on != "local":
-        raise GeniusError("Ray lends out CPUs and CUDA's GPUs alone: --device mps trains with --on local")
-    if device == "mps" and not has_mps():
+def _local(asked: TrainingSettings, data: str) -> Pool:
+    gpus = _gpus(asked, must_be_here=True)
+    if asked.device == "mps" and not has_mps():
         raise GeniusError("PyTorch can use no Apple GPU on this machine, and --device is mps: take cpu")
+    otherwise = "mps" if asked.device == "mps" else "cpu"
+    return LocalWorkers(places(asked.workers, gpus=gpus, threads=_threads(asked, data), otherwise=otherwise))
+
+
+def _ray(asked: TrainingSettings, data: str) -> Pool:
+    if asked.device == "mps":
+        raise GeniusError("Ray lends out CPUs and CUDA's GPUs alone: --device mps trains with --on local")
+    gpus = _gpus(asked, must_be_here=asked.address is None)
+    each = 1.0 if asked.device != "cpu" and (gpus or asked.device == "cuda") else 0.0
+    return RayWorkers(asked.address, capacity=asked.workers, cpus=_threads(asked, data) or 1, gpus=each)
+
+
+def _threads(asked: TrainingSettings, data: str) -> int | None:
+    # with images of 8×8 pixels threads wait for each other longer than they work
+    return asked.threads or (1 if data == "digits" else None)
+
+
+def _gpus(asked: TrainingSettings, *, must_be_here: bool) -> int:
+    """Raises GeniusError where GPUs are asked for that must be here, and there is none."""
+    gpus = 0 if asked.device in ("cpu", "mps") else count_gpus()
+    if asked.device == "cuda" and not gpus and must_be_here:
+        raise GeniusError("there is no GPU that PyTorch can use on this machine, and --device is cuda")
+    return gpus
+
+
+def _read(value: object) -> OpenPool | None:
+    """Take a class, or a function, that makes a pool from the number of workers."""
+    if not callable(value) or signature_refusing(value, 1):
+        return None
+
+    def make(asked: TrainingSettings, data: str) -> Pool:
+        try:
+            pool = value(asked.workers)
+        except Exception as error:
+            raise GeniusError(f"{asked.on} cannot make a pool of {asked.workers}: {reason(error)}") from error
+        if not isinstance(pool, Pool):
+            raise GeniusError(f"{asked.on} makes no pool: see genius.Pool, got {named(pool)}")
+        return pool
+
+    return make
+
+
+POOLS: Plugins[OpenPool] = Plugins(
+    "pool",
+    {"local": _local, "ray": _ray},
+    _read,
+    "a class or a function that makes a pool from the number of workers",
+    arguments={"ray": "[:ADDRESS]"},
+)
+"""The pools that train, and the door for one's own."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import GeniusError
 from ..record.files import check_folder
+from ..record.journal import BrokenRun
 from ..record.settings import SETTINGS_FILE, Settings
 from .trust import resume_command
 
@@ -57,7 +59,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    name = f"{settings.space.replace(':', '-')}-{settings.proposer}-{time.strftime('%Y%m%d-%H%M%S')}"
+    parts = (re.sub(r"[:/\\]", "-", part) for part in (settings.space, settings.proposer))
+    name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2
     while folder.exists():
         folder, number = parent / f"{name}-{number}", number + 1
@@ -65,11 +68,14 @@ def _unused(parent: Path, settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
-    """Lock a run for this process; `to_read` leaves a folder without write permission unlocked.
+async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[GeniusError | None]:
+    """Lock a run for this process; `to_read` leaves a folder without write permission unlocked, and yields the reason.
 
-    Raises: GeniusError where another process holds the lock, the folder cannot be written, or it holds links.
+    Raises: BrokenRun where the folder is no run; GeniusError where another process holds the lock, the folder cannot be
+    written, or it holds links.
     """
+    if not await asyncio.to_thread((folder / SETTINGS_FILE).exists):
+        raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
     await asyncio.to_thread(check_folder, folder)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
@@ -77,10 +83,13 @@ async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[None]:
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:
+        why = getattr(error, "strerror", None) or error
+        unwritable = GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}")
         if not (to_read and getattr(error, "errno", None) in _NOT_WRITABLE):
-            why = getattr(error, "strerror", None) or error
-            raise GeniusError(f"{folder} cannot be locked, and a search writes into its run folder: {why}") from error
+            raise unwritable from error
+        yield unwritable
+        return
     try:
-        yield
+        yield None
     finally:
         lock.release()

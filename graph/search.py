@@ -1,31 +1,33 @@
 """Searches from Python: start one, go on with one, fork one."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from ..agents.baselines import PROPOSERS
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
-from ..errors import GeniusError
+from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator
-from ..record.options import Sent
+from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import LLM, SETTINGS_FILE, Options, Settings
+from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
+from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.space import SearchSpace
-from ..tables.fetch import data_folder
 from ..tables.own import sha256_of
+from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .run_folder import new_run, new_run_folder
-from .setup import Given, check_fits, choose_parts, fingerprint, open_setup
+from .run_folder import locked, new_run, new_run_folder
+from .setup import Given, changes_in_words, check_fits, choose_parts, fingerprint, open_setup
 from .state import Progress
-from .trials import carry_on
-from .trust import check_claims, claims
+from .trials import Calling, carry_on
+from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from .setup import Llm
 
-_OF_NAMED_MODELS = ("temperature", "reasoning_effort", "num_ctx", "llm_options", "base_url")
+_OF_NAMED_MODELS = ("llm.temperature", "llm.reasoning_effort", "llm.num_ctx", "llm.options", "llm.base_url")
 
 Show = Callable[[Progress], None]
 
@@ -42,52 +44,46 @@ def _show_nothing(progress: Progress) -> None: ...
 
 
 async def search(
-    space: str | SearchSpace,
+    space: str | SearchSpace | None = None,
     *,
+    settings: Settings | Path | str | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
+    evaluator: str | Evaluator | None = None,
     run: Path | str | None = None,
-    data: Path | str | None = None,
+    downloads: Path | str | None = None,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **options: Unpack[Options],
 ) -> SearchResult:
     """Search a space and return what was found; the run folder keeps everything.
 
-    - `space`, `llm`, `proposer`: names, or objects of your own; of several llms the next one answers where one is down
-      or refuses. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key, else the
-      embedded model.
-    - `evaluator`: needed for a space of your own.
-    - `run`, `data`: the run folder, and the folder of the published tables, which a run that goes on looks in again.
+    - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
+      several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
+      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+    - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
+    - `run`, `downloads`: the run folder, and that of downloaded tables and data sets, which a run that goes on looks in
+      again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
     - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
+    - `set`: any setting by its path, as in ("llm.timeout=60", "lr=0.2"), the latter a field of the recipe.
     - `options`: see `Options`.
 
     Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
     where a search had to stop.
     """
-    called, answering = caller_config(callbacks, config), Answers(ask=ask)
-    names, given = choose_parts(space, llm, proposer, evaluator)
-    _check_object(given, options)
-    settings = Settings(
-        **names,
-        **_named(options),
-        **_hashed(options),
-        llm_seed=options.get("seed"),
-        data=None if data is None else str(data),
-    ).check()
-    settings = replace(settings, fingerprint=fingerprint(given.space or get_space(settings.space)))
-    if isinstance(proposer, str) and proposer != LLM and settings.advice:
-        raise GeniusError(f"{proposer} reads no prompt: only a language model can be given advice")
-    if settings.disguise:
-        settings = replace(settings, meanings=shuffle(given.space or get_space(settings.space), settings.seed))
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        folder = await asyncio.to_thread(new_run, settings, _path(run))
-        return await carry_on(folder, settings, setup, progress, called, answering)
+    calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
+    base = await asyncio.to_thread(_base, settings)
+    asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, options), base)
+    begun = await asyncio.to_thread(_begun, asked, base)
+    async with open_setup(begun, asked.given) as setup:
+        folder = await asyncio.to_thread(new_run, begun, _path(run))
+        async with locked(folder):
+            return await carry_on(folder, begun, setup, Journal(folder), calling)
 
 
 async def resume(
@@ -96,38 +92,40 @@ async def resume(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
     answers: Any = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
-    Objects that the run was given from Python are needed again; `changes` are options that differ from now on. What
-    `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from there.
-    `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of several.
+    Objects that the run was given from Python are needed again; `set` and `changes` are options that differ from now
+    on. What `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from
+    there. `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of
+    several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
-    folder, called, answering = Path(run), caller_config(callbacks, config), Answers(answers, ask)
-    old, journal = await asyncio.to_thread(load, folder)
-    names, given = choose_parts(space, llm, proposer, evaluator, old)
-    _check_disguise(old, changes)
-    settings = _changed(old, names, given, changes, data)
-    result = read_result(folder, settings, journal)
-    if result.finished:
-        answering.sort(())
-        return result
-    if not trust:
-        _check_named(folder, settings, given, {*names, *_named({**changes, "data": data})})
-    check_fits(old, settings, given)
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
-        check_journal(journal, settings, setup.region.space)
-        return await carry_on(folder, settings, setup, progress, called, answering)
+    folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
+    async with locked(folder, to_read=True) as unwritable:
+        old, journal = await asyncio.to_thread(load, folder)
+        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
+        settings = _going_on(asked, old)
+        result = read_result(folder, settings, journal)
+        if result.finished:
+            calling.answers.sort(())
+            return result
+        _check_source(folder, old, settings, asked, trust=trust)
+        if unwritable:
+            raise unwritable
+        async with open_setup(settings, asked.given) as setup:
+            check_journal(journal, settings, setup.region.space)
+            return await carry_on(folder, settings, setup, journal, calling)
 
 
 async def fork(
@@ -138,13 +136,14 @@ async def fork(
     space: str | SearchSpace | None = None,
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
-    evaluator: Evaluator | None = None,
-    data: Path | str | None = None,
+    evaluator: str | Evaluator | None = None,
+    downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
     ask: Ask | None = None,
+    set: Sequence[str] = (),
     **changes: Unpack[Options],
 ) -> SearchResult:
     """Go on from an earlier iteration of a run in a new run folder, perhaps with other options.
@@ -152,83 +151,145 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
-    source, called, answering = Path(run), caller_config(callbacks, config), Answers(ask=ask)
-    old, journal = await asyncio.to_thread(load, source)
-    names, given = choose_parts(space, llm, proposer, evaluator, old)
-    _check_disguise(old, changes)
-    identity = {"id": fresh_id(), "forked_from": f"{source}, iteration {at}"}
-    settings = replace(_changed(old, names, given, changes, data), **identity)  # type: ignore[arg-type]
-    if not 0 <= at < settings.iterations:
-        raise GeniusError(f"at takes an iteration from 0 to {settings.iterations - 1}, got {at}")
-    if not trust:
-        _check_named(source, settings, given, {*names, *_named({**changes, "data": data})})
-    check_fits(old, settings, given)
-    states = await states_after(source, old, at)
-    async with open_setup(settings, given, data_folder(_path(settings.data))) as setup:
+    source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
+    async with locked(source, to_read=True):
+        old, journal = await asyncio.to_thread(load, source)
+        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
+        settings = _going_on(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
+        if not 0 <= at < settings.loop.iterations:
+            raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
+        _check_source(source, old, settings, asked, trust=trust)
+        states = await states_after(source, old, at)
+    async with open_setup(settings, asked.given) as setup:
         check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, _path(to))
-        await take_over(journal, states, folder, settings)
-        return await carry_on(folder, settings, setup, progress, called, answering)
+        taken = await take_over(journal, states, folder, settings)
+        async with locked(folder):
+            return await carry_on(folder, settings, setup, taken, calling)
 
 
-def _changed(
-    old: Settings, names: Mapping[str, Any], given: Given, changes: Options, data: Path | str | None
-) -> Settings:
+@dataclass(frozen=True)
+class _Call:
+    """The part of a call that `search`, `resume` and `fork` have in common."""
+
+    space: str | SearchSpace | None
+    llm: "Llm | None"
+    proposer: str | Proposer | None
+    evaluator: str | Evaluator | None
+    downloads: Path | str | None
+    set: Sequence[str]
+    options: Options
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a call asks for: its objects, and the settings that it names, by their paths.
+
+    `llm_options` are the names of a provider's options that the call itself names: others stay beside them.
+    """
+
+    given: Given
+    named: Mapping[str, object]
+    llm_options: Collection[str]
+
+    def names(self, claim: Claim) -> bool:
+        """Tell whether the call names what a file claims."""
+        if claim.setting == "llm.options":
+            return claim.value.partition("=")[0] in self.llm_options
+        return claim.setting in self.named
+
+
+def _base(settings: Settings | Path | str | None) -> Settings:
+    """Return the settings that a new search starts from, without facts of another run.
+
+    Raises: GeniusError for a file that cannot be used.
+    """
+    found = read_file(Path(settings)) if isinstance(settings, str | Path) else settings
+    return Settings() if found is None else found.as_new()
+
+
+def _asked(call: _Call, old: Settings) -> _Asked:
+    """Read a call.
+
+    Raises: GeniusError where it cannot be meant.
+    """
+    flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
+    named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
+    llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
+    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
+    _check_object(given, named)
+    return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
+
+
+def _begun(asked: _Asked, base: Settings) -> Settings:
+    """Return the settings of a new run, with the facts of its space and its table.
+
+    Raises: GeniusError.
+    """
+    settings = base.changed(asked.named).check()
+    space = asked.given.space or get_space(settings.space)
+    _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
+    if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
+        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+    meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    return settings.changed(
+        {
+            "run.fingerprint": fingerprint(space),
+            "run.meanings": meanings,
+            "run.table_sha256": _hash_of_table(asked, settings),
+        }
+    )
+
+
+def _going_on(asked: _Asked, old: Settings) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
     Raises: GeniusError where they do not fit the run.
     """
-    _check_object(given, changes)
-    named = {**_named(changes), **_hashed(changes)} | ({"data": str(data)} if data is not None else {})
-    seed = {"llm_seed": named["seed"]} if "seed" in named else {}
-    settings = replace(old, **names, **named, **seed, sent=_still_known(old, named)).check()
+    settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
-    return settings
+    if settings.loop.disguise != old.loop.disguise:
+        raise GeniusError("a run is in disguise from its beginning or not at all")
+    hashed = {"run.table_sha256": _hash_of_table(asked, settings)} if "training.table" in asked.named else {}
+    return settings.changed(hashed)
 
 
-def _check_named(folder: Path, settings: Settings, given: Given, named: Collection[str]) -> None:
-    """Refuse what `search.json` alone names, and not the call.
+def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, trust: bool) -> None:
+    """Hold a run against the call that goes on with it; warn of the parts that it goes on without.
 
-    Raises: GeniusError.
+    Raises: GeniusError, also for what `search.json` alone names and not the call.
     """
-    alone = [claim for claim in claims(settings, given.parts) if claim.setting not in named]
-    check_claims(folder / SETTINGS_FILE, alone)
+    if not trust:
+        alone = [claim for claim in claims(new, asked.given.parts) if not asked.names(claim)]
+        check_claims(folder / SETTINGS_FILE, alone)
+    check_fits(old, asked.given)
+    for sentence in changes_in_words(old, new):
+        warn(sentence)
 
 
-def _still_known(old: Settings, changes: Mapping[str, Any]) -> list[Sent]:
+def _still_known(old: Settings, named: Mapping[str, Any]) -> list[Sent]:
     """Return what is known of the servers, but for the parameters that are changed: these are tried anew."""
-    extra = {option.partition("=")[0] for option in changes.get("llm_options", ())}
-    tried = set(changes) | extra
+    tried = {path.rpartition(".")[2] for path in named} | set(named.get("llm.options", ()))
     found = []
-    for one in old.sent:
+    for one in old.run.sent:
         known = {name: value for name, value in one.items() if name not in tried}
         left_out = [name for name in one.get("left_out", ()) if name not in tried]
         found.append(cast("Sent", known | {"left_out": left_out}))
     return found
 
 
-def _check_object(given: Given, options: Options) -> None:
+def _check_object(given: Given, named: Collection[str]) -> None:
     """Refuse options of a model's replies for models that are objects, which have their own."""
-    asked = [name for name in _OF_NAMED_MODELS if options.get(name) not in (None, ())]
+    asked = [OPTIONS[path].name for path in _OF_NAMED_MODELS if path in named]
     if asked and given.llm is not None and not any(isinstance(llm, str) for llm in given.llm):
         raise GeniusError(f"a model object has its own {asked[0]}: set it there, not in the search")
 
 
-def _check_disguise(old: Settings, changes: Options) -> None:
-    if changes.get("disguise") not in (None, old.disguise):
-        raise GeniusError("a run is in disguise from its beginning or not at all")
-
-
-def _named(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is None: it stays as it was."""
-    return {name: value for name, value in changes.items() if value is not None}
-
-
-def _hashed(options: Options) -> dict[str, Any]:
-    """Tell what the named table hashes to, so that another one at its path is noticed."""
-    table = options.get("table")
-    return {} if table is None else {"table_sha256": sha256_of(Path(table))}
+def _hash_of_table(asked: _Asked, settings: Settings) -> str | None:
+    """Return the SHA-256 of the table, so that another one at its path is noticed; errors call it as the call does."""
+    table = asked.named.get("training.table", settings.training.table)
+    return None if table is None else sha256_of(Path(str(table)))
 
 
 def _path(given: Path | str | None) -> Path | None:

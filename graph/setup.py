@@ -3,35 +3,29 @@
 import asyncio
 import hashlib
 import json
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
-from ..agents.baselines import find_baseline
+from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..agents.provider_keys import clean_tracing_keys
-from ..agents.replay import load_measurements
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured
-from ..evaluators.from_recording import recorded_evaluator
-from ..evaluators.from_table import table_evaluator
-from ..evaluators.from_training import OnEpochOf, training_evaluator
-from ..evaluators.workers import Workers
-from ..record.options import Sent
+from ..evaluators.from_training import OnEpochOf
 from ..record.settings import LLM, Settings
+from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
-from ..spaces.digits import DIGITS
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
+from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
-from ..tables.published import SOURCES, Table, load_table
-from ..training.job import Job
-from .pool import common_job, open_workers
+from ..tables.published import Table
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -56,10 +50,6 @@ class Given:
         return [part.name for part in fields(self) if getattr(self, part.name) is not None]
 
 
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
-
-
 @dataclass(frozen=True)
 class Setup:
     """The parts of a search, ready to run."""
@@ -75,28 +65,31 @@ def choose_parts(
     space: str | SearchSpace | None,
     llm: "Llm | None",
     proposer: str | Proposer | None,
-    evaluator: Evaluator | None,
-    old: Settings | None = None,
+    evaluator: str | Evaluator | None,
+    old: Settings,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
 
-    A new search gets defaults where nothing is named; one that goes on keeps the parts of its `old` settings.
+    What is not named stays as the `old` settings name it; where they name no proposer there is a default.
     Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
     """
     if llm is not None and proposer not in (None, LLM):
         raise GeniusError("an llm and a proposer exclude each other: name one of them")
     names: dict[str, Any] = {}
     if isinstance(proposer, str) and proposer != LLM:
-        find_baseline(proposer)
-    if llm is None and (proposer == LLM or (proposer is None and old is None)):
-        llm = default_llm()[0]
+        PROPOSERS.find(proposer)
+    if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
+        if old.llm.models:
+            names = {"proposer": LLM}  # and the models stay, as the old settings' claims: the call names none
+        else:
+            llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
     if llms:
         first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
-        names = {"proposer": LLM, "llm": first, "fallbacks": others}
-    elif proposer is not None:
+        names = {"proposer": LLM, "llm.models": (first, *others)}
+    elif proposer not in (None, LLM):
         name = proposer if isinstance(proposer, str) else _name_of(proposer)
-        names = {"proposer": name, "llm": None, "fallbacks": []}
+        names = {"proposer": name, "llm.models": ()}
     own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
     if space is not None:
         names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
@@ -104,10 +97,12 @@ def choose_parts(
         space=own_space,
         llm=None if all(isinstance(each, str) for each in llms) else llms,
         proposer=None if isinstance(proposer, str) else proposer,
-        evaluator=evaluator,
+        evaluator=None if isinstance(evaluator, str) else evaluator,
     )
-    replaced = {"llm", "proposer"} if names.get("proposer") else set()
-    names["custom"] = sorted(set(given.parts) | (set(old.custom if old else ()) - replaced))
+    if evaluator is not None:
+        names["evaluator"] = evaluator if isinstance(evaluator, str) else None
+    replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator"} & set(names)
+    names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
 
 
@@ -117,24 +112,26 @@ def fingerprint(space: SearchSpace) -> str:
     return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
 
 
-def check_fits(old: Settings, new: Settings, given: Given) -> None:
-    """Make sure that what a run goes on with is of the space that it began with; warn of another language model.
+def check_fits(old: Settings, given: Given) -> None:
+    """Make sure that a run goes on with the space that it began with.
 
     Raises: GeniusError.
     """
-    space = given.space or (None if "space" in old.custom else get_space(old.space))
-    if space is not None and old.fingerprint and fingerprint(space) != old.fingerprint:
+    space = given.space or (None if "space" in old.run.custom else get_space(old.space))
+    if space is not None and old.run.fingerprint and fingerprint(space) != old.run.fingerprint:
         raise GeniusError(
             f"the space {space.name} has other decisions or options than when this run began: its architectures would "
             "mean something else; start a new search"
         )
-    if old.table_sha256 != new.table_sha256:
-        warnings.warn(f"from now on accuracies are those of the table {new.table}", GeniusWarning, stacklevel=4)
-    before, after = (one.llms or [one.proposer] for one in (old, new))
+
+
+def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
+    """Say which of its parts a run goes on without."""
+    if old.run.table_sha256 != new.run.table_sha256:
+        yield f"from now on accuracies are those of the table {new.training.table}"
+    before, after = (one.llm.models or (one.proposer,) for one in (old, new))
     if before != after:
-        warnings.warn(
-            f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes", GeniusWarning, stacklevel=4
-        )
+        yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
 
 
 def _name_of_space(name: str) -> str:
@@ -148,26 +145,33 @@ def _name_of(function: Proposer) -> str:
 
 
 @asynccontextmanager
-async def open_setup(settings: Settings, given: Given, data: Path) -> AsyncIterator[Setup]:
+async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     """Find the parts that the settings name; whatever is missing is said here, before anything is written.
 
     Raises: GeniusError.
     """
     clean_tracing_keys()
-    if missing := set(settings.custom) - set(given.parts):
+    if missing := set(settings.run.custom) - set(given.parts):
         raise GeniusError(
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
+    downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    shown = Region(disguise(space, settings.meanings) if settings.disguise else space, settings.limits)
-    await asyncio.to_thread(_check, Region(space, settings.limits), settings)
+    limits = settings.limits.ranges
+    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
+    await asyncio.to_thread(Region(space, limits).check)
+    search = Measuring(settings, space, table, downloads)
+    if given.evaluator is not None:
+        open_evaluator = EVALUATORS.take(given.evaluator)
+    else:
+        open_evaluator = EVALUATORS.find(evaluator_named(search))
     async with (
-        _open_evaluators(settings, given, space, table, data) as (evaluator, notes),
-        _open_proposers(settings, given, shown, data) as (of_trial, sent),
+        open_evaluator(search) as (evaluator, notes),
+        _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
-        if settings.disguise:
-            evaluator = _of_shown(evaluator, settings.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.trials + 1)], evaluator, sent, notes)
+        if settings.loop.disguise:
+            evaluator = _of_shown(evaluator, settings.run.meanings)
+        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -176,15 +180,15 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     Raises: GeniusError where the table is not the one that the run began with.
     """
     space = given.space or get_space(settings.space)
-    if settings.table is None:
+    if settings.training.table is None:
         return space, None
-    if given.evaluator is not None:
+    if given.evaluator is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: accuracies are looked up or evaluated")
-    narrowed, table = open_table(space, Path(settings.table))
-    if table.sha256 != settings.table_sha256:
+    narrowed, table = open_table(space, Path(settings.training.table))
+    if table.sha256 != settings.run.table_sha256:
         raise GeniusError(
-            f"the table {settings.table} was changed since the run began: put the old one back, or go on with what it "
-            "holds now by naming it with --table"
+            f"the table {settings.training.table} was changed since the run began: put the old one back, or go on with "
+            "what it holds now by naming it with --table"
         )
     return narrowed, table
 
@@ -203,94 +207,21 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     return of_trial
 
 
-def _check(region: Region, settings: Settings) -> None:
-    """Raises GeniusError where no architecture keeps the limits, or none could be found near one that does not."""
-    region.check()
-    if settings.repair == "nearest":
-        region.check_nearest()
-
-
 @asynccontextmanager
 async def _open_proposers(
-    settings: Settings, given: Given, region: Region, data: Path
+    settings: Settings, given: Given, region: Region, downloads: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
     """Open the proposer of each trial; tells what is sent to language models."""
-    if given.proposer is not None:
-        passed = given.proposer
-        yield (lambda trial: passed), list
-    elif settings.proposer != LLM:
-        make = find_baseline(settings.proposer)
-        yield (lambda trial: make(region, (settings.seed, trial))), list
+    if given.proposer is not None or settings.proposer != LLM:
+        make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
+        yield (lambda trial: make(region, (settings.loop.first_seed, trial))), list
     else:
-        llms = given.llm or settings.llms
-        if settings.max_cost is not None:
+        llms = given.llm or settings.llm.models
+        if settings.loop.max_cost is not None:
             for llm in llms:
                 check_price(llm, settings.asking)
-        may_stop = settings.when_done == "stop"
+        may_stop = settings.loop.when_done == "stop"
         async with open_llms(
-            llms, region.space, settings.asking, data, may_stop=may_stop, taught=settings.sent
+            llms, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.run.sent
         ) as opened:
             yield opened.proposer, opened.sent
-
-
-@asynccontextmanager
-async def _open_evaluators(
-    settings: Settings, given: Given, space: SearchSpace, table: Table | None, data: Path
-) -> AsyncIterator[tuple[EvaluatorOfTrial, Sequence[str]]]:
-    """Open what evaluates in each trial, with notes on what it trains on."""
-    if given.evaluator is not None:
-        passed = given.evaluator
-        yield (lambda trial, folder, on_epoch: passed), ()
-    elif table is not None:
-        look_up = table_evaluator(table)
-        yield (lambda trial, folder, on_epoch: look_up), ()
-    elif given.space is not None:
-        raise GeniusError(
-            f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
-            "what to train it on"
-        )
-    elif settings.trains or space.name == DIGITS.name:
-        common, notes = await asyncio.to_thread(common_job, settings, data)
-        async with await asyncio.to_thread(open_workers, settings, common.data) as workers:
-            yield _trainers(settings, space, common, workers), notes
-    elif space.name in SOURCES:
-        published = table_evaluator(await asyncio.to_thread(load_table, space, data))
-        yield (lambda trial, folder, on_epoch: published), ()
-    elif (recording := _recording(settings.llm)) is not None:
-        yield await asyncio.to_thread(_recorded, settings, space, recording), ()
-    else:
-        raise GeniusError(
-            f"{space.name} has no table: name images to train on, as in --train-on imagenet:PATH, give it one by "
-            "--table, or pass an evaluator from Python"
-        )
-
-
-def _recording(llm: str | None) -> Path | None:
-    kind, _, path = (llm or "").partition(":")
-    return Path(path) if kind == "replay" else None
-
-
-def _recorded(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOfTrial:
-    trials = range(1, settings.trials + 1)
-    evaluators = [
-        recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
-    ]
-    return lambda trial, folder, on_epoch: evaluators[trial - 1]
-
-
-def _trainers(settings: Settings, space: SearchSpace, common: Job, workers: Workers) -> EvaluatorOfTrial:
-    """Train on shared workers; each trial trains with a seed of its own."""
-
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        place = folder / "evaluations" / f"trial-{trial}"
-        return training_evaluator(
-            space,
-            replace(common, seed=settings.seed + trial - 1, folder=place),
-            workers,
-            queue=trial,
-            deadline=settings.deadline,
-            silence=settings.silence,
-            on_epoch=on_epoch,
-        )
-
-    return of_trial

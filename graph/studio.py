@@ -15,15 +15,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from ..agents.backends import HUMAN
-from ..agents.baselines import BASELINES
+from ..agents.baselines import PROPOSERS
 from ..agents.provider import ProviderError
 from ..agents.trace import keep_secrets_out
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import Settings
+from ..record.settings import BY_NAME, Settings, by_path
 from ..spaces import SPACES
-from ..tables.fetch import data_folder
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
@@ -41,27 +41,34 @@ def _field(words: str, name: str = "", **schema: Any) -> Any:
     return Field(description=words, json_schema_extra=schema | ({"default": DEFAULTS[name]} if name else {}))
 
 
+def _setting(name: str, **schema: Any) -> Any:
+    """Describe a field that is a setting by the line and the choices of the setting."""
+    setting = BY_NAME[name]
+    choices = {"enum": list(setting.choices)} if setting.choices else {}
+    return _field(setting.about.doc, name if name in DEFAULTS else "", **choices, **schema)
+
+
+_NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
+
+
 class Form(TypedDict, total=False):
     """A search, as a form describes it. Empty fields keep their defaults."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(BASELINES))]
+    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(PROPOSERS))]
     llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
-    iterations: Annotated[int, _field("Architectures to evaluate.", "iterations", minimum=1)]
-    seed: Annotated[int, _field("The seed of all random numbers.", "seed")]
-    flops: Annotated[str, _field("The range of FLOPs, as in `270M 330M`; - leaves an end open.")]
-    params: Annotated[str, _field("The range of parameters, as in `- 7M`.")]
-    repair: Annotated[
-        str,
-        _field("After a reply off the limits: ask again, or take the nearest.", enum=["ask", "nearest"]),
-    ]
-    order: Annotated[str, _field("The order of experiments in a prompt.", enum=["best", "time"])]
-    advice: Annotated[bool, _field("Tell the language model the predictions of a surrogate.")]
-    approve: Annotated[bool, _field("Ask a person before each training.")]
-    max_cost: Annotated[float, _field("Dollars that language models may cost.")]
-    data: Annotated[str, _field("Folder of the published tables; default: GENIUS_DATA, else the platform's cache.")]
+    iterations: Annotated[int, _setting("iterations", minimum=1)]
+    seed: Annotated[int, _setting("seed")]
+    flops: Annotated[str, _setting("flops")]
+    params: Annotated[str, _setting("params")]
+    repair: Annotated[str, _setting("repair")]
+    order: Annotated[str, _setting("order")]
+    advice: Annotated[bool, _setting("advice")]
+    approve: Annotated[bool, _setting("approve")]
+    max_cost: Annotated[float, _setting("max_cost")]
+    downloads: Annotated[str, _setting("downloads")]
 
 
 class Refused(GeniusError, ValueError):
@@ -95,7 +102,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.iterations * (3 * settings.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:
@@ -111,10 +118,9 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
 async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
     """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
-    data = data_folder(Path(form["data"]) if "data" in form else None)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
     try:
-        async with open_setup(settings, given, data) as setup:
+        async with open_setup(settings, given) as setup:
             context = context_of(Path(folder.name), settings, setup, Journal(), 1)
             async with context.slots:
                 yield settings, replace(context, whole=True)
@@ -155,18 +161,19 @@ def _settings(form: Form) -> tuple[Settings, Given]:
     Raises: GeniusError.
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
-    if asked["space"] not in SPACES:
-        raise GeniusError(f"there is no space {asked['space']!r}; the spaces are: {', '.join(SPACES)}")
+    for name, plugins in _NAMED.items():
+        if plugins.known(asked[name]) is None:
+            raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]
     if llm is not None and (llm == HUMAN or "@" in llm):
         raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
     keep_secrets_out()
-    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None)
-    asked |= names | {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    asked.pop("data", None)
-    return Settings(**asked, trace=False).check(), given
+    names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
+    names |= {"downloads": asked.pop("downloads", None)}
+    asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
+    return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
 
 
 def _range(name: str, words: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,14 @@ from ..agents.trace import TraceCollector, keep_secrets_out
 from ..errors import RunFailed
 from ..record.candidate import Candidate
 from ..record.journal import Journal, drop_torn_lines
-from ..record.options import Sent
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
+from ..record.settings.llm_settings import Sent
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .pause import Answers, paused
-from .run_folder import locked
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore
@@ -38,37 +37,40 @@ if TYPE_CHECKING:
     from .build import Graph
 
 
-async def carry_on(
-    folder: Path,
-    settings: Settings,
-    setup: Setup,
-    progress: Callable[[Progress], None],
-    called: "RunnableConfig",
-    answers: Answers,
-) -> SearchResult:
-    """Make all iterations that a run still lacks, and return what it found.
+@dataclass(frozen=True)
+class Calling:
+    """A caller's part in a search: `progress` is shown each step, `config` is for every invocation of the graph, and
+    `answers` are given where it pauses."""
 
-    `called` is what the caller wants of every invocation of the graph; `answers` answers where it pauses.
-    Raises: Paused where nobody does; RunFailed where it has to stop; what was done until then is kept.
+    progress: Callable[[Progress], None]
+    config: "RunnableConfig"
+    answers: Answers
+
+
+async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Journal, calling: Calling) -> SearchResult:
+    """Make all iterations that a run still lacks, and return what it found. Call it while the run is held.
+
+    Raises: Paused where nobody answers; RunFailed where it has to stop; what was done until then is kept.
     """
-    async with locked(folder), _saying_why(folder, settings):
-        settings = replace(settings, sent=setup.sent())
+    async with _saying_why(folder, settings):
+        settings = settings.changed({"run.sent": setup.sent()})
         await asyncio.to_thread(settings.save, folder)
         for note in setup.notes:
-            progress(Progress("note", Candidate(0, 0), run=folder, note=note))
+            calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
-        journal = await asyncio.to_thread(Journal.load, folder)
         sent = _Sent(folder, settings, setup.sent)
         keep_secrets_out()
         async with open_checkpoints(folder) as saver:
-            graph = build_graph(saver, tries=settings.tries).with_config(called)
-            numbers = range(1, settings.trials + 1)
-            contexts = {trial: context_of(folder, settings, setup, journal, trial, progress) for trial in numbers}
+            graph = build_graph(saver, tries=settings.llm.tries).with_config(calling.config)
+            numbers = range(1, settings.loop.trials + 1)
+            contexts = {
+                trial: context_of(folder, settings, setup, journal, trial, calling.progress) for trial in numbers
+            }
             starts = {trial: await _start(graph, settings, trial) for trial in numbers}
-            answers.sort([each for start in starts.values() for each in start.interrupts])
+            calling.answers.sort([each for start in starts.values() for each in start.interrupts])
             async with asyncio.TaskGroup() as trials:
                 for trial, context in contexts.items():
-                    trials.create_task(_trial(graph, context, settings, trial, starts[trial], sent, answers))
+                    trials.create_task(_trial(graph, context, settings, trial, starts[trial], sent, calling.answers))
         return read_result(folder, settings, journal)
 
 
@@ -91,16 +93,16 @@ def context_of(
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         journal=journal,
-        repair=settings.repair,
-        max_replies=settings.max_replies,
-        when_done=settings.when_done,
-        budget=settings.budget,
-        order=settings.order,
-        advice=settings.advice,
-        seed=(settings.seed, trial),
-        iterations=settings.iterations,
-        approve=settings.approve,
-        slots=Slots(ceil(settings.workers / settings.trials)),
+        repair=settings.limits.repair,
+        max_replies=settings.loop.max_replies,
+        when_done=settings.loop.when_done,
+        budget=settings.loop.budget,
+        order=settings.loop.order,
+        advice=settings.loop.advice,
+        seed=(settings.loop.first_seed, trial),
+        iterations=settings.loop.iterations,
+        approve=settings.loop.approve,
+        slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
         progress=progress,
     )
 
@@ -113,8 +115,8 @@ class _Sent:
 
     async def note(self) -> None:
         """Write it down where it has changed."""
-        if (sent := self._sent()) != self._settings.sent:
-            self._settings = replace(self._settings, sent=sent)
+        if (sent := self._sent()) != self._settings.run.sent:
+            self._settings = self._settings.changed({"run.sent": sent})
             await asyncio.to_thread(self._settings.save, self._folder)
 
 
@@ -128,7 +130,7 @@ class _Start:
 
 async def _start(graph: "Graph", settings: Settings, trial: int) -> _Start:
     snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    no_more = snapshot.next == ("approver",) and not settings.approve
+    no_more = snapshot.next == ("approver",) and not settings.loop.approve
     return _Start(read_state(snapshot.values, trial), () if no_more else snapshot.interrupts)
 
 
@@ -136,7 +138,7 @@ async def _trial(
     graph: "Graph", context: Context, settings: Settings, trial: int, begun: _Start, sent: _Sent, answers: Answers
 ) -> None:
     state, asked = begun.state, begun.interrupts
-    tracer = TraceCollector() if settings.trace else None
+    tracer = TraceCollector() if settings.loop.trace else None
     start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
     async with context.slots:
         while asked or state["running"] or _goes_on(state, context, settings):
@@ -152,7 +154,7 @@ async def _trial(
 
 
 def _goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
-    return state["done"] < settings.iterations and not state["stopped"] and not context.is_spent
+    return state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
 
 
 def invocation_config(
@@ -174,14 +176,14 @@ def invocation_config(
         "metadata": {
             "space": settings.space,
             "proposer": settings.proposer,
-            "llm": settings.llm,
-            "seed": settings.seed,
+            "llm": settings.llm.first,
+            "seed": settings.loop.first_seed,
             "trial": trial,
             "iteration": iteration,
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.workers * (3 * settings.max_replies + 6),
+        "recursion_limit": settings.training.workers * (3 * settings.loop.max_replies + 6),
         "callbacks": [tracer] if tracer else None,
     }
 
@@ -200,8 +202,8 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
             raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised
         if isinstance(error, ProviderError):
-            times = f" after {settings.tries} tries" if error.transient else ""
-            raise RunFailed(f"{settings.llm} gave no answer{times}: {error}; {kept}") from None
+            times = f" after {settings.llm.tries} tries" if error.transient else ""
+            raise RunFailed(f"{settings.llm.first} gave no answer{times}: {error}; {kept}") from None
         if isinstance(error, RunFailed):
             raise RunFailed(f"{error}; {kept}") from error
         if _is_disk_full(error):

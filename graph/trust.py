@@ -4,6 +4,7 @@ Modules to import, servers to ask and paths to open that `search.json` names are
 too, in the same call or in the environment, or trusts the file.
 """
 
+import json
 import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping
@@ -11,41 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..agents.backends import servers_named
+from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
 from ..printable import brief
-from ..record.options import SAMPLING, is_plain_llm
-from ..record.settings import LLM, Settings
-from ..spaces import known_space
-
-OPTIONS = {
-    "space": "--space",
-    "llm": "--llm",
-    "fallbacks": "--llm",
-    "base_url": "--base-url",
-    "llm_options": "--llm-option",
-    "model_file": "--model-file",
-    "train_on": "--train-on",
-    "on": "--on",
-    "table": "--table",
-    "data": "--data",
-}
-"""The settings by which a file could have code run, a server asked or a path opened, and their options."""
-
-_WHAT = {
-    "space": "the module",
-    "base_url": "the server",
-    "llm_options": "the option",
-    "model_file": "the file",
-    "train_on": "the images",
-    "on": "the cluster",
-    "table": "the table",
-    "data": "the images in",
-}
+from ..record.settings import LLM, OPTIONS, Settings
+from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..spaces import SPACES
+from ..training.recipes import RECIPES
+from .measuring import EVALUATORS
+from .pool import POOLS
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a file names: the setting, and its value."""
+    """What a file names: the path of the setting, and its value."""
 
     setting: str
     value: str
@@ -53,7 +33,7 @@ class Claim:
     @property
     def words(self) -> str:
         """What it is, in words."""
-        return f"{_WHAT.get(self.setting, 'the language model')} {brief(self.value)!r}"
+        return f"{OPTIONS[self.setting].about.claim} {brief(self.value)!r}"
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
@@ -61,75 +41,89 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
 
     Parts that are `given` as objects, or were, take nothing from the file.
     """
-    given = {*given, *settings.custom}
+    given = {*given, *settings.run.custom}
     found = [] if "space" in given else list(_of_space(settings.space))
     if settings.proposer == LLM and "llm" not in given:
         found += _of_llms(settings)
+    if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
+        found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return found
 
 
 def _of_space(name: str) -> Iterator[Claim]:
-    if known_space(name) is None:
+    if SPACES.known(name) is None:
         yield Claim("space", name)
 
 
 def _of_llms(settings: Settings) -> Iterator[Claim]:
-    for at, spec in enumerate(settings.llms):
+    for spec in settings.llm.models:
         if not is_plain_llm(spec) and spec != os.environ.get("GENIUS_LLM"):
-            yield Claim("fallbacks" if at else "llm", spec)
-    if settings.base_url and settings.base_url not in servers_named():
-        yield Claim("base_url", settings.base_url)
-    for option in settings.llm_options:
-        if option.partition("=")[0] not in SAMPLING:
-            yield Claim("llm_options", option)
-    if settings.model_file:
-        yield Claim("model_file", settings.model_file)
+            yield Claim("llm.models", spec)
+    if settings.llm.base_url and settings.llm.base_url not in servers_named():
+        yield Claim("llm.base_url", settings.llm.base_url)
+    for name, value in settings.llm.options.items():
+        if name not in SAMPLING:
+            yield Claim("llm.options", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+    if settings.llm.model_file:
+        yield Claim("llm.model_file", settings.llm.model_file)
 
 
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
-    if settings.train_on and ":" in settings.train_on:
-        yield Claim("train_on", settings.train_on)
+    if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
+        yield Claim("evaluator", settings.evaluator)
+    if settings.training.recipe and RECIPES.known(settings.training.recipe) is None:
+        yield Claim("training.recipe", settings.training.recipe)
+    if settings.training.data and ":" in settings.training.data:
+        yield Claim("training.data", settings.training.data)
     # a table is held against its checksum, and so is all that lies among the downloads but ImageNet
-    if settings.table and (settings.table_sha256 is None or _on_another_host(settings.table)):
-        yield Claim("table", settings.table)
-    if settings.data and (settings.train_on == "imagenet" or _on_another_host(settings.data)):
-        yield Claim("data", settings.data)
-    address = settings.on.partition(":")[2]
-    if address and address != os.environ.get("RAY_ADDRESS"):
-        yield Claim("on", settings.on)
+    if settings.training.table and (settings.run.table_sha256 is None or _on_another_host(settings.training.table)):
+        yield Claim("training.table", settings.training.table)
+    if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
+        yield Claim("downloads", settings.downloads)
+    own, address = POOLS.known(settings.training.on) is None, settings.training.address
+    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+        yield Claim("training.on", settings.training.on)
+
+
+def _data_of(settings: Settings) -> str | None:
+    """Return the data set that is named, or that the space names."""
+    if settings.training.data or "space" in settings.run.custom:
+        return settings.training.data
+    space = SPACES.known(settings.space)
+    return space.data if space else None
 
 
 def _on_another_host(path: str) -> bool:
     return path.startswith(("//", r"\\"))
 
 
-def check_claims(file: Path, found: Collection[Claim], options: Mapping[str, str] = OPTIONS) -> None:
-    """Refuse what a file alone names.
+def check_claims(file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None) -> None:
+    """Refuse what a file alone names; `flags` are the options of a command that calls settings otherwise.
 
     Raises: GeniusError, which says what that is and how to allow it.
     """
     if not found:
         return
-    what, again = ", ".join(claim.words for claim in found), shlex.join(_again(found, options))
+    what, again = ", ".join(claim.words for claim in found), shlex.join(_again(found, flags or {}))
     raise GeniusError(
         f"{file} names {what}, and what a file alone names is neither imported, asked nor opened: where you want it, "
         f"name the same in this call ({again}), or take all that the file names with --trust"
     )
 
 
-def _again(found: Collection[Claim], options: Mapping[str, str]) -> list[str]:
-    return [word for claim in found for word in (options[claim.setting], claim.value)]
+def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
+    return [word for one in found for word in (flags.get(one.setting, OPTIONS[one.setting].flag), one.value)]
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
     """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
     found = claims(settings) if settings is not None else []
-    if settings is not None and any(OPTIONS[claim.setting] == "--llm" for claim in found):
-        kept = [claim for claim in found if OPTIONS[claim.setting] != "--llm"]
-        found = [*(Claim("llm", spec) for spec in settings.llms), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, OPTIONS)])
+    if settings is not None and any(claim.setting == "llm.models" for claim in found):
+        kept = [claim for claim in found if claim.setting != "llm.models"]
+        found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
+    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

@@ -81,8 +81,6 @@ def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collecti
 
 def _drawn(region: Region, rng: np.random.Generator) -> Integers:
     drawn = region.draw(rng, _DRAWN)
-    if not region.exact:
-        return drawn
     largest = list(islice(region.largest_first(), _LARGEST))
     return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(region.space.decisions))])
 

@@ -251,7 +251,7 @@ class Surrogate:
 def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:
     """Return the 80% quantile of the standardised leave-one-out errors, in units of that of a normal variable.
 
-    Rasmussen and Williams 2006, section 5.4.2, with a constant. The errors refer to the measurements before `lift_tail`.
+    Rasmussen and Williams 2006, section 5.4.2, with a constant. Errors are from measurements before `lift_tail`.
     """
     if len(solved) < 2:
         return 1.0

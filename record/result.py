@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from ..spaces import known_space
+from ..spaces import SPACES
 from ..spaces.cost import Convention
 from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
@@ -69,13 +69,13 @@ class SearchResult:
     @property
     def stopped(self) -> str | None:
         """Why the search ended with evaluations left, and how many; None where it did not."""
-        left = sum(self.settings.iterations - len(trial.candidates) for trial in self.trials)
+        left = sum(self.settings.loop.iterations - len(trial.candidates) for trial in self.trials)
         if left <= 0:
             return None
-        reason = self.settings.budget.reached(self.spent)
+        reason = self.settings.loop.budget.reached(self.spent)
         if reason is None and self.finished:
             reason = next(filter(None, (trial.ended_by for trial in self.trials)), None)
-        total = self.settings.iterations * len(self.trials)
+        total = self.settings.loop.iterations * len(self.trials)
         return reason and f"{reason}; {left:,} of {total:,} evaluations were not made"
 
     def to_json(self) -> dict[str, object]:
@@ -107,11 +107,11 @@ class SearchResult:
             "run": str(self.run),
             "space": self.settings.space,
             "proposer": self.settings.proposer,
-            "llm": self.settings.llm,
+            "llm": self.settings.llm.first,
             "trial": trial.trial,
-            "flops_convention": self.settings.flops_convention,
+            "flops_convention": self.settings.limits.convention,
             "iterations": [
-                _iteration_json(candidate, self.settings.flops_convention) for candidate in trial.candidates
+                _iteration_json(candidate, self.settings.limits.convention) for candidate in trial.candidates
             ],
             "best": _best_json(trial.best),
             "usage": asdict(trial.usage),
@@ -137,9 +137,9 @@ def load(folder: Path) -> tuple[Settings, Journal]:
     Raises: BrokenRun.
     """
     settings, journal = Settings.load(folder), Journal.load(folder)
-    space = None if "space" in settings.custom else known_space(settings.space)
+    space = None if "space" in settings.run.custom else SPACES.get(settings.space)
     if space is not None:
-        check_journal(journal, settings, disguise(space, settings.meanings) if settings.disguise else space)
+        check_journal(journal, settings, disguise(space, settings.run.meanings) if settings.loop.disguise else space)
     return settings, journal
 
 
@@ -148,7 +148,7 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
 
     Raises: BrokenRun.
     """
-    for trial in range(1, settings.trials + 1):
+    for trial in range(1, settings.loop.trials + 1):
         for candidate in journal.finished(trial):
             try:
                 if candidate.architecture is not None:
@@ -162,18 +162,18 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
     """Gather the result of a run, finished or not, from its journal."""
     trials = [
         TrialResult(trial, sorted(_real(journal.finished(trial), settings), key=_by_iteration), journal.usage(trial))
-        for trial in range(1, settings.trials + 1)
+        for trial in range(1, settings.loop.trials + 1)
     ]
     return SearchResult(run, settings, trials, journal.spent)
 
 
 def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidate]:
     """Put the real architectures in place of those that a search in disguise showed."""
-    if not settings.disguise:
+    if not settings.loop.disguise:
         return history
 
     def real(architecture: Architecture | None) -> Any:
-        return architecture and reveal(architecture, settings.meanings)
+        return architecture and reveal(architecture, settings.run.meanings)
 
     try:
         return [_revealed(candidate, real) for candidate in history]
@@ -196,7 +196,7 @@ def _by_iteration(candidate: Candidate) -> int:
 
 def _is_finished(trial: TrialResult, settings: Settings) -> bool:
     made = len(trial.candidates)
-    if made >= settings.iterations:
+    if made >= settings.loop.iterations:
         return True
     return trial.ended_by is not None
 

@@ -5,7 +5,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
-_PACKAGES = ("genius-nas", "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
+_OWN = "genius-nas"
+_PACKAGES = (_OWN, "langgraph", "langchain", "langchain-core", "openai", "torch", "numpy", "scikit-learn")
 
 
 @cache
@@ -23,3 +24,8 @@ def installed_versions() -> dict[str, str]:
 def fresh_id() -> str:
     """Make the identifier of a new run, which its threads in checkpoints and traces carry."""
     return uuid4().hex[:12]
+
+
+def own_version() -> str:
+    """Return the version of this package, as its installation tells it."""
+    return version(_OWN)

@@ -15,9 +15,9 @@ from rich.table import Table
 from ..graph.state import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
+from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
 from ..tables.fetch import fetch
-from ..tables.published import Source
 from ..training.job import Epoch
 from .show import as_text
 
@@ -118,7 +118,7 @@ class Display:
         return ", ".join([*words, *epochs[:4]])
 
 
-async def fetch_with_bars(sources: Sequence[Source], data: Path, console: Console) -> list[Path]:
+async def fetch_with_bars(sources: Sequence[PublishedTable], data: Path, console: Console) -> list[Path]:
     """Download tables with a bar for each; returns their paths.
 
     Raises: FetchFailed, BadTable.

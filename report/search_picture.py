@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..printable import one_line
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
-from ..tables.published import sees_test_accuracy
+from ..spaces import table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +34,15 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
     figure = Figure(figsize=(9 if ranked else 5.5, 3.6), layout="constrained")
     panels = figure.subplots(1, 2 if ranked else 1, squeeze=False)[0]
     _draw_panel(panels[0], result.trials, "accuracy", max)
-    panels[0].set_ylabel(f"{'test' if sees_test_accuracy(result.settings.space) else 'validation'} accuracy (%)")
+    table = table_of(result.settings.space)
+    panels[0].set_ylabel(f"{'test' if table and table.sees_test_accuracy else 'validation'} accuracy (%)")
     if ranked:
         _draw_panel(panels[1], result.trials, "rank", min)
         panels[1].set_ylabel("rank in the space (1 is the best)")
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    title = f"{settings.space}, {settings.llm or settings.proposer}, seed {settings.seed}"
+    title = f"{settings.space}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
 

@@ -14,8 +14,8 @@ from ..printable import one_line
 from ..record.candidate import Candidate
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
+from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
-from ..tables.published import SOURCES, sees_test_accuracy
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -36,7 +36,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
         candidates = result.trials[0].candidates
         places = range(len(candidates)) if everything else _shown([c.accuracy for c in candidates])
         chosen = [candidates[at] for at in places]
-        table = _iterations(chosen, result.trials[0].best, narrow, result.settings.flops_convention)
+        table = _iterations(chosen, result.trials[0].best, narrow, result.settings.limits.convention)
         kind, count = "iterations", len(candidates)
     else:
         best = [trial.best.accuracy if trial.best else None for trial in result.trials]
@@ -146,11 +146,11 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result.summary())] if len(result.trials) > 1 else []
     sentences += [_best(result.best) if result.best else _nothing(result)]
     sentences += _protocol(result.settings)
-    sentences += [_limits(result)] if result.settings.limits.limited else []
+    sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
-    convention = result.settings.flops_convention
+    convention = result.settings.limits.convention
     sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
-    if result.settings.llm == LOCAL:
+    if result.settings.llm.first == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if result.stopped:
         sentences.append(f"Stopped early: {result.stopped}.")
@@ -176,11 +176,12 @@ def _best(best: Candidate) -> str:
 
 def _protocol(settings: Settings) -> list[str]:
     """Say what the accuracies of a run that looked them up are."""
-    if settings.table is not None:
-        return [f"Accuracies are those of the table {settings.table}. Ranks are among what it holds; {_TIES}"]
-    if settings.space not in SOURCES or settings.trains or "evaluator" in settings.custom:
+    if settings.training.table is not None:
+        return [f"Accuracies are those of the table {settings.training.table}. Ranks are among what it holds; {_TIES}"]
+    table = table_of(settings.space)
+    if table is None or not settings.looks_up:
         return []
-    if sees_test_accuracy(settings.space):
+    if table.sees_test_accuracy:
         return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
     seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
     return [f"{seen} {_AMONG}"]
@@ -190,7 +191,7 @@ def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
-    return f"limits: {result.settings.limits.words()}; {refused} replies refused, {repaired} repaired"
+    return f"limits: {result.settings.limits.ranges.words()}; {refused} replies refused, {repaired} repaired"
 
 
 def _search_cost(device: str, seconds: float) -> str:
@@ -207,7 +208,7 @@ def usage(result: SearchResult) -> str:
     seconds = sum(trial.seconds for trial in result.trials)
     cost = f"${result.spent.cost:.4g}, " if result.spent.cost else ""
     answered = dict.fromkeys(c.llm for trial in result.trials for c in trial.candidates if c.llm)
-    names = " and ".join(answered) or result.settings.llm
+    names = " and ".join(answered) or result.settings.llm.first
     model = f"{calls} calls of {names}, {tokens_in:,} + {tokens_out:,} tokens, {cost}" if calls else ""
     return f"{model}{seconds:.1f} s{' summed over the trials' * (len(result.trials) > 1)}"
 

@@ -1,49 +1,40 @@
 """The search spaces, by name."""
 
-from ..errors import GeniusError
-from ..plugins import import_object
+from ..plugins import Plugins
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
 from .macro import NAS_BENCH_MACRO
 from .mobile import MOBILE_IMAGENET
+from .published_table import PublishedTable
 from .space import SearchSpace
-
-SPACES = {
-    space.name: space
-    for space in (
-        DIGITS,
-        NAS_BENCH_MACRO,
-        CHANNEL_BENCH_RESNET,
-        CHANNEL_BENCH_MOBILENET,
-        *NAS_BENCH_201,
-        MOBILE_IMAGENET,
-    )
-}
-
 
 _ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}
 
 
-def known_space(name: str) -> SearchSpace | None:
-    """Return a space of this package by its name; None for one's own, of which nothing is imported."""
+def _spell(name: str) -> str:
+    """Return a built-in name as it is spelled here; `nas-bench-201:cifar100` names a data set too."""
     plain = name.lower().replace(":", "-").replace("/", "-")
-    return SPACES.get(_ALIASES.get(plain, plain))
+    return _ALIASES.get(plain, plain)
+
+
+def _read(value: object) -> SearchSpace | None:
+    return value if isinstance(value, SearchSpace) else None
+
+
+_BUILTIN = (DIGITS, NAS_BENCH_MACRO, CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET, *NAS_BENCH_201, MOBILE_IMAGENET)
+SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a SearchSpace", spell=_spell)
+"""The search spaces, and the door for one's own."""
 
 
 def get_space(name: str) -> SearchSpace:
     """Return a space by its name, or one's own as `MODULE:NAME`.
 
-    `nas-bench-201:cifar100` names a data set too; cifar10 is meant where none is named.
     Raises: GeniusError for an unknown name.
     """
-    if (space := known_space(name)) is not None:
-        return space
-    if ":" not in name:
-        raise GeniusError(
-            f"there is no search space {name!r}; the spaces are: {', '.join(SPACES)}, and your own as MODULE:NAME"
-        )
-    found = import_object(name, "search space")
-    if not isinstance(found, SearchSpace):
-        raise GeniusError(f"{name} is not a SearchSpace but a {type(found).__name__}")
-    return found
+    return SPACES.find(name)
+
+
+def table_of(name: str) -> PublishedTable | None:
+    """Return the published table of a built-in space, if it has one; None for one's own, which is not imported."""
+    return SPACES[name].table if name in SPACES else None

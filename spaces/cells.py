@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
+from .published_table import PublishedTable
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -137,11 +138,16 @@ def _build(architecture: Architecture, num_classes: int) -> "nn.Module":
     return cell_network(edges, _WIDTHS, _CELLS, num_classes)
 
 
-def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
+def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:
+    url = f"https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d3/benchmark/{file}"
+    return PublishedTable(name, url, sha256, size, accuracy="val_acc_200", test_accuracy="test_acc_200")
+
+
+def _space(title: str, size: int, classes: int, data: str | None, table: PublishedTable) -> SearchSpace:
     words = _DESCRIPTION.format(dataset=title, size=size, half=size // 2, quarter=size // 4, classes=classes)
     edges = tuple(Part((edge,), lambda option: _edge_cost(size, option)) for edge in range(len(EDGES)))
     return SearchSpace(
-        name=f"nas-bench-201-{dataset}",
+        name=table.name,
         decisions=tuple(Decision(f"edge {source}→{target}", OPERATIONS) for source, target in EDGES),
         description=words,
         build=lambda architecture, num_classes=classes: _build(architecture, num_classes),
@@ -151,11 +157,47 @@ def _space(dataset: str, title: str, size: int, classes: int) -> SearchSpace:
         key=cell_string,
         features=cell_features,
         depth=cell_depth,
+        data=data,
+        recipe="nas-bench-201",
+        table=table,
     )
 
 
 NAS_BENCH_201 = (
-    _space("cifar10", "CIFAR-10", 32, 10),
-    _space("cifar100", "CIFAR-100", 32, 100),
-    _space("imagenet16-120", "ImageNet16-120", 16, 120),
+    _space(
+        "CIFAR-10",
+        32,
+        10,
+        "cifar10",
+        _table(
+            "nas-bench-201-cifar10",
+            "nasbench201_cifar10.json",
+            "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
+            2_625_770,
+        ),
+    ),
+    _space(
+        "CIFAR-100",
+        32,
+        100,
+        "cifar100",
+        _table(
+            "nas-bench-201-cifar100",
+            "nasbench201_cifar100.json",
+            "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
+            2_722_508,
+        ),
+    ),
+    _space(
+        "ImageNet16-120",
+        16,
+        120,
+        None,
+        _table(
+            "nas-bench-201-imagenet16-120",
+            "nasbench201_imagenet.json",
+            "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
+            2_738_705,
+        ),
+    ),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
+from .published_table import PublishedTable
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -142,11 +143,49 @@ def _build_mobilenet(architecture: Architecture, num_classes: int = _CLASSES) ->
     return networks.classifier(nn.Sequential(*layers), width[6], num_classes)
 
 
-def _space(name: str, text: str, widths: tuple[int, ...], parts: tuple[Part, ...], build: "_Build") -> SearchSpace:
-    return SearchSpace(name, _decisions(widths), _description(text, widths), build, (3, 32, 32), parts)
+def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:
+    url = f"https://raw.githubusercontent.com/xiusu/Channel-Bench-Macro/4ff596e/{file}"
+    return PublishedTable(name, url, sha256, size, accuracy="mean", test_accuracy="mean")
 
 
-CHANNEL_BENCH_RESNET = _space("channel-bench-resnet", _RESNET, _RESNET_WIDTHS, _resnet_parts(), _build_resnet)
+def _space(
+    text: str, widths: tuple[int, ...], parts: tuple[Part, ...], build: "_Build", table: PublishedTable
+) -> SearchSpace:
+    words = _description(text, widths)
+    return SearchSpace(
+        table.name,
+        _decisions(widths),
+        words,
+        build,
+        (3, 32, 32),
+        parts,
+        data="cifar10",
+        recipe="nas-bench-macro",
+        table=table,
+    )
+
+
+CHANNEL_BENCH_RESNET = _space(
+    _RESNET,
+    _RESNET_WIDTHS,
+    _resnet_parts(),
+    _build_resnet,
+    _table(
+        "channel-bench-resnet",
+        "Results_ResNet.json",
+        "bf13bcaea3f2076f2c1bfbf5c2fee044aafe0385fae6a0d64c433b1d7f5a7520",
+        2_821_965,
+    ),
+)
 CHANNEL_BENCH_MOBILENET = _space(
-    "channel-bench-mobilenet", _MOBILENET, _MOBILENET_WIDTHS, _mobilenet_parts(), _build_mobilenet
+    _MOBILENET,
+    _MOBILENET_WIDTHS,
+    _mobilenet_parts(),
+    _build_mobilenet,
+    _table(
+        "channel-bench-mobilenet",
+        "Results_MobileNet.json",
+        "f640474d8ff3ff2231d0c45986bb0f10af291545316342fb009952e7641908e0",
+        2_793_867,
+    ),
 )

@@ -6,7 +6,6 @@ elementwise or a sum are left out. Parameters are all weights, batch norm's scal
 one that several modules share counts once. The paper's own integers on ImageNet hold more: see `CONVENTIONS`.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError, GeniusWarning
+from ..errors import GeniusError, warn
 from ..printable import brief, said_by
 from ..schema import Whole
 
@@ -141,7 +140,8 @@ class CostTable:
         self._parts, self._options, self._space = parts, options, space
 
     @cached_property
-    def _tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+    def tables(self) -> list[tuple[tuple[int, ...], npt.NDArray[np.int64]]]:
+        """The decisions of each part, and its costs: shape (options of each decision, …, FIELDS)."""
         return [(part.decisions, self._table(part)) for part in self._parts]
 
     def _table(self, part: Part) -> npt.NDArray[np.int64]:
@@ -173,7 +173,7 @@ class CostTable:
         numbers = np.asarray(architectures, dtype=np.int64)
         index = numbers - np.array([options.start for options in self._options])
         found = np.zeros((len(index), FIELDS), dtype=np.int64)
-        for decisions, table in self._tables:
+        for decisions, table in self.tables:
             found += table[tuple(index[:, d] for d in decisions)]
         return found
 
@@ -240,4 +240,4 @@ def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
     if found.reads_values:
         said.append(f"{name} reads values of its tensors, and other images may take other operators than zeros did")
     if said:
-        warnings.warn(f"{'; '.join(said)}: to be exact, {_MEND}", GeniusWarning, stacklevel=3)
+        warn(f"{'; '.join(said)}: to be exact, {_MEND}")

@@ -97,4 +97,6 @@ DIGITS = SearchSpace(
     build=_build,
     input_shape=(1, 8, 8),
     parts=(_first_part(), _stage_part(1), _stage_part(2), _head_part()),
+    data="digits",
+    recipe="digits",
 )

@@ -4,6 +4,7 @@ Monto-Carlo Tree Search", CVPR)."""
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
+from .published_table import PublishedTable
 from .space import Architecture, Decision, SearchSpace
 
 if TYPE_CHECKING:
@@ -92,4 +93,14 @@ NAS_BENCH_MACRO = SearchSpace(
     build=_build,
     input_shape=(3, 32, 32),
     parts=(Part((), _ends_cost), *(_layer_part(layer) for layer in range(len(_LAYERS)))),
+    data="cifar10",
+    recipe="nas-bench-macro",
+    table=PublishedTable(
+        "nas-bench-macro",
+        "https://raw.githubusercontent.com/xiusu/NAS-Bench-Macro/61a2bfc/data/nas-bench-macro_cifar10.json",
+        "686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297",
+        size=1_178_821,
+        accuracy="mean_acc",
+        test_accuracy="mean_acc",
+    ),
 )

@@ -148,5 +148,8 @@ MOBILE_IMAGENET = SearchSpace(
     input_shape=(3, _SIZE, _SIZE),
     parts=_parts(),
     identity=_function,
+    data="imagenet",
+    recipe="search-imagenet",
+    final_recipe="retrain-imagenet",
     named={name: tuple(map(int, stages.replace(" ", ""))) for name, stages in _FOUND.items()},
 )

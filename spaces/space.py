@@ -1,6 +1,6 @@
 """The search space: which decisions there are, in words for a model and as a network that can be trained."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
@@ -15,6 +15,7 @@ from ..errors import GeniusError
 from ..printable import brief, said_by
 from .cost import FIELDS, Cost, CostTable, Part, count, try_on
 from .door import check_decision, check_space
+from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
 
@@ -95,6 +96,9 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
+    - `data`, `recipe`, `final_recipe`: the names of the data set and the recipe that its networks are trained with, and
+      of the recipe that trains what was found to the end, where that is another one.
+    - `table`: the published table that holds the accuracy of every architecture.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
       rule's docstring, or by its name. What it forbids is not in the space.
@@ -114,6 +118,10 @@ class SearchSpace:
     features: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     depth: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     valid: Rule | None = None
+    data: str | None = None
+    recipe: str | None = None
+    final_recipe: str | None = None
+    table: PublishedTable | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
@@ -228,6 +236,11 @@ class SearchSpace:
             return self.cost(architecture, strict=strict).row
         except BadArchitecture:
             return (-1,) * FIELDS
+
+    @property
+    def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
+        """The decisions of each part and its costs: shape (options of each decision, …, FIELDS)."""
+        return self._cost_table.tables
 
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one image of the space.

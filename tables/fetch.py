@@ -13,7 +13,8 @@ from filelock import AsyncFileLock
 
 from ..errors import GeniusError
 from ..record.files import open_plain
-from .published import SOURCES, BadTable, Source, check_sha256, table_path
+from ..spaces.published_table import PublishedTable
+from .published import TABLES, BadTable, check_sha256, table_path
 
 _CHUNK = 1 << 16
 
@@ -25,7 +26,7 @@ class FetchFailed(GeniusError):
     """A failed download. The bytes that arrived are kept, and the next try continues from there."""
 
 
-def data_folder(given: Path | None = None) -> Path:
+def downloads_folder(given: Path | None = None) -> Path:
     """Return the folder for downloads: the given one, else `GENIUS_DATA`, else the platform's cache."""
     if given is not None:
         return given
@@ -36,18 +37,18 @@ def data_folder(given: Path | None = None) -> Path:
     return platformdirs.user_cache_path("genius")
 
 
-def sources_named(name: str) -> list[Source]:
-    """Return the sources of tables by a name: `all`, a space, or a family such as `nas-bench-201`.
+def sources_named(name: str) -> list[PublishedTable]:
+    """Return the tables that a name stands for: `all`, a table, a family such as `nas-bench-201`, or one's own.
 
     Raises: GeniusError for an unknown name.
     """
-    found = [source for space, source in SOURCES.items() if name in ("all", space) or space.startswith(f"{name}-")]
-    if not found:
-        raise GeniusError(f"there is no table {name!r}; the tables are: all, {', '.join(SOURCES)}")
-    return found
+    found = [table for each, table in TABLES.items() if name in ("all", each) or each.startswith(f"{name}-")]
+    if not found and ":" not in name and TABLES.known(name) is None:
+        raise GeniusError(f"there is no table {name!r}; the tables are: all, {', '.join(TABLES.names())}")
+    return found or [TABLES.find(name)]
 
 
-async def fetch(source: Source, data: Path, progress: OnBytes = lambda done, size: None) -> Path:
+async def fetch(source: PublishedTable, data: Path, progress: OnBytes = lambda done, size: None) -> Path:
     """Download a table unless it is there already; return its path.
 
     Raises: FetchFailed where the download breaks off; BadTable where the file is not the published one.
@@ -64,7 +65,7 @@ async def fetch(source: Source, data: Path, progress: OnBytes = lambda done, siz
     return path
 
 
-async def _fetch(source: Source, path: Path, progress: OnBytes) -> None:
+async def _fetch(source: PublishedTable, path: Path, progress: OnBytes) -> None:
     await aiofiles.os.makedirs(path.parent, exist_ok=True)
     part = path.with_suffix(".part")
     async with AsyncFileLock(path.with_suffix(".lock")):
@@ -73,7 +74,7 @@ async def _fetch(source: Source, path: Path, progress: OnBytes) -> None:
             await _accept(source, part, path)
 
 
-async def _accept(source: Source, part: Path, path: Path) -> None:
+async def _accept(source: PublishedTable, part: Path, path: Path) -> None:
     found = await asyncio.to_thread(_sha256, part)
     if found != source.sha256:
         await aiofiles.os.remove(part)  # a next try could not continue from wrong bytes
@@ -81,13 +82,13 @@ async def _accept(source: Source, part: Path, path: Path) -> None:
     await aiofiles.os.replace(part, path)
 
 
-async def _download(source: Source, part: Path, progress: OnBytes) -> None:
+async def _download(source: PublishedTable, part: Path, progress: OnBytes) -> None:
     try:
         await download_file(source.url, part, source.size, progress)
     except httpx.HTTPError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FetchFailed(
-            f"could not download {source.file}: {reason}; run `genius fetch {source.space}` again to go on, "
+            f"could not download {source.file}: {reason}; run `genius fetch {source.name}` again to go on, "
             f"or put the file from {source.url} into {part.parent}"
         ) from error
 

@@ -8,7 +8,6 @@ that it holds.
 
 import hashlib
 import json
-import warnings
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import GeniusWarning
+from ..errors import warn
 from ..printable import brief, said_by
 from ..spaces.rule import judge, rule_in_words
 from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
@@ -52,7 +51,7 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
     narrowed = _only(space, table)
     remarks = [*_on_the_file(accuracy, test, held), *_on_the_space(space, narrowed, table)]
     if remarks:
-        warnings.warn(f"the table {path}: {'; '.join(remarks)}", GeniusWarning, stacklevel=2)
+        warn(f"the table {path}: {'; '.join(remarks)}")
     return narrowed, table
 
 

@@ -16,88 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..record.candidate import Measurement
+from ..spaces import SPACES
+from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture, SearchSpace
 
 
-@dataclass(frozen=True)
-class Source:
-    """A published table: where it is, what it must hash to, and which of its fields are the accuracies in percent.
-
-    `size` is in bytes.
-    """
-
-    space: str
-    url: str
-    sha256: str
-    accuracy: str
-    test_accuracy: str
-    size: int
-
-    @property
-    def file(self) -> str:
-        """The file's name in the data folder."""
-        return self.url.rsplit("/", 1)[-1]
+def _read(value: object) -> PublishedTable | None:
+    return value if isinstance(value, PublishedTable) else None
 
 
-_MACRO = "https://raw.githubusercontent.com/xiusu/NAS-Bench-Macro/61a2bfc/data/"
-_CHANNEL = "https://raw.githubusercontent.com/xiusu/Channel-Bench-Macro/4ff596e/"
-_CELLS = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d3/benchmark/"
-_VALIDATION, _TEST = "val_acc_200", "test_acc_200"
-
-SOURCES = {
-    source.space: source
-    for source in (
-        Source(
-            "nas-bench-macro",
-            _MACRO + "nas-bench-macro_cifar10.json",
-            "686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297",
-            "mean_acc",
-            "mean_acc",
-            size=1_178_821,
-        ),
-        Source(
-            "channel-bench-resnet",
-            _CHANNEL + "Results_ResNet.json",
-            "bf13bcaea3f2076f2c1bfbf5c2fee044aafe0385fae6a0d64c433b1d7f5a7520",
-            "mean",
-            "mean",
-            size=2_821_965,
-        ),
-        Source(
-            "channel-bench-mobilenet",
-            _CHANNEL + "Results_MobileNet.json",
-            "f640474d8ff3ff2231d0c45986bb0f10af291545316342fb009952e7641908e0",
-            "mean",
-            "mean",
-            size=2_793_867,
-        ),
-        Source(
-            "nas-bench-201-cifar10",
-            _CELLS + "nasbench201_cifar10.json",
-            "7c5d7d890a285deb41556f95e904fab854f8fcfd65da7eb39410fdedd87215ec",
-            _VALIDATION,
-            _TEST,
-            size=2_625_770,
-        ),
-        Source(
-            "nas-bench-201-cifar100",
-            _CELLS + "nasbench201_cifar100.json",
-            "6b21a0e98864e0aff288fc54bb5105907441bfd63bb063ad3d279edcbf926da5",
-            _VALIDATION,
-            _TEST,
-            size=2_722_508,
-        ),
-        Source(
-            "nas-bench-201-imagenet16-120",
-            _CELLS + "nasbench201_imagenet.json",
-            "a29f63ca37b72cfa9a8e4ce6bad5d678c6039c9929c8060b7d32187f537d560f",
-            _VALIDATION,
-            _TEST,
-            size=2_738_705,
-        ),
-    )
-}
+_BUILTIN = {space.table.name: space.table for space in SPACES.values() if space.table}
+TABLES = Plugins("table", _BUILTIN, _read, "a PublishedTable")
+"""The published tables, which their spaces name, and the door for one's own."""
 
 
 class BadTable(GeniusError):
@@ -191,13 +123,7 @@ def _ranks(accuracy: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return (len(accuracy) - not_better + 1).astype(np.int64)
 
 
-def sees_test_accuracy(space: str) -> bool:
-    """Tell whether the table of this space holds test accuracy only, so that the search itself sees it."""
-    source = SOURCES.get(space)
-    return source is not None and source.accuracy == source.test_accuracy
-
-
-def table_path(source: Source, data: Path) -> Path:
+def table_path(source: PublishedTable, data: Path) -> Path:
     """Return where the table lies: in the data folder itself or in its folder `tables`, where `fetch` puts it."""
     beside = data / source.file
     return beside if beside.is_file() else data / "tables" / source.file
@@ -208,18 +134,18 @@ def load_table(space: SearchSpace, data: Path) -> Table:
 
     Raises: BadTable where it is missing, truncated or changed.
     """
-    if (source := SOURCES.get(space.name)) is None:
-        raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(SOURCES)}")
+    if (source := space.table) is None:
+        raise BadTable(f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}")
     path = table_path(source, data)
     if not path.is_file():
-        command = shlex.join(["genius", "fetch", space.name, "--data", str(data)])
+        command = shlex.join(["genius", "fetch", space.name, "--downloads", str(data)])
         raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
     check_sha256(path, hashlib.sha256(content).hexdigest(), source)
     return _table(space, source, json.loads(content))
 
 
-def check_sha256(path: Path, found: str, source: Source) -> None:
+def check_sha256(path: Path, found: str, source: PublishedTable) -> None:
     """Refuse a file that is not the published one.
 
     Raises: BadTable.
@@ -227,11 +153,11 @@ def check_sha256(path: Path, found: str, source: Source) -> None:
     if found != source.sha256:
         raise BadTable(
             f"{path} is truncated or changed: its SHA-256 is {found}, expected {source.sha256}; "
-            f"delete it and run `genius fetch {source.space}`"
+            f"delete it and run `genius fetch {source.name}`"
         )
 
 
-def _table(space: SearchSpace, source: Source, rows: Mapping[str, Mapping[str, float]]) -> Table:
+def _table(space: SearchSpace, source: PublishedTable, rows: Mapping[str, Mapping[str, float]]) -> Table:
     architectures = list(space.architectures())
     found = [rows[space.key(architecture)] for architecture in architectures]
     accuracy = np.array([row[source.accuracy] for row in found])

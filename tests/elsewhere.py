@@ -62,7 +62,7 @@ async def search(folder):
     found = await genius.search("nas-bench-macro", proposer="guided", evaluator=evaluate, iterations=2, run=run)
     assert len(found.trials[0].candidates) == 2
     assert (await genius.resume(run, iterations=3, evaluator=evaluate)).finished
-    quick = {"iterations": 1, "recipe_changes": ("epochs=1",), "run": folder / "trained"}
+    quick = {"iterations": 1, "set": ("epochs=1",), "run": folder / "trained"}
     assert (await genius.search("digits", proposer="random", **quick)).best
 
 
@@ -80,4 +80,4 @@ asyncio.run(search(folder))
 
 for arguments in (["--help"], ["spaces"], ["cost", "nas-bench-macro", "01201201"], ["show", folder / "run"]):
     command(*arguments)
-command("search", "nas-bench-macro", "--proposer", "random", "--data", data, "--run", folder / "another")
+command("search", "nas-bench-macro", "--proposer", "random", "--downloads", data, "--run", folder / "another")

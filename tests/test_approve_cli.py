@@ -24,7 +24,7 @@ def lines(tmp_path):
 
 
 def test_answers_are_typed(genius, tables, tmp_path):
-    search = ("search", "nas-bench-macro", "--proposer", "random", "--data", tables, "--run", "run")
+    search = ("search", "nas-bench-macro", "--proposer", "random", "--downloads", tables, "--run", "run")
     typed = "yes\nno too small\nperhaps\n[2, 2, 2, 2, 2, 2, 2, 2]\n"
     done = genius(*search, "--iterations", 2, "--approve", typed=typed)
     assert done.returncode == 0, done.stderr
@@ -35,32 +35,32 @@ def test_answers_are_typed(genius, tables, tmp_path):
     assert (second["architecture"], second["repair"]["by"]) == ([2] * 8, "person")
     assert second["refusals"][0]["reason"].endswith(": too small")
     assert "(changed by a person from [" in " ".join(done.stdout.split())
-    shown = " ".join(genius("show", "run", "--data", tables).stdout.split())
+    shown = " ".join(genius("show", "run", "--downloads", tables).stdout.split())
     assert "(changed by a person from [" in shown
 
 
 def test_without_anybody_at_the_terminal_the_run_pauses(genius, tables, tmp_path):
-    search = ("search", "nas-bench-macro", "--proposer", "random", "--data", tables, "--run", "run")
+    search = ("search", "nas-bench-macro", "--proposer", "random", "--downloads", tables, "--run", "run")
     done = genius(*search, "--iterations", 2, "--approve")
     assert (done.returncode, done.stdout) == (1, "")
     said = done.stderr.splitlines()[-1]
     assert said.startswith("genius: the run waits for an answer: Train [")
     assert "`genius resume run`" in said
-    assert genius("resume", "run", "--data", tables, typed="y\n").returncode == 1
+    assert genius("resume", "run", "--downloads", tables, typed="y\n").returncode == 1
     assert len(lines(tmp_path)) == 1
-    assert genius("resume", "run", "--data", tables, "--no-approve").returncode == 0
+    assert genius("resume", "run", "--downloads", tables, "--no-approve").returncode == 0
     assert len(lines(tmp_path)) == 2
 
 
 def test_the_question_is_asked_again_after_a_kill(genius, tables, tmp_path):
     search = ("search", "nas-bench-macro", "--proposer", "random", "--iterations", "2", "--approve", "--run", "run")
-    command = [sys.executable, "-m", "genius", *search, "--data", str(tables)]
+    command = [sys.executable, "-m", "genius", *search, "--downloads", str(tables)]
     asked = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with asked:
         while not (line := asked.stderr.readline()).startswith("iteration 1 proposes"):
             assert line
         asked.kill()
-    done = genius("resume", "run", "--data", tables, typed="y\ny\n")
+    done = genius("resume", "run", "--downloads", tables, typed="y\ny\n")
     assert (done.returncode, len(lines(tmp_path))) == (0, 2)
     assert line in done.stderr
 

@@ -27,21 +27,21 @@ def genius(tmp_path):
 
 def test_a_bench_prints_tables_and_writes_a_report(genius, tables, tmp_path):
     asked = ("bench", "nas-bench-macro", "--proposers", "guided,random", "--seeds", "2", "--iterations", "2,3")
-    done = genius(*asked, "--flops-cap", "50%", "--out", "b", "--data", tables)
+    done = genius(*asked, "--flops-cap", "50%", "--out", "b", "--downloads", tables)
     assert done.returncode == 0, done.stderr
     assert "nas-bench-macro ≤50% FLOPs" in done.stdout
     assert "rank − guided" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr.splitlines()[-1] == "8/8 trials"
     assert (tmp_path / "b" / "regret.png").read_bytes().startswith(b"\x89PNG")
-    again = genius(*asked, "--flops-cap", "50%", "--out", "b", "--data", tables, "--json")
+    again = genius(*asked, "--flops-cap", "50%", "--out", "b", "--downloads", tables, "--json")
     found = json.loads(again.stdout)
     assert len(found["results"]) == 2 * 2 * 2
     assert again.stderr.splitlines()[0] == "8/8 trials"  # nothing was made again
 
 
 def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
-    asked = ("bench", "nas-bench-macro", "--proposers", "guided,random", "--seeds", "3", "--data", tables)
+    asked = ("bench", "nas-bench-macro", "--proposers", "guided,random", "--seeds", "3", "--downloads", tables)
     done = genius(*asked, COLUMNS="50")
     assert done.returncode == 0, done.stderr
     table = done.stdout.split("3 seeds;")[0]
@@ -54,7 +54,7 @@ def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("nowhere",), "there is no search space 'nowhere'"),
+        (("nowhere",), "there is no space 'nowhere'"),
         (("digits",), "digits has no table; the spaces with tables are: nas-bench-macro, "),
         (("nas-bench-macro", "--proposers", "gpt"), "there is no proposer 'gpt'"),
         (("nas-bench-macro", "--proposers", "llm:gpt"), "'gpt' names no language model"),
@@ -64,7 +64,7 @@ def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
     ],
 )
 def test_wrong_arguments_get_one_line_and_make_nothing(genius, tables, tmp_path, arguments, error):
-    done = genius("bench", *arguments, "--seeds", "1", "--data", tables, "--out", "b")
+    done = genius("bench", *arguments, "--seeds", "1", "--downloads", tables, "--out", "b")
     assert done.returncode == 2
     assert error in done.stderr.splitlines()[-1]
     assert done.stdout == ""
@@ -72,15 +72,15 @@ def test_wrong_arguments_get_one_line_and_make_nothing(genius, tables, tmp_path,
 
 
 def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
-    done = genius("bench", "nas-bench-macro", "--data", tmp_path)
+    done = genius("bench", "nas-bench-macro", "--downloads", tmp_path)
     assert done.returncode == 2
-    assert "get it with `genius fetch nas-bench-macro --data" in done.stderr
+    assert "get it with `genius fetch nas-bench-macro --downloads" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, tmp_path, number):
     asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "10", "--out", "b"]
-    command = [sys.executable, "-c", MAIN, *asked, "--data", str(tables)]
+    command = [sys.executable, "-c", MAIN, *asked, "--downloads", str(tables)]
     options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": _heed_interrupts}
     running = subprocess.Popen(command, cwd=tmp_path, **options)
     trials = tmp_path / "b" / "trials.jsonl"
@@ -97,7 +97,7 @@ def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, t
     while _of_session(running.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _of_session(running.pid)
-    done = genius(*asked, "--data", tables)
+    done = genius(*asked, "--downloads", tables)
     assert done.returncode == 0, done.stderr
     assert trials.read_text().count("\n") == 20
     assert made >= 5
@@ -129,13 +129,13 @@ def _say(path, *architectures):
 def test_show_says_where_a_models_run_stands(genius, tables, tmp_path):
     _say(tmp_path / "said.json", [2] * 8)
     asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--iterations", "1", "--run", "r")
-    done = genius(*asked, "--data", tables)
+    done = genius(*asked, "--downloads", tables)
     assert done.returncode == 0, done.stderr
-    shown = genius("show", "r", "--data", tables)
+    shown = genius("show", "r", "--downloads", tables)
     assert shown.returncode == 0, shown.stderr
     assert "was the model worth it?" in shown.stdout
     assert "has rank 21 among all 6,561" in shown.stdout
-    found = json.loads(genius("show", "r", "--data", tables, "--json").stdout)
+    found = json.loads(genius("show", "r", "--downloads", tables, "--json").stdout)
     assert found["worth"]["rank"] == 21
     assert {s["proposer"] for s in found["worth"]["standings"]} >= {"random", "guided"}
 
@@ -143,10 +143,14 @@ def test_show_says_where_a_models_run_stands(genius, tables, tmp_path):
 def test_advice_and_disguise_are_options_of_a_search(genius, tables, tmp_path):
     _say(tmp_path / "said.json", [2] * 8, [1] * 8)
     asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--advice", "--disguise", "--iterations", "2")
-    done = genius(*asked, "--run", "r", "--data", tables)
+    done = genius(*asked, "--run", "r", "--downloads", tables)
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "r" / "search.json").read_text())
-    assert (settings["advice"], settings["disguise"], len(settings["meanings"])) == (True, True, 8)
-    real = [options[2] for options in settings["meanings"]]
+    assert (settings["loop"]["advice"], settings["loop"]["disguise"], len(settings["run"]["meanings"])) == (
+        True,
+        True,
+        8,
+    )
+    real = [options[2] for options in settings["run"]["meanings"]]
     assert real != [2] * 8
     assert str(real) in done.stdout

@@ -27,7 +27,7 @@ def genius(tmp_path):
 
 
 def test_a_search_prints_a_table_a_picture_and_the_run(genius, tables, tmp_path):
-    done = genius("search", "nas-bench-macro", "--proposer", "local-search", "--run", "r", "--data", tables)
+    done = genius("search", "nas-bench-macro", "--proposer", "local-search", "--run", "r", "--downloads", tables)
     assert done.returncode == 0, done.stderr
     assert "best: [" in done.stdout
     assert "holds test accuracy only" in done.stdout
@@ -36,13 +36,24 @@ def test_a_search_prints_a_table_a_picture_and_the_run(genius, tables, tmp_path)
     assert "trial 1, iteration 10/10: [" in done.stderr
     names = {path.name for path in (tmp_path / "r").iterdir()}
     assert {"search.json", "candidates.jsonl", "calls.jsonl", "checkpoints.sqlite", "trace.jsonl"} <= names
-    again = genius("search", "nas-bench-macro", "--proposer", "random", "--run", "r", "--data", tables)
+    again = genius("search", "nas-bench-macro", "--proposer", "random", "--run", "r", "--downloads", tables)
     assert again.returncode == 2
     assert "r exists and is not empty; go on with it: genius resume r" in again.stderr
 
 
 def test_json_is_alone_on_standard_output(genius, tables):
-    arguments = ("nas-bench-201", "--proposer", "random", "--iterations", 4, "--run", "r", "--json", "--data", tables)
+    arguments = (
+        "nas-bench-201",
+        "--proposer",
+        "random",
+        "--iterations",
+        4,
+        "--run",
+        "r",
+        "--json",
+        "--downloads",
+        tables,
+    )
     done = genius("search", *arguments)
     found = json.loads(done.stdout)
     expected = {"run", "space", "proposer", "llm", "trial", "flops_convention"}
@@ -60,7 +71,19 @@ def test_json_is_alone_on_standard_output(genius, tables):
 
 
 def test_several_trials_have_a_summary(genius, tables):
-    arguments = ("--proposer", "random", "--trials", 3, "--iterations", 5, "--run", "r", "--json", "--data", tables)
+    arguments = (
+        "--proposer",
+        "random",
+        "--trials",
+        3,
+        "--iterations",
+        5,
+        "--run",
+        "r",
+        "--json",
+        "--downloads",
+        tables,
+    )
     found = json.loads(genius("search", "channel-bench-resnet", *arguments).stdout)
     assert [trial["trial"] for trial in found["trials"]] == [1, 2, 3]
     ranks = [trial["best"]["rank"] for trial in found["trials"]]
@@ -69,12 +92,12 @@ def test_several_trials_have_a_summary(genius, tables):
 
 
 def test_forks_and_longer_runs(genius, tables):
-    start = ("nas-bench-macro", "--proposer", "random", "--iterations", 5, "--run", "a", "--data", tables)
+    start = ("nas-bench-macro", "--proposer", "random", "--iterations", 5, "--run", "a", "--downloads", tables)
     first = json.loads(genius("search", *start, "--json").stdout)
-    longer = json.loads(genius("resume", "a", "--iterations", 7, "--data", tables, "--json").stdout)
+    longer = json.loads(genius("resume", "a", "--iterations", 7, "--downloads", tables, "--json").stdout)
     assert longer["iterations"][:5] == first["iterations"]
     assert len(longer["iterations"]) == 7
-    fork = genius("fork", "a", "--at", 3, "--seed", 9, "--run", "b", "--data", tables, "--json")
+    fork = genius("fork", "a", "--at", 3, "--seed", 9, "--run", "b", "--downloads", tables, "--json")
     forked = json.loads(fork.stdout)
     assert forked["iterations"][:3] == longer["iterations"][:3]
     assert forked["iterations"][3:] != longer["iterations"][3:]
@@ -112,23 +135,24 @@ def test_a_space_counts_what_keeps_limits(genius):
 
 
 def test_the_papers_baseline_is_one_command(genius, tables):
-    found = json.loads(genius("baseline", "nas-bench-macro", "--json", "--data", tables).stdout)
+    found = json.loads(genius("baseline", "nas-bench-macro", "--json", "--downloads", tables).stdout)
     assert found["repetitions"] == 10_000
     assert 500 < found["rank"]["mean"] < 700
     assert (
-        "over 100 repetitions" in genius("baseline", "nas-bench-macro", "--repetitions", 100, "--data", tables).stdout
+        "over 100 repetitions"
+        in genius("baseline", "nas-bench-macro", "--repetitions", 100, "--downloads", tables).stdout
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("search", "nowhere"), "there is no search space 'nowhere'; the spaces are:"),
+        (("search", "nowhere"), "there is no space 'nowhere'; the spaces are:"),
         (
-            ("search", "nas-bench-macro", "--proposer", "random", "--data", "none"),
-            "`genius fetch nas-bench-macro --data ",
+            ("search", "nas-bench-macro", "--proposer", "random", "--downloads", "none"),
+            "`genius fetch nas-bench-macro --downloads ",
         ),
-        (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: llm, random"),
+        (("search", "digits", "--proposer", "best"), "there is no proposer 'best'; the proposers are: random, largest"),
         (("search", "digits", "--proposer", "random", "--llm", "local"), "exclude each other"),
         (("search", "digits", "--llm", "gpt-4o"), "write PROVIDER:MODEL"),
         (("search", "digits", "--llm", "nobody:x"), "nobody:x cannot be used"),
@@ -143,7 +167,14 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         ),
         (("search", "digits", "--proposer", "random", "--temperature", "9"), "temperature must be at most 2, got 9.0"),
         (("search", "digits", "--llm", "openai:m", "--base-url", "http://me:pw@x/v1"), "which may be a secret"),
-        (("search",), "Missing argument"),
+        (("search",), "a search needs a space, as in `genius search digits`"),
+        (("search", "digits", "--iteration", "3"), "No such option: --iteration (Possible options: --iterations,"),
+        (("searhc", "digits"), "No such command 'searhc'. Did you mean 'search'?"),
+        (("search", "digits", "--set", "llm.timout=3"), "there is no setting 'llm.timout'; did you mean llm.timeout?"),
+        (("search", "digits", "--proposer", "random", "--set", "lr=fast"), "lr must be a number, got 'fast'"),
+        (("search", "digits", "--config", "nothing.yaml"), "nothing.yaml cannot be read: No such file"),
+        (("train", "digits", "000000000", "--set", "llm.timeout=3"), "a training has no llm.timeout; its settings are"),
+        (("train", "digits", "000000000", "--set", "lrr=3"), "there is no setting 'lrr'; did you mean lr?"),
         (("search", "digits", "--nonsense"), "No such option"),
         (("cost", "nas-bench-macro", "012"), "expected 8 numbers, got 3: [0, 1, 2]"),
         (("cost", "nas-bench-macro", "[0,1,2,0,1,2,0,7]"), "takes a number from 0 to 2, got 7"),
@@ -154,7 +185,7 @@ def test_the_papers_baseline_is_one_command(genius, tables):
         (("cost", "digits", "000000000", "--flops-convention", "x"), "there is no FLOPs convention 'x'"),
         (("fetch", "cifar"), "there is no table 'cifar'; the tables are: all,"),
         (("baseline", "digits"), "digits has no table"),
-        (("baseline", "nas-bench-macro", "--data", "none"), "genius fetch nas-bench-macro"),
+        (("baseline", "nas-bench-macro", "--downloads", "none"), "genius fetch nas-bench-macro"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -178,12 +209,12 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(arguments, message, tm
 def test_bad_input_ends_the_process_without_a_traceback(genius):
     done = genius("search", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("genius: there is no search space 'nowhere'")
+    assert done.stderr.splitlines()[-1].startswith("genius: there is no space 'nowhere'")
 
 
 def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    start = ("search", "nas-bench-macro", "--proposer", "random", "--data", tables, "--run")
+    start = ("search", "nas-bench-macro", "--proposer", "random", "--downloads", tables, "--run")
     done = genius(*start, "file/run")
     assert done.returncode == 2
     assert "cannot write the run folder file/run: Not a directory" in done.stderr
@@ -192,7 +223,7 @@ def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path
 
 def test_a_person_can_propose(genius, tables):
     replies = "[2,2,2,2,2,2,2,2]\nhello\n2 2 2 1 2 2 2 2\n-\n"
-    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--json", "--data", tables)
+    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--json", "--downloads", tables)
     done = genius("search", *arguments, input=replies)
     found = json.loads(done.stdout)
     assert [i["architecture"] for i in found["iterations"]] == [[2] * 8, [2, 2, 2, 1, 2, 2, 2, 2], None]
@@ -202,7 +233,7 @@ def test_a_person_can_propose(genius, tables):
 
 
 def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, tables):
-    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--data", tables)
+    arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--downloads", tables)
     done = genius("search", *arguments, input="[2,2,2,2,2,2,2,2]\n")
     assert done.returncode == 1
     assert "standard input was closed" in done.stderr
@@ -211,7 +242,36 @@ def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, tables):
 
 
 def test_the_choice_of_the_language_model_is_said(genius):
-    done = genius("search", "digits", "--iterations", "0")
+    done = genius("search", "digits", "--memory", "0")
     assert "language model: local (no key is set; the embedded 135M model" in done.stderr
-    done = genius("search", "digits", "--iterations", "0", OPENAI_API_KEY="sk-nothing")
+    done = genius("search", "digits", "--memory", "0", OPENAI_API_KEY="sk-nothing")
     assert "language model: openai:gpt-4o (OPENAI_API_KEY is set)" in done.stderr
+
+
+def test_a_search_starts_from_a_file_and_the_command_line_wins(genius, tables, tmp_path):
+    (tmp_path / "my.yaml").write_text(
+        "space: nas-bench-macro\nproposer: random\nloop: {iterations: 4, seed: 3, trials: 2}\n"
+    )
+    start = ("search", "--config", "my.yaml", "--downloads", tables, "--json")
+    found = json.loads(genius(*start, "--run", "a", "--set", "loop.trials=1").stdout)
+    assert (found["space"], found["proposer"], len(found["iterations"])) == ("nas-bench-macro", "random", 4)
+    again = genius("search", "--config", "a/search.json", "--run", "b", "--json")
+    assert json.loads(again.stdout)["iterations"] == found["iterations"], again.stderr
+    other = ("nas-bench-macro", "--config", "a/search.json", "--run", "c", "--json", "--seed", 4, "--iterations", 2)
+    told = json.loads(genius("search", *other).stdout)
+    assert len(told["iterations"]) == 2
+    assert told["iterations"] != found["iterations"][:2]
+    settings = {name: json.loads((tmp_path / name / "search.json").read_text()) for name in "abc"}
+    assert {name: held["loop"]["seed"] for name, held in settings.items()} == {"a": 3, "b": 3, "c": 4}
+    assert len({held["run"]["id"] for held in settings.values()}) == 3
+
+
+def test_a_setting_is_changed_by_its_path_where_a_run_goes_on(genius, tables, tmp_path):
+    start = ("nas-bench-macro", "--proposer", "random", "--iterations", 2, "--run", "a", "--downloads", tables)
+    assert genius("search", *start).returncode == 0
+    longer = genius("resume", "a", "--set", "loop.iterations=3", "--set", "llm.timeout=60", "--json")
+    assert len(json.loads(longer.stdout)["iterations"]) == 3
+    forked = genius("fork", "a", "--at", 1, "--run", "b", "--set", "loop.seed=9", "--json")
+    assert len(json.loads(forked.stdout)["iterations"]) == 3
+    held = json.loads((tmp_path / "b" / "search.json").read_text())
+    assert (held["llm"]["timeout"], held["loop"]["seed"]) == (60.0, 9)

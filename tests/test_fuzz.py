@@ -18,12 +18,12 @@ import ormsgpack
 import pytest
 from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
-from genius.evaluators.workers import read_measurement
+from genius.evaluators.pools import read_measurement
 from genius.graph.final import read_epochs
 from genius.record.candidate import MEASUREMENT
 from genius.report.show import print_tables
 from genius.training.job import EPOCH, Epoch, Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 from rich.console import Console
 
 REPLIES = [f"Architecture: {[at // 3, at % 3, 0, 1, 2, 0, 1, 2]}" for at in range(9)]
@@ -55,7 +55,7 @@ def original(tmp_path_factory) -> Path:
 def training(tmp_path_factory) -> Path:
     """Make the files of a training and of a bench, without training or searching."""
     folder = tmp_path_factory.mktemp("training")
-    job = Job("digits", (1,) * 9, 0, "digits", get_recipe("digits"), folder, folder / "downloads")
+    job = Job("digits", (1,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder / "downloads")
     job.save()
     measured = genius.Measurement(81.5, 80.5, seconds=3.0, device="cpu", sd=1.0)
     job.files.answer.write_text(json.dumps(MEASUREMENT.plain(measured)))

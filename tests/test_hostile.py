@@ -24,7 +24,7 @@ from genius.errors import GeniusError
 from genius.graph.state import Progress
 from genius.record.candidate import Candidate, Measurement, Refusal
 from genius.record.result import SearchResult, TrialResult, Usage
-from genius.record.settings import Settings
+from genius.record.settings import LLMSettings, LoopSettings, Settings
 from genius.report.display import Display
 from genius.report.search_picture import draw
 from genius.report.show import print_tables
@@ -105,7 +105,7 @@ def result_of(text: str, run: Path, *, measured: bool = True) -> SearchResult:
     measurement = Measurement(50.0, rank=3, seconds=5.0, device=text)
     found = [Candidate(1, 2, architecture=(1, 1), measurement=measurement)] if measured else []
     candidates = [failed(text, refusals=(Refusal(text, text),)), *found]
-    settings = Settings(space=text, proposer="llm", llm=text, iterations=3)
+    settings = Settings(space=text, proposer="llm", llm=LLMSettings(models=(text,)), loop=LoopSettings(iterations=3))
     return SearchResult(run, settings, [TrialResult(1, candidates, Usage(1, 1, 1))])
 
 
@@ -128,7 +128,9 @@ def test_long_errors_are_cut(console, tmp_path):
     with Display(console, 10, live=False) as display:
         display(Progress("waiting", candidate, note="y" * 100_000))
         display(Progress("finished", candidate))
-    print_tables(SearchResult(tmp_path, Settings("s", "random"), [TrialResult(1, [candidate], Usage())]), console)
+    print_tables(
+        SearchResult(tmp_path, Settings(space="s", proposer="random"), [TrialResult(1, [candidate], Usage())]), console
+    )
     assert len(console.file.getvalue()) < 4_000
 
 

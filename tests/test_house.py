@@ -26,7 +26,7 @@ LAYERS = (
 )
 
 
-ROOT_MODULES = ("errors", "plugins", "printable", "schema")
+ROOT_MODULES = ("documents", "errors", "plugins", "printable", "schema")
 
 
 def modules(folder):
@@ -122,9 +122,8 @@ COMMANDS = {"bench", "export", "fetch", "fork", "resume", "search", "train"}
 NAMED_TWICE = {
     *COMMANDS,
     "main",  # the entry point of a process
-    *("Batch", "Ends", "OPEN", "Price", "Repair", "WhenDone"),  # options of the command line and what they set
     "conv_bn",  # a block of layers, and its cost
-    *("SOURCES", "describe", "whole"),
+    "whole",
 }
 """Public names that two modules of the package still define."""
 

@@ -49,7 +49,7 @@ def test_a_bench(delay, everybody, interrupted, tables):
         "guided,evolution",
         "--out",
         "b",
-        "--data",
+        "--downloads",
         tables,
     )
     said = interrupted(*asked, delay=delay, everybody=everybody)
@@ -67,13 +67,13 @@ def test_a_training(delay, interrupted):
 
 @pytest.mark.parametrize("delay", DELAYS[1:4])
 def test_a_baseline(delay, interrupted, tables):
-    said = interrupted("baseline", "nas-bench-201", "--repetitions", 10_000_000, "--data", tables, delay=delay)
+    said = interrupted("baseline", "nas-bench-201", "--repetitions", 10_000_000, "--downloads", tables, delay=delay)
     assert said in (["stopped: nothing was begun"], ["stopped: a baseline is made anew each time"])
 
 
 @pytest.mark.parametrize("delay", DELAYS[1:4])
 def test_a_download(delay, interrupted, tmp_path):
-    said = interrupted("fetch", "nas-bench-macro", "--data", tmp_path, delay=delay, before=HANGING)
+    said = interrupted("fetch", "nas-bench-macro", "--downloads", tmp_path, delay=delay, before=HANGING)
     assert [line for line in said if "bytes" not in line] in (
         ["stopped: nothing was begun"],
         ["stopped: what arrived is kept: fetch it again to go on"],
@@ -86,14 +86,14 @@ def run_of_a_model(tables, tmp_path):
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "[2,2,2,2,2,2,2,2]"}]
     (tmp_path / "said.json").write_text(json.dumps(said))
     asked = ("search", "nas-bench-macro", "--llm", "replay:said.json", "--iterations", "1", "--run", "r")
-    command = [sys.executable, "-m", "genius", *asked, "--data", str(tables)]
+    command = [sys.executable, "-m", "genius", *asked, "--downloads", str(tables)]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     return "r"
 
 
 @pytest.mark.parametrize("delay", DELAYS[1:5])
 def test_a_look_at_a_run(delay, interrupted, run_of_a_model, tables):
-    said = interrupted("show", run_of_a_model, "--data", tables, delay=delay)
+    said = interrupted("show", run_of_a_model, "--downloads", tables, delay=delay)
     assert said in (
         ["stopped: nothing was begun"],
         ["stopped: what was made of the peers is kept: show it again to go on"],

@@ -38,7 +38,7 @@ code += "open('pids.part', 'w').write(f'{os.getpid()} {child.pid}'); os.rename('
 code += "open('busy', 'w').close(); time.sleep(600)"
 process.worker_command = lambda: (sys.executable, "-c", code)
 """
-MACRO = ("search", "nas-bench-macro", "--run", "r", "--data", "TABLES")
+MACRO = ("search", "nas-bench-macro", "--run", "r", "--downloads", "TABLES")
 BUSY = {
     "a model that is slow": ("import genius.agents.human as at; at.read_line = waiting", (*MACRO, "--llm", "human")),
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
@@ -48,13 +48,13 @@ BUSY = {
     "a training": (IGNORES, ("search", "digits", "--proposer", "random", "--run", "r")),
     "a download": (
         "import genius.tables.fetch as at; at._download = waiting",
-        ("fetch", "nas-bench-macro", "--data", "d"),
+        ("fetch", "nas-bench-macro", "--downloads", "d"),
     ),
     "a bench": (
         "import genius.bench.plan as at; at._append = busy",
-        ("bench", "nas-bench-macro", "--out", "b", "--data", "TABLES"),
+        ("bench", "nas-bench-macro", "--out", "b", "--downloads", "TABLES"),
     ),
-    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--data", "TABLES")),
+    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--downloads", "TABLES")),
     "a final training": (
         "import genius.training.learn as at; at.do_job = busy",
         ("train", "digits", "[0,0,0,0,0,0,0,0,0]"),
@@ -123,10 +123,15 @@ def _nothing_is_left(folder):
 
 def _run_of_a_model(folder):
     from genius.record.candidate import Candidate, Measurement
-    from genius.record.settings import Settings
+    from genius.record.settings import LLMSettings, LoopSettings, Settings
 
     (folder / "m").mkdir()
-    Settings("nas-bench-macro", "llm", llm="replay:x", iterations=1).save(folder / "m")
+    Settings(
+        space="nas-bench-macro",
+        proposer="llm",
+        llm=LLMSettings(models=("replay:x",)),
+        loop=LoopSettings(iterations=1),
+    ).save(folder / "m")
     line = Candidate(1, 1, architecture=(2,) * 8, measurement=Measurement(92.0)).to_json()
     (folder / "m" / "candidates.jsonl").write_text(json.dumps(line) + "\n")
 

@@ -32,12 +32,12 @@ def test_a_reader_that_goes_away_gets_no_traceback(shell, line):
 
 
 def test_a_result_that_nobody_reads_ends_with_the_code_of_its_signal(shell, tables):
-    asked = f"search nas-bench-macro --proposer random --iterations 2 --data {tables} --run r"
+    asked = f"search nas-bench-macro --proposer random --iterations 2 --downloads {tables} --run r"
     assert shell(f"genius {asked} 2>/dev/null > >(exec <&-; sleep 60)").returncode == 141
 
 
 def test_progress_that_nobody_reads_any_more_gets_no_traceback(shell, tables):
-    asked = f"search nas-bench-macro --proposer random --iterations 200 --data {tables} --run r"
+    asked = f"search nas-bench-macro --proposer random --iterations 200 --downloads {tables} --run r"
     done = shell(f"genius {asked} 2>&1 >/dev/null | head -1")
     assert done.stdout.startswith("trial 1, iteration 1/200: [")
     assert done.stdout.count("\n") == 1
@@ -52,7 +52,7 @@ def test_a_full_disk_behind_standard_output_is_said(shell):
 
 
 def test_a_standard_error_that_cannot_be_written_ends_no_search(shell, tables):
-    asked = f"genius search nas-bench-macro --proposer random --iterations 5 --data {tables}"
+    asked = f"genius search nas-bench-macro --proposer random --iterations 5 --downloads {tables}"
     for line in (f"{asked} --run full --json 2> /dev/full", f"{asked} --run unread --json 2> >(true)"):
         done = shell(line)
         assert done.returncode == 0
@@ -60,9 +60,11 @@ def test_a_standard_error_that_cannot_be_written_ends_no_search(shell, tables):
 
 
 def test_closed_streams_stop_nothing_and_take_no_file_for_a_stream(shell, tables, tmp_path):
-    done = shell(f"genius search nas-bench-macro --proposer random --iterations 3 --data {tables} --run r <&- >&- 2>&-")
+    done = shell(
+        f"genius search nas-bench-macro --proposer random --iterations 3 --downloads {tables} --run r <&- >&- 2>&-"
+    )
     assert done.returncode == 0
-    shown = shell(f"genius show r --json --data {tables} 2>&-")
+    shown = shell(f"genius show r --json --downloads {tables} 2>&-")
     assert len(json.loads(shown.stdout)["iterations"]) == 3
     assert shell("genius show nowhere 2>&-").returncode == 2
     assert (tmp_path / "r" / "checkpoints.sqlite").read_bytes().startswith(b"SQLite format 3")
@@ -78,7 +80,7 @@ def test_closed_streams_stop_nothing_and_take_no_file_for_a_stream(shell, tables
     ids=lambda environment: next(iter(environment)),
 )
 def test_a_terminal_of_few_characters_gets_escapes(environment, shell, tables):
-    done = shell(f"genius baseline nas-bench-macro --repetitions 10 --data {tables}", **environment)
+    done = shell(f"genius baseline nas-bench-macro --repetitions 10 --downloads {tables}", **environment)
     assert done.returncode == 0, done.stderr
     assert r"mean \xb1 std over 10 repetitions" in done.stdout
     again = shell("genius show $'\\xff\\e]52;c;x\\a' && true", **environment)
@@ -87,7 +89,7 @@ def test_a_terminal_of_few_characters_gets_escapes(environment, shell, tables):
 
 
 def test_an_answer_of_a_person_may_be_any_bytes(shell, tables):
-    asked = f"search nas-bench-macro --llm human --iterations 1 --run r --data {tables}"
+    asked = f"search nas-bench-macro --llm human --iterations 1 --run r --downloads {tables}"
     done = shell(f"printf '\\xff\\n[2,2,2,2,2,2,2,2]\\n' | genius {asked}")
     assert done.returncode == 0, done.stderr
     assert "accuracy 92.9" in done.stdout
@@ -100,7 +102,7 @@ def on_a_terminal(tables, tmp_path):
 
     def search(**environment):
         read, write = pty.openpty()
-        asked = f"search nas-bench-macro --proposer random --iterations 2 --data {tables} --run r"
+        asked = f"search nas-bench-macro --proposer random --iterations 2 --downloads {tables} --run r"
         options = {"cwd": tmp_path, "env": os.environ | environment, "stdout": write, "stderr": write}
         running = subprocess.Popen([*COMMAND.split(), *asked.split()], **options)
         os.close(write)

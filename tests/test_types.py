@@ -34,6 +34,8 @@ async def main() -> None:
     space = genius.get_space("digits")
     result = await genius.search(space, proposer="random", evaluator=evaluate, iterations=3, seed=1)
     again = await genius.search("digits", proposer=propose, evaluator=number, flops=(None, "3M"))
+    settings = genius.Settings(llm=genius.LLMSettings(timeout=60.0), loop=genius.LoopSettings(iterations=2))
+    await genius.search("digits", settings=settings, proposer="random", evaluator=number, set=["loop.order=time"])
     best = result.best
     if best is not None and best.architecture is not None and best.accuracy is not None:
         print(space.cost(best.architecture).flops, round(best.accuracy, 2), again.run.name)
@@ -46,6 +48,7 @@ MISTAKES = {
     "genius.get_space": "genius.get_spaces",
     "iterations=3": 'iterations="3"',
     "flops=(None": "flop=(None",
+    "LoopSettings(iterations=2": "LoopSettings(iteration=2",
     "best is not None and ": "",
 }
 """A name that is not there, an option of another type, an option that is none, a value that may be missing."""

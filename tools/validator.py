@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..record.call import shortened
 from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal, Repair
 from ..record.history import History
@@ -96,8 +98,10 @@ def _all_tried(region: Region, history: History) -> bool:
     known = history.tried(space)
     if space.size > _LISTED or (not limits.limited and space.valid is None and space.size > _ALIKE * len(known)):
         return False
-    allowed = map(tuple, region.listed().tolist()) if limits.limited else space.architectures()
-    return all(space.identity(architecture) in known for architecture in allowed)
+    listed = region.listed() if limits.limited else np.array(list(space.architectures()))
+    if listed is None:
+        return False
+    return all(space.identity(architecture) in known for architecture in map(tuple, listed.tolist()))
 
 
 def _nearest(

@@ -11,7 +11,7 @@ from typing import Self
 from ..errors import GeniusError
 from ..printable import brief
 from ..spaces.space import Architecture
-from .data import Kind
+from .dataset import ImageForm
 from .recipes import Recipe
 
 HEADER = "genius"
@@ -59,11 +59,11 @@ class Input:
         return self.channels, self.size, self.size
 
 
-def input_of(kind: Kind, recipe: Recipe, channels: int, size: int) -> Input:
+def input_of(form: ImageForm, recipe: Recipe, channels: int, size: int) -> Input:
     """Return the preprocessing of a data set's held-out images under a recipe; only photographs are normalised."""
-    mean, sd = ((0.0,) * channels, (1.0,) * channels) if kind == "digits" else (MEAN, SD)
-    crops = kind == "folder" and recipe.augment == "resized-crop-flip"
-    in_memory = kind != "folder" and recipe.size > 0  # these are resized as floats, without antialiasing
+    mean, sd = ((0.0,) * channels, (1.0,) * channels) if form == "floats" else (MEAN, SD)
+    crops = form == "files" and recipe.augment == "resized-crop-flip"
+    in_memory = form != "files" and recipe.size > 0  # these are resized as floats, without antialiasing
     return Input(channels, size, CENTRAL_SHARE if crops else 1.0, not in_memory, mean, sd)
 
 

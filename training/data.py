@@ -3,52 +3,76 @@
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from ..errors import GeniusError
+from ..plugins import Plugins
+from .dataset import COLOURS, DataKind, DataSet, ImageForm
 from .folders import FolderLayout, find_layout, folders_in
+from .job import DataSummary
+from .pairs import kind_of_pairs
 from .split import Split, split_folder
 
-Kind = Literal["digits", "cifar", "folder"]
+if TYPE_CHECKING:
+    from .images import SplitImages
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """A data set: what a network must know of it, and where it lies.
-
-    - `size`: images are `size` × `size` pixels; 0 where they differ.
-    - `held_out`: the share of each class's training images that steers the search; the rest is trained on.
-    - `root`: where the files of a downloaded one lie. `layout`: where the parts of an image folder lie.
-    """
-
-    name: str
-    kind: Kind
-    classes: int
-    channels: int
-    size: int
-    held_out: float
-    root: Path | None = None
-    layout: FolderLayout | None = None
+class Digits(DataSet):
+    """scikit-learn's digits, which are installed with it."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of its classes as far as they are known without reading it."""
-        if self.layout:
-            return tuple(folder.name for folder in folders_in(self.layout.train))
-        return _DIGITS if self.kind == "digits" else ()
+        """The digits."""
+        return tuple("0123456789")
 
-    def split(self) -> Split | None:
-        """List the images of a folder, split; None for a data set that is no folder of images.
+    def load(self) -> "SplitImages":
+        """Load the images, split."""
+        from .images import load_digits
 
-        Raises: GeniusError.
-        """
-        return split_folder(self.layout, self.held_out) if self.layout else None
+        return load_digits(self)
+
+
+@dataclass(frozen=True)
+class Cifar(DataSet):
+    """CIFAR-10 or CIFAR-100, whose files lie in the folder `root`."""
+
+    root: Path
+
+    def load(self) -> "SplitImages":
+        """Load the images, split."""
+        from .images import load_cifar
+
+        return load_cifar(self)
+
+
+@dataclass(frozen=True)
+class ImageFolder(DataSet):
+    """A folder of images, a folder a class; `layout` says where its parts lie."""
+
+    layout: FolderLayout
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the folders."""
+        return tuple(folder.name for folder in folders_in(self.layout.train))
+
+    def split(self) -> Split:
+        """List the images, split."""
+        return split_folder(self.layout, self.held_out)
+
+    def found(self) -> DataSummary:
+        """Say which classes there are, how many images each part has, and what was made of the folder."""
+        return self.split().found
+
+    def load(self) -> "SplitImages":
+        """List the images, split; they are read when they are needed."""
+        from .images import load_folder
+
+        return load_folder(self)
 
 
 _CIFAR = {"cifar10": 10, "cifar100": 100}
-_DIGITS = tuple("0123456789")
-NAMES = ("digits", *_CIFAR, "imagenet", "imagenet:PATH", "folder:PATH")
-"""What a data set can be called."""
 
 DOWNLOADED = tuple(_CIFAR)
 """The data sets that `download` knows."""
@@ -61,35 +85,38 @@ _HELD_OUT_OF_FOLDER = 0.1
 _IMAGENET_CLASSES = 1000
 
 
-def kind_of(name: str) -> Kind:
-    """Return the kind of the data set of this name; what is neither digits nor CIFAR is a folder."""
-    return "digits" if name == "digits" else "cifar" if name in _CIFAR else "folder"
-
-
 def find_data(name: str, downloads: Path) -> DataSet:
     """Return a data set by its name; `downloads` is where downloaded ones lie, and `imagenet` without a path.
 
     Raises: GeniusError for an unknown name, and for one that is not there: it says what to do.
     """
-    if name == "digits":
-        return DataSet(name, "digits", classes=10, channels=1, size=8, held_out=0.5)
-    if name in _CIFAR:
-        return _find_cifar(name, downloads / name)
-    kind, colon, path = name.partition(":")
-    if kind == "imagenet":
-        return _find_imagenet(name, Path(path).expanduser() if colon else downloads / "imagenet")
-    if kind == "folder" and path:
-        return _find_folder(name, Path(path).expanduser(), _HELD_OUT_OF_FOLDER)
-    raise GeniusError(f"there is no data set {name!r}; the data sets are: {', '.join(NAMES)}")
+    return DATA.find(name).open(name, downloads)
 
 
-def _find_cifar(name: str, root: Path) -> DataSet:
+def form_of(name: str, channels: int) -> tuple[ImageForm, int]:
+    """Return the form of a data set's images of so many channels, and their pixels, 0 where these are not known.
+
+    One's own data set is not imported for it.
+    """
+    if kind := DATA.known(name):
+        return kind.form, kind.size
+    return "files" if channels == COLOURS else "floats", 0
+
+
+def _open_digits(name: str, downloads: Path) -> DataSet:
+    return Digits(name, "floats", classes=10, channels=1, size=8, held_out=0.5)
+
+
+def _open_cifar(name: str, downloads: Path) -> DataSet:
+    root = downloads / name
     if not root.is_dir():
         raise GeniusError(f"the data set {name} is not in {root}: run `genius fetch {name}`")
-    return DataSet(name, "cifar", _CIFAR[name], channels=3, size=32, held_out=_HELD_OUT_OF_CIFAR, root=root)
+    return Cifar(name, "bytes", _CIFAR[name], channels=3, size=32, held_out=_HELD_OUT_OF_CIFAR, root=root)
 
 
-def _find_imagenet(name: str, root: Path) -> DataSet:
+def _open_imagenet(name: str, downloads: Path) -> DataSet:
+    _, colon, path = name.partition(":")
+    root = Path(path).expanduser() if colon else downloads / "imagenet"
     if not root.is_dir():
         raise GeniusError(
             f"ImageNet is not in {root}: it cannot be downloaded without an account; "
@@ -103,6 +130,12 @@ def _find_imagenet(name: str, root: Path) -> DataSet:
     return found
 
 
+def _open_folder(name: str, downloads: Path) -> DataSet:
+    if not (path := name.partition(":")[2]):
+        raise GeniusError(f"there is no data set {name!r}: name the folder of images, as in folder:PATH")
+    return _find_folder(name, Path(path).expanduser(), _HELD_OUT_OF_FOLDER)
+
+
 def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     if not root.is_dir():
         raise GeniusError(f"there is no folder {root}")
@@ -110,7 +143,19 @@ def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     classes = len(folders_in(layout.train))
     if classes < 2:
         raise GeniusError(f"{layout.train} must hold a folder of images for each of at least 2 classes, got {classes}")
-    return DataSet(name, "folder", classes, channels=3, size=0, held_out=held_out, layout=layout)
+    return ImageFolder(name, "files", classes, channels=3, size=0, held_out=held_out, layout=layout)
+
+
+_BUILTIN = {
+    "digits": DataKind("floats", 8, _open_digits),
+    **dict.fromkeys(_CIFAR, DataKind("bytes", 32, _open_cifar)),
+    "imagenet": DataKind("files", 0, _open_imagenet),
+    "folder": DataKind("files", 0, _open_folder),
+}
+_WANTED = "a pair or a triple of torch.utils.data.Dataset, or a function that makes one"
+_ARGUMENTS = {"imagenet": "[:PATH]", "folder": ":PATH"}
+DATA = Plugins("data set", _BUILTIN, kind_of_pairs, _WANTED, arguments=_ARGUMENTS)
+"""The data sets, and the door for one's own."""
 
 
 def download(name: str, downloads: Path) -> Path:

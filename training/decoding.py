@@ -17,6 +17,7 @@ from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import pil_to_tensor
 
 from ..errors import GeniusError
+from ..printable import named
 
 DECODING = (
     "the first frame, turned as its EXIF data says; grey, palettes, CMYK, YCbCr and LAB become RGB; what is "
@@ -47,6 +48,30 @@ def read_image(path: str) -> Tensor:
             return _decode(Path(path).read_bytes())
     except Exception as error:  # decoders raise exceptions of every type: SyntaxError, struct.error, zlib.error, …
         raise GeniusError(f"{path!r} cannot be read as an image: {_reason(error)}") from error
+
+
+def as_bytes(image: object) -> Tensor:
+    """Return an image of Pillow's, or a tensor of bytes or of floats from 0 to 1, as bytes.
+
+    The shape is (channels, height, width): one channel for what is grey, three for all else of Pillow's.
+    Raises: ValueError for what is neither.
+    """
+    if isinstance(image, Image.Image):
+        deep = 16 if image.mode[0] == "I" else 8
+        plain = image.convert("L") if image.mode in ("1", "L") else _in_bytes(image, deep)
+        return cast(Tensor, pil_to_tensor(plain))
+    if not isinstance(image, Tensor):
+        raise ValueError(f"it is neither Pillow's nor a tensor but {named(image)}")
+    image = image[None] if image.dim() == 2 else image
+    if image.dim() != 3:
+        raise ValueError(f"its shape is {tuple(image.shape)}, not (channels, height, width)")
+    if image.dtype == torch.uint8:
+        return image
+    if not image.dtype.is_floating_point or not 0 <= float(image.min()) <= float(image.max()) <= 1:
+        raise ValueError(
+            "its values are neither bytes nor floats from 0 to 1: leave normalisation out, it is done here"
+        )
+    return (image * 255).round().to(torch.uint8)
 
 
 def _decode(content: bytes) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from .batches import ALONE, Batch, Batches, Rank, Resident, as_input
-from .images import ImageFiles, Images
+from .images import Images, Pixels
 from .loading import Streamed, read_all, read_batches
 from .recipes import Recipe
 
@@ -17,7 +17,7 @@ def measuring_batches(
 ) -> Iterator[Batch]:
     """Yield this process's share of held-out images, without augmentation, in large batches."""
     mine = images.of(torch.arange(rank.number, len(images.labels), rank.world))
-    if isinstance(mine, ImageFiles):
+    if not isinstance(mine, Pixels):
         yield from read_batches(mine, recipe, device, loaders)
         return
     height, width = mine.images.shape[2:]
@@ -36,6 +36,6 @@ def training_batches(
     """
     if recipe.augment == "resized-crop-flip":
         return Streamed(images, recipe, seed, device, rank, loaders)
-    if isinstance(images, ImageFiles):
+    if not isinstance(images, Pixels):
         images = read_all(images, recipe, loaders)
     return Resident(images, recipe, seed, device, rank)

@@ -9,7 +9,10 @@ from torch import Tensor
 
 from ..errors import GeniusError
 from .augment import distort
-from .data import DataSet, find_data
+from .data import Cifar, ImageFolder, find_data
+from .dataset import COLOURS, DataSet
+from .decoding import as_bytes, read_image
+from .pairs import Examples, Pairs, example
 from .split import ImagePaths, held_out
 
 _DIGITS_SEED = 1797  # it defines the split, and never changes
@@ -39,14 +42,52 @@ class ImageFiles:
     paths: tuple[str, ...]
     labels: Tensor
     broken: set[str] = field(default_factory=set)
+    size = 0  # in pixels; they may differ
 
     def of(self, numbers: Tensor) -> "ImageFiles":
         """Return some of the images."""
         paths = tuple(self.paths[number] for number in numbers.tolist())
         return replace(self, paths=paths, labels=self.labels[numbers])
 
+    def read(self, number: int) -> Tensor:
+        """Read an image as bytes of shape (3, height, width).
 
-Images = Pixels | ImageFiles
+        Raises: GeniusError.
+        """
+        return read_image(self.paths[number])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Colour images of a data set of one's own, read when they are needed; labels of shape (n,).
+
+    `numbers` are those of the images in `part`, of shape (n,). `size` are the pixels of a side of the first of them, 0
+    where it is no square. `broken` is as that of `ImageFiles`.
+    """
+
+    name: str
+    part: Examples
+    numbers: Tensor
+    labels: Tensor
+    size: int
+    broken: set[str] = field(default_factory=set)
+
+    def of(self, numbers: Tensor) -> "Samples":
+        """Return some of the images."""
+        return replace(self, numbers=self.numbers[numbers], labels=self.labels[numbers])
+
+    def read(self, number: int) -> Tensor:
+        """Read an image as bytes of shape (3, height, width).
+
+        Raises: GeniusError.
+        """
+        return _read(self.name, self.part, int(self.numbers[number]), COLOURS)
+
+
+Read = ImageFiles | Samples
+"""Images that are read when they are needed."""
+
+Images = Pixels | ImageFiles | Samples
 
 
 @dataclass(frozen=True)
@@ -68,21 +109,24 @@ def load_images(name: str, downloads: Path) -> SplitImages:
 
     Raises: GeniusError where it is missing or incomplete.
     """
-    data = find_data(name, downloads)
-    if data.kind == "digits":
-        return _digits(data)
-    if data.kind == "cifar":
-        (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
-        return SplitImages(data, classes, *_hold_out(train, data.held_out), test)
+    return find_data(name, downloads).load()
+
+
+def load_folder(data: ImageFolder) -> SplitImages:
+    """List the images of a folder, split; they are read when they are needed."""
     split = data.split()
-    assert split is not None
     return SplitImages(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
 
 
-def _cifar(data: DataSet, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
+def load_cifar(data: Cifar) -> SplitImages:
+    """Load CIFAR: its test images are for the final test, a share of its training images steers the search."""
+    (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
+    return SplitImages(data, classes, *_hold_out(train, data.held_out), test)
+
+
+def _cifar(data: Cifar, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     from torchvision.datasets import CIFAR10, CIFAR100
 
-    assert data.root is not None
     try:
         read = {"cifar10": CIFAR10, "cifar100": CIFAR100}[data.name](data.root, train=train)
     except (RuntimeError, OSError) as error:  # the first is torchvision's word for files that are not its authors'
@@ -95,21 +139,55 @@ def _on_disk(files: ImagePaths) -> ImageFiles:
     return ImageFiles(files.paths, torch.from_numpy(files.labels))
 
 
-def _hold_out(images: Pixels, share: float) -> tuple[Pixels, Pixels]:
+def _hold_out(images: Images, share: float) -> tuple[Images, Images]:
     """Hold out a share of each class; return the remaining and the held-out images, both in order."""
     held = torch.from_numpy(held_out(images.labels.numpy(), share))
     return images.of((~held).nonzero()[:, 0]), images.of(held.nonzero()[:, 0])
 
 
+def load_pairs(data: Pairs) -> SplitImages:
+    """Load a data set of one's own, split: colour images are read when they are needed, others lie in memory."""
+    parts: list[Images] = [
+        _part(data, part, torch.from_numpy(labels)) for part, labels in zip(data.parts, data.labels, strict=True)
+    ]
+    if len(parts) == 2:
+        parts = [*_hold_out(parts[0], data.held_out), parts[1]]
+    return SplitImages(data, data.names, *parts)
+
+
+def _part(data: Pairs, part: Examples, labels: Tensor) -> Pixels | Samples:
+    if data.channels == COLOURS:
+        return Samples(data.name, part, torch.arange(len(labels)), labels, data.size)
+    images = [_read(data.name, part, number, data.channels) for number in range(len(labels))]
+    if len(sizes := {image.shape for image in images}) > 1:
+        raise GeniusError(f"images that have no colours are to be of one size, and {data.name} has {len(sizes)} sizes")
+    return Pixels(torch.stack(images).float() / 255, labels)
+
+
+def _read(name: str, part: Examples, number: int, channels: int) -> Tensor:
+    """Read an image of a data set as bytes of shape (channels, height, width).
+
+    Raises: GeniusError.
+    """
+    image, _ = example(name, part, number)
+    try:
+        found = as_bytes(image)
+    except ValueError as error:
+        raise GeniusError(f"image {number} of {name} cannot be used: {error}") from error
+    if found.shape[0] != channels:
+        raise GeniusError(f"image {number} of {name} has {found.shape[0]} channels, and the first one has {channels}")
+    return found
+
+
 @cache
-def _digits(data: DataSet) -> SplitImages:
+def load_digits(data: DataSet) -> SplitImages:
     """Split scikit-learn's digits: 20 images of each to train on, half of the rest each to validate and to test.
 
     1,797 grey images of 8×8 pixels are made hard: few to train on, and all shifted and noisy.
     """
-    from sklearn.datasets import load_digits
+    from sklearn import datasets
 
-    bunch = load_digits()
+    bunch = datasets.load_digits()
     rng = torch.Generator().manual_seed(_DIGITS_SEED)
     whole = Pixels(torch.from_numpy(bunch.images / 16).float()[:, None], torch.from_numpy(bunch.target).long())
     shuffled = torch.randperm(len(whole.labels), generator=rng)

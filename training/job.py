@@ -13,8 +13,8 @@ from .recipes import Recipe
 
 
 @dataclass(frozen=True)
-class FolderSummary:
-    """The classes of an image folder, the number of images of each part, and sentences on how it was read."""
+class DataSummary:
+    """The classes of a data set of one's own, the number of images of each part, and sentences on how it was read."""
 
     classes: tuple[Text, ...]
     train: Whole
@@ -51,7 +51,7 @@ class Job:
     loaders: Whole | None = None
     memory_limit: Whole | None = None
     keep_weights: Flag = False
-    found: FolderSummary | None = None
+    found: DataSummary | None = None
 
     @property
     def files(self) -> "TrainingFiles":

@@ -17,8 +17,7 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 from ..errors import GeniusError
 from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
 from .card import CENTRAL_SHARE
-from .decoding import read_image
-from .images import ImageFiles, Images, Pixels
+from .images import Images, Pixels, Read
 from .job import cores
 from .memory import available
 from .recipes import Recipe
@@ -86,7 +85,7 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
     def _read(self, number: int) -> Tensor:
         if isinstance(self._images, Pixels):
             return self._images.images[number]
-        return read_image(self._images.paths[number])
+        return self._images.read(number)
 
 
 @contextmanager
@@ -114,7 +113,7 @@ class _Ahead:
 
     def __init__(self, images: Images, crop: Crop, device: torch.device, loaders: int, skip: bool) -> None:
         self._device, self._skip = device, skip
-        self._broken = images.broken if isinstance(images, ImageFiles) else set()
+        self._broken = set() if isinstance(images, Pixels) else images.broken
         self._keys: list[list[Key]] = []
         self._loader = DataLoader(
             _Reader(images, crop),
@@ -187,13 +186,13 @@ def _filled(batch: Batch | None, size: int) -> Batch:
     return batch[0][places], batch[1][places]
 
 
-def read_batches(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
+def read_batches(images: Read, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
     for batch, labels in _read_plain(images, recipe, device, loaders, kept=CENTRAL_SHARE if _streams(recipe) else 1.0):
         yield as_input(batch, recipe), labels
 
 
-def read_all(images: ImageFiles, recipe: Recipe, loaders: int) -> Pixels:
+def read_all(images: Read, recipe: Recipe, loaders: int) -> Pixels:
     """Read all images into memory at the recipe's size; broken files are left out where the recipe allows it.
 
     Raises: GeniusError where they do not fit, or cannot be read.
@@ -212,7 +211,7 @@ def _streams(recipe: Recipe) -> bool:
     return recipe.augment == "resized-crop-flip"
 
 
-def _read_plain(images: ImageFiles, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
+def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
     size, count = pixels_of(images, recipe), 0
     crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
     ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
@@ -230,12 +229,11 @@ def pixels_of(images: Images, recipe: Recipe) -> int:
 
     Raises: GeniusError where the recipe sets no size for image files, and for images without colours.
     """
-    if isinstance(images, Pixels) and images.images.dtype != torch.uint8:
+    if isinstance(images, Pixels) and images.images.dtype != torch.uint8 and _streams(recipe):
         raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
-    if recipe.size:
-        return recipe.size
-    if isinstance(images, Pixels):
-        return int(images.images.shape[-1])
+    own = images.images.shape[-1] if isinstance(images, Pixels) else images.size
+    if size := recipe.size or own:
+        return int(size)
     raise GeniusError("image files come in all sizes: set size in the recipe, as in size=224")
 
 

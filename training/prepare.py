@@ -24,7 +24,7 @@ def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
 def card_of(job: Job, split: SplitImages) -> Card:
     """Make the card of the weights of a training."""
     channels, _, size = image_shape(job, split)
-    return Card(job.space, job.architecture, split.classes, input_of(split.data.kind, job.recipe, channels, size))
+    return Card(job.space, job.architecture, split.classes, input_of(split.data.form, job.recipe, channels, size))
 
 
 def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:

@@ -3,10 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Literal, get_args, get_type_hints
 
 from ..errors import GeniusError
+from ..plugins import Plugins
 from ..schema import Flag, Name, Number, Whole
+from ..spaces.space import SearchSpace
 
 Schedule = Literal["cosine", "one-cycle", "constant"]
 Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]
@@ -100,6 +103,10 @@ def _words(low: float, high: float) -> str:
     return f"{least} and {most}"
 
 
+RECIPE_FIELDS = tuple(field.name for field in fields(Recipe))[1:]
+"""The fields of a recipe that can be changed."""
+
+
 def _kinds() -> dict[str, object]:
     return get_type_hints(Recipe)
 
@@ -124,10 +131,16 @@ _ALL = (
         ema=0.9999,
     ),
 )
-RECIPES = {recipe.name: recipe for recipe in _ALL}
-"""The recipes by name."""
 
-SOURCES = {
+
+def _read_recipe(value: object) -> Recipe | None:
+    return value if isinstance(value, Recipe) else None
+
+
+RECIPES = Plugins("recipe", {recipe.name: recipe for recipe in _ALL}, _read_recipe, "a Recipe")
+"""The recipes, and the door for one's own."""
+
+ORIGINS = {
     "digits": "our own quick recipe",
     "nas-bench-macro": "that of the table's authors (Su et al. 2021); the cosine schedule is our choice",
     "nas-bench-201": "Dong and Yang 2020, Table 1",
@@ -136,47 +149,21 @@ SOURCES = {
 }
 """Where the recipes are from, and what is our choice in them."""
 
-_OF_SPACES = {
-    "digits": ("digits", "digits"),
-    "nas-bench-macro": ("cifar10", "nas-bench-macro"),
-    "channel-bench-resnet": ("cifar10", "nas-bench-macro"),
-    "channel-bench-mobilenet": ("cifar10", "nas-bench-macro"),
-    "nas-bench-201-cifar10": ("cifar10", "nas-bench-201"),
-    "nas-bench-201-cifar100": ("cifar100", "nas-bench-201"),
-    "mobile-imagenet": ("imagenet", "search-imagenet"),
-}
 
+def task_of(
+    space: SearchSpace, data: str | None = None, recipe: str | None = None, *, final: bool = False
+) -> tuple[str, str]:
+    """Return the names of the data set and of the recipe to train with: the space's own unless they are named.
 
-_FINAL = {"search-imagenet": "retrain-imagenet"}
-
-
-def task_of(space: str) -> tuple[str, str]:
-    """Return the names of the data set and of the recipe that a space is trained with unless told otherwise.
-
-    Raises: GeniusError for a space that has none.
+    `final` is whether a network that was found is trained to the end.
+    Raises: GeniusError where the space names none.
     """
-    if space not in _OF_SPACES:
-        raise GeniusError(f"the space {space!r} has no data set of its own to train on: name a data set and a recipe")
-    return _OF_SPACES[space]
-
-
-def final_task_of(space: str) -> tuple[str, str]:
-    """Return the names of the data set and of the recipe that a network which was found is trained with to the end.
-
-    Raises: GeniusError for a space that has none.
-    """
-    data, recipe = task_of(space)
-    return data, _FINAL.get(recipe, recipe)
-
-
-def get_recipe(name: str) -> Recipe:
-    """Return a recipe by its name.
-
-    Raises: GeniusError for an unknown one.
-    """
-    if name not in RECIPES:
-        raise GeniusError(f"there is no recipe {name!r}; the recipes are: {', '.join(RECIPES)}")
-    return RECIPES[name]
+    data, recipe = data or space.data, recipe or (space.final_recipe if final else None) or space.recipe
+    if data is None:
+        raise GeniusError(f"the space {space.name!r} has no data set of its own to train on: name one, as in --data")
+    if recipe is None:
+        raise GeniusError(f"the space {space.name!r} has no recipe of its own to train with: name one, as in --recipe")
+    return data, recipe
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -184,15 +171,16 @@ def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 
     Raises: GeniusError for an unknown field, and for a value of the wrong type or out of range.
     """
-    kinds = {name: kind for name, kind in _kinds().items() if name != "name"}
     values: dict[str, object] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
             raise GeniusError(f"a field of the recipe is set as in lr=0.2, got {setting!r}")
-        if name not in kinds:
-            raise GeniusError(f"a recipe has no field {name!r}; its fields are: {', '.join(kinds)}")
-        values[name] = _read(name, text, kinds[name])
+        if name not in RECIPE_FIELDS:
+            near = get_close_matches(name, RECIPE_FIELDS, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise GeniusError(f"a recipe has no field {name!r}; {hint}its fields are: {', '.join(RECIPE_FIELDS)}")
+        values[name] = _read(name, text, _kinds()[name])
     return replace(recipe, **values)  # type: ignore[arg-type]
 
 
@@ -224,13 +212,13 @@ def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
     return replace(recipe, batch=batch, lr=lr), said
 
 
-def describe(recipe: Recipe) -> str:
+def describe_recipe(recipe: Recipe) -> str:
     """Describe a recipe: one line for each field, with the earlier value where it was overridden."""
-    plain = RECIPES.get(recipe.name)
-    lines = [f"{recipe.name}: {SOURCES.get(recipe.name, 'a recipe of your own')}"]
+    plain = RECIPES.get(recipe.name, recipe)
+    lines = [f"{recipe.name}: {ORIGINS.get(recipe.name, 'a recipe of your own')}"]
     for field in fields(recipe)[1:]:
         value = getattr(recipe, field.name)
-        changed = plain is not None and getattr(plain, field.name) != value
+        changed = getattr(plain, field.name) != value
         lines.append(f"  {field.name:<15} {_shown(value)}{f' (was {_shown(getattr(plain, field.name))})' * changed}")
     return "\n".join(lines)
 

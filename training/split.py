@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..errors import GeniusError
 from ..printable import brief
 from .folders import FolderLayout, FolderPart, Labels, list_images
-from .job import FolderSummary
+from .job import DataSummary
 
 _TASK_SEED = 1797  # it defines every split, and never changes
 _SHOWN = 10  # names of classes
@@ -38,10 +38,10 @@ class Split:
     notes: tuple[str, ...]
 
     @property
-    def found(self) -> FolderSummary:
+    def found(self) -> DataSummary:
         """The summary that a job keeps."""
         train, validation, test = (len(part.paths) for part in (self.train, self.validation, self.test))
-        return FolderSummary(self.classes, train, validation, test, self.notes)
+        return DataSummary(self.classes, train, validation, test, self.notes)
 
 
 def split_folder(layout: FolderLayout, share: float) -> Split:

@@ -12,13 +12,14 @@ from .limits import Range
 _PRIMES = (2**61 - 1, 2**61 - 31)
 _SUMMANDS = 7  # residues that are added to another one before the remainder is taken
 _LONGEST = 20_000_000  # entries of a table of sums: beyond it a count takes minutes, not seconds
+_QUICK = 100_000_000  # additions that take less than a second
 
 
-def count_sums(layers: Sequence[npt.NDArray[np.int64]], ends: Range) -> int | None:
+def count_sums(layers: Sequence[npt.NDArray[np.int64]], ends: Range, *, quick: bool = False) -> int | None:
     """Count the ways to choose one value of each layer so that the sum lies in a range.
 
     Dynamic programming over the layers: how many ways lead to each sum, in units of the values' greatest common
-    divisor. None where there are too many sums, or 2^122 choices and more.
+    divisor. None where there are too many sums, also for a `quick` count, or 2^122 choices and more.
     """
     if prod(map(len, layers)) >= prod(_PRIMES):
         return None
@@ -30,7 +31,7 @@ def count_sums(layers: Sequence[npt.NDArray[np.int64]], ends: Range) -> int | No
     first, last = max(0, -(-(ends[0] - lowest) // unit)), min(reach, (ends[1] - lowest) // unit)
     if first > last:
         return 0
-    if last > _LONGEST:
+    if last > (_QUICK // sum(map(len, steps)) if quick else _LONGEST):
         return None
     residues = [_total(_ways(steps, int(last), prime)[int(first) :], prime) for prime in _PRIMES]
     return _number_with(residues)

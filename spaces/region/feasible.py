@@ -1,7 +1,8 @@
 """The contract of the ways in which the architectures of a region are found."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,10 @@ if TYPE_CHECKING:
     from .region import Region
 
 Integers = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
 
 Extremes = tuple[tuple[int, int], tuple[int, int]]
 """The smallest and largest FLOPs, and the smallest and largest parameters."""
-
-LOOKED_AT = 20_000
-"""Architectures of a large space, in an order, of which a rule may forbid all."""
 
 
 BATCH = 256
@@ -26,11 +25,34 @@ BATCH = 256
 _BATCHES, _BATCHES_BY_RULE = 200, 800  # until a range is too narrow for draws, or a rule too strict
 
 
-class FeasibleSet(Protocol):
-    """The architectures of a region: those that keep the space's rule and the limits."""
+_ESTIMATED = 16  # batches that an estimate is made of
 
-    def count(self) -> int | None:
-        """Count them; None where that cannot be done."""
+
+class Tally(NamedTuple):
+    """How many architectures there are; by a sample where it has a standard deviation, else exactly."""
+
+    number: float
+    sd: float = 0.0
+
+    @property
+    def exact(self) -> bool:
+        """Whether they were counted."""
+        return isinstance(self.number, int)
+
+
+class FeasibleSet(Protocol):
+    """The architectures of a region: those that keep the space's rule and the limits.
+
+    `exact` is whether the largest, the smallest and the nearest are; else they are the best that were found.
+    """
+
+    exact: bool
+
+    def count(self, *, quick: bool) -> int | None:
+        """Count them; None where that cannot be done, or not `quick`, in about a second."""
+
+    def estimate(self, rng: np.random.Generator) -> Tally | None:
+        """Estimate how many they are; None where that cannot be done either."""
 
     def extremes(self) -> Extremes | None:
         """Return the lowest and the highest costs of them; None where they are not known."""
@@ -42,7 +64,10 @@ class FeasibleSet(Protocol):
         """Draw uniformly: shape (count, decisions), or fewer."""
 
     def largest_first(self) -> Iterator[Architecture]:
-        """Go through them by FLOPs, the highest first."""
+        """Go through them by FLOPs, or parameters where these alone are limited, the highest first."""
+
+    def smallest(self) -> Architecture | None:
+        """Return the one with the lowest FLOPs, or parameters where these alone are limited."""
 
     def nearest_first(self, architecture: Architecture) -> Iterator[Architecture]:
         """Go through them by the number of changes of an architecture; of equals the highest FLOPs first."""
@@ -59,3 +84,14 @@ def draw_by_rejection(
         if len(found) >= count:
             return found[:count], drawn
     return found, drawn
+
+
+def estimated(
+    region: "Region", batch: Callable[[np.random.Generator], Integers], of: float, rng: np.random.Generator
+) -> Tally | None:
+    """Estimate how many of so many architectures are in the region, by the share of draws from them that are."""
+    inside = np.concatenate([region.allows(batch(rng)) for _ in range(_ESTIMATED)])
+    if not inside.any():
+        return None
+    share = float(inside.mean())
+    return Tally(of * share, of * sqrt(share * (1 - share) / len(inside)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..space import Architecture, SearchSpace
-from .feasible import Extremes, Integers
+from .feasible import Extremes, Integers, Tally
 
 if TYPE_CHECKING:
     from .region import Region
@@ -22,6 +22,8 @@ def _every(space: SearchSpace, strict: bool) -> tuple[Integers, Integers]:
 
 class Listed:
     """The architectures of a region, one by one."""
+
+    exact = True
 
     def __init__(self, region: "Region") -> None:
         self._region, self._limits = region, region.limits
@@ -38,9 +40,13 @@ class Listed:
         """All of them, in the order of their numbers: shape (n, decisions)."""
         return self._inside[0]
 
-    def count(self) -> int:
+    def count(self, *, quick: bool = True) -> int:
         """Count them."""
         return len(self.architectures)
+
+    def estimate(self, rng: np.random.Generator) -> Tally:
+        """Count them: that is as quick."""
+        return Tally(self.count())
 
     def extremes(self) -> Extremes | None:
         """Return the lowest and the highest costs; None where there is no architecture."""
@@ -67,6 +73,11 @@ class Listed:
         architectures, costs = self._inside
         for at in np.lexsort((-costs[:, 1], -costs[:, 0])):
             yield tuple(architectures[at].tolist())
+
+    def smallest(self) -> Architecture | None:
+        """Return the one with the lowest cost."""
+        architectures, costs = self._inside
+        return tuple(architectures[costs[:, self._limits.main].argmin()].tolist()) if len(architectures) else None
 
     def nearest_first(self, architecture: Architecture) -> Iterator[Architecture]:
         """Go through them by the number of changes; of equals those of the highest cost first."""

@@ -12,20 +12,25 @@ import numpy.typing as npt
 from ...errors import GeniusError
 from ..rule import ENUMERABLE
 from ..space import Architecture, SearchSpace
-from .additive import Additive, option_costs
-from .feasible import Extremes, FeasibleSet, Integers
+from .additive import Additive
+from .feasible import Extremes, FeasibleSet, Integers, Tally
 from .limits import NO_LIMITS, OPEN, Limits
 from .listed import Listed
-from .sampled import Sampled
 from .searchable import check_searchable
+from .steps import steps_through
+from .summed import Summed
+from .walked import Walked
+
+_BUILT = 20_000  # networks that are all built, where costs are counted on them
 
 
 @dataclass(frozen=True)
 class Region:
     """A search space within limits: the architectures that keep the space's rule, and whose costs keep the limits.
 
-    How the architectures are found depends on the space: they are listed where it has up to `ENUMERABLE`
-    combinations of options; where each decision adds a cost of its own, the costs are added up decision by decision.
+    How the architectures are found depends on the space. They are listed where it has up to `ENUMERABLE` combinations
+    of options, or 20,000 networks that have to be built for their costs. Where the costs come in parts, they are added
+    up decision by decision, unless too much had to be remembered. All others are found by changes of draws.
     """
 
     space: SearchSpace
@@ -48,8 +53,8 @@ class Region:
 
     @property
     def exact(self) -> bool:
-        """Whether the nearest and the largest architecture can be found."""
-        return not isinstance(_feasible(self), Sampled)
+        """Whether the largest, the smallest and the nearest are exact; else they are the best that are found."""
+        return _feasible(self).exact
 
     def allows(self, architectures: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Tell which combinations of options, of shape (n, decisions), keep the rule and the limits: shape (n,)."""
@@ -63,19 +68,24 @@ class Region:
         """Return the FLOPs, by the limits' convention, and the parameters of architectures: shape (n, 2)."""
         return self.limits.counted(self.space.costs(self._rows(architectures), strict=self.limits.of_flops))
 
-    def count(self) -> int | None:
-        """Count the architectures, exactly.
+    def count(self, *, exact: bool = False) -> Tally | None:
+        """Count the architectures: exactly where that takes less than about a second, or is asked for.
 
-        None where they can neither be listed nor added up: a large space whose costs are no sums over its decisions,
-        that has a rule or both limits set, or one of more than 2^122 architectures.
+        None where they can neither be listed nor added up, nor does a sample find them. Exact counts of a large space
+        are of sums over its decisions within one limit, without a rule, and up to 2^122.
         """
-        return _feasible(self).count() if self.limits.limited else self.space.count
+        if not self.limits.limited and self.space.count is not None:
+            return Tally(self.space.count)
+        counted = _feasible(self).count(quick=not exact)
+        if counted is not None:
+            return Tally(counted)
+        return None if exact else _feasible(self).estimate(np.random.default_rng(0))
 
     def extremes(self) -> Extremes | None:
         """Return the smallest and largest FLOPs, and the smallest and largest parameters, of the space without limits.
 
-        None where the space is too large to list and its parts depend on several decisions each, or where no network
-        can be built. What a rule forbids in a space that is too large to list is not left out.
+        Where a large space has a rule, what it forbids is not left out of sums. Where costs are no sums, they are the
+        extremes that are found. None where no network can be built, or too many would have to be.
         """
         return _feasible(self.unlimited).extremes()
 
@@ -85,27 +95,20 @@ class Region:
             return None, None
         return _feasible(self).beside(self.limits.main)
 
-    def listed(self) -> Integers:
-        """Return all architectures of a space of up to `ENUMERABLE`: shape (n, decisions).
-
-        Raises: GeniusError for a larger space.
-        """
-        if isinstance(found := _feasible(self), Listed):
-            return found.architectures
-        raise GeniusError(f"{self.space.name} has too many architectures to list")
+    def listed(self) -> Integers | None:
+        """Return all architectures, of shape (n, decisions); None where they are not listed."""
+        return found.architectures if isinstance(found := _feasible(self), Listed) else None
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw uniformly; without limits as `SearchSpace.sample` does.
-
-        Where tens of thousands of draws close to the range all miss it, the one nearest to such a draw is taken
-        instead, which is not quite uniform. Raises: GeniusError where there is none, or none was found.
-        """
+        """Draw an architecture, as `draw` does; without limits as `SearchSpace.sample` does."""
         return tuple(self.draw(rng, 1)[0].tolist()) if self.limits.limited else self.space.sample(rng)
 
     def draw(self, rng: np.random.Generator, count: int) -> Integers:
-        """Draw uniformly as `sample` does: shape (count, decisions), or fewer where the range is narrow.
+        """Draw uniformly: shape (count, decisions), or fewer where the range is narrow.
 
-        Raises: GeniusError where none was found.
+        It is not quite uniform in two cases. Where costs are no sums and few of the space are inside, draws are random
+        walks. Where tens of thousands of draws close to a range of sums all miss it, it is a walk, or the one nearest
+        to such a draw. Raises: GeniusError where none was found.
         """
         if not self.limits.limited:
             return self.space.draw(rng, count)
@@ -121,35 +124,26 @@ class Region:
         """Return the architecture with the fewest changes, of none of the `tried` identities.
 
         Of equals it is the one with the highest FLOPs, or parameters where these alone are limited: the closest from
-        below to the upper end. None where there is no such architecture; where a large space has a rule, also where
-        the rule forbids the 20,000 nearest within the limits. Raises: see `check_nearest`.
+        below to the upper end. Where the region is not `exact`, all with one change are looked at, and with two where
+        these are up to 100,000 look-ups; beyond, it is the nearest that is found. None where there is none.
         """
-        self.check_nearest()
         ordered = _feasible(self).nearest_first(architecture)
         return next((found for found in ordered if self.space.identity(found) not in tried), None)
-
-    def check_nearest(self) -> None:
-        """Make sure that `nearest` works.
-
-        Raises: GeniusError where the space is too large to list and its costs are no sums over its decisions.
-        """
-        if not self.exact:
-            raise GeniusError(
-                f"{self.space.name} has {self.space.size:.3g} architectures whose costs do not add up decision by "
-                "decision: the nearest one within limits cannot be found; use --repair ask"
-            )
 
     def largest_first(self) -> Iterator[Architecture]:
         """Go through the architectures by FLOPs, the highest first; in a small space more parameters first.
 
-        Where a large space has a rule, it ends after the first 20,000 within the limits, of which the rule may allow
-        none. Raises: GeniusError for a large space whose costs are no sums over its decisions.
+        Where the region is not `exact`, it goes through those that are found on the way uphill and around.
         """
         yield from _from_the_largest(self)
 
     def largest(self, tried: Collection[Hashable] = ()) -> Architecture | None:
         """Return the architecture with the most FLOPs, of none of the `tried` identities; see `largest_first`."""
         return next((found for found in self.largest_first() if self.space.identity(found) not in tried), None)
+
+    def smallest(self) -> Architecture | None:
+        """Return the architecture with the fewest FLOPs, or parameters where these alone are limited."""
+        return _feasible(self).smallest()
 
     def neighbours(self, architectures: npt.ArrayLike) -> Integers:
         """Return the architectures of the region that differ in one decision from some: in order, each once."""
@@ -179,10 +173,14 @@ class Region:
 
 @lru_cache(maxsize=8)
 def _feasible(region: Region) -> FeasibleSet:
-    if region.space.size <= ENUMERABLE:
+    if region.space.size <= (ENUMERABLE if region.space.parts else _BUILT):
         return Listed(region)
-    values = option_costs(region.space, region.limits.convention)
-    return Sampled(region) if values is None else Additive(region, values)
+    steps = steps_through(region.space, region.limits.convention)
+    if steps is None:
+        return Walked(region)
+    if all(step.states == 1 for step in steps) and (additive := Additive(region, steps)).chain.is_short:
+        return additive
+    return Summed(region, steps)
 
 
 class _Ordered:

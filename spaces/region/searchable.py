@@ -7,7 +7,6 @@ import numpy as np
 from ...errors import GeniusError
 from ...printable import said_by
 from ..cost import CONVENTIONS
-from ..rule import ENUMERABLE
 from ..space import CannotBuild, SearchSpace
 from .limits import OPEN, in_words
 
@@ -20,18 +19,18 @@ _BUILT = 100  # networks that are tried, where costs are counted on them, until 
 def check_searchable(region: "Region") -> None:
     """Make sure that some architecture keeps the limits and the rule, and that the space's functions answer.
 
-    It is known of a space that can be listed, and of limits on costs that are sums. Of a large space with a rule one is
-    drawn instead; of a space whose costs are counted on networks, one that can be built is looked for.
+    It is known of a space that can be listed, and of limits on costs that are sums over decisions; else one is looked
+    for. Of a space whose costs are counted on networks, one that can be built is looked for.
     Raises: GeniusError with what the space's costs are, or what failed.
     """
     space = region.space
     _check_identity(space)
     if not space.parts:
         _check_networks(space, strict=region.limits.of_flops)
-    if region.limits.limited and region.exact:
-        _check_limits(region.without_rule if space.size > ENUMERABLE else region)
+    if region.limits.limited:
+        _check_limits(region if region.listed() is not None else region.without_rule)
     if space.valid is not None:
-        (region if region.exact else region.unlimited).draw(np.random.default_rng(0), 1)
+        region.draw(np.random.default_rng(0), 1)
 
 
 def _check_identity(space: SearchSpace) -> None:
@@ -60,17 +59,17 @@ def _check_networks(space: SearchSpace, strict: bool) -> None:
 
 
 def _check_limits(region: "Region") -> None:
-    if region.largest() is None:
+    if region.smallest() is None:
         rule = "" if region.space.valid is None else " and its rule"
-        raise GeniusError(
-            f"no architecture of {region.space.name} keeps the limits{rule}: {region.words}; {_costs_there_are(region)}"
-        )
+        none = "keeps" if region.exact else "was found that keeps"
+        head = f"no architecture of {region.space.name} {none} the limits{rule}"
+        raise GeniusError(f"{head}: {region.words}; {_costs_there_are(region)}")
 
 
 def _costs_there_are(region: "Region") -> str:
     found = region.extremes()
     if found is None:
-        return "none of its networks can be built"
+        return "none of its networks can be built" if region.exact else "allow a wider range"
     flops, params = found
     words = (
         f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[region.limits.convention]}), "

@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 import pytest
 from genius import Candidate, Measurement, get_space
-from genius.agents.baselines import BASELINES
+from genius.agents.baselines import PROPOSERS
 from genius.spaces.cost import Cost, Part
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import Decision, SearchSpace
@@ -22,7 +22,7 @@ TINY = SearchSpace(
     (1, 1, 1),
     parts=tuple(Part((d,), lambda option: Cost(option + 1, option)) for d in (0, 1)),
 )
-EVERY_BASELINE = pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
+EVERY_BASELINE = pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS)
 
 
 async def run(make, space, accuracy, iterations, seed=0):
@@ -72,21 +72,21 @@ async def test_it_goes_on_after_failures(make):
 
 
 async def test_seeds_and_trials_draw_differently():
-    make = BASELINES["random"]
+    make = PROPOSERS["random"]
     first = [(await run(make, SPACE, sum, 3, seed))[0].architecture for seed in range(5)]
     assert len(set(first)) > 1
     assert await make(Region(SPACE), (0, 1))([], []) != await make(Region(SPACE), (0, 2))([], [])
 
 
 async def test_largest_goes_down_in_flops():
-    history = await run(BASELINES["largest"], SPACE, sum, 20)
+    history = await run(PROPOSERS["largest"], SPACE, sum, 20)
     flops = [SPACE.cost(c.architecture).flops for c in history]
     assert flops == sorted(flops, reverse=True)
     assert history[0].architecture == (2,) * 8
 
 
 async def test_local_search_takes_single_steps_from_the_best():
-    history = await run(BASELINES["local-search"], SPACE, lambda a: -sum(a), 20)
+    history = await run(PROPOSERS["local-search"], SPACE, lambda a: -sum(a), 20)
     for number, candidate in enumerate(history[1:], start=1):
         best = max(history[:number], key=lambda c: c.accuracy).architecture
         distance = sum(abs(x - y) for x, y in zip(candidate.architecture, best, strict=True))
@@ -94,7 +94,7 @@ async def test_local_search_takes_single_steps_from_the_best():
 
 
 async def test_evolution_mutates_members_of_the_youngest_population():
-    history = await run(BASELINES["evolution"], SPACE, sum, 30)
+    history = await run(PROPOSERS["evolution"], SPACE, sum, 30)
     for number in range(5, 30):
         population = [c.architecture for c in history[number - 5 : number]]
         child = history[number].architecture
@@ -103,7 +103,7 @@ async def test_evolution_mutates_members_of_the_youngest_population():
 
 async def test_random_never_repeats_a_function():
     space = get_space("nas-bench-201")
-    history = await run(BASELINES["random"], space, sum, 300)
+    history = await run(PROPOSERS["random"], space, sum, 300)
     assert len({space.identity(c.architecture) for c in history}) == 300
 
 
@@ -111,7 +111,7 @@ async def test_local_search_beats_the_papers_median_trial_on_nas_bench_macro(tab
     table = load_table(SPACE, tables)
     ranks = []
     for seed in range(30):
-        history = await run(BASELINES["local-search"], SPACE, lambda a: table.measure(a).accuracy, 10, seed)
+        history = await run(PROPOSERS["local-search"], SPACE, lambda a: table.measure(a).accuracy, 10, seed)
         ranks.append(min(table.measure(c.architecture).rank for c in history))
     assert median(ranks) <= 8
 
@@ -128,6 +128,6 @@ async def test_of_very_many_it_proposes_what_the_rule_allows(make, limits):
         assert limits.allow(space.cost(architecture))
         history.append(Candidate(1, iteration, architecture=architecture, measurement=Measurement(50.0 + iteration)))
     assert len({c.architecture for c in history}) == 3
-    if make is BASELINES["largest"]:
+    if make is PROPOSERS["largest"]:
         drawn = Region(space, limits).draw(np.random.default_rng(0), 1_000)
         assert space.cost(history[0].architecture).flops > space.costs(drawn)[:, 0].max()

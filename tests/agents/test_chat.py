@@ -12,7 +12,7 @@ import genius
 import pytest
 from genius.agents.backends import check_llm, default_llm, open_llms
 from genius.agents.replay import load_recording
-from genius.record.options import LLMOptions
+from genius.record.settings.llm_settings import LLMSettings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -66,7 +66,7 @@ def _no_jitter(monkeypatch) -> None:
 async def ask_once(server, *, tries: int = 3, timeout: float = 5.0) -> list[genius.Progress]:
     """Run the graph alone, with short waits, for one iteration; returns its progress."""
     steps: list[genius.Progress] = []
-    options = LLMOptions(base_url=server.url, timeout=timeout)
+    options = LLMSettings(base_url=server.url, timeout=timeout)
     async with open_llms(["openai:m"], SPACE, options, Path()) as opened:
         context = genius.Context(genius.Region(SPACE), opened.proposer(1), evaluate, progress=steps.append)
         graph = genius.build_graph(tries=tries, first_wait=0.01)
@@ -323,9 +323,9 @@ async def test_a_base_url_with_a_secret_is_refused_before_anything_is_written(se
 
 
 def test_a_model_that_can_be_reached_passes_the_check(monkeypatch):
-    check_llm("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"))
+    check_llm("openai:m", LLMSettings(base_url="http://127.0.0.1:1/v1"))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    check_llm("openai:m", LLMOptions())
+    check_llm("openai:m", LLMSettings())
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ async def test_the_environment_names_the_default_model(openai_server, search, mo
     monkeypatch.setenv("GENIUS_LLM", "openai:named")
     openai_server.script = [openai_server.says(reply(1))]
     result = await search(llm=None, iterations=1)
-    assert result.settings.llm == "openai:named"
+    assert result.settings.llm.first == "openai:named"
     assert openai_server.calls[0]["model"] == "named"
 
 
@@ -497,7 +497,7 @@ async def test_a_chat_model_can_be_passed(search):
     result = await search(llm=model, base_url=None, iterations=2)
     assert [c.architecture for c in result.trials[0].candidates] == [(0,) * 7 + (1,), (0,) * 7 + (2,)]
     assert result.to_json()["usage"] == {"llm_calls": 3, "input_tokens": 90, "output_tokens": 9}
-    assert result.settings.llm == "ScriptedModel"
+    assert result.settings.llm.first == "ScriptedModel"
     assert [message.type for message in model.asked[-1]] == ["system", "human", "ai", "human"]
 
 

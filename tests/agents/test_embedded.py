@@ -20,7 +20,7 @@ from genius.agents.reflector import write_prompt
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import NAS_BENCH_MACRO, SPACES
 from genius.spaces.region import Region
-from genius.tables.fetch import data_folder
+from genius.tables.fetch import downloads_folder
 from genius.tools.grammar import architecture_grammar
 from genius.tools.replies import read_reply
 
@@ -46,7 +46,7 @@ def model_file():
     """Return the published file; downloads it the first time."""
     pytest.importorskip("xllamacpp")
     try:
-        return find_model(data_folder())
+        return find_model(downloads_folder())
     except ModelUnavailable as error:
         if "could not download" not in str(error):
             raise

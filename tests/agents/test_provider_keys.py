@@ -4,7 +4,7 @@ import genius
 import pytest
 from genius.agents.backends import check_llm
 from genius.agents.provider_keys import BadKey, clean_key, clean_keys, clean_tracing_keys
-from genius.record.options import LLMOptions, read_extra
+from genius.record.settings.llm_settings import LLMSettings, check_options, read_options
 
 KEY = "sk-4711-0815-abcdef"
 
@@ -15,7 +15,7 @@ KEY = "sk-4711-0815-abcdef"
 def test_what_surrounds_a_key_is_taken_off(around, monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, around.format(KEY))
-    check_llm("openai:m", LLMOptions())
+    check_llm("openai:m", LLMSettings())
     import os
 
     assert (os.environ["OPENAI_API_KEY"], os.environ["OPENAI_ADMIN_KEY"]) == (KEY, KEY)
@@ -95,9 +95,11 @@ def test_a_key_that_is_whole_is_left_as_it_is():
 def test_an_option_that_holds_a_secret_is_refused(option, monkeypatch):
     monkeypatch.setenv("MY_API_KEY", KEY)
     with pytest.raises(genius.GeniusError, match="set it in the environment") as failure:
-        read_extra([option])
+        check_options(read_options([option]))
     assert KEY not in str(failure.value)
 
 
 def test_an_option_without_a_secret_is_taken():
-    assert dict(read_extra(['default_headers={"anthropic-beta": "prompt-caching-2024-07-31"}', "top_p=0.9"]))
+    options = read_options(['default_headers={"anthropic-beta": "prompt-caching-2024-07-31"}', "top_p=0.9"])
+    check_options(options)
+    assert options["top_p"] == 0.9

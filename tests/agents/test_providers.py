@@ -66,7 +66,7 @@ async def test_nothing_is_sent_that_was_not_asked_for(openai_server, search, run
     for call in openai_server.calls:
         assert set(call) == {"model", "messages", "response_format", "stream"}
         assert call["stream"] is False
-    sent = Settings.load(run).sent
+    sent = Settings.load(run).run.sent
     assert list(sent) == [{"llm": "openai:m", "structured": True}]
 
 
@@ -104,7 +104,7 @@ async def test_a_parameter_that_a_server_refuses_is_left_out_once_and_for_all(
     assert len(notes) == 1
     assert f"refuses {parameter}" in notes[0]
     assert calls(run)[0]["notes"] == notes
-    (sent,) = Settings.load(run).sent
+    (sent,) = Settings.load(run).run.sent
     assert sent["left_out"] == [parameter]
     assert parameter not in sent
     await genius.resume(run, trust=True, iterations=3, evaluator=evaluate)
@@ -153,7 +153,7 @@ async def test_the_responses_api_knows_no_seed(openai_server, search, run):
     result = await search("openai:gpt-5-pro", seed=5, iterations=1)
     assert result.best.architecture == (0, 0, 0, 0, 0, 0, 0, 1)
     assert openai_server.paths == ["/v1/responses"]
-    assert Settings.load(run).sent[0]["left_out"] == ["seed"]
+    assert Settings.load(run).run.sent[0]["left_out"] == ["seed"]
     assert calls(run)[0]["finish"] in ("", "completed", "stop")
 
 
@@ -163,7 +163,7 @@ async def test_what_a_model_object_sends_is_written_down(openai_server, search, 
     options = {"temperature": 0.3, "max_tokens": 50, "max_retries": 0}
     model = ChatOpenAI(model="mine", base_url=openai_server.url, api_key="none", **options)
     await search(model, base_url=None)
-    (sent,) = Settings.load(run).sent
+    (sent,) = Settings.load(run).run.sent
     assert {"llm": "ChatOpenAI", "provider": "openai", "model": "mine", "temperature": 0.3}.items() <= sent.items()
     assert sent["max_tokens"] == 50
     with pytest.raises(genius.GeniusError, match="a model object has its own temperature"):
@@ -239,7 +239,7 @@ async def test_a_server_without_structured_output_is_asked_for_text_from_then_on
     openai_server.answer = lambda call: good(call) if asks_in_text(call) else error
     assert (await search()).finished
     assert [asks_in_text(call) for call in openai_server.calls] == [False, True, True]
-    assert Settings.load(run).sent[0]["structured"] is False
+    assert Settings.load(run).run.sent[0]["structured"] is False
     assert len([note for one in calls(run) for note in one["notes"]]) == 1
     await genius.resume(run, trust=True, iterations=3, evaluator=evaluate)
     assert asks_in_text(openai_server.calls[-1])
@@ -278,7 +278,7 @@ async def test_a_reply_cut_off_is_asked_for_again_with_twice_the_limit(openai_se
         "the reply was cut off at the limit of 200 tokens",
     ]
     assert [one["finish"] for one in calls(run)] == ["length", "length", "stop"]
-    assert Settings.load(run).sent[0]["max_tokens"] == 400
+    assert Settings.load(run).run.sent[0]["max_tokens"] == 400
 
 
 async def test_replies_that_outgrow_every_limit_end_the_search_with_what_to_do(openai_server, search, run):
@@ -338,7 +338,7 @@ async def test_another_model_answers_where_the_first_is_down(openai_server, sear
     assert [c.llm for c in result.trials[0].candidates] == [name, name]
     assert "openai:a: " in calls(run)[0]["passed"][0]
     assert "down" in calls(run)[0]["passed"][0]
-    assert (result.settings.llm, list(result.settings.fallbacks)) == ("openai:a", [name])
+    assert result.settings.llm.models == ("openai:a", name)
 
 
 async def test_another_model_answers_where_the_first_refuses(openai_server, search, run):
@@ -550,7 +550,7 @@ async def test_claude_takes_no_temperature(openai_server, search, run, anthropic
     openai_server.answer = lambda call: error if "temperature" in call else claude(text)
     assert (await search(**anthropic, temperature=0.0, reasoning_effort="low", iterations=1)).finished
     assert openai_server.calls[-1]["output_config"]["effort"] == "low"
-    assert Settings.load(run).sent[0]["left_out"] == ["temperature"]
+    assert Settings.load(run).run.sent[0]["left_out"] == ["temperature"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from genius.evaluators.workers import LocalWorkers, places
 from genius.record import secrets
 from genius.record.secrets import keep_secret, redact
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 from langchain_openai import ChatOpenAI
 from langsmith import run_trees, utils
 from pydantic import SecretStr
@@ -224,7 +224,7 @@ async def test_a_worker_gets_no_key(tmp_path, monkeypatch):
     tell = "(folder / 'log.txt').write_text(repr(dict(os.environ))); answer()"
     monkeypatch.setattr(process, "worker_command", lambda: command(tell))
     async with LocalWorkers(places(1), ahead=False) as workers:
-        await workers.train(Job("digits", (0,) * 9, 0, "digits", get_recipe("digits"), tmp_path, tmp_path))
+        await workers.train(Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path, tmp_path))
     told = (tmp_path / "log.txt").read_text()
     assert "'MY_SETTING': 'kept'" in told
     assert not {path.name for path in tmp_path.iterdir() if "OPENAI_API_KEY" in path.read_text() or leaks(told, KEY)}

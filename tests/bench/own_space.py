@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from genius import Decision, SearchSpace
+from genius import Decision, SearchSpace, seeded
 from genius.spaces.cost import Cost, Part
 
 SPACE = SearchSpace(
@@ -15,6 +15,7 @@ SPACE = SearchSpace(
 )
 
 
+@seeded
 def in_order(region, seed):
     """Propose all in order, and then nothing."""
 
@@ -25,14 +26,11 @@ def in_order(region, seed):
     return propose
 
 
-def kills_its_process(region, seed):
+async def kills_its_process(prompt, history):
     """End the process that it runs in, once it is asked."""
     import os
 
-    async def propose(prompt, history):
-        os._exit(9)
-
-    return propose
+    os._exit(9)
 
 
 RULED = replace(SPACE, name="ruled toy", valid=lambda architecture: architecture[0] != 2)
@@ -45,19 +43,11 @@ class Unsendable(Exception):
         super().__init__(message)
 
 
-def raises(region, seed):
-    """Raise once it is asked."""
-
-    async def propose(prompt, history):
-        raise Unsendable("no answer \x1b[31m[/bold]", status=500)
-
-    return propose
+async def raises(prompt, history):
+    """Raise."""
+    raise Unsendable("no answer \x1b[31m[/bold]", status=500)
 
 
-def leaves(region, seed):
-    """Leave the program once it is asked."""
-
-    async def propose(prompt, history):
-        raise SystemExit("enough")
-
-    return propose
+def leaves(prompt, history):
+    """Leave the program."""
+    raise SystemExit("enough")

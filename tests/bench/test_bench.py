@@ -134,7 +134,7 @@ async def test_in_a_pool_ranks_are_of_the_pool_and_nothing_else_is_proposed(tabl
 async def test_a_trial_is_the_search_of_the_same_name(tables, tmp_path):
     for proposer in ("guided", "local-search"):
         result = await genius.search(
-            "nas-bench-macro", proposer=proposer, seed=3, iterations=5, data=tables, run=tmp_path / proposer
+            "nas-bench-macro", proposer=proposer, seed=3, iterations=5, downloads=tables, run=tmp_path / proposer
         )
         trial = await run_trial(Task("nas-bench-macro"), proposer, 3, 5, tables)
         assert list(trial.architectures) == [c.architecture for c in result.trials[0].candidates]
@@ -282,7 +282,7 @@ def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path):
     place = tmp_path / "a folder"
     place.mkdir()
     own = toy.rename(place / "own=table 1.json")
-    asked = {"proposers": ["random"], "seeds": 2, "flops_caps": [0.625], "tables": {NAME: own}, "data": place}
+    asked = {"proposers": ["random"], "seeds": 2, "flops_caps": [0.625], "tables": {NAME: own}, "downloads": place}
     found = asyncio.run(bench([NAME], **asked, out=tmp_path / "a"))
     words = shlex.split(found.command)
     assert words[0] == "genius"

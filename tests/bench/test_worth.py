@@ -31,7 +31,7 @@ async def run(tables, tmp_path, architectures, **options):
     llm = recorded(tmp_path, architectures)
     folder = tmp_path / "run"
     return await genius.search(
-        "nas-bench-macro", llm=llm, iterations=len(architectures), data=tables, run=folder, **options
+        "nas-bench-macro", llm=llm, iterations=len(architectures), downloads=tables, run=folder, **options
     )
 
 
@@ -72,7 +72,9 @@ async def test_within_limits_ranks_are_within_limits(tables, tmp_path):
 
 
 async def test_a_run_without_a_model_has_no_such_question(tables, tmp_path):
-    result = await genius.search("nas-bench-macro", proposer="random", iterations=1, data=tables, run=tmp_path / "r")
+    result = await genius.search(
+        "nas-bench-macro", proposer="random", iterations=1, downloads=tables, run=tmp_path / "r"
+    )
     assert await worth(result, tables) is None
 
 
@@ -99,4 +101,4 @@ async def test_without_a_table_it_says_what_the_journal_allows(tmp_path):
 async def test_a_table_that_is_not_here_is_named(tables, tmp_path):
     result = await run(tables, tmp_path, [WORST, BEST, [1] * 8])
     found = await worth(result, tmp_path)
-    assert "get it with `genius fetch nas-bench-macro --data" in found.words[-1]
+    assert "get it with `genius fetch nas-bench-macro --downloads" in found.words[-1]

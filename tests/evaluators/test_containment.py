@@ -15,7 +15,7 @@ from genius.evaluators.containment import CONTAINED
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record.candidate import Measurement
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import command, lives, pids, wait_until
 
@@ -54,14 +54,14 @@ from pathlib import Path
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, places
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 process.worker_command = lambda: (sys.executable, "-c", sys.argv[2])
 
 async def main():
     folder = Path(sys.argv[1])
     async with LocalWorkers(places(1)) as workers:
-        await workers.train(Job("digits", (2,) * 9, 0, "digits", get_recipe("digits"), folder, folder))
+        await workers.train(Job("digits", (2,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder))
 
 asyncio.run(main())
 """
@@ -76,7 +76,7 @@ def _nothing_left(folder: Path) -> bool:
 
 
 def _job(space: str, folder: Path) -> Job:
-    return Job(space, (0,) * 9, 0, "digits", get_recipe("digits"), folder, folder)
+    return Job(space, (0,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder)
 
 
 async def _train(folder: Path) -> Measurement:

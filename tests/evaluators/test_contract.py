@@ -4,7 +4,7 @@ import asyncio
 import math
 import os
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from genius.evaluators.ray_workers import RayWorkers
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
 from genius.training.job import Job, TrainingFiles
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import descendants, lives, wait_until
 
 SMALLEST = (0,) * 9
-SHORT = replace(get_recipe("digits"), epochs=2)
+SHORT = replace(RECIPES.find("digits"), epochs=2)
 EPOCHS = 30
 WORKER = "-m genius.evaluators.worker"
 
@@ -48,13 +48,38 @@ async def ray_of_this_machine(own_spaces_are_found):
         yield workers
 
 
-@pytest.fixture(params=["local", "ray"])
+class Subprocesses(genius.CommandPool):
+    """Runs each training in a plain process of this machine, as the client of a cluster would on another."""
+
+    async def run(self, command, environment):
+        process = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
+        try:
+            return await process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+MAKE = {
+    "local": lambda capacity: LocalWorkers([Place()] * capacity, ahead=False),
+    "ray": lambda capacity: RayWorkers(capacity=capacity),
+    "commands": Subprocesses,
+}
+"""What makes each pool from its capacity; a new one is added here."""
+
+
+@pytest.fixture(params=MAKE)
 def pool(request):
     """Make a pool of a capacity; on Ray they all share the Ray of this module."""
-    if request.param == "local":
-        return lambda capacity: LocalWorkers([Place()] * capacity, ahead=False)
-    request.getfixturevalue("ray_of_this_machine")
-    return lambda capacity: RayWorkers(capacity=capacity)
+    if request.param == "ray":
+        request.getfixturevalue("ray_of_this_machine")
+    return MAKE[request.param]
+
+
+def test_it_is_a_pool(pool):
+    assert isinstance(pool(3), genius.Pool)
+    assert pool(3).capacity == 3
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from genius.evaluators.workers import LocalWorkers, Place
 from genius.record.candidate import Measurement
 from genius.training.disk import DiskFull
 from genius.training.job import Job, TrainingFiles
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from PIL import Image
 
 from .stubs import command
@@ -26,7 +26,7 @@ async def trained(job: Job) -> Measurement:
 
 
 def digits(folder: Path, *settings: str) -> Job:
-    recipe = override(get_recipe("digits"), ("epochs=3", *settings))
+    recipe = override(RECIPES.find("digits"), ("epochs=3", *settings))
     return Job("digits", (2,) * 9, 0, "digits", recipe, folder, folder)
 
 
@@ -44,7 +44,7 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def on_photographs(photographs: Path, folder: Path, *settings: str) -> Job:
-    recipe = override(get_recipe("nas-bench-macro"), ("epochs=1", "size=16", "batch=4", *settings))
+    recipe = override(RECIPES.find("nas-bench-macro"), ("epochs=1", "size=16", "batch=4", *settings))
     return Job("nas-bench-macro", (0,) * 8, 0, f"folder:{photographs}", recipe, folder, folder)
 
 
@@ -57,7 +57,7 @@ async def test_a_broken_image_ends_the_search_by_its_name(photographs: Path, tmp
 
 
 def test_a_search_says_so_and_keeps_all(photographs: Path, tmp_path: Path) -> None:
-    options = ["--proposer", "random", "--iterations", "2", "--run", tmp_path / "run", "--train-on"]
+    options = ["--proposer", "random", "--iterations", "2", "--run", tmp_path / "run", "--data"]
     options += [f"folder:{photographs}", "--set", "epochs=1", "--set", "size=16", "--set", "batch=4"]
     code = "from genius.cli import main; main()"
     arguments = [sys.executable, "-c", code, "search", "nas-bench-macro", *map(str, options)]

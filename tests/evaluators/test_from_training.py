@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from genius.evaluators import process
 from genius.evaluators.from_training import folder_name, training_evaluator
-from genius.evaluators.workers import LocalWorkers, Place, read_measurement
+from genius.evaluators.pools import read_measurement
+from genius.evaluators.workers import LocalWorkers, Place
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
 from genius.training.job import Epoch, Job, TrainingFiles
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import command
 
@@ -26,7 +27,7 @@ def worker_is(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 def _common(folder: Path, seed: int = 0) -> Job:
-    recipe = replace(get_recipe("digits"), epochs=2)
+    recipe = replace(RECIPES.find("digits"), epochs=2)
     return Job("digits", (), seed, "digits", recipe, folder, downloads=folder)
 
 

@@ -15,7 +15,7 @@ from genius.errors import GeniusError
 from genius.evaluators import ray_workers
 from genius.evaluators.ray_workers import RayWorkers
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import descendants, lives, wait_until
 
@@ -25,11 +25,11 @@ from dataclasses import replace
 from pathlib import Path
 from genius.training.job import Job
 from genius.evaluators.ray_workers import RayWorkers
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 async def main():
     folder, epochs, *address = sys.argv[1:]
-    recipe = replace(get_recipe("digits"), epochs=int(epochs))
+    recipe = replace(RECIPES.find("digits"), epochs=int(epochs))
     job = Job("digits", (2,) * 9, 0, "digits", recipe, Path(folder), Path(folder))
     async with RayWorkers(*address, capacity=1) as workers:
         print((await workers.train(job)).accuracy)
@@ -39,7 +39,7 @@ asyncio.run(main())
 
 
 def _job(folder: Path) -> Job:
-    recipe = replace(get_recipe("digits"), epochs=1)
+    recipe = replace(RECIPES.find("digits"), epochs=1)
     return Job("digits", (0,) * 9, 0, "digits", recipe, folder, folder)
 
 

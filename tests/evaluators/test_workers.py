@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from genius.errors import GeniusError
 from genius.evaluators import process
-from genius.evaluators.workers import LocalWorkers, Place, places, read_measurement
+from genius.evaluators.pools import read_measurement
+from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.record.candidate import Measurement
 from genius.training.job import Epoch, Job, TrainingFiles, cores
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 from .stubs import HANGS, command, descendants, lives, pids, wait_until
 
@@ -30,13 +31,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 from genius.evaluators.workers import LocalWorkers, places
 
 async def main():
     folder = Path(sys.argv[1])
     async with LocalWorkers(places(2)) as workers:
-        jobs = [Job("digits", (2,) * 9, s, "digits", get_recipe("digits"), folder / str(s), folder) for s in (0, 1)]
+        jobs = [Job("digits", (2,) * 9, s, "digits", RECIPES.find("digits"), folder / str(s), folder) for s in (0, 1)]
         await asyncio.gather(*map(workers.train, jobs))
 
 asyncio.run(main())
@@ -57,7 +58,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _job(folder: Path) -> Job:
-    return Job("digits", (0,) * 9, 0, "digits", get_recipe("digits"), folder, folder)
+    return Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder)
 
 
 async def _trained(folder: Path, tries: int = 2, **options: object) -> Measurement:

@@ -71,7 +71,7 @@ async def evaluate(architecture):
 async def search():
     common = {"run": FOLDER / str(next(runs)), **proposer()}
     if MODEL == "training":
-        result = await genius.search("digits", iterations=1, recipe_changes=("epochs=1",), **common)
+        result = await genius.search("digits", iterations=1, set=("epochs=1",), **common)
     else:
         result = await genius.search("nas-bench-macro", evaluator=evaluate, iterations=2, **common)
     assert result.finished

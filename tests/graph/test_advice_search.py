@@ -29,13 +29,15 @@ def taking(place):
 
 async def test_the_journal_says_what_was_advised_and_what_was_taken(tables, tmp_path):
     run = tmp_path / "run"
-    result = await genius.search("nas-bench-macro", proposer=taking(1), advice=True, iterations=4, data=tables, run=run)
+    result = await genius.search(
+        "nas-bench-macro", proposer=taking(1), advice=True, iterations=4, downloads=tables, run=run
+    )
     assert [candidate.taken for candidate in result.trials[0].candidates] == [2, 2, 2, 2]
     for line in lines(run, "candidates.jsonl"):
         assert len(line["shortlist"]) == 5
         assert line["shortlist"][1]["architecture"] == line["architecture"]
     own = await genius.search(
-        "nas-bench-macro", proposer=taking(None), advice=True, iterations=3, data=tables, run=tmp_path / "own"
+        "nas-bench-macro", proposer=taking(None), advice=True, iterations=3, downloads=tables, run=tmp_path / "own"
     )
     assert [candidate.taken for candidate in own.trials[0].candidates] == [None] * 3
     found = own.to_json()["iterations"][0]
@@ -45,7 +47,7 @@ async def test_the_journal_says_what_was_advised_and_what_was_taken(tables, tmp_
 
 async def test_who_takes_the_first_always_searches_as_the_guided_proposer(tables, tmp_path):
     searches = [
-        await genius.search("nas-bench-macro", data=tables, iterations=6, run=tmp_path / str(at), **options)
+        await genius.search("nas-bench-macro", downloads=tables, iterations=6, run=tmp_path / str(at), **options)
         for at, options in enumerate([{"proposer": taking(0), "advice": True}, {"proposer": "guided"}])
     ]
     taken, guided = ([c.architecture for c in result.trials[0].candidates] for result in searches)
@@ -53,17 +55,23 @@ async def test_who_takes_the_first_always_searches_as_the_guided_proposer(tables
 
 
 async def test_advice_goes_on_after_a_break_as_it_would_have(tables, tmp_path):
-    asked = {"proposer": taking(0), "advice": True, "data": tables}
+    asked = {"proposer": taking(0), "advice": True, "downloads": tables}
     whole = await genius.search("nas-bench-macro", iterations=6, run=tmp_path / "whole", **asked)
     await genius.search("nas-bench-macro", iterations=3, run=tmp_path / "parts", **asked)
-    parts = await genius.resume(tmp_path / "parts", iterations=6, proposer=taking(0), data=tables)
+    parts = await genius.resume(tmp_path / "parts", iterations=6, proposer=taking(0), downloads=tables)
     found = [[c.architecture for c in result.trials[0].candidates] for result in (whole, parts)]
     assert found[0] == found[1]
 
 
 async def test_with_several_workers_the_advice_knows_what_is_in_training(tables, tmp_path):
     result = await genius.search(
-        "nas-bench-macro", proposer=taking(0), advice=True, workers=3, iterations=9, data=tables, run=tmp_path / "run"
+        "nas-bench-macro",
+        proposer=taking(0),
+        advice=True,
+        workers=3,
+        iterations=9,
+        downloads=tables,
+        run=tmp_path / "run",
     )
     assert len({c.architecture for c in result.trials[0].candidates}) == 9
     assert not any(c.refusals for c in result.trials[0].candidates)
@@ -71,7 +79,7 @@ async def test_with_several_workers_the_advice_knows_what_is_in_training(tables,
 
 async def test_guided_keeps_several_workers_busy_with_different_architectures(tables, tmp_path):
     result = await genius.search(
-        "nas-bench-macro", proposer="guided", workers=4, iterations=12, data=tables, run=tmp_path / "run"
+        "nas-bench-macro", proposer="guided", workers=4, iterations=12, downloads=tables, run=tmp_path / "run"
     )
     assert len({c.architecture for c in result.trials[0].candidates}) == 12
 
@@ -79,7 +87,7 @@ async def test_guided_keeps_several_workers_busy_with_different_architectures(ta
 async def test_no_test_accuracy_is_in_any_prompt(tables, tmp_path):
     run = tmp_path / "run"
     space = genius.get_space("nas-bench-201-cifar10")
-    await genius.search(space.name, proposer=first_of_201, advice=True, iterations=6, data=tables, run=run)
+    await genius.search(space.name, proposer=first_of_201, advice=True, iterations=6, downloads=tables, run=run)
     table = load_table(space, tables)
     prompts = "".join(call["prompt"][1]["content"] for call in lines(run, "calls.jsonl"))
     for line in lines(run, "candidates.jsonl"):
@@ -97,7 +105,14 @@ async def first_of_201(prompt, history):
 async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tables, tmp_path):
     run = tmp_path / "run"
     result = await genius.search(
-        "nas-bench-macro", proposer=taking(0), advice=True, disguise=True, seed=4, iterations=5, data=tables, run=run
+        "nas-bench-macro",
+        proposer=taking(0),
+        advice=True,
+        disguise=True,
+        seed=4,
+        iterations=5,
+        downloads=tables,
+        run=run,
     )
     prompts = json.dumps([call["prompt"] for call in lines(run, "calls.jsonl")]).lower()
     assert not [name for name in NAMES if name in prompts]
@@ -105,29 +120,29 @@ async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tab
     for candidate, line in zip(result.trials[0].candidates, lines(run, "candidates.jsonl"), strict=True):
         assert candidate.accuracy == table.measure(candidate.architecture).accuracy
         assert candidate.cost == SPACE.cost(candidate.architecture)
-        shown = conceal(candidate.architecture, result.settings.meanings)
+        shown = conceal(candidate.architecture, result.settings.run.meanings)
         assert list(shown) == line["architecture"]
     assert result.trials[0].candidates[0].architecture == (2,) * 8
     assert genius.read(run).best.architecture == result.best.architecture
 
 
 async def test_a_disguise_survives_a_break_and_a_fork_and_cannot_be_put_on_later(tables, tmp_path):
-    run, asked = tmp_path / "run", {"proposer": "guided", "data": tables}
+    run, asked = tmp_path / "run", {"proposer": "guided", "downloads": tables}
     whole = await genius.search("nas-bench-macro", disguise=True, iterations=6, run=tmp_path / "whole", **asked)
     await genius.search("nas-bench-macro", disguise=True, iterations=3, run=run, **asked)
-    parts = await genius.resume(run, iterations=6, data=tables)
+    parts = await genius.resume(run, iterations=6, downloads=tables)
     assert [c.architecture for c in parts.trials[0].candidates] == [c.architecture for c in whole.trials[0].candidates]
-    forked = await genius.fork(run, 3, to=tmp_path / "fork", iterations=4, seed=9, data=tables)
+    forked = await genius.fork(run, 3, to=tmp_path / "fork", iterations=4, seed=9, downloads=tables)
     assert forked.trials[0].candidates[2].architecture == parts.trials[0].candidates[2].architecture
     table = load_table(SPACE, tables)
     assert all(c.accuracy == table.measure(c.architecture).accuracy for c in forked.trials[0].candidates)
     with pytest.raises(genius.GeniusError, match="in disguise from its beginning or not at all"):
-        await genius.resume(run, disguise=False, iterations=8, data=tables)
+        await genius.resume(run, disguise=False, iterations=8, downloads=tables)
 
 
 async def test_the_guide_finds_the_same_with_and_without_names(tables, tmp_path):
     """It knows options by their costs and their numbers' equality alone."""
-    asked = {"proposer": "guided", "data": tables, "iterations": 4}
+    asked = {"proposer": "guided", "downloads": tables, "iterations": 4}
     plain = await genius.search("nas-bench-macro", run=tmp_path / "plain", **asked)
     shown = await genius.search("nas-bench-macro", run=tmp_path / "shown", disguise=True, **asked)
     assert plain.best.accuracy == pytest.approx(shown.best.accuracy, abs=1.0)
@@ -135,5 +150,5 @@ async def test_the_guide_finds_the_same_with_and_without_names(tables, tmp_path)
 
 async def test_a_proposer_that_reads_no_prompt_gets_no_advice(tables, tmp_path):
     with pytest.raises(genius.GeniusError, match="guided reads no prompt: only a language model can be given advice"):
-        await genius.search("nas-bench-macro", proposer="guided", advice=True, data=tables, run=tmp_path / "run")
+        await genius.search("nas-bench-macro", proposer="guided", advice=True, downloads=tables, run=tmp_path / "run")
     assert not (tmp_path / "run").exists()

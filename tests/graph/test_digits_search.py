@@ -9,7 +9,7 @@ from genius.training.job import TrainingFiles
 
 @pytest.mark.timeout(900)  # two minutes where the machine is free: the model answers on one thread
 async def test_ten_iterations_with_the_embedded_model(tmp_path):
-    result = await genius.search("digits", llm="local", recipe_changes=("epochs=1",), run=tmp_path / "run")
+    result = await genius.search("digits", llm="local", set=("epochs=1",), run=tmp_path / "run")
     candidates = result.trials[0].candidates
     assert result.finished
     assert len({candidate.architecture for candidate in candidates}) == 10

@@ -42,10 +42,10 @@ import langchain_openai
 import langgraph.checkpoint.sqlite.aio
 import matplotlib.figure
 from genius.agents.backends import chat_model
-from genius.record.options import LLMOptions
+from genius.record.settings.llm_settings import LLMSettings
 from genius.spaces.cost import Cost, Part
 
-chat_model("openai:m", LLMOptions(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here
+chat_model("openai:m", LLMSettings(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here
 
 
 def cost(a, b, c):
@@ -408,7 +408,7 @@ def copy(runs: Path, name: str, notes: Path, to: Path, url: str) -> Path:
     shutil.copy(runs / f"{name} notes", notes)
     shutil.copytree(runs / name, to)
     settings = json.loads((to / "search.json").read_text())
-    (to / "search.json").write_text(json.dumps(settings | {"base_url": url}))
+    (to / "search.json").write_text(json.dumps(settings | {"llm": settings["llm"] | {"base_url": url}}))
     return to
 
 
@@ -620,8 +620,8 @@ async def test_a_fork_shares_the_beginning_and_leaves_the_old_run_alone(at, fini
     ]
     assert len(server.calls) - spent == 8 - at
     assert len(evaluated(notes)) == 6 + 8 - at
-    assert fork.settings.id != finished.settings.id
-    assert fork.settings.forked_from == f"{finished.run}, iteration {at}"
+    assert fork.settings.run.id != finished.settings.run.id
+    assert fork.settings.run.forked_from == f"{finished.run}, iteration {at}"
     assert genius.read(fork.run).finished
     server.answer = answer
     again = await genius.fork(fork.run, 7, to=tmp_path / "fork of the fork", **given)
@@ -684,7 +684,7 @@ async def test_a_finished_run_is_only_read_and_can_be_made_longer(finished, whol
     assert len(server.calls) == spent
     longer = await program.resume(notes, finished.run, seconds=0.0, iterations=10)
     assert content(longer) == whole
-    assert genius.read(finished.run).settings.iterations == 10
+    assert genius.read(finished.run).settings.loop.iterations == 10
 
 
 # --- checkpoints

@@ -4,9 +4,9 @@ import json
 
 import genius
 import pytest
-from genius.agents.baselines import BASELINES
+from genius.agents.baselines import PROPOSERS
 from genius.agents.reflector import write_prompt
-from genius.record.settings import Options, Settings
+from genius.record.settings import OPTIONS, Options, Settings
 from genius.spaces.cost import Cost, Part
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -93,7 +93,7 @@ async def test_an_empty_range_is_told_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("proposer", BASELINES)
+@pytest.mark.parametrize("proposer", PROPOSERS)
 async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path, proposer):
     result = await search(tmp_path, proposer=proposer, iterations=10, flops=("500", "-"))
     found = [c.architecture for c in result.trials[0].candidates if c.architecture]
@@ -102,7 +102,7 @@ async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path,
     assert result.finished
 
 
-@pytest.mark.parametrize("proposer", BASELINES)
+@pytest.mark.parametrize("proposer", PROPOSERS)
 async def test_baselines_stay_inside_among_very_many(tmp_path, proposer):
     options = {"flops": ("300M", "301M"), "flops_convention": "thop", "iterations": 8, "run": tmp_path / "run"}
     result = await genius.search("mobile-imagenet", proposer=proposer, evaluator=evaluate, **options)
@@ -115,7 +115,7 @@ async def test_baselines_stay_inside_among_very_many(tmp_path, proposer):
 
 async def test_limits_are_kept_in_the_run_and_can_differ_in_a_fork(tmp_path):
     await search(tmp_path, proposer="largest", iterations=2, flops=("-", "303"))
-    assert Settings.load(tmp_path / "run").flops == ("-", "303")
+    assert Settings.load(tmp_path / "run").limits.flops == ("-", "303")
     resumed = await genius.resume(tmp_path / "run", space=SPACE, evaluator=evaluate, iterations=3)
     assert all(SPACE.cost(c.architecture).flops <= 303 for c in resumed.trials[0].candidates)
     options = {"space": SPACE, "evaluator": evaluate, "flops": ("-", "403"), "to": tmp_path / "fork"}
@@ -124,4 +124,6 @@ async def test_limits_are_kept_in_the_run_and_can_differ_in_a_fork(tmp_path):
 
 
 def test_every_option_is_a_setting():
-    assert set(Options.__annotations__) < set(Settings.__dataclass_fields__)
+    assert set(Options.__annotations__) == {
+        o.name for o in OPTIONS.values() if o.group and o.name != "llm" and not o.about.hidden
+    }

@@ -162,7 +162,7 @@ def test_the_peers_of_a_run_that_cannot_be_written_are_made_and_not_kept(tables,
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "[1,1,1,1,1,1,1,1]"}]
     (tmp_path / "said.json").write_text(json.dumps(said))
     llm = f"replay:{tmp_path / 'said.json'}"
-    options = {"llm": llm, "iterations": 1, "data": tables, "run": tmp_path / "run"}
+    options = {"llm": llm, "iterations": 1, "downloads": tables, "run": tmp_path / "run"}
     result = asyncio.run(genius.search("nas-bench-macro", **options))
     read_only(result.run)
     assert [standing.proposer for standing in asyncio.run(worth(result, tables)).standings] == ["largest"]

@@ -41,8 +41,8 @@ async def test_nothing_but_what_the_table_holds_is_tried(table, tmp_path, space)
 async def test_it_is_gone_on_with_the_same_table_only(table, tmp_path):
     await search(table, tmp_path)
     settings = json.loads((tmp_path / "run" / "search.json").read_text())
-    assert settings["table"] == str(table)
-    assert len(settings["table_sha256"]) == 64
+    assert settings["training"]["table"] == str(table)
+    assert len(settings["run"]["table_sha256"]) == 64
     resumed = await genius.resume(tmp_path / "run", iterations=6)
     assert len(resumed.trials[0].candidates) == 6
     table.write_text(table.read_text().replace("50.2", "50.3"))
@@ -62,7 +62,7 @@ async def test_it_is_gone_on_with_the_same_table_only(table, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"train_on": "digits"}, "a table and training exclude each other"),
+        ({"data": "digits"}, "a table and training exclude each other"),
         ({"evaluator": lambda architecture: 5.0}, "a table and an evaluator exclude each other"),
         ({"table": "nothing.json"}, r"the table nothing\.json is not there, or no file"),
         ({"batch": 0, "table": None}, "batch must be at least 1, got 0"),
@@ -102,6 +102,6 @@ def test_the_commands_that_are_printed_work(table, tmp_path):
 
 
 async def test_a_run_looks_for_downloads_where_it_was_told_to(tables, tmp_path):
-    options = {"proposer": "random", "iterations": 1, "run": tmp_path / "run", "data": tables}
+    options = {"proposer": "random", "iterations": 1, "run": tmp_path / "run", "downloads": tables}
     await genius.search("nas-bench-macro", **options)
     assert len((await genius.resume(tmp_path / "run", iterations=2)).trials[0].candidates) == 2

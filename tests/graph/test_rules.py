@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import genius
 import pytest
-from genius.agents.baselines import BASELINES
+from genius.agents.baselines import PROPOSERS
 from genius.spaces.cost import Cost, Part
 from genius.spaces.digits import DIGITS
 from langchain_core.language_models import GenericFakeChatModel
@@ -28,7 +28,7 @@ SPACE = genius.SearchSpace(
 )
 VALID = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 2)]
 THREE = [(0,) * 9, (1, 2) * 4 + (0,), (2,) * 9]
-EVERY_BASELINE = pytest.mark.parametrize("proposer", BASELINES)
+EVERY_BASELINE = pytest.mark.parametrize("proposer", PROPOSERS)
 
 
 class Evaluated:

@@ -62,7 +62,7 @@ async def test_a_proposer_is_a_function(tmp_path):
 
     result = await genius.search(SPACE, proposer=propose, evaluator=evaluate, iterations=3, run=tmp_path / "run")
     assert [c.architecture[2] for c in result.trials[0].candidates] == [0, 1, 2]
-    assert result.settings.custom == ["evaluator", "proposer", "space"]
+    assert result.settings.run.custom == ["evaluator", "proposer", "space"]
 
 
 async def test_failed_measurements_are_recorded_and_the_search_goes_on(tmp_path):

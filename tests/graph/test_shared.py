@@ -15,7 +15,7 @@ from genius.cli import main
 from genius.graph.checkpoints import PlainSerializer
 from genius.graph.trust import going_on, resume_command
 from genius.record.candidate import Candidate, Measurement
-from genius.record.settings import Settings
+from genius.record.settings import LLMSettings, LoopSettings, Settings, TrainingSettings
 from genius.report.search_picture import draw
 from genius.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -48,10 +48,14 @@ async def begun(run: Path, **options: Any) -> Path:
     return run
 
 
-def tell(run: Path, **told: Any) -> None:
-    """Change what `search.json` tells."""
+def tell(run: Path, told: dict[str, Any]) -> None:
+    """Change what `search.json` tells, by paths such as `llm.timeout`."""
     path = run / "search.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    held = json.loads(path.read_text())
+    for at, value in told.items():
+        group, dot, name = at.partition(".")
+        (held[group] if dot else held)[name if dot else group] = value
+    path.write_text(json.dumps(held))
 
 
 # --- checkpoints
@@ -180,11 +184,11 @@ def command(monkeypatch, capsys, *arguments: object) -> tuple[int, str]:
     return int(end.value.code or 0), capsys.readouterr().err
 
 
-def foreign(run: Path, **told: Any) -> Path:
+def foreign(run: Path, told: dict[str, Any] | None = None) -> Path:
     """Write a stranger's run folder: two iterations of three."""
     run.mkdir()
-    Settings("nas-bench-macro", "random", iterations=3).save(run)
-    tell(run, **told)
+    Settings(space="nas-bench-macro", proposer="random", loop=LoopSettings(iterations=3)).save(run)
+    tell(run, told or {})
     found = [Candidate(1, at, architecture=(at,) * 8, measurement=Measurement(50.0)).to_json() for at in (1, 2)]
     (run / "candidates.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
     return run
@@ -192,7 +196,7 @@ def foreign(run: Path, **told: Any) -> Path:
 
 @pytest.mark.parametrize("arguments", [("show",), ("resume",), ("fork", "--at", 0), ("train",), ("export",)])
 def test_a_module_that_a_run_names_is_not_imported(run, payload, monkeypatch, capsys, arguments):
-    foreign(run, space="payload:SPACE")
+    foreign(run, {"space": "payload:SPACE"})
     name, *rest = arguments
     code, said = command(monkeypatch, capsys, name, run, *rest)
     assert not payload.exists()
@@ -208,9 +212,9 @@ def test_a_module_that_a_run_names_is_not_imported(run, payload, monkeypatch, ca
 
 def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monkeypatch, capsys):
     from genius.training.job import Job
-    from genius.training.recipes import get_recipe
+    from genius.training.recipes import RECIPES
 
-    Job("payload:SPACE", (1,) * 8, 0, "digits", get_recipe("digits"), tmp_path / "job", tmp_path).save()
+    Job("payload:SPACE", (1,) * 8, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job")
     assert (code, payload.exists()) == (2, False)
     assert "job.json names the module 'payload:SPACE'" in said
@@ -221,9 +225,9 @@ def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monke
 
 def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkeypatch, capsys):
     from genius.training.job import Job
-    from genius.training.recipes import get_recipe
+    from genius.training.recipes import RECIPES
 
-    Job("digits", (1,) * 9, 0, "digits", get_recipe("digits"), tmp_path / "job", tmp_path).save()
+    Job("digits", (1,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
     (tmp_path / "private.safetensors").write_bytes(b"weights of others")
     (tmp_path / "job" / "weights.safetensors").symlink_to(tmp_path / "private.safetensors")
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job", "--out", tmp_path / "bundle")
@@ -233,13 +237,13 @@ def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkey
 
 @pytest.mark.parametrize("allowed", [{"trust": True}, {"space": "payload:SPACE"}])
 async def test_a_module_is_imported_where_it_is_named_again_or_trusted(run, payload, allowed):
-    foreign(run, space="payload:SPACE")
+    foreign(run, {"space": "payload:SPACE"})
     assert (await genius.resume(run, evaluator=evaluate, **allowed)).finished
     assert payload.exists()
 
 
 async def test_another_name_is_not_the_same_name(run, payload):
-    foreign(run, space="payload:SPACE")
+    foreign(run, {"space": "payload:SPACE"})
     with pytest.raises(genius.GeniusError, match="searches payload:SPACE, and nas-bench-macro is another space"):
         await genius.resume(run, space="nas-bench-macro", evaluator=evaluate)
     assert not payload.exists()
@@ -250,7 +254,7 @@ async def test_another_name_is_not_the_same_name(run, payload):
 
 async def test_a_server_that_a_run_names_gets_no_call_and_no_key(run, openai_server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    foreign(run, proposer="llm", llm="openai:m", base_url=openai_server.url)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
     with pytest.raises(genius.GeniusError, match=r"names the server 'http://127\.0.*--base-url http://127.*--trust"):
         await genius.resume(run, evaluator=evaluate)
     assert openai_server.calls == []
@@ -261,7 +265,7 @@ async def test_a_server_that_a_run_names_gets_no_call_and_no_key(run, openai_ser
 
 async def test_a_server_that_the_environment_names_is_asked(run, openai_server, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", openai_server.url)
-    foreign(run, proposer="llm", llm="openai:m", base_url=openai_server.url)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
     openai_server.answer = lambda call: says("Architecture: [0, 1, 2, 0, 1, 2, 0, 1]")
     assert (await genius.resume(run, evaluator=evaluate)).finished
 
@@ -269,33 +273,64 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
 @pytest.mark.parametrize(
     ("told", "again"),
     [
-        ({"llm": "openai:m@http://127.0.0.1:9/v1"}, "--llm openai:m@http://127.0.0.1:9/v1"),
-        ({"llm": "openai:m", "fallbacks": ["openai:m@http://127.0.0.1:9/v1"]}, "--llm openai:m@http"),
-        ({"llm": "huggingface:stranger/model"}, "--llm huggingface:stranger/model"),
-        ({"llm": "azure_openai:m"}, "--llm azure_openai:m"),
-        ({"llm": "replay:/etc/passwd"}, "--llm replay:/etc/passwd"),
-        ({"llm": "openai:m", "llm_options": ["top_p=0.5", 'default_headers={"a": "b"}']}, "--llm-option 'default"),
-        ({"llm": "openai:m", "llm_options": ["openai_proxy=http://127.0.0.1:9"]}, "--llm-option openai_proxy="),
-        ({"llm": "local", "model_file": "/tmp/stranger.gguf"}, "--model-file /tmp/stranger.gguf"),
-        ({"table": "/tmp/own.json"}, "--table /tmp/own.json"),
-        ({"table": "//host/own.json", "table_sha256": "0" * 64}, "--table //host/own.json"),
-        ({"data": "//host/data"}, "--data //host/data"),
-        ({"data": "/tmp/data", "train_on": "imagenet"}, "--data /tmp/data"),
-        ({"train_on": "folder:/tmp"}, "--train-on folder:/tmp"),
-        ({"on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
-        ({"on": "ray:auto"}, "--on ray:auto"),
+        ({"llm.models": ["openai:m@http://127.0.0.1:9/v1"]}, "--llm openai:m@http://127.0.0.1:9/v1"),
+        ({"llm.models": ["openai:m", "openai:m@http://127.0.0.1:9/v1"]}, "--llm openai:m@http"),
+        ({"llm.models": ["huggingface:stranger/model"]}, "--llm huggingface:stranger/model"),
+        ({"llm.models": ["azure_openai:m"]}, "--llm azure_openai:m"),
+        ({"llm.models": ["replay:/etc/passwd"]}, "--llm replay:/etc/passwd"),
+        (
+            {"llm.models": ["openai:m"], "llm.options": {"top_p": 0.5, "default_headers": {"a": "b"}}},
+            "--llm-option 'default",
+        ),
+        (
+            {"llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}},
+            "--llm-option openai_proxy=",
+        ),
+        ({"llm.models": ["local"], "llm.model_file": "/tmp/stranger.gguf"}, "--model-file /tmp/stranger.gguf"),
+        ({"training.table": "/tmp/own.json"}, "--table /tmp/own.json"),
+        ({"training.table": "//host/own.json", "run.table_sha256": "0" * 64}, "--table //host/own.json"),
+        ({"downloads": "//host/data"}, "--downloads //host/data"),
+        ({"downloads": "/tmp/data", "training.data": "imagenet"}, "--downloads /tmp/data"),
+        ({"training.data": "folder:/tmp"}, "--data folder:/tmp"),
+        ({"training.on": "ray:127.0.0.1:9"}, "--on ray:127.0.0.1:9"),
+        ({"training.on": "ray:auto"}, "--on ray:auto"),
     ],
 )
 @pytest.mark.parametrize("going", ["resume", "fork"])
 async def test_what_a_run_alone_names_is_asked_for(run, tmp_path, monkeypatch, told, again, going):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    proposer = {"proposer": "llm"} if "llm" in told else {}
-    foreign(run, **proposer, **told)
+    proposer = {"proposer": "llm"} if "llm.models" in told else {}
+    foreign(run, proposer | told)
     with pytest.raises(genius.GeniusError) as failure:
         await (genius.resume(run) if going == "resume" else genius.fork(run, 0, to=tmp_path / "fork"))
     assert "a file alone names is neither imported, asked nor opened" in str(failure.value)
     assert again in str(failure.value)
     assert not (tmp_path / "fork").exists()
+
+
+async def test_naming_one_option_of_a_provider_names_no_other(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}})
+    with pytest.raises(genius.GeniusError, match=r"names the option 'openai_proxy=http://127\.0\.0\.1:9'"):
+        await genius.resume(run, evaluator=evaluate, set=["llm.options.top_p=0.5"])
+
+
+async def test_asking_for_a_language_model_names_no_model(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m@http://127.0.0.1:9/v1"]})
+    with pytest.raises(genius.GeniusError, match=r"names the language model 'openai:m@http://127\.0\.0\.1:9/v1'"):
+        await genius.resume(run, evaluator=evaluate, proposer="llm")
+
+
+@pytest.mark.parametrize("change", ["llm.base_url={url}", 'llm.options={{"openai_proxy": "{url}"}}'])
+async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, monkeypatch, change):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "loop.iterations": 2})
+    named = change.format(url=openai_server.url)
+    assert (await genius.resume(run, evaluator=evaluate, set=[named])).finished
+    if "base_url" in change:
+        openai_server.answer = lambda call: says("Architecture: [0, 1, 2, 0, 1, 2, 0, 1]")
+        assert (await genius.resume(run, evaluator=evaluate, set=[named, "loop.iterations=3"])).finished
 
 
 async def test_the_command_that_a_search_prints_names_all_again(openai_server, run):
@@ -419,7 +454,7 @@ def test_a_line_that_tells_of_an_iteration_again_is_refused(run):
 
 
 def test_an_architecture_of_another_space_is_refused(run):
-    foreign(run, space="digits")
+    foreign(run, {"space": "digits"})
     with pytest.raises(genius.GeniusError, match=r"iteration 1, holds no architecture of digits: expected 9 numbers"):
         genius.read(run)
 
@@ -427,13 +462,13 @@ def test_an_architecture_of_another_space_is_refused(run):
 @pytest.mark.parametrize(
     "told",
     [
-        *({"trials": 1e30}, {"iterations": 10**9}, {"workers": 10**6}, {"seed": -1}, {"timeout": 1e300}),
-        *({"custom": "space"}, {"on": 5}, {"memory": []}, {"disguise": "yes"}, {"space": None}, {"proposer": "x"}),
-        {"sent": [{"left_out": [[]]}]},
+        *({"loop.trials": 1e30}, {"loop.iterations": 10**9}, {"training.workers": 10**6}, {"loop.seed": -1}),
+        *({"run.custom": "space"}, {"training.on": 5}, {"training.memory": []}, {"loop.disguise": "yes"}),
+        *({"space": None}, {"proposer": "x"}, {"llm.timeout": 1e300}, {"run.sent": [{"left_out": [[]]}]}),
     ],
 )
 async def test_settings_of_a_wrong_type_or_size_are_refused_at_once(run, told):
-    foreign(run, **told)
+    foreign(run, told)
     with pytest.raises(genius.GeniusError) as failure:
         await genius.resume(run, evaluator=evaluate)
     assert next(iter(told)) in str(failure.value)
@@ -447,10 +482,13 @@ def test_a_copy_of_a_run_is_the_run(run, tmp_path):
 
 def test_the_command_that_goes_on_names_again_what_a_file_alone_does_not(tmp_path: Path) -> None:
     settings = Settings(
-        "digits", "llm", llm="openai:m", base_url="http://127.0.0.1:8000/v1", train_on=f"folder:{tmp_path}/my images"
+        space="digits",
+        proposer="llm",
+        llm=LLMSettings(models=("openai:m",), base_url="http://127.0.0.1:8000/v1"),
+        training=TrainingSettings(data=f"folder:{tmp_path}/my images"),
     )
     settings.save(tmp_path)
-    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --train-on 'folder:{tmp_path}/my images'"
+    expected = f"genius resume {tmp_path} --base-url http://127.0.0.1:8000/v1 --data 'folder:{tmp_path}/my images'"
     assert going_on(tmp_path) == resume_command(tmp_path, settings) == expected
     (tmp_path / "search.json").unlink()
     assert going_on(tmp_path) == f"genius resume {tmp_path}"

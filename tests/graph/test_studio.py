@@ -69,8 +69,8 @@ async def test_a_model_in_the_form_takes_the_place_of_a_proposer(openai_server, 
         ({"input": {"llm": "human"}}, "a form's language model is PROVIDER:MODEL or local"),
         ({"input": {"llm": "openai:m@http://127.0.0.1/v1"}}, "a form's language model is PROVIDER:MODEL or local"),
         ({"input": {"llm": "openai:m"}}, "openai:m needs a key"),
-        ({"input": {"data": "nowhere"}}, "is not in nowhere: get it with `genius fetch nas-bench-macro"),
-        ({"input": {"space": "mobile-imagenet"}}, "mobile-imagenet has no table"),
+        ({"input": {"downloads": "nowhere"}}, "is not in .*nowhere: get it with `genius fetch nas-bench-macro"),
+        ({"input": {"space": "mobile-imagenet"}}, "ImageNet is not in .* as imagenet:PATH"),
     ],
 )
 async def test_what_the_form_does_not_have_is_said_in_a_sentence(asked, words):

@@ -143,7 +143,7 @@ def test_every_run_has_its_name(traced: Ended) -> None:
 
 
 def test_every_run_has_tags_and_metadata(traced: Ended) -> None:
-    thread = f"layers-{json.loads((traced.folder / 'search.json').read_text())['id']}"
+    thread = f"layers-{json.loads((traced.folder / 'search.json').read_text())['run']['id']}"
     names = {
         "space": "layers",
         "proposer": "llm",

@@ -5,11 +5,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from genius.errors import GeniusError
 from genius.guide.features import Encoder, encoder
 from genius.guide.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
-from genius.spaces import GeniusError, get_space
+from genius.spaces import get_space
 from genius.spaces.space import Decision, SearchSpace
-from genius.tables.published import SOURCES, load_table
+from genius.tables.published import TABLES, load_table
 
 MACRO = get_space("nas-bench-macro")
 FIXED = Ranges(effect=(0.7, 0.7 + 1e-12), noise=(0.5, 0.5 + 1e-12), prior=0.4, tail=1e9, draws=1)
@@ -179,7 +180,7 @@ def test_one_measurement_and_equal_ones_are_enough():
         assert (found.sd > 0).all()
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", TABLES)
 def test_four_of_five_measurements_lie_in_their_80_percent_interval(name, tables):
     space = get_space(name)
     table, coder = load_table(space, tables), encoder(space)

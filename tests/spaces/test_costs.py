@@ -9,7 +9,7 @@ import pytest
 from genius.spaces import SPACES
 from genius.spaces.cost import FIELDS, Cost, count
 from genius.spaces.space import ENUMERABLE, Decision, SearchSpace
-from genius.tables.published import SOURCES
+from genius.tables.published import TABLES
 
 LISTED = {name: space for name, space in SPACES.items() if space.size <= ENUMERABLE}
 TABLES_WITH_COSTS = ("nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet")
@@ -18,7 +18,7 @@ TABLES_WITH_COSTS = ("nas-bench-macro", "channel-bench-resnet", "channel-bench-m
 @pytest.mark.parametrize("name", TABLES_WITH_COSTS)
 def test_every_architecture_costs_what_the_published_table_says(name, tables):
     space = SPACES[name]
-    rows = json.loads((tables / SOURCES[name].file).read_text())
+    rows = json.loads((tables / TABLES[name].file).read_text())
     architectures = list(space.architectures())
     published = [[rows[space.key(a)]["flops"], rows[space.key(a)]["params"]] for a in architectures]
     assert len(rows) == len(architectures)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from genius.spaces import GeniusError, get_space
+from genius.errors import GeniusError
+from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.region import Region
 from genius.spaces.space import Decision, SearchSpace

@@ -1,6 +1,7 @@
 """Limits: read from words, kept, and counted exactly."""
 
 import math
+import time
 from collections import Counter
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from genius import GeniusError, get_space
 from genius.spaces.cost import Cost, Part
 from genius.spaces.region import OPEN, Limits, Region, parse_range
-from genius.spaces.region.additive import Additive, option_costs
+from genius.spaces.region.additive import Additive
+from genius.spaces.region.steps import steps_through
 from genius.spaces.space import Decision, SearchSpace
 
 MACRO, MOBILE = get_space("nas-bench-macro"), get_space("mobile-imagenet")
@@ -53,21 +55,21 @@ def test_adding_layer_by_layer_counts_what_listing_counts(convention, quantity):
     asked = [
         Limits(**{quantity: ends}, convention=convention) for ends in (*ranges, (high, high), (high + 1, math.inf))
     ]
-    listed = [Region(MACRO, one).count() for one in asked]
+    listed = [Region(MACRO, one).count().number for one in asked]
     assert listed[0] == MACRO.size
     assert listed[-2:] == [1, 0]
-    added = [Additive(Region(MACRO, one), option_costs(MACRO, convention)) for one in asked]
-    assert [each.count() for each in added] == listed
+    added = [Additive(Region(MACRO, one), steps_through(MACRO, convention)) for one in asked]
+    assert [each.count(quick=False) for each in added] == listed
     assert added[0].extremes() == by_listing
 
 
 def test_counts_beyond_64_bits_are_exact():
     layer = list(range(20))
-    assert Region(chain([layer] * 26), Limits(flops=(0, math.inf))).count() == 20**26
+    assert Region(chain([layer] * 26), Limits(flops=(0, math.inf))).count() == (20**26, 0.0)
     inside = sum(ways for total, ways in _sums([layer] * 28).items() if 100 <= total <= 200)
     assert inside > 2**64
-    assert Region(chain([layer] * 28), Limits(flops=(100, 200))).count() == inside
-    assert Region(chain([layer] * 40), Limits(flops=(100, 200))).count() is None  # 20^40 is above 2^122
+    assert Region(chain([layer] * 28), Limits(flops=(100, 200))).count(exact=True) == (inside, 0.0)
+    assert Region(chain([layer] * 40), Limits(flops=(100, 200))).count(exact=True) is None  # 20^40 is above 2^122
 
 
 def _sums(layers):
@@ -89,9 +91,26 @@ def test_the_papers_range_holds_as_many_as_sampling_says():
     flops = MOBILE.costs(rng.integers(0, 7, (200_000, 30)))[:, 0]
     share = ((ends[0] <= flops) & (flops <= ends[1])).mean()
     error = 4 * math.sqrt(share * (1 - share) / 200_000)
-    assert Region(MOBILE, Limits(flops=ends)).count() / MOBILE.size == pytest.approx(share, abs=error)
+    counted = Region(MOBILE, Limits(flops=ends)).count(exact=True)
+    assert counted.exact
+    assert counted.number / MOBILE.size == pytest.approx(share, abs=error)
 
 
 def test_what_cannot_be_counted_is_said():
-    assert Region(MOBILE, Limits(flops=(0, 3e8), params=(0, 5e6))).count() is None
-    assert Region(MOBILE, Limits()).count() == MOBILE.size
+    both = Region(MOBILE, Limits(flops=(0, 3e8), params=(0, 5e6)))
+    assert both.count(exact=True) is None
+    assert Region(MOBILE).count() == (MOBILE.size, 0.0)
+    assert both.count().sd > 0
+
+
+def test_where_counting_takes_long_an_estimate_is_given_and_says_so():
+    """The exact counts were made once: they take some seconds."""
+    for ends, exact in (((270e6, 330e6), 1_384_672_997_487_392_851_292), ((300e6, 300.1e6), None)):
+        region = Region(MOBILE, Limits(flops=ends))
+        started = time.process_time()
+        found = region.count()
+        assert time.process_time() - started < 5
+        assert not found.exact
+        assert found.sd < found.number / 10
+        assert exact is None or abs(found.number - exact) < 5 * found.sd
+        assert region.count() == found

@@ -9,7 +9,7 @@ import pytest
 from genius.errors import GeniusError
 from genius.spaces import get_space
 from genius.spaces.cost import Cost, Part
-from genius.spaces.region import OPEN, Limits, Region, parse_range, region, searchable
+from genius.spaces.region import OPEN, Limits, Region, parse_range, region
 from genius.spaces.region.listed import Listed
 from genius.spaces.space import Decision, SearchSpace
 
@@ -33,8 +33,7 @@ def chain(seed, layers=5, options=4):
 @pytest.fixture
 def by_layers(monkeypatch):
     """Treat every space as too large to list."""
-    for module in (region, searchable):
-        monkeypatch.setattr(module, "ENUMERABLE", 0)
+    monkeypatch.setattr(region, "ENUMERABLE", 0)
 
 
 def ranges(space, rng):
@@ -152,14 +151,6 @@ def test_the_nearest_of_very_many_is_found_fast():
         start = MOBILE.sample(rng)
         assert limits.allow(MOBILE.cost(Region(MOBILE, limits).nearest(start)))
     assert (time.process_time() - started) / 20 < 0.5  # ten times what is aimed at
-
-
-def test_what_cannot_be_done_is_said():
-    parts = tuple(Part((n, n + 1), lambda *options: Cost(sum(options))) for n in range(29))
-    decisions = tuple(Decision(f"d{n}", ("a", "b")) for n in range(30))
-    space = SearchSpace("tangled", decisions, "", lambda a: None, (1, 1, 1), parts=parts)
-    with pytest.raises(GeniusError, match="do not add up decision by decision"):
-        Region(space).check_nearest()
 
 
 def test_thop_is_held_against_whole_millions_as_in_the_paper():

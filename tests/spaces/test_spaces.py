@@ -60,7 +60,7 @@ def test_its_samples_are_seeded_and_in_the_space(space):
 def test_spaces_are_found_by_name_and_data_set():
     assert get_space("nas-bench-201:cifar100").name == "nas-bench-201-cifar100"
     assert get_space("nas-bench-201") is NAS_BENCH_201[0]
-    with pytest.raises(GeniusError, match=r"no search space 'nasbench'; the spaces are: digits, nas-bench-macro"):
+    with pytest.raises(GeniusError, match=r"no space 'nasbench'; the spaces are: digits, nas-bench-macro"):
         get_space("nasbench")
 
 

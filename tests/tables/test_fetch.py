@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from genius.errors import GeniusError
-from genius.tables.fetch import FetchFailed, data_folder, fetch, sources_named
-from genius.tables.published import SOURCES, BadTable
+from genius.tables.fetch import FetchFailed, downloads_folder, fetch, sources_named
+from genius.tables.published import TABLES, BadTable
 
 CONTENT = bytes(range(256)) * 2_000
 
@@ -57,7 +57,7 @@ def server():
 def source(server):
     url = f"http://127.0.0.1:{server.server_address[1]}/a/table.json"
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    return dataclasses.replace(SOURCES["nas-bench-macro"], url=url, sha256=sha256)
+    return dataclasses.replace(TABLES["nas-bench-macro"], url=url, sha256=sha256)
 
 
 async def test_a_table_is_downloaded_once_with_progress(source, server, tmp_path):
@@ -139,14 +139,14 @@ async def test_a_server_error_and_no_server_are_one_sentence(source, server, tmp
 
 def test_names_stand_for_tables():
     assert len(sources_named("all")) == 6
-    assert [s.space for s in sources_named("nas-bench-201")] == [s for s in SOURCES if "201" in s]
+    assert [s.name for s in sources_named("nas-bench-201")] == [s for s in TABLES if "201" in s]
     with pytest.raises(GeniusError, match="no table 'imagenet'; the tables are: all, nas-bench-macro"):
         sources_named("imagenet")
 
 
-def test_the_data_folder_is_given_else_named_by_the_environment_else_the_cache(tmp_path, monkeypatch):
+def test_the_downloads_folder_is_given_else_named_by_the_environment_else_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GENIUS_DATA", str(tmp_path / "named"))
-    assert data_folder(tmp_path) == tmp_path
-    assert data_folder() == tmp_path / "named"
+    assert downloads_folder(tmp_path) == tmp_path
+    assert downloads_folder() == tmp_path / "named"
     monkeypatch.delenv("GENIUS_DATA")
-    assert data_folder().name == "genius"
+    assert downloads_folder().name == "genius"

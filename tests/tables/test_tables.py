@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from genius.errors import GeniusError
 from genius.spaces import SPACES, get_space
-from genius.tables.published import SOURCES, BadTable, Table, load_table, sees_test_accuracy
+from genius.tables.published import TABLES, BadTable, Table, load_table
 from genius.tables.random_baseline import random_baseline
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", TABLES)
 def test_a_table_covers_its_space(name, tables):
     table = load_table(SPACES[name], tables)
     assert len(table) == SPACES[name].size
@@ -18,11 +18,11 @@ def test_a_table_covers_its_space(name, tables):
     assert table.ranks.min() == table.test_ranks.min() == 1
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("nas-bench-201")])
+@pytest.mark.parametrize("name", [name for name in TABLES if name.startswith("nas-bench-201")])
 def test_ranks_by_test_accuracy_are_the_published_ones_but_for_ties(name, tables):
     space = SPACES[name]
     table = load_table(space, tables)
-    published = json.loads((tables / SOURCES[name].file).read_text())
+    published = json.loads((tables / TABLES[name].file).read_text())
     for at, architecture in enumerate(table.architectures):
         ties = int((table.test_accuracy == table.test_accuracy[at]).sum())
         rank = published[space.key(architecture)]["rank"]
@@ -38,20 +38,20 @@ def test_equals_share_the_better_rank():
 def test_the_search_sees_validation_accuracy_on_nas_bench_201_only(tables):
     table = load_table(get_space("nas-bench-201"), tables)
     assert not np.array_equal(table.accuracy, table.test_accuracy)
-    assert not sees_test_accuracy("nas-bench-201-cifar10")
-    assert sees_test_accuracy("nas-bench-macro")
+    assert not TABLES["nas-bench-201-cifar10"].sees_test_accuracy
+    assert TABLES["nas-bench-macro"].sees_test_accuracy
 
 
 def test_a_missing_table_names_the_command_that_gets_it(tmp_path):
     with pytest.raises(
-        BadTable, match=r"nas-bench-macro_cifar10\.json is not in .*`genius fetch nas-bench-macro --data "
+        BadTable, match=r"nas-bench-macro_cifar10\.json is not in .*`genius fetch nas-bench-macro --downloads "
     ):
         load_table(get_space("nas-bench-macro"), tmp_path)
 
 
 @pytest.mark.parametrize("change", [lambda c: c[: len(c) // 2], lambda c: c.replace(b"9", b"8", 1), lambda c: b""])
 def test_a_truncated_or_changed_table_is_refused_by_name(change, tables, tmp_path):
-    file = SOURCES["nas-bench-macro"].file
+    file = TABLES["nas-bench-macro"].file
     (tmp_path / file).write_bytes(change((tables / file).read_bytes()))
     with pytest.raises(BadTable, match=rf"{file} is truncated or changed.*expected 686dee"):
         load_table(get_space("nas-bench-macro"), tmp_path)

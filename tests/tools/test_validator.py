@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from genius import Candidate, Decision, GeniusError, Measurement, SearchSpace
-from genius.agents.baselines import BASELINES
+from genius.agents.baselines import PROPOSERS
 from genius.guide.features import encoder
 from genius.spaces.cost import Cost, count
 from genius.spaces.disguise import conceal, disguise, shuffle
@@ -148,7 +148,7 @@ def test_costs_of_what_cannot_be_built_are_in_no_range_and_no_list():
         max(c.params for c in costs),
     )
     limits = Limits(flops=(0.0, float(sorted(c.flops for c in costs)[2])))
-    assert Region(SPACE, limits).count() == 3
+    assert Region(SPACE, limits).count() == (3, 0.0)
     told = off_limits(Region(SPACE, limits), (1, 1), SPACE.cost((1, 1)))
     assert "from 1 to 2" not in told
     assert "2: not allowed" in look_up_table(Region(SPACE))
@@ -173,7 +173,7 @@ def test_what_was_sent_back_is_known_from_the_prompt_and_from_earlier_iterations
     assert refused_architectures(RULED, prompt, [first]) == {(2, 1), (2, 2), (0, 2)}
 
 
-@pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
+@pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS)
 async def test_baselines_go_on_past_what_cannot_be_built(make):
     """They ask for each such network once, and find all the others."""
     region = Region(SPACE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from genius.training.job import Job
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from PIL import Image
 
 _COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 70), "red": (210, 50, 40)}
@@ -38,7 +38,7 @@ def digits_job(tmp_path: Path) -> Callable[..., Job]:
     """Make jobs on digits, short unless told otherwise: `settings` override the recipe, the rest the job."""
 
     def make(settings: tuple[str, ...] = ("epochs=2",), **fields: object) -> Job:
-        recipe = override(get_recipe("digits"), settings)
+        recipe = override(RECIPES.find("digits"), settings)
         job = Job("digits", (0,) * 9, 0, "digits", recipe, tmp_path / "job", tmp_path / "downloads")
         return replace(job, **fields)
 

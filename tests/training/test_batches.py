@@ -10,12 +10,12 @@ from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
 from genius.training.images import ImageFiles, Pixels, load_images
 from genius.training.loading import central, cut
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from PIL import Image
 from torchvision.transforms.functional import crop, hflip
 
 CPU = torch.device("cpu")
-CIFAR = override(get_recipe("nas-bench-macro"), ["batch=8"])
+CIFAR = override(RECIPES.find("nas-bench-macro"), ["batch=8"])
 
 
 def pixels(number, size=32):

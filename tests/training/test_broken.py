@@ -14,7 +14,7 @@ from genius.training.feeding import measuring_batches, training_batches
 from genius.training.images import load_images
 from genius.training.job import Job
 from genius.training.learn import learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from PIL import Image
 
 CPU = torch.device("cpu")
@@ -81,7 +81,7 @@ AUGMENTS = ["crop-flip", "resized-crop-flip"]
 
 
 def recipe(augment, *settings):
-    return override(get_recipe("nas-bench-macro"), [f"augment={augment}", "size=16", "batch=9", *settings])
+    return override(RECIPES.find("nas-bench-macro"), [f"augment={augment}", "size=16", "batch=9", *settings])
 
 
 @pytest.mark.parametrize("loaders", [0, 1])

@@ -11,13 +11,13 @@ import torch
 from genius.training.batches import as_input
 from genius.training.channels_last import backward, guarded
 from genius.training.epochs import learner, train_step
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 CPU = torch.device("cpu")
-DIGITS = get_recipe("digits")
+DIGITS = RECIPES.find("digits")
 
 X86 = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="the kernels are those of x86")
 
@@ -29,21 +29,21 @@ import sys
 from pathlib import Path
 from genius.training.job import Job
 from genius.training.learn import learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 
 folder = Path(sys.argv[1])
-recipe = override(get_recipe("digits"), ["epochs=3"])
+recipe = override(RECIPES.find("digits"), ["epochs=3"])
 assert learn(Job("digits", (0,) * 9, 0, "digits", recipe, folder, folder)).error is None
 """
 BARE = """
 import sys
 import torch
 from genius.training.epochs import learner, train_step
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 from torch import nn
 
 torch.set_num_threads(int(sys.argv[2]))
-cpu, recipe = torch.device("cpu"), get_recipe("digits")
+cpu, recipe = torch.device("cpu"), RECIPES.find("digits")
 network = nn.Sequential(nn.Conv2d(CHANNELS, 8, 1, stride=2, bias=False), nn.Flatten(), nn.LazyLinear(10))
 network(torch.zeros(1, CHANNELS, 16, 16))
 learns = learner(network, recipe, cpu)

@@ -5,11 +5,11 @@ import pytest
 import torch
 from genius.evaluators.workers import Place
 from genius.graph import pool
-from genius.record.settings import Settings
+from genius.record.settings import TrainingSettings
 from genius.training.backend import backend, checked_device, device_name, is_out_of_memory
 from genius.training.epochs import uses_amp
 from genius.training.job import Job
-from genius.training.recipes import get_recipe
+from genius.training.recipes import RECIPES
 
 MPS = torch.device("mps")
 
@@ -41,21 +41,17 @@ def test_a_device_that_is_not_there_is_said_in_a_sentence(name, words, monkeypat
 def test_an_apple_gpu_is_taken_where_pytorch_has_one():
     assert checked_device("mps") == MPS
     assert device_name(MPS, 1) == "Apple GPU (mps)"
-    assert not uses_amp(get_recipe("digits"), MPS)
+    assert not uses_amp(RECIPES.find("digits"), MPS)
     assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"))
-
-
-def _settings(**options):
-    return Settings("digits", "random", **options)
 
 
 @pytest.mark.usefixtures("apple")
 def test_workers_share_the_apple_gpu(tmp_path):
-    workers = pool.open_workers(_settings(device="mps", workers=2), "digits")
+    workers = pool.open_pool(TrainingSettings(device="mps", workers=2), "digits")
     places = [seat._place for seat in workers._seats]
     assert places == [Place("mps", 1)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
-    job = Job("digits", (0,) * 9, 0, "digits", get_recipe("digits"), tmp_path, tmp_path)
+    job = Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path, tmp_path)
     assert places[0].assign(job).device == "mps"
 
 
@@ -70,4 +66,4 @@ def test_workers_share_the_apple_gpu(tmp_path):
 def test_a_search_says_before_it_begins_that_a_device_is_not_there(options, words, monkeypatch):
     monkeypatch.setattr(pool, "has_mps", lambda: False)
     with pytest.raises(genius.GeniusError, match=words):
-        pool.open_workers(_settings(**options), "digits")
+        pool.open_pool(TrainingSettings(**options), "digits")

@@ -19,9 +19,9 @@ from genius.training.disk import DiskFull
 from genius.training.export import export
 from genius.training.feeding import measuring_batches
 from genius.training.images import load_images
-from genius.training.job import FolderSummary, Job
+from genius.training.job import DataSummary, Job
 from genius.training.learn import learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from genius.training.weights import load_trained, read_weights, write_weights
 from safetensors.torch import load_file, save_file
 
@@ -72,7 +72,7 @@ class Sent:
     def __init__(self, name, root, photographs):
         architecture, (recipe, settings) = FAMILIES[name]
         data = "digits" if name == "digits" else f"folder:{photographs}"
-        chosen = override(get_recipe(recipe), settings)
+        chosen = override(RECIPES.find(recipe), settings)
         folder = root / name.replace(":", "-")
         self.job = Job(name, architecture, 0, data, chosen, folder, root, keep_weights=True)
         self.measurement = learn(self.job)
@@ -177,7 +177,7 @@ def test_a_state_dict_of_torch_takes_what_its_training_knows(sent, tmp_path, nam
 def test_weights_of_before_are_described_by_their_job(sent, tmp_path):
     """Those had no header; a job knows the recipe, and the classes of an image folder that was listed for it."""
     one = sent["mobile-imagenet"]
-    old = replace(one.job, folder=tmp_path / "old", found=FolderSummary(("blue", "green", "red"), 54, 6, 12))
+    old = replace(one.job, folder=tmp_path / "old", found=DataSummary(("blue", "green", "red"), 54, 6, 12))
     old.save()
     save_file(load_file(one.job.files.weights), old.files.weights)
     assert find_trained(str(old.folder), None, None, told(tmp_path))[0].card == one.trained.card
@@ -212,7 +212,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
     )
     assert found.best.architecture == best
     space = get_space("digits")
-    card = Card("digits", best, tuple("abc"), input_of("digits", get_recipe("digits"), 1, 8))
+    card = Card("digits", best, tuple("abc"), input_of("floats", RECIPES.find("digits"), 1, 8))
     write_weights(space.build_for(best, 3, 8), card, tmp_path / "w.safetensors")
     trained, origin = find_trained(str(tmp_path / "run"), None, tmp_path / "w.safetensors", told(tmp_path))
     assert (trained.card, trained.classes, origin) == (card, 3, {"weights": "w.safetensors"})
@@ -223,7 +223,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
 
 DIGITS = get_space("digits")
 SMALL = (0, 1, 0, 1, 0, 1, 0, 1, 0)
-CARD = Card("digits", SMALL, (), input_of("digits", get_recipe("digits"), 1, 8))
+CARD = Card("digits", SMALL, (), input_of("floats", RECIPES.find("digits"), 1, 8))
 
 
 @pytest.fixture

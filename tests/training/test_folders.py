@@ -203,10 +203,10 @@ async def test_a_search_is_told_what_was_found(root, tmp_path, monkeypatch):
 
     fill(root / "train")
     steps = []
-    options = {"train_on": f"folder:{root}", "recipe": "nas-bench-macro", "recipe_changes": ("size=8", "epochs=0")}
+    options = {"data": f"folder:{root}", "recipe": "nas-bench-macro", "set": ("size=8", "epochs=0")}
     with pytest.raises(GeniusError, match="epochs must be"):
         await genius.search("nas-bench-macro", proposer="random", run=tmp_path / "none", **options)
-    options["recipe_changes"] = ("size=8", "epochs=1", "batch=4")
+    options["set"] = ("size=8", "epochs=1", "batch=4")
     await genius.search(
         "nas-bench-macro", proposer="random", iterations=1, run=tmp_path / "run", progress=steps.append, **options
     )

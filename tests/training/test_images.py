@@ -77,7 +77,7 @@ def test_imagenet_has_a_thousand_classes(photographs, tmp_path):
     [
         (
             "mnist",
-            "there is no data set 'mnist'; the data sets are: digits, cifar10, cifar100, imagenet, imagenet:PATH",
+            "there is no data set 'mnist'; the data sets are: digits, cifar10, cifar100, imagenet[:PATH], folder:PATH",
         ),
         ("folder:", "there is no data set 'folder:'"),
         ("cifar10", "the data set cifar10 is not in DOWNLOADS/cifar10: run `genius fetch cifar10`"),

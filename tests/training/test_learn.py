@@ -16,7 +16,7 @@ from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job
 from genius.training.learn import do_job, learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 
 MOBILE = ("size=32", "epochs=4", "batch=24", "ema=0.9", "lr=0.05", "warmup=1", "measure_every=2")
 SAVE_ALWAYS_AND_ANSWER = """
@@ -47,7 +47,7 @@ def photograph_job(photographs, tmp_path):
     """Make jobs on an image folder: everything random that there is, dropout, RandAugment and crops, is in them."""
 
     def make(**fields):
-        recipe = override(get_recipe("retrain-imagenet"), MOBILE)
+        recipe = override(RECIPES.find("retrain-imagenet"), MOBILE)
         job = Job("mobile-imagenet", (0,) * 30, 0, f"folder:{photographs}", recipe, tmp_path / "job", tmp_path)
         return replace(job, **fields)
 
@@ -199,7 +199,7 @@ def test_the_kept_weights_are_those_that_were_measured(photograph_job):
 
 @pytest.mark.parametrize("space", ["nas-bench-macro", "channel-bench-resnet", "nas-bench-201-cifar10"])
 def test_any_space_learns_from_an_image_folder_in_memory(photographs, tmp_path, space):
-    recipe = override(get_recipe("nas-bench-macro"), ["size=16", "epochs=15", "batch=18", "lr=0.05"])
+    recipe = override(RECIPES.find("nas-bench-macro"), ["size=16", "epochs=15", "batch=18", "lr=0.05"])
     architecture = {"nas-bench-macro": (0,) * 8, "channel-bench-resnet": (1,) * 7, "nas-bench-201-cifar10": (2,) * 6}
     job = Job(space, architecture[space], 0, f"folder:{photographs}", recipe, tmp_path, tmp_path)
     losses = []
@@ -273,9 +273,9 @@ def test_a_space_of_ones_own_is_named_by_its_module(digits_job, monkeypatch, tmp
         GeniusError, match=r"digits has 10 classes, and the networks of mine give scores of shape \(2, 11"
     ):
         learn(digits_job(space="my_spaces:MINE", architecture=(1,)))
-    with pytest.raises(GeniusError, match="there is no search space 'my_spaces:THEIRS': module 'my_spaces' has no"):
+    with pytest.raises(GeniusError, match="there is no space 'my_spaces:THEIRS': module 'my_spaces' has no"):
         learn(digits_job(space="my_spaces:THEIRS"))
-    with pytest.raises(GeniusError, match="my_spaces:build is not a SearchSpace but a function"):
+    with pytest.raises(GeniusError, match="my_spaces:build is not a SearchSpace, but the function"):
         learn(digits_job(space="my_spaces:build"))
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from genius.training.epochs import learner, train_step
 from genius.training.memory import estimate
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from genius.spaces import get_space
 
-cpu, recipe = torch.device("cpu"), override(get_recipe("nas-bench-macro"), ["batch=96"])
+cpu, recipe = torch.device("cpu"), override(RECIPES.find("nas-bench-macro"), ["batch=96"])
 torch.set_num_threads(1)
 
 def held(name):

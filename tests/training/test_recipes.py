@@ -7,15 +7,15 @@ import sys
 import pytest
 import torch
 from genius.errors import GeniusError
-from genius.spaces import SPACES
+from genius.spaces import SPACES, get_space
 from genius.training import recipes
-from genius.training.recipes import RECIPES, SOURCES, describe, get_recipe, learning_rate, override, scaled, task_of
+from genius.training.recipes import ORIGINS, RECIPES, describe_recipe, learning_rate, override, scaled, task_of
 
-DIGITS = get_recipe("digits")
+DIGITS = RECIPES.find("digits")
 
 
 def test_the_papers_recipes_are_the_papers():
-    search, retrain = get_recipe("search-imagenet"), get_recipe("retrain-imagenet")
+    search, retrain = RECIPES.find("search-imagenet"), RECIPES.find("retrain-imagenet")
     assert (search.epochs, search.lr, search.batch, search.size, search.weight_decay) == (20, 0.5, 1024, 196, 1e-4)
     assert (retrain.epochs, retrain.lr, retrain.batch, retrain.size, retrain.weight_decay) == (
         500,
@@ -25,21 +25,21 @@ def test_the_papers_recipes_are_the_papers():
         4e-5,
     )
     assert (retrain.warmup, retrain.dropout, retrain.rand_ops, retrain.rand_magnitude) == (5, 0.2, 2, 9)
-    assert RECIPES.keys() == SOURCES.keys()
+    assert RECIPES.keys() == ORIGINS.keys()
 
 
 @pytest.mark.parametrize("space", [name for name in SPACES if name != "nas-bench-201-imagenet16-120"])
 def test_a_space_has_its_data_and_recipe(space):
-    data, recipe = task_of(space)
-    assert get_recipe(recipe).name == recipe
+    data, recipe = task_of(get_space(space))
+    assert RECIPES.find(recipe).name == recipe
     assert data in ("digits", "cifar10", "cifar100", "imagenet")
 
 
 def test_a_space_without_data_says_so():
-    with pytest.raises(GeniusError, match="'nas-bench-201-imagenet16-120' has no data set of its own"):
-        task_of("nas-bench-201-imagenet16-120")
+    with pytest.raises(GeniusError, match="'nas-bench-201-imagenet16-120' has no data set of its own to train on"):
+        task_of(get_space("nas-bench-201-imagenet16-120"))
     with pytest.raises(GeniusError, match="there is no recipe 'quick'; the recipes are: digits, nas-bench-macro"):
-        get_recipe("quick")
+        RECIPES.find("quick")
 
 
 def test_fields_are_overridden_by_their_types():
@@ -78,7 +78,7 @@ def test_what_makes_no_sense_is_refused(setting, error):
 
 
 def test_a_recipe_is_described_with_what_was_overridden():
-    lines = describe(override(DIGITS, ["lr=0.2"])).splitlines()
+    lines = describe_recipe(override(DIGITS, ["lr=0.2"])).splitlines()
     assert lines[0] == "digits: our own quick recipe"
     assert "  lr              0.2 (was 0.1)" in lines
     assert "  dropout         none" in lines
@@ -86,7 +86,7 @@ def test_a_recipe_is_described_with_what_was_overridden():
 
 
 def test_a_smaller_batch_scales_the_learning_rate_and_says_so():
-    recipe, said = scaled(get_recipe("search-imagenet"), 256)
+    recipe, said = scaled(RECIPES.find("search-imagenet"), 256)
     assert (recipe.batch, recipe.lr) == (256, 0.125)
     assert said == "batches of 256 images instead of 1024: lr 0.125 instead of 0.5, in proportion"
 
@@ -104,7 +104,7 @@ def test_one_cycle_is_pytorchs():
 
 
 def test_cosine_warms_up_and_ends_at_nothing():
-    recipe = override(get_recipe("retrain-imagenet"), ["epochs=10", "warmup=5"])
+    recipe = override(RECIPES.find("retrain-imagenet"), ["epochs=10", "warmup=5"])
     rates = [learning_rate(recipe, step, 100) for step in range(100)]
     assert rates[:50] == sorted(rates[:50])
     assert rates[0] == pytest.approx(0.8 / 51)

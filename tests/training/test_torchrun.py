@@ -12,7 +12,7 @@ from genius.training.batches import Rank, Resident, steps_of
 from genius.training.images import Pixels
 from genius.training.job import Job
 from genius.training.learn import learn
-from genius.training.recipes import get_recipe, override
+from genius.training.recipes import RECIPES, override
 from safetensors.torch import load_file
 
 SPACE = """
@@ -41,7 +41,7 @@ def test_two_processes_train_as_one_does(tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text(TRAIN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    recipe = override(get_recipe("digits"), ["epochs=4", "batch=20", "lr=0.02", "ema=0.9"])
+    recipe = override(RECIPES.find("digits"), ["epochs=4", "batch=20", "lr=0.02", "ema=0.9"])
     job = Job("plain_space:PLAIN", (0,), 0, "digits", recipe, tmp_path / "two", tmp_path, keep_weights=True)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*torchrun, str(tmp_path / "train.py"), str(job.save())], check=True, timeout=120)
@@ -56,7 +56,7 @@ def test_two_processes_train_as_one_does(tmp_path, monkeypatch):
 
 def test_the_shares_of_a_batch_are_the_batch():
     images = Pixels(torch.arange(50).reshape(50, 1, 1, 1).float(), torch.arange(50))
-    recipe = override(get_recipe("digits"), ["batch=12", "augment=none"])
+    recipe = override(RECIPES.find("digits"), ["batch=12", "augment=none"])
     cpu = torch.device("cpu")
     whole = [labels for _, labels in Resident(images, recipe, 3, cpu).epoch(5)]
     halves = [[labels for _, labels in Resident(images, recipe, 3, cpu, Rank(n, 2)).epoch(5)] for n in (0, 1)]
@@ -68,7 +68,7 @@ def test_the_shares_of_a_batch_are_the_batch():
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused():
-    recipe = override(get_recipe("digits"), ["batch=25"])
+    recipe = override(RECIPES.find("digits"), ["batch=25"])
     with pytest.raises(GeniusError, match="a batch of 25 images cannot be shared evenly by 2 processes"):
         steps_of(200, recipe, Rank(0, 2))
     assert steps_of(7, recipe, Rank(0, 2)) == (1, 6)

@@ -1,0 +1,246 @@
+"""Where trainings run: the contract of a pool, and the parts that pools share. Does not load torch."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
+
+from ..errors import RunFailed
+from ..record.candidate import MEASUREMENT, Failure, Measurement
+from ..record.files import open_plain, read_plain
+from ..record.secret_names import without_secrets
+from ..schema import BadRecord
+from ..training.disk import disk_full
+from ..training.job import Epoch, Job, OnEpoch, TrainingFiles
+from .process import Heartbeat, TimeLimits, TookTooLong, signals_named
+from .turns import Turns
+from .worker import DISK_FULL, JOB_REFUSED
+
+_T = TypeVar("_T")
+
+# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
+_FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"))
+_SIGNALS = frozenset(signal.Signals)
+_END_OF_LOG = 10_000  # bytes
+_BEAT = 0.2  # seconds between two looks at a training's files
+
+
+def unheard(epoch: Epoch) -> None:
+    """Take no notice of an epoch."""
+
+
+@runtime_checkable
+class Pool(Protocol):
+    """Trains jobs, `capacity` at once; those who wait are served fairly. An async context manager."""
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
+
+        - `queue`: what this caller is one of, say its trial; the queues take turns.
+        - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
+        - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
+        - `on_epoch` is told of every epoch when it ends.
+
+        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
+        however it does, no process of the training is left.
+        Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
+        its data, a full disk or what is not installed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TryEnd:
+    """The end of a try without an answer: its failure, in words, on which device.
+
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one.
+    """
+
+    failure: Failure
+    words: str
+    device: str
+    lost: bool = False
+
+
+class TurnPool(ABC, Generic[_T]):
+    """A pool of places that each train one job at a time, lent to the queues in turns.
+
+    A training that is lost goes on from its last epoch, until it was lost `tries` times in a row without an epoch in
+    between.
+    """
+
+    def __init__(self, places: Sequence[_T], tries: int = 4) -> None:
+        self._capacity, self._turns, self._tries = len(places), Turns(places), tries
+
+    @property
+    def capacity(self) -> int:
+        """How many trainings run at once."""
+        return self._capacity
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close what the pool holds open."""
+
+    async def train(
+        self,
+        job: Job,
+        *,
+        queue: int = 0,
+        deadline: float | None = None,
+        silence: float | None = None,
+        on_epoch: OnEpoch = unheard,
+    ) -> Measurement:
+        """Train a job to its end, as every pool does."""
+        async with self._turns.take(queue) as place:
+            if answer := await asyncio.to_thread(read_measurement, job.files.answer):
+                return answer
+            return await self._train(place, job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+
+    async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
+        """Train a job that has no answer yet at a place, in as many tries as it takes."""
+        started, left = time.monotonic(), self._tries
+        while True:
+            heard = heartbeat.heard
+            end = await self._try(place, job, limits, heartbeat)
+            if isinstance(end, Measurement):
+                return end
+            await heartbeat.listen()
+            left = self._tries if heartbeat.heard > heard else left - 1
+            if not end.lost or not left:
+                break
+        words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
+        seconds = time.monotonic() - started
+        return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
+
+    @abstractmethod
+    async def _try(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        """Train a job at a place, on from what an earlier try has left; nothing of the training runs on afterwards."""
+
+
+class CommandPool(TurnPool[int]):
+    """A pool that has each job done by a command, wherever that runs: on a machine that sees the job's folder.
+
+    A subclass says how a command is run, `srun` in front of it for example, and is named as `--on MODULE:NAME`. It is
+    made with the number of `workers`.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(range(workers))
+
+    @abstractmethod
+    async def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        """Run a command to its end, and return its exit code; when cancelled, end it.
+
+        `environment` holds the variables of this process without the secrets among them.
+        """
+
+    async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
+        path = await asyncio.to_thread(_write, job)
+        command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
+        running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
+        try:
+            found: int | TookTooLong = await _watch(running, job, limits, heartbeat)
+        except TookTooLong as late:
+            found = late
+        return await ended(found, job, job.device)
+
+
+def _write(job: Job) -> Path:
+    """Write a job down, without what an earlier try has left of its answer and its log."""
+    path = job.save()
+    for left in (job.files.answer, job.files.log):
+        left.unlink(missing_ok=True)
+    return path
+
+
+async def _watch(running: "asyncio.Future[int]", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> int:
+    """Tell of the epochs of a command that does a job, until it ends; return its exit code.
+
+    The clock of the limits starts when the worker opens its log.
+    Raises: TookTooLong. The command is cancelled in every case.
+    """
+    begun = heard = 0.0
+    try:
+        while not running.done():
+            await asyncio.wait([running], timeout=_BEAT)
+            now = time.monotonic()
+            begun = begun or (now if job.files.log.exists() else 0.0)
+            heard = now if await heartbeat.listen() else heard or begun
+            if begun:
+                limits.check(begun, heard, heartbeat.last)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return running.result()
+
+
+async def ended(found: int | TookTooLong, job: Job, device: str, early_complaint: str = "") -> Measurement | TryEnd:
+    """Return the answer that a worker left, which ended with an exit code or took too long, or why there is none.
+
+    Raises: DiskFull; RunFailed where the job cannot be done, whatever the architecture.
+    """
+    if answer := await asyncio.to_thread(read_measurement, job.files.answer):
+        return answer
+    if isinstance(found, TookTooLong):
+        return TryEnd("timed out", str(found), device)
+    complaint = await asyncio.to_thread(read_log, job.folder) or early_complaint
+    if found == DISK_FULL:
+        raise disk_full(job.folder)
+    if found == JOB_REFUSED:
+        raise RunFailed(_last_line(complaint))
+    number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
+    if number in _SIGNALS:
+        why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
+    else:
+        why = _last_line(complaint) or f"the worker ended with code {found} and no answer"
+    return TryEnd("crashed", f"training failed: {why}", device, lost=number in _FROM_OUTSIDE)
+
+
+def read_measurement(path: Path) -> Measurement | None:
+    """Read a measurement that a worker wrote; None where there is none, or none that makes sense."""
+    try:
+        measurement = MEASUREMENT.read(read_plain(path))
+    except (FileNotFoundError, BadRecord):
+        return None
+    return measurement if (measurement.error is None) != (measurement.accuracy is None) else None
+
+
+def read_log(folder: Path) -> str:
+    """Read the end of a training's log, which may be of any length; nothing where there is none."""
+    try:
+        with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
+            return file.read(_END_OF_LOG).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _last_line(text: str) -> str:
+    """Return the last line of a text that says something."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return said[-1] if said else ""

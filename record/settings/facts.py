@@ -1,0 +1,32 @@
+"""The facts of a run: found when it began or as it went on, and asked for by nobody."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...schema import Name, Whole
+from ..versions import fresh_id, installed_versions
+from .llm_settings import Sent
+from .setting import Word
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What tells a run from another of the same settings.
+
+    `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
+    same name, `table_sha256` the table from another at the same path. `meanings` are the real options behind the shown
+    ones of a search in disguise. `sent` holds the parameters that each language model was sent, and those that its
+    server refused.
+    """
+
+    id: Word = field(default_factory=fresh_id)
+    created: Word = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    versions: dict[Word, Word] = field(default_factory=installed_versions)
+    forked_from: Name | None = None
+    custom: Sequence[Literal["space", "llm", "proposer", "evaluator"]] = ()
+    fingerprint: Name = ""
+    table_sha256: Name | None = None
+    meanings: Sequence[Sequence[Whole]] = ()
+    sent: Sequence[Sent] = ()

@@ -1,0 +1,51 @@
+"""The group `loop`: how long a search goes on, what its prompts show, and what it may spend."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ...schema import Count, Flag, Whole
+from .setting import Few, Most, Upto, setting
+
+if TYPE_CHECKING:
+    from ..budget import Budget
+
+Order = Literal["best", "time"]
+"""How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
+
+WhenDone = Literal["stop", "ask"]
+"""What follows where a language model says that nothing better is left: the search stops, or the model is asked again.
+
+A proposer without a model, and a person, know what they say: then the search stops."""
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How the loop of proposals and evaluations runs."""
+
+    iterations: Upto = setting(10, "Architectures to evaluate in each trial, in all.", rank=3)
+    trials: Few = setting(1, "Repetitions of the whole search.")
+    seed: Whole | None = setting(
+        None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
+    )
+    order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
+    advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
+    disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
+    approve: Flag = setting(False, "Ask a person before each training.")
+    when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
+    max_replies: Few = setting(10, "Replies an iteration may take until one is valid.")
+    max_cost: Most | None = setting(None, "Dollars that the models' replies may take; then the search ends.", rank=9)
+    max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")
+    max_hours: Most | None = setting(None, "Device-hours that trainings may take in all.")
+    trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
+
+    @property
+    def first_seed(self) -> int:
+        """The seed of the first trial."""
+        return self.seed or 0
+
+    @property
+    def budget(self) -> "Budget":
+        """The limits on spending."""
+        from ..budget import Budget
+
+        return Budget(self.max_cost, self.max_llm_tokens, self.max_hours)

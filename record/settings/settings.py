@@ -1,0 +1,172 @@
+"""Everything that is needed to repeat a search, as it stands in `search.json`; never a key."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import GeniusError
+from ...printable import brief
+from ...schema import CLOSED, BadRecord, Name, Schema
+from ..files import read_plain, write_atomically
+from .facts import Facts
+from .limit_settings import LimitSettings
+from .llm_settings import LLMSettings
+from .loop_settings import LoopSettings
+from .setting import absolute, setting
+from .training_settings import TrainingSettings
+
+SETTINGS_FILE = "search.json"
+LLM = "llm"
+"""The proposer that asks language models."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A search as its user asked for it: the names of its parts, and its options in groups; `run` tells its facts."""
+
+    __pydantic_config__ = CLOSED
+
+    version: Literal[2] = 2
+    space: Name = setting("", "The run's own space, MODULE:NAME, as the run names it: imports it.", claim="the module")
+    proposer: Name = setting(
+        "",
+        "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your own "
+        "MODULE:NAME.",
+        claim="the module",
+        rank=2,
+    )
+    evaluator: Name | None = setting(
+        None,
+        "table, train, recording, or your own MODULE:NAME, a function of an architecture; default: as fits the space.",
+        claim="the module",
+    )
+    downloads: Name | None = setting(
+        None,
+        "Folder of downloads; default: GENIUS_DATA, else the platform's cache.",
+        metavar="FOLDER",
+        claim="the images in",
+    )
+    llm: LLMSettings = field(default_factory=LLMSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    run: Facts = field(default_factory=Facts)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "downloads", absolute(self.downloads))
+
+    def check(self) -> "Settings":
+        """Return the settings if every one has its type and is in its range.
+
+        Raises: GeniusError, with the first rule broken.
+        """
+        try:
+            SETTINGS.take(SETTINGS.plain(self))
+        except BadRecord as error:
+            raise GeniusError(str(error)) from None
+        if not self.space:
+            raise GeniusError("a search needs a space, as in `genius search digits`; `genius spaces` lists them")
+        if not self.proposer:
+            raise GeniusError("a search needs a proposer: name one")
+        if self.proposer != LLM and self.llm.models:
+            raise GeniusError("an llm and a proposer exclude each other: name one of them")
+        if self.proposer == LLM and not self.llm.models:
+            raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
+        self.llm.check()
+        self.training.check()
+        if self.training.table is not None and self.trains:
+            raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
+        _ = self.limits.ranges
+        return self
+
+    def changed(self, changes: Mapping[str, object]) -> "Settings":
+        """Return the settings with other values, by their paths: `proposer`, or `llm.timeout` within a group."""
+        own: dict[str, Any] = {}
+        groups: dict[str, dict[str, Any]] = {}
+        for path, value in changes.items():
+            group, dot, name = path.partition(".")
+            if dot:
+                groups.setdefault(group, {})[name] = value
+            else:
+                own[path] = value
+        return replace(self, **own, **{name: replace(getattr(self, name), **fields) for name, fields in groups.items()})
+
+    def at(self, path: str) -> object:
+        """Return the value at a path."""
+        group, _, name = path.rpartition(".")
+        return getattr(getattr(self, group) if group else self, name)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether accuracies are those of the space's published table, if it has one."""
+        own = self.training.table is not None or "evaluator" in self.run.custom or self.evaluator not in (None, "table")
+        return not own and not self.trains
+
+    @property
+    def trains(self) -> bool:
+        """Whether architectures are trained rather than looked up, since that or what to train on is named."""
+        return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
+
+    @property
+    def asking(self) -> LLMSettings:
+        """The group `llm` with the seed that models are sent: their own, else the search's, None for none."""
+        return replace(self.llm, seed=self.loop.seed if self.llm.seed is None else self.llm.seed)
+
+    def as_new(self) -> "Settings":
+        """Return the settings of a new run: what is a fact of this one is left out."""
+        return replace(self, run=Facts())
+
+    def thread(self, trial: int) -> str:
+        """Name a trial's thread, in checkpoints and traces: the run, with the trial where there are several."""
+        return f"{self.space}-{self.run.id}" + (f"-trial-{trial}" if self.loop.trials > 1 else "")
+
+    def save(self, folder: Path) -> None:
+        """Write `search.json`, whole or not at all."""
+        write_atomically(folder / SETTINGS_FILE, json.dumps(SETTINGS.plain(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Settings":
+        """Read a run's `search.json`.
+
+        Raises: BrokenRun.
+        """
+        from ..journal import BrokenRun
+
+        path = folder / SETTINGS_FILE
+        try:
+            return read_settings(read_plain(path)).check()
+        except (FileNotFoundError, NotADirectoryError):
+            raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}") from None
+        except (BadRecord, GeniusError, OSError) as error:
+            raise BrokenRun(f"{path} cannot be read: {error}") from error
+
+
+SETTINGS = Schema[Settings](Settings)
+_FLAT = Schema[dict[str, Any]](dict[str, Any])
+
+
+def read_settings(content: bytes) -> Settings:
+    """Read settings from the JSON of a `search.json`.
+
+    Raises: BadRecord, also for the flat list of settings that earlier versions wrote.
+    """
+    try:
+        return SETTINGS.read(content)
+    except BadRecord:
+        refuse_flat(_FLAT.read(content))
+        raise
+
+
+def refuse_flat(held: Mapping[str, Any]) -> None:
+    """Raises BadRecord for the flat list of settings that earlier versions wrote."""
+    if "version" in held or "versions" not in held:
+        return
+    versions = held["versions"]
+    made = versions.get("genius-nas") if isinstance(versions, Mapping) else None
+    by = f"version {brief(str(made))}" if made else "an earlier version"
+    raise BadRecord(
+        f"{by} of this package wrote its settings in one flat list, and this version reads them in groups: go on with "
+        f"{by}, or search anew"
+    )

@@ -1,0 +1,73 @@
+"""The group `training`: where accuracies come from, and who trains."""
+
+from dataclasses import dataclass
+from math import inf
+
+from ...errors import GeniusError
+from ...schema import Name
+from .setting import Few, Names, Seconds, Upto, Word, absolute, setting
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """On what, how and where architectures are trained, or the table that accuracies are looked up in."""
+
+    data: Name | None = setting(
+        None,
+        "Train on digits, cifar10, cifar100, imagenet:PATH, folder:PATH or your own MODULE:NAME, where no table is to "
+        "answer.",
+        claim="the images",
+        rank=8,
+    )
+    table: Name | None = setting(
+        None,
+        "A table of your own, JSON: accuracies in percent by the space's keys; see the README.",
+        metavar="FILE",
+        claim="the table",
+    )
+    recipe: Name | None = setting(
+        None, "A recipe's name, or your own MODULE:NAME; `genius recipes` lists them.", claim="the module"
+    )
+    recipe_changes: Names = setting((), "Fields of the recipe that differ, as in lr=0.2.", hidden=True)
+    batch: Upto | None = setting(None, "Another batch size; the learning rate is scaled with it.")
+    workers: Few = setting(1, "Evaluations at once, of all trials together.", rank=4)
+    on: Name = setting(
+        "local",
+        "Where trainings run: local, ray, ray:ADDRESS of a cluster, or your own MODULE:NAME.",
+        claim="the pool",
+    )
+    device: Word | None = setting(None, "cpu, cuda or mps; default: CUDA's GPUs, if any.")
+    threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
+    memory: Word | None = setting(None, "Memory of its device, for each worker, as in 20G; default: all.")
+    deadline: Seconds | None = setting(None, "Seconds one training may take; default: no limit.")
+    silence: Seconds | None = setting(1800.0, "Seconds without an epoch after which a training hangs.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", absolute(self.table))
+
+    def check(self) -> None:
+        """Raises GeniusError for settings that exclude each other, or that cannot be read."""
+        _ = self.memory_limit
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a data set or a recipe is named, so that architectures are trained rather than looked up."""
+        return bool(self.data or self.recipe or self.recipe_changes or self.batch)
+
+    @property
+    def memory_limit(self) -> int | None:
+        """The bytes of its device that a training may use.
+
+        Raises: GeniusError for an unreadable amount, or for none.
+        """
+        from ...spaces.region import parse_range
+
+        limit = inf if self.memory is None else parse_range("-", self.memory)[1]
+        if limit < 1:
+            raise GeniusError(f"memory must be more than 0, got {self.memory}")
+        return None if limit == inf else int(limit)
+
+    @property
+    def address(self) -> str | None:
+        """The address of the cluster that trains, where one is named."""
+        return self.on.partition(":")[2] or None

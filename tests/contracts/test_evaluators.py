@@ -1,0 +1,71 @@
+"""One contract for every evaluator: by its name and as an object."""
+
+import json
+
+import genius
+import pytest
+from genius.graph.measuring import EVALUATORS
+
+from . import mine
+
+OWN = {"mine:evaluate": mine.evaluate, "mine:evaluate_later": mine.evaluate_later}
+
+
+def recording(folder):
+    """Write a list of messages, with the accuracy of the second reply beside it."""
+    said = [{"role": "user", "content": "Propose."}, {"role": "assistant", "content": "Architecture: [2, 1]"}]
+    (folder / "said.json").write_text(json.dumps(said))
+    (folder / "said.csv").write_text("reply,accuracy\n1,61.5\n")
+    return {"llm": f"replay:{folder / 'said.json'}"}
+
+
+def table(folder):
+    keys = [mine.SPACE.key(architecture) for architecture in mine.SPACE.architectures()]
+    (folder / "own.json").write_text(json.dumps({key: 50.0 + at for at, key in enumerate(keys)}))
+    return {"proposer": "largest", "table": folder / "own.json"}
+
+
+SEARCHES = {
+    "table": table,
+    "recording": recording,
+    "train": lambda folder: {"proposer": "random", "set": ("epochs=1",)},
+    **dict.fromkeys((*OWN, "tiny-evaluator"), lambda folder: {"proposer": "random"}),
+}
+"""A search that each evaluator can measure for; a new one is added here."""
+
+
+def test_there_is_a_search_for_every_built_in_one():
+    assert set(EVALUATORS) <= set(SEARCHES)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_it_measures_and_a_run_goes_on_with_it_by_the_same_name(name, tmp_path):
+    asked = SEARCHES[name](tmp_path)
+    result = await genius.search("mine:SPACE", evaluator=name, iterations=1, run=tmp_path / "run", **asked)
+    (candidate,) = result.trials[0].candidates
+    assert candidate.error is None
+    assert 0 <= candidate.accuracy <= 100
+    assert (result.settings.evaluator, result.settings.run.custom) == (name, [])
+
+
+@pytest.mark.parametrize("name", OWN)
+async def test_it_is_the_same_by_its_name_and_as_an_object(name, tmp_path):
+    found = {}
+    for which, evaluator in (("name", name), ("object", OWN[name])):
+        result = await genius.search(
+            "mine:SPACE", proposer="random", evaluator=evaluator, iterations=3, run=tmp_path / which
+        )
+        found[which] = [candidate.accuracy for candidate in result.trials[0].candidates]
+        assert result.settings.run.custom == (["evaluator"] if which == "object" else [])
+    assert found["name"] == found["object"]
+
+
+async def test_a_table_and_another_evaluator_exclude_each_other(tmp_path):
+    asked = table(tmp_path)
+    with pytest.raises(genius.GeniusError, match="a table and an evaluator exclude each other"):
+        await genius.search("mine:SPACE", evaluator="mine:evaluate", run=tmp_path / "run", **asked)
+
+
+async def test_a_space_that_names_nothing_to_measure_by_says_what_can_be_done(tmp_path):
+    with pytest.raises(genius.GeniusError, match=r"bare has no table: name images to train on, .* --evaluator"):
+        await genius.search("mine:BARE", proposer="random", run=tmp_path / "run")

@@ -1,0 +1,37 @@
+"""One contract for every pool by its name; `tests/evaluators/test_contract.py` is that of the pools themselves."""
+
+from pathlib import Path
+
+import genius
+import pytest
+from genius.graph.pool import POOLS, open_pool
+from genius.record.settings import TrainingSettings
+
+
+@pytest.mark.parametrize("name", [*POOLS, "ray:127.0.0.1:9", "mine:Subprocesses", "tiny-pool"])
+def test_it_is_made_with_the_number_of_workers(name):
+    pool = open_pool(TrainingSettings(on=name, workers=3), "digits")
+    assert isinstance(pool, genius.Pool)
+    assert pool.capacity == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mine:evaluate", "cannot make a pool of 1: TypeError"),
+        ("mine:made_of", "makes no pool: see genius.Pool, got the list"),
+        ("mine:takes_three", "is not a class or a function that makes a pool"),
+    ],
+)
+def test_what_makes_no_pool_is_refused(name, words):
+    with pytest.raises(genius.GeniusError, match=f"^{name} {words}"):
+        open_pool(TrainingSettings(on=name), "digits")
+
+
+async def test_a_search_trains_on_a_pool_of_one_s_own(tmp_path):
+    result = await genius.search(
+        "mine:SPACE", proposer="random", on="mine:Subprocesses", workers=2, iterations=2, run=tmp_path / "run"
+    )
+    assert [candidate.error for candidate in result.trials[0].candidates] == [None, None]
+    jobs = list(Path(tmp_path / "run").glob("evaluations/trial-1/*/answer.json"))
+    assert len(jobs) == 2
