@@ -71,9 +71,7 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[
-        str | None, typer.Argument(help="A space to describe_recipe.", autocompletion=completing.spaces)
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
     flops: RangeEnds = OPEN_RANGE,
     params: RangeEnds = OPEN_RANGE,
     flops_convention: FlopsConvention = "macs",
