@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standa
 NewRun = Annotated[
     Path | None,
     typer.Option(
-        "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=MAIN
+        "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=FILES
     ),
 ]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
