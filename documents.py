@@ -76,7 +76,7 @@ def _read_yaml(text: str) -> Any:
 
 
 def _yaml_loader() -> Any:
-    """Make PyYAML's safe loader one of YAML 1.2: there `1e-4` is a number, and `no` a text."""
+    """Make PyYAML's safe loader one of YAML 1.2: there `1e-4` is a number, and `no` a text; and so is `010`."""
     import yaml
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # its package has no types
@@ -104,6 +104,6 @@ def _yaml_loader() -> Any:
 _SCALARS = {
     "bool": r"^(?:true|True|TRUE|false|False|FALSE)$",
     "null": r"^(?:~|null|Null|NULL|)$",
-    "int": r"^[-+]?[0-9]{1,40}$",
-    "float": r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
+    "int": r"^[-+]?(?:0|[1-9][0-9]{0,39})$",
+    "float": r"^[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$",
 }

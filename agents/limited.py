@@ -22,6 +22,11 @@ Before you answer, think it through step by step:
 4. {last}"""
 
 _ADDED = "What do the table's costs of your architecture add up to? Change it until the sum is inside the limit."
+_QUESTIONS_OF_VALUES = """\
+Before you answer, think it through step by step:
+1. Which values earn most, and what do they cost here?
+2. {last}"""
+
 _NOT_ADDED = """\
 Is your architecture inside the limit? The costs above do not add up, so stay close to architectures whose cost is \
 known."""
@@ -43,7 +48,8 @@ def limits_in_words(region: Region, known: History) -> list[str]:
 
 def questions(region: Region) -> str:
     """Return what a model is to think through before it answers."""
-    return _QUESTIONS.format(last=_ADDED if adds_up(region) else _NOT_ADDED)
+    asked = _QUESTIONS if region.space.build is not None else _QUESTIONS_OF_VALUES
+    return asked.format(last=_ADDED if adds_up(region) else _NOT_ADDED)
 
 
 def _best(region: Region, known: History) -> Architecture | None:
@@ -58,7 +64,8 @@ def _inside(region: Region, known: History, best: Architecture | None) -> Iterat
         yield _listed(region, drawn.tolist(), "drawn at random")
         return
     if headroom := _headroom(region, best):
-        yield f"The best within the limit so far, {list(best)}, leaves {headroom} to the most that is allowed."
+        found = region.space.written(best)
+        yield f"The best within the limit so far, {found}, leaves {headroom} to the most that is allowed."
     if near := _near(region, known, best):
         yield _listed(region, near, "near the best")
 
@@ -84,6 +91,7 @@ def _listed(region: Region, architectures: Iterable[Sequence[int]], where: str) 
     rows = [list(row) for row in architectures]
     quantities = [at for at, ends in enumerate(region.limits.ranges) if ends != OPEN]
     costs = region.counted(rows)[:, quantities].tolist()
-    lines = (f"- {row}, {', '.join(map(in_millions, cost))}" for row, cost in zip(rows, costs, strict=True))
+    words = [region.space.written(tuple(row)) for row in rows]
+    lines = (f"- {row}, {', '.join(map(in_millions, cost))}" for row, cost in zip(words, costs, strict=True))
     names = " and ".join(("FLOPs", "parameters")[at] for at in quantities)
     return "\n".join([f"Untried architectures within the limit, {where}, with their {names}:", *lines])

@@ -177,7 +177,7 @@ def default_goal(space: SearchSpace, evaluator: object) -> Goal:
 
     Raises: GeniusError where the evaluator's objective is none.
     """
-    found = getattr(evaluator, "objective", None) or space.objective
+    found = getattr(evaluator, "objective", None) or space.measured
     if not isinstance(found, Objective):
         raise GeniusError(f"an evaluator's objective is a genius.Objective, got {brief(repr(found))}")
     return Goal((found,))

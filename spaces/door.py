@@ -60,7 +60,7 @@ def check_space(space: "SearchSpace", kind: type) -> None:
             raise GeniusError(f"the {field} of {space.name} is named by a text, got {shown(getattr(space, field))}")
     if not isinstance(space.table, PublishedTable | None):
         raise GeniusError(f"the table of {space.name} is to be a PublishedTable, got {shown(space.table)}")
-    if not isinstance(space.objective, Objective):
+    if not isinstance(space.objective, Objective | None):
         raise GeniusError(f"the objective of {space.name} is an Objective, got {shown(space.objective)}")
     _check_parts(space)
     if space.parts and space.cost is not None:

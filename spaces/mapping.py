@@ -12,6 +12,7 @@ from ..errors import GeniusError
 from ..schema import CLOSED, BadRecord, Count, Flag, Schema, Text
 from .decision import Decision, When, is_number
 from .door import is_sequence, is_text, shown
+from .objective import Objective
 from .rule import Rule
 from .space import SearchSpace
 
@@ -60,6 +61,7 @@ def space_of(
     input_shape: tuple[int, int, int] | None = None,
     valid: Rule | Callable[..., bool | str] | None = None,
     cost: Callable[..., object] | None = None,
+    objective: Objective | None = None,
 ) -> SearchSpace:
     """Make a search space of a dict; evaluators, `build`, `valid` and `cost` are called with the dict of values.
 
@@ -78,6 +80,7 @@ def space_of(
         valid=valid,
         cost=cost,
         by_value=True,
+        objective=objective,
     )
 
 

@@ -155,4 +155,4 @@ def get_objective(named_by: str | Objective) -> Objective:
 
     Raises: GeniusError for an unknown name.
     """
-    return named_by if isinstance(named_by, Objective) else OBJECTIVES.find(named_by)
+    return OBJECTIVES.find(named_by) if isinstance(named_by, str) else OBJECTIVES.take(named_by)

@@ -20,7 +20,7 @@ from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
 from .decision import ByValue, Decision, Value
 from .door import check_space, check_values
 from .identity import Masked, digits, itself
-from .objective import ACCURACY, Objective
+from .objective import ACCURACY, SCORE, Objective
 from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
@@ -58,7 +58,7 @@ class CannotBuild(BadArchitecture):
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """A search space, as a value: everything the loop needs to know of what is searched.
+    """A search space, as a value.
 
     An architecture is a tuple of option numbers. Where every option is a text, the functions of a space (`build`,
     `valid`, `cost`, `identity`, `key`) and evaluators are called with that tuple, and a model writes it. A space with
@@ -80,10 +80,10 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
-    - `data`, `recipe`, `final_recipe`: the names of the data set and the recipe that its networks are trained with, and
-      of the recipe that trains what was found to the end, where that is another one.
+    - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
     - `table`: the published table that holds the accuracy of every architecture.
-    - `objective`: the quantity that is measured, unless an evaluator names its own; the default is accuracy in percent.
+    - `objective`: the quantity that is measured, unless an evaluator names its own; by default accuracy in
+      percent where there is a network, else a score: see `measured`.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
       rule's docstring, or by its name. What it forbids is not in the space.
@@ -109,7 +109,7 @@ class SearchSpace:
     recipe: str | None = None
     final_recipe: str | None = None
     table: PublishedTable | None = None
-    objective: Objective = ACCURACY
+    objective: Objective | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
@@ -144,6 +144,11 @@ class SearchSpace:
     def costed(self) -> bool:
         """Whether architectures have costs: given as parts or a function, or counted on a network."""
         return bool(self.parts) or self.cost is not None or self.build is not None
+
+    @property
+    def measured(self) -> Objective:
+        """The objective of an evaluator that names none of its own."""
+        return self.objective or (ACCURACY if self.build is not None or self.table is not None else SCORE)
 
     @property
     def looked_up(self) -> bool:

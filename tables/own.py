@@ -36,7 +36,7 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
     One GeniusWarning lists possible mistakes, with counts and examples. Raises: BadTable.
     """
     content = _content(path)
-    values, test = _values(_parsed(content, space.objective, path), space.objective, path)
+    values, test = _values(_parsed(content, space.measured, path), space.measured, path)
     architectures = _by_key(space, path)
     _check_keys(space, path, list(values), architectures)
     allowed = space.allows([architectures[key] for key in values])
@@ -50,10 +50,10 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
         np.array([test.get(key, values[key]) for key in held]),
         space.identity,
         hashlib.sha256(content).hexdigest(),
-        space.objective,
+        space.measured,
     )
     narrowed = _only(space, table)
-    remarks = [*_on_the_file(values, test, held, space.objective), *_on_the_space(space, narrowed, table)]
+    remarks = [*_on_the_file(values, test, held, space.measured), *_on_the_space(space, narrowed, table)]
     if remarks:
         warn(f"the table {path}: {'; '.join(remarks)}")
     return narrowed, table
@@ -196,6 +196,6 @@ def _on_the_space(space: SearchSpace, narrowed: SearchSpace, table: Table) -> It
     if apart:
         one, other = (list(table.architectures[at]) for at in apart[0][:2])
         yield (
-            f"{len(apart):,} functions have architectures with different {space.objective.plural}, as {one} and "
+            f"{len(apart):,} functions have architectures with different {space.measured.plural}, as {one} and "
             f"{other}; a search tries one of each"
         )

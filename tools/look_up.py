@@ -190,7 +190,7 @@ def _around(region: Region, quantity: int, centre: Architecture) -> str:
         variants = [(*centre[:at], option, *centre[at + 1 :]) for option in decision.numbers]
         costs = limits.counted(space.costs(variants))[:, quantity].tolist()
         rows.append(tuple(None if cost < 0 else cost for cost in costs))
-    lines = _lines(region, rows)
+    lines = _lines(region, rows, constant="no effect")
     more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
     return "\n".join([f"{head} ({_title(region, quantity)}). {_APART}", *lines[:_ROWS], *more])
 
@@ -202,14 +202,20 @@ def _middle(region: Region) -> Architecture:
     return region.nearest(region.space.settled(middle)) or region.sample(np.random.default_rng(0))
 
 
-def _lines(region: Region, rows: Sequence[tuple[int | None, ...]], words: _Words | None = None) -> list[str]:
-    """Write the rows, neighbours that are equal in one line: their first decision to their last."""
+def _lines(
+    region: Region, rows: Sequence[tuple[int | None, ...]], words: _Words | None = None, constant: str = ""
+) -> list[str]:
+    """Write the rows, neighbours that are equal in one line: their first decision to their last.
+
+    `constant` stands in place of the costs of a decision whose options all cost the same.
+    """
     found = []
     for row, group in groupby(zip(rows, region.space.decisions, strict=True), key=lambda pair: pair[0]):
         alike = [decision for _, decision in group]
         names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
         options = [option_in_words(region.space, alike[0], number) for number in alike[0].numbers]
         costs = _some([f"{option}: {(words or _short)(value)}" for option, value in zip(options, row, strict=True)])
+        costs = [constant] if constant and len(set(row)) == 1 else costs
         found.append(f"- {names}: {', '.join(costs)}")
     return found
 

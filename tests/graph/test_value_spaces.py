@@ -49,7 +49,7 @@ async def test_a_dict_is_a_space_and_a_model_reads_and_writes_values(tmp_path):
     found = await genius.search(GIVEN, proposer=propose, evaluator=evaluate, iterations=2, run=run)
     assert [c.values["lr"] for c in found.trials[0].candidates] == [0.003162, 0.00631]
     assert "- lr: 0.0001 to 0.1, logarithmic, 31 levels\n- width: 16, 32, 64" in prompts[0]
-    assert "- iteration 1: [0.003162, 16], 75.00%; taken to the nearest level: lr 0.003 to 0.003162" in prompts[1]
+    assert "- iteration 1: [0.003162, 16], 75.00; taken to the nearest level: lr 0.003 to 0.003162" in prompts[1]
     assert 'Architecture: {"lr": <lr>, "width": <width>}' in prompts[1]
     assert "neural" not in prompts[0]
     told = found.to_json()

@@ -176,7 +176,9 @@ def test_what_may_not_be_meant_is_told(read):
 
 def test_keys_that_say_nothing_are_the_spaces_fault(read):
     long = Decision("long", tuple(f"o{n}" for n in range(12)))
-    space = SearchSpace("long", (long, replace(long, name="other")), "", lambda a: None, (1, 1, 1))
+    space = SearchSpace(
+        "long", (long, replace(long, name="other")), "", lambda a: None, (1, 1, 1), key=lambda a: "".join(map(str, a))
+    )
     words = r"\[1, 10\] and \[11, 0\] of long have the same key, '110': give the space a `key`"
     with pytest.raises(BadTable, match=words):
         read({"00": 5}, space)
