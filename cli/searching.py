@@ -55,6 +55,7 @@ def search(
     pareto: Pareto = False,
     set: Set = None,
     run: NewRun = None,
+    trust: Trust = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -74,7 +75,8 @@ def search(
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
             space,
-            settings=base,
+            settings=config,
+            trust=trust,
             objectives=objectives or (),
             limits=named_limits(limits) if limits else None,
             pareto=pareto,

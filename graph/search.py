@@ -55,6 +55,7 @@ async def search(
     pareto: bool = False,
     run: Path | str | None = None,
     downloads: Path | str | None = None,
+    trust: bool = False,
     progress: Show = _show_nothing,
     callbacks: "Callbacks" = None,
     config: "RunnableConfig | None" = None,
@@ -74,6 +75,7 @@ async def search(
     - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
+      Modules, servers and paths of a run's own `search.json` are to be named again, or `trust` takes them from there.
     - `run`, `downloads`: the run folder, and that of downloaded tables and data sets, which a run that goes on looks in
       again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
@@ -88,6 +90,8 @@ async def search(
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
     asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, options), base)
+    if isinstance(settings, str | Path) and Path(settings).name == SETTINGS_FILE and not trust:
+        _check_named(Path(settings), base.changed(asked.named), asked, {"space": "search"})
     begun = await asyncio.to_thread(_begun, asked, base, _Aim(objectives, limits, pareto))
     async with open_setup(begun, asked.given) as setup:
         folder = await asyncio.to_thread(new_run, begun, _path(run))
@@ -274,14 +278,22 @@ def _going_on(asked: _Asked, old: Settings) -> Settings:
     return settings.changed(hashed)
 
 
+def _check_named(file: Path, settings: Settings, asked: _Asked, flags: Mapping[str, str] | None = None) -> None:
+    """Refuse the modules, servers and paths that the file of a run alone names, and not the call.
+
+    Raises: GeniusError.
+    """
+    alone = [claim for claim in claims(settings, asked.given.parts) if not asked.names(claim)]
+    check_claims(file, alone, flags)
+
+
 def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, trust: bool) -> None:
     """Hold a run against the call that goes on with it; warn of the parts that it goes on without.
 
     Raises: GeniusError, also for what `search.json` alone names and not the call.
     """
     if not trust:
-        alone = [claim for claim in claims(new, asked.given.parts) if not asked.names(claim)]
-        check_claims(folder / SETTINGS_FILE, alone)
+        _check_named(folder / SETTINGS_FILE, new, asked)
     check_fits(old, asked.given)
     for sentence in changes_in_words(old, new):
         warn(sentence)

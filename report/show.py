@@ -179,7 +179,8 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences += [_measured_limits(result)] if result.goal.limits else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.limits.convention
-    sentences.append(f"{usage(result)}; FLOPs are {CONVENTIONS[convention]} ({convention})")
+    costed = any(candidate.cost for candidate in result.candidates)
+    sentences.append(usage(result) + f"; FLOPs are {CONVENTIONS[convention]} ({convention})" * costed)
     if result.settings.llm.first == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if result.stopped:

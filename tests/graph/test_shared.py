@@ -232,6 +232,18 @@ def test_no_kind_of_plug_in_that_a_run_names_is_imported(run, payload, monkeypat
         assert f"({OF_A_PLUG_IN[setting]} payload:THING)" in said
 
 
+@pytest.mark.parametrize("setting", ["space", *OF_A_PLUG_IN, "llm.base_url"])
+def test_a_run_s_own_settings_start_no_search_with_what_they_alone_name(run, payload, monkeypatch, capsys, setting):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
+    value = "http://203.0.113.9/v1" if setting == "llm.base_url" else "payload:THING"
+    models = {"proposer": "llm", "llm.models": ["openai:gpt-4o"]} if setting == "llm.base_url" else {}
+    foreign(run, {setting: value, **models})
+    code, said = command(monkeypatch, capsys, "search", "--config", run / "search.json", "--run", "new")
+    assert (code, payload.exists(), Path("new").exists()) == (2, False, False)
+    assert f"names the {'server' if models else ''}" in said
+    assert "--trust" in said
+
+
 @pytest.mark.parametrize("setting", ["evaluator", "proposer"])
 async def test_a_plug_in_is_imported_where_it_is_named_again(run, payload, setting):
     foreign(run, {setting: "payload:THING"})
