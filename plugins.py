@@ -1,4 +1,4 @@
-"""One door for plug-ins: what is found by a built-in name, by `MODULE:NAME`, or by an entry point of a package."""
+"""One door for plug-ins, found by a built-in name, by `MODULE:NAME`, or by an entry point of a package."""
 
 import importlib
 import os
@@ -85,7 +85,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
     def find(self, name: str) -> _T:
         """Return a value by its name, or one's own as `MODULE:NAME`, which is imported.
 
-        Raises: GeniusError for an unknown name, for what cannot be imported, and for what is not of this kind.
+        Raises: GeniusError for an unknown name, a failed import, and a value of another kind.
         """
         if (found := self.known(name)) is not None:
             return found

@@ -17,7 +17,7 @@ from .trial import Trial
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a proposer's trials on a task found, a row a trial and a column an evaluation: the best so far.
+    """The best so far of a proposer's trials on a task, a row a trial and a column an evaluation.
 
     The best is chosen by what the search sees; `rank` in the pool, `value` of the objective and `regret`, how far it is
     from the pool's best, are by test value where the table tells it apart. Of architectures that are the same function

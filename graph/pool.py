@@ -20,9 +20,9 @@ OpenPool = Callable[[TrainingSettings, str], Pool]
 
 
 def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, tuple[str, ...]]:
-    """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
+    """Return the data set, recipe and device of a search's trainings as a job without an architecture.
 
-    The second value tells what was found in an image folder.
+    The second value describes an image folder.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
     asked = settings.training

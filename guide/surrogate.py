@@ -113,7 +113,7 @@ def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernel
 
 
 class Surrogate:
-    """What is known of a space's utilities after some measurements.
+    """The posterior of a space's utilities after some measurements.
 
     `utility` has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where they are known,
     0 elsewhere. No utility lies beyond the `bounds`. `prior` is 1 where larger networks are taken to be better until

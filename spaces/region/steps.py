@@ -23,8 +23,8 @@ _Part = tuple[tuple[int, ...], Integers]
 class Step:
     """A decision that is taken, knowing of earlier ones those that parts to come depend on: the state.
 
-    `follows` is the state after each option in each state, of shape (states, options); `added` what is spent by that:
-    shape (states, options, 2). `states` counts the states after the step.
+    `follows` is the state after each option in each state, of shape (states, options); `added` the costs of each
+    option: shape (states, options, 2). `states` counts the states after the step.
     """
 
     decision: int
