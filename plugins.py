@@ -99,7 +99,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
     def take(self, value: object, name: str = "") -> _T:
         """Return an object of one's own, perhaps of a name, as a value of this kind.
 
-        Raises: GeniusError for what is none.
+        Raises: GeniusError for an object of another kind.
         """
         if (found := self._read(value)) is None:
             raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted}, but {named(value)}")
@@ -162,7 +162,7 @@ def import_object(name: str, kind: str) -> object:
 def _entry_points(group: str) -> "Iterator[EntryPoint]":
     """Go through the entry points of a group; a package that cannot be read is told of, and hinders no other.
 
-    The current folder is no place where packages are installed: what lies there is not looked at.
+    The current folder is no place where packages are installed: packages there are not looked at.
     """
     from importlib.metadata import distributions
 

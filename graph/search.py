@@ -72,7 +72,7 @@ async def search(
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
-    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
+    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: a measurement beyond is infeasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
       Modules, servers and paths of a run's own `search.json` are to be named again, or `trust` takes them from there.

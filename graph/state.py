@@ -78,7 +78,7 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended, `goal` what the search is after.
+    a training has just ended, `goal` that of the search.
     """
 
     stage: Stage

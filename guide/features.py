@@ -225,7 +225,7 @@ def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], 
     """Return the function that gives the logarithms of FLOPs and parameters: from shape (n, decisions) to (n, 2).
 
     Costs of a space with parts are sums of look-ups. Without parts each network has to be built to be counted: some
-    are, and what each option adds to the logarithm is fitted to those that can be built.
+    are, and the effect of each option on the logarithm is fitted to those that can be built.
     """
     if space.parts or not space.costed:
         return lambda numbers: np.log1p(space.costs(numbers)[:, :2])

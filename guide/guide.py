@@ -145,7 +145,7 @@ def suggest(
 ) -> list[Suggestion]:
     """Return the architectures within limits that are the most worth trying, at most `count`, the best first.
 
-    None of them computes what an earlier one does, or one that was `refused`.
+    None of them is the same function as an earlier one, or as one that was `refused`.
     """
     guide, known = guide.of(region.space), History.of(history)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None

@@ -61,8 +61,8 @@ SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 class Prediction:
     """Utilities of n architectures: means and standard deviations of shape (n,).
 
-    `noise` is the standard deviation of a measurement around them, `calibration` by how much more than both say the
-    measurements lay apart from what the others made of them.
+    `noise` is the standard deviation of a measurement around them, `calibration` the factor that widens both, from the
+    leave-one-out errors.
     """
 
     mean: Floats
