@@ -1,4 +1,4 @@
-"""One door for plug-ins: what is found by a built-in name, by `MODULE:NAME`, or by an entry point of a package."""
+"""One door for plug-ins, found by a built-in name, by `MODULE:NAME`, or by an entry point of a package."""
 
 import importlib
 import os
@@ -85,7 +85,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
     def find(self, name: str) -> _T:
         """Return a value by its name, or one's own as `MODULE:NAME`, which is imported.
 
-        Raises: GeniusError for an unknown name, for what cannot be imported, and for what is not of this kind.
+        Raises: GeniusError for an unknown name, a failed import, and a value of another kind.
         """
         if (found := self.known(name)) is not None:
             return found
@@ -97,7 +97,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
     def take(self, value: object, name: str = "") -> _T:
         """Return an object of one's own, perhaps of a name, as a value of this kind.
 
-        Raises: GeniusError for what is none.
+        Raises: GeniusError for an object of another kind.
         """
         if (found := self._read(value)) is None:
             raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted}, but {named(value)}")
@@ -160,7 +160,7 @@ def import_object(name: str, kind: str) -> object:
 def _entry_points(group: str) -> "Iterator[EntryPoint]":
     """Go through the entry points of a group; a package that cannot be read is told of, and hinders no other.
 
-    The current folder is no place where packages are installed: what lies there is not looked at.
+    The current folder is no place where packages are installed: packages there are not looked at.
     """
     from importlib.metadata import distributions
 

@@ -37,7 +37,7 @@ _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Advice:
-    """What is known after some measurements of an objective: the effect of every option, what to try, and earlier
+    """The knowledge about an objective after some measurements: the effect of every option, what to try, and earlier
     forecasts."""
 
     shortlist: tuple[Suggestion, ...]

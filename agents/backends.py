@@ -218,7 +218,7 @@ def _name_of(model: object) -> str:
 
 
 def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMSettings, taught: Sequence[Sent]) -> ChatModel:
-    """Make the chat model of a name or of an object; what its server was found to refuse is not sent again."""
+    """Make the chat model of a name or of an object; the parameters that its server refused are not sent again."""
     known = next((one for one in taught if one.get("llm") == name), Sent())
     if isinstance(llm, str):
         make, url, told = partial(chat_model, llm), _url_of(llm, options), {}

@@ -34,7 +34,7 @@ def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generat
 
 
 def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
-    """Return the identities of what is not proposed again."""
+    """Return the identities of the architectures that are not proposed again."""
     return history.tried(space, refused_architectures(space, prompt, history))
 
 

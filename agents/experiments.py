@@ -43,7 +43,7 @@ def _iteration(candidate: Candidate) -> int:
 
 
 def _place(candidate: Candidate, goal: Goal) -> tuple[bool, float]:
-    """Put the best first, then what is not feasible, then what failed."""
+    """Put the best first, then the infeasible candidates, then the failures."""
     if candidate.value is None:
         return True, inf
     return bool(goal.beyond(candidate)), -goal.utility(candidate)
@@ -56,7 +56,7 @@ def _columns(space: SearchSpace, goal: Goal, convention: Convention) -> str:
 
 
 def _further(goal: Goal) -> list[str]:
-    """Name what is told of a measurement besides its value and its costs."""
+    """Name the quantities of a measurement that are shown besides its value and its costs."""
     return [name for name in goal.others if name not in (*OF_COSTS, goal.objective.name)]
 
 

@@ -47,9 +47,9 @@ def seeded(make: MakeProposer) -> Seeded:
 
 
 def maker_of(value: object) -> MakeProposer | None:
-    """Return what makes the proposers of a search from a proposer, or from a function that `seeded` marks.
+    """Return the maker of a search's proposers, given a proposer or a function that `seeded` marks.
 
-    None stands for what is no function. Raises: GeniusError for a function that takes other arguments.
+    None stands for a value that is no function. Raises: GeniusError for a function that takes other arguments.
     """
     if not callable(value):
         return None

@@ -110,7 +110,7 @@ def _role(goal: Goal, *, networks: bool) -> str:
 
 
 def _aim(goal: Goal) -> list[str]:
-    """Say what is measured, where it is not accuracy alone: a space's own description may say something else."""
+    """Describe the measured quantities; nothing where accuracy is the only one."""
     words = "; ".join(objective.words for objective in goal.objectives)
     if len(goal.objectives) > 1:
         return [(_FRONT_AIM if goal.pareto else _AIMS).format(words=words)]

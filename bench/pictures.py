@@ -66,7 +66,7 @@ def _draw(scores: Sequence[Scores], picture: Picture, path: Path) -> Path:
 
 
 def _unit(scores: Sequence[Scores]) -> str:
-    """Name what regrets are in: several objectives have nothing in common."""
+    """Name the unit of regrets: several objectives have nothing in common."""
     named = {" ".join(filter(None, [each.objective.unit, each.objective.name])) for each in scores}
     return named.pop() if len(named) == 1 else "in the unit of each"
 

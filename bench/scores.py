@@ -17,11 +17,11 @@ from .trial import Trial
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a proposer's trials on a task found, a row a trial and a column an evaluation: the best so far.
+    """The best so far of a proposer's trials on a task, a row a trial and a column an evaluation.
 
-    The best is chosen by what the search sees; `rank` in the pool, `value` of the objective and `regret`, how far it is
-    from the pool's best, are by test value where the table tells it apart. Of architectures that are the same function
-    `rank` counts one; `rank_of_all` counts all, as the paper does.
+    The best is chosen by the values that the search sees; `rank` in the pool, `value` of the objective and `regret`,
+    how far it is from the pool's best, are by test value where the table tells it apart. Of architectures that are the
+    same function `rank` counts one; `rank_of_all` counts all, as the paper does.
     """
 
     task: Task

@@ -34,7 +34,7 @@ _ADVICE, _DISGUISE = "+advice", "+disguise"
 
 @dataclass(frozen=True)
 class Trial:
-    """What one proposer did with one seed on one task.
+    """The search of one proposer, with one seed, on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
     the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256.

@@ -1,4 +1,4 @@
-"""What a shell completes: names of spaces, proposers, recipes and data sets, choices, and run folders."""
+"""Completion in a shell: names of spaces, proposers, recipes and data sets, choices, and run folders."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path

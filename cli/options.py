@@ -105,7 +105,7 @@ OPEN_RANGE = ("-", "-")
 
 
 def named_limits(given: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits on what is measured, each a name and the two ends of a range; a `-` leaves an end open.
+    """Read limits on measured quantities, each a name and the two ends of a range; a `-` leaves an end open.
 
     Raises: GeniusError.
     """

@@ -23,7 +23,7 @@ _LEAST = 52  # columns: below, the width has to be given, since help is made for
 
 
 def context_settings() -> dict[str, Any]:
-    """Return what all commands have in common: `-h`, and the width of a narrow terminal."""
+    """Return the settings that all commands share: `-h`, and the width of a narrow terminal."""
     columns = shutil.get_terminal_size().columns
     narrow = {"terminal_width": max(columns - 2, 20)} if columns < _LEAST else {}
     return {"help_option_names": ["-h", "--help"], **narrow}

@@ -59,15 +59,15 @@ class Pool(Protocol):
     ) -> Measurement:
         """Train a job to its end, on whichever device is free; a job that has its answer is not trained again.
 
-        - `queue`: what this caller is one of, say its trial; the queues take turns.
+        - `queue`: the number of the caller's queue, such as its trial; the queues take turns.
         - `deadline`: seconds from the moment that a worker has the job; those of earlier tries do not count.
         - `silence`: seconds in which at least one epoch must end; the first one counts from the start.
         - `on_epoch` is told of every epoch when it ends.
 
-        What goes wrong in training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
+        A failed training is a Measurement with a `failure`. Cancelling kills the training; when this ends,
         however it does, no process of the training is left.
         Raises: OSError where the job's folder cannot be written; RunFailed where no job like it could be trained, for
-        its data, a full disk or what is not installed.
+        its data, a full disk or a missing package.
         """
         ...
 
@@ -104,7 +104,7 @@ class TurnPool(ABC, Generic[_T]):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close what the pool holds open."""
+        """Close the pool's workers and connections."""
 
     async def train(
         self,
@@ -139,7 +139,7 @@ class TurnPool(ABC, Generic[_T]):
 
     @abstractmethod
     async def _try(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
-        """Train a job at a place, on from what an earlier try has left; nothing of the training runs on afterwards."""
+        """Train a job at a place, on from an earlier try's checkpoint; nothing of the training runs on afterwards."""
 
 
 class CommandPool(TurnPool[int]):
@@ -171,7 +171,7 @@ class CommandPool(TurnPool[int]):
 
 
 def _write(job: Job) -> Path:
-    """Write a job down, without what an earlier try has left of its answer and its log."""
+    """Write a job down, and remove the answer and the log of an earlier try."""
     path = job.save()
     for left in (job.files.answer, job.files.log):
         left.unlink(missing_ok=True)

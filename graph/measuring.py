@@ -30,7 +30,7 @@ OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """What an evaluator is opened for: the search's settings, its space, and a table of one's own, if there is one."""
+    """The task of an evaluator: the search's settings, its space, and a table of one's own, if there is one."""
 
     settings: Settings
     space: SearchSpace

@@ -22,7 +22,7 @@ _SMALL = 16  # pixels a side; up to here the threads of a CPU wait for each othe
 
 
 def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, int]:
-    """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
+    """Return the data set, recipe and device of a search's trainings as a job without an architecture.
 
     The second value is the pixels of a side of the images as they are trained on, 0 where they are not known.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.

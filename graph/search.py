@@ -63,7 +63,7 @@ async def search(
     set: Sequence[str] = (),
     **options: Unpack[Options],
 ) -> SearchResult:
-    """Search a space and return what was found; the run folder keeps everything.
+    """Search a space and return the result; the run folder keeps everything.
 
     - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
       several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
@@ -72,7 +72,7 @@ async def search(
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
-    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: what is measured beyond is not feasible.
+    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: a measurement beyond is infeasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
       Modules, servers and paths of a run's own `search.json` are to be named again, or `trust` takes them from there.
@@ -80,12 +80,13 @@ async def search(
       again.
     - `callbacks`, `config`: LangChain's callback handlers, and a RunnableConfig whose tags, metadata, run_name (which
       names begin with), max_concurrency and callbacks every invocation of the graph gets. They are never written down.
-    - `ask`: answers what the search waits for a person for, such as an approval; without it the search pauses there.
+    - `ask`: answers the questions that the search has for a person, such as an approval; without it the search pauses
+      there.
     - `set`: any setting by its path, as in ("llm.timeout=60", "lr=0.2"), the latter a field of the recipe.
     - `options`: see `Options`.
 
-    Raises: GeniusError for what cannot work, before anything is written; Paused where a person has to answer; RunFailed
-    where a search had to stop.
+    Raises: GeniusError for a search that cannot work, before anything is written; Paused where a person has to answer;
+    RunFailed where a search had to stop.
     """
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
@@ -119,7 +120,7 @@ async def resume(
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
     Objects that the run was given from Python are needed again; `set` and `changes` are options that differ from now
-    on. What `search.json` names of modules, servers and paths is to be named again, or `trust` takes all of it from
+    on. The modules, servers and paths that `search.json` names are to be named again, or `trust` takes all of them from
     there. `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of
     several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
@@ -196,7 +197,7 @@ class _Call:
 
 @dataclass(frozen=True)
 class _Aim:
-    """What a call names of the goal."""
+    """The parts of the goal that a call names."""
 
     objectives: Sequence[str | Objective] | str | Objective
     limits: Mapping[str, Sequence[float | None]] | None
@@ -205,7 +206,7 @@ class _Aim:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a call asks for: its objects, and the settings that it names, by their paths.
+    """The request of a call: its objects, and the settings that it names, by their paths.
 
     `llm_options` are the names of a provider's options that the call itself names: others stay beside them.
     """
@@ -215,7 +216,7 @@ class _Asked:
     llm_options: Collection[str]
 
     def names(self, claim: Claim) -> bool:
-        """Tell whether the call names what a file claims."""
+        """Tell whether the call, too, names the claim of a file."""
         if claim.setting == "llm.options":
             return claim.value.partition("=")[0] in self.llm_options
         return claim.setting in self.named
@@ -290,7 +291,7 @@ def _check_named(file: Path, settings: Settings, asked: _Asked, flags: Mapping[s
 def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, trust: bool) -> None:
     """Hold a run against the call that goes on with it; warn of the parts that it goes on without.
 
-    Raises: GeniusError, also for what `search.json` alone names and not the call.
+    Raises: GeniusError, also for a module, server or path that `search.json` alone names and not the call.
     """
     if not trust:
         _check_named(folder / SETTINGS_FILE, new, asked)
@@ -300,7 +301,7 @@ def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, 
 
 
 def _still_known(old: Settings, named: Mapping[str, Any]) -> list[Sent]:
-    """Return what is known of the servers, but for the parameters that are changed: these are tried anew."""
+    """Return the known refusals of the servers, but for the parameters that are changed: these are tried anew."""
     tried = {path.rpartition(".")[2] for path in named} | set(named.get("llm.options", ()))
     found = []
     for one in old.run.sent:

@@ -81,7 +81,7 @@ def choose_parts(
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
 
-    What is not named stays as the `old` settings name it; where they name no proposer there is a default.
+    A part that is not named stays as the `old` settings name it; where they name no proposer there is a default.
     Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
     """
     if llm is not None and proposer not in (None, LLM):
@@ -127,9 +127,9 @@ def choose_goal(
     limits: Mapping[str, Sequence[float | None]] | None = None,
     pareto: bool = False,
 ) -> Goal:
-    """Say what a search is after: the named objectives, else those of its settings, else what is measured anyway.
+    """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
 
-    Raises: GeniusError for what is no objective, or for what nothing measures.
+    Raises: GeniusError for a name of no objective, and for a quantity that nothing measures.
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
     found = tuple(get_objective(each) for each in named)
@@ -152,7 +152,7 @@ def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
-    """Make sure that what evaluates tells what the goal asks for, as far as that is known beforehand.
+    """Check that the evaluator measures the quantities of the goal, as far as that is known beforehand.
 
     Raises: GeniusError.
     """
@@ -172,13 +172,13 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
 
 
 def fingerprint(space: SearchSpace) -> str:
-    """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
+    """Return the SHA-256 of a space's decisions, with their options and numbers."""
     decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
     return sha256_of(json.dumps(decisions).encode())
 
 
 def _more(decision: Decision) -> list[object]:
-    """Return what a decision is beyond texts to choose from: the types of its options, its scale and its condition."""
+    """Return the types of a decision's options, its scale and its condition; nothing for plain texts."""
     if decision.plain:
         return []
     return [[type(option).__name__ for option in decision.options], decision.scale, decision.condition]
@@ -286,7 +286,7 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
 async def _open_proposers(
     settings: Settings, given: Given, region: Region, downloads: Path
 ) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
-    """Open the proposer of each trial; tells what is sent to language models."""
+    """Open the proposer of each trial; gives the parameters that are sent to language models, too."""
     if given.proposer is not None or settings.proposer != LLM:
         make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
         yield (lambda trial: make(region, (settings.loop.first_seed, trial))), list

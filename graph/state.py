@@ -78,7 +78,7 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended, `goal` what the search is after.
+    a training has just ended, `goal` that of the search.
     """
 
     stage: Stage
@@ -98,10 +98,10 @@ def ignore(progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class Context:
-    """What an invocation of the graph works with, and what is never checkpointed.
+    """The tools and facts that an invocation of the graph works with; never checkpointed.
 
-    `goal` is what the search is after; where none is named, the objective of the evaluator, else that of the space.
-    `budget` is what the run may spend. `advice` is whether prompts tell what a surrogate makes of the history, with the
+    `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
+    `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
     are the evaluations in flight.

@@ -48,9 +48,9 @@ class Calling:
 
 
 async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Journal, calling: Calling) -> SearchResult:
-    """Make all iterations that a run still lacks, and return what it found. Call it while the run is held.
+    """Make all iterations that a run still lacks, and return its result. Call it while the run is held.
 
-    Raises: Paused where nobody answers; RunFailed where it has to stop; what was done until then is kept.
+    Raises: Paused where nobody answers; RunFailed where it has to stop; all that was done until then is kept.
     """
     async with _saying_why(folder, settings):
         settings = settings.changed({"run.sent": setup.sent()})

@@ -26,21 +26,21 @@ from .pool import POOLS
 
 @dataclass(frozen=True)
 class Claim:
-    """What a file names: the path of the setting, and its value."""
+    """A module, server or path that a file names: the path of the setting, and its value."""
 
     setting: str
     value: str
 
     @property
     def words(self) -> str:
-        """What it is, in words."""
+        """The claim in words."""
         if self.setting == "space" and is_space_file(self.value):
             return f"the file {brief(self.value)!r}"
         return f"{OPTIONS[self.setting].about.claim} {brief(self.value)!r}"
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
-    """List what the settings name that a file alone does not decide.
+    """List the modules, servers and paths of the settings, which a file alone does not decide.
 
     Parts that are `given` as objects, or were, take nothing from the file.
     """
@@ -103,9 +103,9 @@ def _on_another_host(path: str) -> bool:
 
 
 def check_claims(file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None) -> None:
-    """Refuse what a file alone names; `flags` are the options of a command that calls settings otherwise.
+    """Refuse claims that a file alone makes; `flags` are the options of a command that calls settings otherwise.
 
-    Raises: GeniusError, which says what that is and how to allow it.
+    Raises: GeniusError, which names the claim and how to allow it.
     """
     if not found:
         return

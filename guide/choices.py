@@ -43,10 +43,10 @@ def whole(region: Region) -> Choices:
 
 
 def gather(region: Region, good: Sequence[Architecture], score: Score, rng: np.random.Generator) -> Choices:
-    """Return what there is to choose from: the whole of a space of up to `WHOLE` architectures.
+    """Return the architectures to choose from: the whole of a space of up to `WHOLE` architectures.
 
-    Of a larger one: uniform draws, the largest, and what is met on the way uphill from these and from the `good` ones,
-    by changes of one decision, as far as `score` rises.
+    Of a larger one: uniform draws, the largest, and the architectures uphill from these and from the `good` ones, by
+    changes of one decision, as far as `score` rises.
     """
     space = region.space
     if space.size <= WHOLE:

@@ -83,7 +83,7 @@ class _Scale:
 class Encoder:
     """Puts the architectures of a space into numbers; `reference` are those by which it scales, shape (n, decisions).
 
-    Making one for a space without parts builds some networks, to learn what its options cost.
+    Making one for a space without parts builds some networks, to learn the costs of its options.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -222,10 +222,10 @@ def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
 
 
 def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], Floats]:
-    """Return what gives the logarithms of FLOPs and parameters: from shape (n, decisions) to (n, 2).
+    """Return the function that gives the logarithms of FLOPs and parameters: from shape (n, decisions) to (n, 2).
 
     Costs of a space with parts are sums of look-ups. Without parts each network has to be built to be counted: some
-    are, and what each option adds to the logarithm is fitted to those that can be built.
+    are, and the effect of each option on the logarithm is fitted to those that can be built.
     """
     if space.parts or not space.costed:
         return lambda numbers: np.log1p(space.costs(numbers)[:, :2])

@@ -30,8 +30,8 @@ class Guide:
     predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
 
     `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
-    the opposite of it, which shows what a wrong one costs; it is worth `trust` times as much after each further
-    measurement. What larger means, `whole` says for a space without limits, and `within` for one with limits. After
+    the opposite of it, which shows the price of a wrong one; it is worth `trust` times as much after each further
+    measurement. `whole` defines larger for a space without limits, and `within` for one with limits. After
     `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
     wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. In a space
     with ranges `in_ranges` stands for curiosity and fading: there is more to find out between two measurements.
@@ -69,7 +69,7 @@ UNLIFTED = replace(RANGES, tail=np.inf)
 
 @dataclass(frozen=True)
 class Observed:
-    """What a trial's history says of architectures: utilities, their standard deviations, and the bounds they have."""
+    """The utilities of the architectures in a trial's history, their standard deviations, and their bounds."""
 
     architectures: Sequence[Architecture]
     utility: Floats
@@ -81,9 +81,9 @@ class Observed:
 
 
 def observe(history: Sequence[Candidate], weights: Floats | None = None) -> Observed:
-    """Gather what is known of the first objective or, by `weights`, of all in one utility.
+    """Gather the observations of the first objective or, by `weights`, of all in one utility.
 
-    A failure counts as the lowest utility so far, and what is still in training as the mean ("constant liar"); until
+    A failure counts as the lowest utility so far, and a pending evaluation as the mean ("constant liar"); until
     something was measured, nothing is known.
     """
     goal = History.of(history).goal
@@ -145,7 +145,7 @@ def suggest(
 ) -> list[Suggestion]:
     """Return the architectures within limits that are the most worth trying, at most `count`, the best first.
 
-    None of them computes what an earlier one does, or one that was `refused`.
+    None of them is the same function as an earlier one, or as one that was `refused`.
     """
     guide, known = guide.of(region.space), History.of(history)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
@@ -220,7 +220,7 @@ def _suggestions(choices: Choices, places: Sequence[int], surrogate: Surrogate |
 
 @dataclass(frozen=True)
 class Effect:
-    """What an option of a decision adds to the utility over the mean of the space within the limits."""
+    """The effect of an option of a decision on utility, over the mean of the space within the limits."""
 
     decision: int
     option: int
@@ -254,7 +254,7 @@ class Forecast:
 
 
 def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
-    """Say of the latest measurements what the surrogate expected of each by those before it."""
+    """Return the surrogate's forecasts of the latest measurements, each made from those before it."""
     goal, known = History.of(history).goal, measured(history)
     found = []
     for at in range(max(_FEW, len(known) - _CHECKED), len(known)):

@@ -61,8 +61,8 @@ SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 class Prediction:
     """Utilities of n architectures: means and standard deviations of shape (n,).
 
-    `noise` is the standard deviation of a measurement around them, `calibration` by how much more than both say the
-    measurements lay apart from what the others made of them.
+    `noise` is the standard deviation of a measurement around them, `calibration` the factor that widens both, from the
+    leave-one-out errors.
     """
 
     mean: Floats
@@ -113,7 +113,7 @@ def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernel
 
 
 class Surrogate:
-    """What is known of a space's utilities after some measurements.
+    """The posterior of a space's utilities after some measurements.
 
     `utility` has shape (n,), n at least 1; `sd` are the standard deviations of the measurements where they are known,
     0 elsewhere. No utility lies beyond the `bounds`. `prior` is 1 where larger networks are taken to be better until

@@ -58,13 +58,11 @@ class Suggestion:
 class Candidate:
     """One iteration of a search: a proposal, filled from left to right; one line of the journal.
 
-    `shortlist` is what the proposer was advised to try. `reply` is the one that settled the iteration, `llm` the
-    language model that wrote it, if one did, `fault` why it is not to be read. Replies that were sent back stand in
-    `refusals`.
-    `values` are the options of the architecture by name, where its space goes by values, `rounded` which of a reply's
-    values were taken to the nearest level.
-    `started` is Unix time, `seconds` is how long the whole iteration took, `evaluation_seconds` its evaluation alone.
-    `error` says why there is no value.
+    `shortlist` holds the architectures that the proposer was advised to try. `reply` is the one that settled the
+    iteration, `llm` the language model that wrote it, if one did, `fault` why it is not to be read. Replies that were
+    sent back stand in `refusals`. `values` are the options of the architecture by name, where its space goes by values,
+    `rounded` which of a reply's values were taken to the nearest level. `started` is Unix time, `seconds` is how long
+    the whole iteration took, `evaluation_seconds` its evaluation alone. `error` says why there is no value.
     """
 
     __pydantic_config__ = CLOSED

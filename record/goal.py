@@ -1,4 +1,4 @@
-"""What a search is after: its objectives, limits on what is measured, and whether it is after the whole front."""
+"""The goal of a search: its objectives, limits on measured quantities, and whether the whole front is searched."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), P
 
 @dataclass(frozen=True)
 class Goal:
-    """What a search is after.
+    """The goal of a search.
 
     The first of the `objectives` is a measurement's value and steers the search; the others are metrics of that name,
     or costs. `limits` are the lowest and the highest value of metrics, None where that end is open: what is measured
     beyond is not feasible. With `pareto` the search is after the front of all objectives.
 
-    Raises: GeniusError for what is no goal.
+    Raises: GeniusError for objectives and limits that make no goal.
     """
 
     __pydantic_config__ = CLOSED
@@ -70,7 +70,7 @@ class Goal:
 
     @property
     def others(self) -> list[str]:
-        """What is asked of a measurement besides its value: further objectives, and what is limited."""
+        """The quantities that a measurement needs besides its value: further objectives, and limited ones."""
         return list(dict.fromkeys([*(o.name for o in self.objectives[1:]), *self.limits]))
 
     def reading(self, candidate: Candidate, name: str) -> float | None:
@@ -160,7 +160,7 @@ UNNAMED = Goal()
 
 
 def limit_words(goal: Goal) -> str:
-    """Write the limits on what is measured, as in `latency_ms at most 5`."""
+    """Write the limits on measured quantities, as in `latency_ms at most 5`."""
     words = []
     for name, (low, high) in goal.limits.items():
         ends = [f"at least {low:g}"] if low is not None else []
@@ -188,7 +188,7 @@ def _is_finite(end: object) -> bool:
 
 
 def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits on what is measured, as in {"latency_ms": (None, 5)}.
+    """Read limits on measured quantities, as in {"latency_ms": (None, 5)}.
 
     Raises: GeniusError.
     """

@@ -65,7 +65,7 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is what the search is after.
+    `goal` is that of the search.
     """
 
     def __init__(self, index: Index, finished: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> None:

@@ -1,4 +1,4 @@
-"""What an evaluator returns: the value of the objective, and whatever else was measured."""
+"""The answer of an evaluator: the value of the objective, and further quantities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ Curve = Annotated[tuple[Number, ...], Field(max_length=_CURVE)]
 
 @dataclass(frozen=True, init=False)
 class Measurement:
-    """What an evaluator returns.
+    """The answer of an evaluator.
 
     `value` is that of the search's first objective, `sd` the standard deviation of its error where the evaluator knows
     it, `curve` the value after each epoch or step, `metrics` are other numbers by their names, those of further
     objectives and of limits among them: that is all that the search may see. `test_value` and both ranks (1 is the best
     of the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no value, and
-    `failure` what kind of failure it was. `seconds` are those for which the `device` was held, all tries together.
+    `failure` is the kind of failure. `seconds` are those for which the `device` was held, all tries together.
 
     Where the objective is accuracy, `accuracy` and `test_accuracy` are other names for both values.
     """
@@ -98,7 +98,7 @@ class Measurement:
 
     @classmethod
     def of(cls, returned: object) -> "Measurement":
-        """Read what an evaluator returned, a measurement or a value alone, as plain JSON types.
+        """Read the answer of an evaluator, a measurement or a value alone, as plain JSON types.
 
         Numbers may be of any library. Texts become one printable line each, and long ones lose their middle. Where
         there is an error, it counts alone. Raises: BadValue, with the field.

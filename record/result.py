@@ -39,7 +39,7 @@ class TrialResult:
 
     @property
     def best(self) -> Candidate | None:
-        """The best feasible candidate by what the search saw; None where there is none."""
+        """The best feasible candidate by the values that the search saw; None where there is none."""
         return self.goal.best(self.candidates)
 
     @property
@@ -52,7 +52,7 @@ class TrialResult:
 
     @property
     def seconds(self) -> float:
-        """How long any iteration was on its way; what several of them had in common counts once."""
+        """The time during which any iteration ran; overlapping iterations count once."""
         total, until = 0.0, 0.0
         for start, end in sorted((c.started, c.started + c.seconds) for c in self.candidates):
             total += max(0.0, end - max(start, until))
@@ -76,7 +76,7 @@ class SearchResult:
 
     @property
     def goal(self) -> Goal:
-        """What the search is after."""
+        """The goal of the search."""
         return self.settings.goal
 
     @property
@@ -159,7 +159,7 @@ class SearchResult:
         }
 
     def _goal_json(self, trial: TrialResult) -> dict[str, object]:
-        """Say what the search is after, and what its front is; nothing for accuracy alone."""
+        """Return the goal of the search and its front; nothing for accuracy alone."""
         found: dict[str, object] = {} if self.goal == GOAL else {"objective": asdict(self.goal.objective)}
         if len(self.goal.objectives) > 1:
             found["objectives"] = [asdict(objective) for objective in self.goal.objectives]
@@ -293,7 +293,7 @@ def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, objec
 
 
 def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
-    """Tell what else was asked of a measurement, and whether it keeps the limits."""
+    """Return the further quantities of a measurement, and whether it keeps the limits."""
     found: dict[str, object] = {}
     if goal.others:
         found["metrics"] = {name: goal.reading(candidate, name) for name in goal.others}

@@ -62,7 +62,7 @@ def _measured_by(result: SearchResult) -> str:
 
 
 def _draw_front(panel: "Axes", result: SearchResult, objective: Objective) -> None:
-    """Draw what was measured, by an objective and the first one, and the front of all objectives."""
+    """Draw the measurements, by an objective and the first one, and the front of all objectives."""
     goal = result.goal
 
     def points(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:

@@ -210,7 +210,7 @@ def _best(best: Candidate, goal: Goal) -> str:
 
 
 def _fronts(result: SearchResult) -> list[str]:
-    """Say what the front is of each trial, and how much it dominates."""
+    """Describe the front of each trial, and its hypervolume."""
     return [words for trial in result.trials for words in _front(result, trial)]
 
 
@@ -236,7 +236,7 @@ def _measured_limits(result: SearchResult) -> str:
 
 
 def _protocol(settings: Settings) -> list[str]:
-    """Say what the values of a run that looked them up are."""
+    """Describe the values of a run that looked them up."""
     if settings.training.table is not None:
         whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
         return [f"{whose} Ranks are among what it holds; {_TIES}"]

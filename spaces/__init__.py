@@ -37,8 +37,8 @@ SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a S
 def get_space(name: str) -> SearchSpace:
     """Return a space by its name, or one's own as `MODULE:NAME`.
 
-    A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; what MODULE:NAME names
-    may be a dict of decisions, too.
+    A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; MODULE:NAME may name
+    a dict of decisions, too.
     Raises: GeniusError for an unknown name.
     """
     return read_space(Path(name)) if is_space_file(name) else SPACES.find(name)

@@ -231,9 +231,9 @@ def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = F
 
     `input_shape` is (channels, height, width) of the image. Counted are products of matrices and vectors, convolutions,
     attention (masks save nothing) and recurrent layers, each as often as it is called, whatever module or function
-    calls it. Left out by the convention are elementwise operators, activations, norms, sums, pooling, resampling,
-    look-ups. What else does arithmetic (Fourier transforms, solvers, sparse products, operators of one's own, NumPy) is
-    told by name in a GeniusWarning. Of control flow that depends on the image the way that zeros take is counted.
+    calls it. The convention leaves out elementwise operators, activations, norms, sums, pooling, resampling,
+    look-ups. Other operators that do arithmetic (Fourier transforms, solvers, sparse products, operators of one's own,
+    NumPy) are named in a GeniusWarning. Of control flow that depends on the image the way that zeros take is counted.
 
     Raises: GeniusError where the network does not run; with `strict` also where an operator could not be counted.
     """

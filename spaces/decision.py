@@ -34,11 +34,12 @@ _NAMED = 20  # options that a line of words names
 class Decision:
     """One choice of the search space.
 
-    `options` are what can be chosen, `names` how they are shown: a text is its own name, a number its shortest decimal
-    form, a class or function its `__name__`. Value numbers start at `first`: 0, unless the numbers have a meaning of
-    their own, as the quarters of a width have. `stage` names the part of the network that the decision belongs to,
-    where there are such parts. `when` names another decision and the options of it under which this one counts;
-    elsewhere it is hidden, and holds its first option. `scale` is for the levels of a range, see `Decision.range`.
+    `options` are the values to choose from, `names` how they are shown: a text is its own name, a number its shortest
+    decimal form, a class or function its `__name__`. Value numbers start at `first`: 0, unless the numbers have a
+    meaning of their own, as the quarters of a width have. `stage` names the part of the network that the decision
+    belongs to, where there are such parts. `when` names another decision and the options of it under which this one
+    counts; elsewhere it is hidden, and holds its first option. `scale` is for the levels of a range, see
+    `Decision.range`.
 
     Raises: GeniusError.
     """

@@ -39,9 +39,9 @@ def check_disguise(space: SearchSpace) -> None:
 
 
 def shuffle(space: SearchSpace, seed: int) -> Meanings:
-    """Draw what the shown options stand for; decisions with the same options are shuffled alike.
+    """Draw the real options behind the shown ones; decisions with the same options are shuffled alike.
 
-    The levels of a range lose their order, too: their neighbourhood would tell what they are.
+    The levels of a range lose their order, too: their neighbourhood would give them away.
     Raises: GeniusError, see `check_disguise`.
     """
     check_disguise(space)

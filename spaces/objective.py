@@ -22,7 +22,7 @@ Better = Literal["higher", "lower"]
 class Objective:
     """A quantity that is measured: its name, its unit, which way is better, and its bounds; None is an open end.
 
-    Raises: GeniusError for what is no objective.
+    Raises: GeniusError for fields that make no objective.
     """
 
     __pydantic_config__ = CLOSED

@@ -9,7 +9,8 @@ class PublishedTable:
 
     - `name`: by which `genius fetch` knows it.
     - `url`, `sha256`, `size`: where the file is, its checksum, and its bytes.
-    - `accuracy`, `test_accuracy`: the fields that hold what a search may see, and the test accuracy, in percent.
+    - `accuracy`, `test_accuracy`: the fields that hold the accuracy that a search may see, and the test accuracy, in
+      percent.
     """
 
     name: str

@@ -85,10 +85,10 @@ class SearchSpace:
     - `objective`: the quantity that is measured, unless an evaluator names its own; by default accuracy in
       percent where there is a network, else a score: see `measured`.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
-      architecture and returns True, or a text that says what is forbidden; False forbids by the first line of the
-      rule's docstring, or by its name. What it forbids is not in the space.
+      architecture and returns True, or a text that says why not; False forbids by the first line of the
+      rule's docstring, or by its name. A forbidden architecture is not in the space.
 
-    Raises: GeniusError for what is no space.
+    Raises: GeniusError for fields that make no space.
     """
 
     name: str
@@ -201,7 +201,7 @@ class SearchSpace:
     @overload
     def handing(self, function: Callable[..., _T]) -> Callable[..., _T]: ...
     def handing(self, function: Callable[..., _T] | None) -> Callable[..., _T] | None:
-        """Return a function that takes architectures, of one that takes what this space hands over."""
+        """Make a function that takes architectures, from one that takes them in the form that this space hands over."""
         ours = function is itself or function is digits or isinstance(function, ByValue | Masked)
         if function is None or ours or not self.by_value:
             return function

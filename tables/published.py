@@ -47,7 +47,7 @@ def _itself(architecture: Architecture) -> Hashable:
 class Table:
     """The value of an objective for every architecture of a space.
 
-    `values` are what a search may see, `test_values` are for reports; both follow the order of `architectures`.
+    `values` are for searches, `test_values` are for reports alone; both follow the order of `architectures`.
     `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
     own.
     """
@@ -96,7 +96,7 @@ class Table:
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by what the search sees; 1 is the best."""
+        """Rank by the values that the search sees; 1 is the best."""
         return _ranks(self.utilities)
 
     @cached_property
@@ -106,7 +106,7 @@ class Table:
 
     @cached_property
     def function_ranks(self) -> npt.NDArray[np.int64]:
-        """Rank by test value among what the architectures compute: those that are the same function count once.
+        """Rank by test value among the functions that architectures compute: equal functions count once.
 
         A function counts as better by the best of its architectures, and never as better than one of its own.
         """

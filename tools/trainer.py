@@ -36,8 +36,9 @@ _log.addHandler(logging.NullHandler())  # tracebacks go where an application sen
 async def train(candidate: Candidate, evaluate: Evaluator, goal: Goal = GOAL) -> Candidate:
     """Measure a candidate's architecture; a failure becomes the candidate's error, and the search goes on.
 
-    What an evaluator raises is such a failure; its traceback goes to the logger `genius`. So is an answer that lacks
-    what the goal asks for, or that lies outside the bounds of its objectives.
+    An exception of the evaluator is such a failure; its traceback goes to the logger `genius`. So is an answer that
+    lacks a quantity of the goal, or that lies outside the bounds of its objectives.
+
     Raises: GeniusError as the evaluator does; RunFailed where the machine is at fault, as with a full disk.
     """
     assert candidate.architecture is not None

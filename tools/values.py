@@ -73,7 +73,7 @@ def is_value(item: str) -> bool:
 
 
 def _item_of(value: object, decision: Decision) -> str:
-    """Return the mark of a JSON value; what has none is written as text that no list is broken by."""
+    """Return the mark of a JSON value; a value that has none is written as text that breaks no list."""
     if isinstance(value, float | int) and not isinstance(value, bool):
         written = repr(value)
         mark = mark_of(written, decision) if len(written) <= 100 else None

@@ -62,7 +62,7 @@ class ImageFolder(DataSet):
         return split_folder(self.layout, self.held_out)
 
     def found(self) -> DataSummary:
-        """Say which classes there are, how many images each part has, and what was made of the folder."""
+        """Say which classes there are, how many images each part has, and how the folder was read."""
         return self.split().found
 
     def load(self) -> "SplitImages":

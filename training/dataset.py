@@ -1,4 +1,4 @@
-"""What a data set is. Does not load torch."""
+"""A data set as a value. Does not load torch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -21,7 +21,7 @@ normalised; or read when they are needed, colour photographs of any size."""
 
 @dataclass(frozen=True)
 class DataSet(ABC):
-    """A data set: what a network must know of it, and how its images are loaded.
+    """A data set: the shape and classes that a network must fit, and the loading of its images.
 
     - `size`: images are `size` × `size` pixels; 0 where they differ.
     - `held_out`: the share of each class's training images that steers the search; the rest is trained on.
@@ -40,7 +40,7 @@ class DataSet(ABC):
         return ()
 
     def found(self) -> DataSummary | None:
-        """Say what a data set of one's own holds, as it is split; None for one that everybody knows.
+        """Describe the content of a data set of one's own, as it is split; None for one that everybody knows.
 
         Raises: GeniusError.
         """
@@ -56,7 +56,7 @@ class DataSet(ABC):
 
 @dataclass(frozen=True)
 class DataKind:
-    """What a name of a data set stands for: the form of its images, and what opens it.
+    """The meaning of a data set's name: the form of its images, and the function that opens it.
 
     `open` is called with the whole name and the folder of downloads. `size` is that of `DataSet`.
     """

@@ -54,7 +54,7 @@ def as_bytes(image: object) -> Tensor:
     """Return an image of Pillow's, or a tensor of bytes or of floats from 0 to 1, as bytes.
 
     The shape is (channels, height, width): one channel for what is grey, three for all else of Pillow's.
-    Raises: ValueError for what is neither.
+    Raises: ValueError for a value that is neither.
     """
     if isinstance(image, Image.Image):
         deep = 16 if image.mode[0] == "I" else 8

@@ -90,7 +90,7 @@ def kind_of_pairs(value: object) -> DataKind | None:
 def open_pairs(name: str, value: object) -> Pairs:
     """Open a data set of one's own: its labels are read, and its first image is looked at.
 
-    Raises: GeniusError for what is none, and for labels or images that cannot be used.
+    Raises: GeniusError for a value that is no data set, and for labels or images that cannot be used.
     """
     given = _made(name, value) if callable(value) else value
     if not _is_pairs(given):
@@ -125,7 +125,7 @@ def example(name: str, part: Examples, number: int) -> tuple[object, object]:
 def shape_of(image: object, name: str) -> tuple[int, int, int]:
     """Return (channels, height, width) of an image of Pillow's or of a tensor.
 
-    Raises: GeniusError for what is neither.
+    Raises: GeniusError for a value that is neither.
     """
     if hasattr(image, "getbands"):
         width, height = image.size  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ class Recipe:
     - `augment`: `crop-flip` pads by 4 and crops, `resized-crop-flip` is Inception's, `distortion` is that of `digits`.
     - `rand_ops`, `rand_magnitude`: RandAugment's n and m (Cubuk et al. 2020); 0 operations switch it off.
     - `dropout`: of every dropout layer that the network has; none leaves them as they are built.
-    - `ema`: decay of the moving average of the weights, which is what is measured then; 0 keeps none.
+    - `ema`: decay of the moving average of the weights, which is then measured; 0 keeps none.
     - `amp`: bfloat16 where it is safe; `auto` uses it on GPUs that have it. `compile`: a mode of torch.compile.
     - `deterministic`: the same number each time on a GPU too, more slowly; on a CPU it always is.
     - `sync_bn`: batch norm over all GPUs together, which PyTorch does not do on CPUs.

@@ -13,7 +13,7 @@ from .setting import Word
 
 @dataclass(frozen=True)
 class Facts:
-    """What tells a run from another of the same settings.
+    """The facts that tell a run from another of the same settings.
 
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
     same name, `table_sha256` the table from another at the same path. `meanings` are the real options behind the shown

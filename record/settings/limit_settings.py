@@ -1,4 +1,4 @@
-"""The group `limits`: what an architecture may cost, and what follows one that costs something else."""
+"""The group `limits`: the costs that an architecture may have, and the treatment of one with other costs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,7 +28,7 @@ _ENDS = "as in 270M 330M; - leaves an end open."
 
 @dataclass(frozen=True)
 class LimitSettings:
-    """What an architecture may cost."""
+    """The costs that an architecture may have."""
 
     flops: tuple[End, End] = setting(("-", "-"), f"The range of FLOPs, {_ENDS}", metavar="LOW HIGH", rank=6)
     params: tuple[End, End] = setting(("-", "-"), f"The range of parameters, {_ENDS}", metavar="LOW HIGH", rank=7)

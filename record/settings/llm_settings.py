@@ -47,7 +47,7 @@ def is_plain_llm(spec: str) -> bool:
 
 
 def refuse_url_with_secret(name: str, text: str) -> None:
-    """Keep secrets out of the run folder, which holds what is given: of a URL nothing but server and path is.
+    """Keep secrets out of the run folder, which holds every setting: a URL there is server and path alone.
 
     Raises: GeniusError, which does not quote it.
     """
@@ -59,7 +59,7 @@ def refuse_url_with_secret(name: str, text: str) -> None:
 
 
 class Sent(TypedDict, total=False):
-    """What was really sent to a language model, its parameters by name, and which of them its server refused."""
+    """The parameters that were really sent to a language model, by name, and those of them that its server refused."""
 
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
@@ -114,7 +114,7 @@ class LLMSettings:
         object.__setattr__(self, "model_file", absolute(self.model_file))
 
     def check(self) -> None:
-        """Raises GeniusError for what could be a secret, and for an option that has a field of its own."""
+        """Raises GeniusError for a possible secret, and for an option that has a field of its own."""
         for spec in self.models:
             refuse_url_with_secret("the language model's name", spec)
         refuse_url_with_secret("the base URL", self.base_url or "")

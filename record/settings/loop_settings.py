@@ -1,4 +1,4 @@
-"""The group `loop`: how long a search goes on, what its prompts show, and what it may spend."""
+"""The group `loop`: the length of a search, the content of its prompts, and its budget."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal

@@ -115,7 +115,7 @@ def _as_text(value: Any) -> str:
 
 
 def _take(option: Setting, value: Any) -> object:
-    """Return the value of a setting: as it is, or what a text can be read as.
+    """Return the value of a setting: as it is, or read from a text.
 
     Raises: GeniusError.
     """

@@ -26,7 +26,7 @@ class About:
     - `doc`: one line, for `--help` and for Python's docs.
     - `name`: the keyword of Python and the option of the command line, where that is not the field's own name; `flag`
       where the option's name is another one; `hidden` where there is neither.
-    - `metavar`: what stands for the value in `--help`.
+    - `metavar`: the placeholder of the value in `--help`.
     - `claim`: the kind of thing that it names, where that is a module, a server or a path: see `graph.trust`.
     - `rank`: its place among the few that are shown first, counted from 1.
     """

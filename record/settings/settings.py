@@ -27,7 +27,7 @@ LLM = "llm"
 class Settings:
     """A search as its user asked for it: the names of its parts, and its options in groups.
 
-    `goal` is what it is after, `run` tells its facts.
+    `goal` is that of the search, `run` tells its facts.
     """
 
     __pydantic_config__ = CLOSED
@@ -111,7 +111,7 @@ class Settings:
 
     @property
     def trains(self) -> bool:
-        """Whether architectures are trained rather than looked up, since that or what to train on is named."""
+        """Whether architectures are trained rather than looked up: the settings name that, or a data set."""
         return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
 
     @property
@@ -120,7 +120,7 @@ class Settings:
         return replace(self.llm, seed=self.loop.seed if self.llm.seed is None else self.llm.seed)
 
     def as_new(self) -> "Settings":
-        """Return the settings of a new run: what is a fact of this one is left out."""
+        """Return the settings of a new run: the facts of this one are left out."""
         return replace(self, run=Facts())
 
     def thread(self, trial: int) -> str:

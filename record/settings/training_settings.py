@@ -10,7 +10,7 @@ from .setting import Few, Names, Seconds, Upto, Word, absolute, setting
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """On what, how and where architectures are trained, or the table that accuracies are looked up in."""
+    """The data set, recipe and device of trainings, or the table in which accuracies are looked up."""
 
     data: Name | None = setting(
         None,

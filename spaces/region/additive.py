@@ -85,7 +85,7 @@ class Additive(Summed):
     def _by_the_rule(
         self, ordered: Iterator[Architecture], others: Callable[[], Iterator[Architecture]]
     ) -> Iterator[Architecture]:
-        """Keep what the rule allows of an order's first 20,000, and go on with others."""
+        """Keep the architectures that the rule allows of an order's first 20,000, and go on with others."""
         if not self._space.restricted:
             yield from ordered
             return

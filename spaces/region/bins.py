@@ -17,8 +17,8 @@ _CELLS = 2**25  # of the bins of all states together
 class Bins:
     """The sums of steps in bins, and for each state the share of the ways on from it that lead to each bin.
 
-    `quantity` is what is added up: FLOPs (0) or parameters (1). Every value is rounded down to whole bins, so a sum is
-    found at most as many bins too low as there are steps: the range is widened by so many. A draw from the widened
+    `quantity` is the summed quantity: FLOPs (0) or parameters (1). Every value is rounded down to whole bins, so a sum
+    is found at most as many bins too low as there are steps: the range is widened by so many. A draw from the widened
     range is uniform there, and so within the range.
     """
 
@@ -58,7 +58,7 @@ class Bins:
         return shares[::-1]
 
     def draw(self, rng: np.random.Generator) -> Integers:
-        """Draw a batch: a bin by its share, then an option at each step by the share of what is left after it."""
+        """Draw a batch: a bin by its share, then an option at each step by the share of the sums left after it."""
         share = self._inside
         if not share.sum():
             return np.empty((0, len(self._steps)), dtype=np.int64)

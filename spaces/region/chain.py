@@ -17,7 +17,7 @@ _LONGEST = 2**25  # different sums that are told apart: beyond it an order takes
 
 @dataclass(frozen=True)
 class Chain:
-    """The options of each decision, with what they add: arrays of shape (options, 2), and `first` option numbers.
+    """The options of each decision, with their costs: arrays of shape (options, 2), and `first` option numbers.
 
     `ranges` are allowed of the two sums, and the sum at `main` orders them.
     """

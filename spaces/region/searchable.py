@@ -21,7 +21,7 @@ def check_searchable(region: "Region") -> None:
 
     It is known of a space that can be listed, and of limits on costs that are sums over decisions; else one is looked
     for. Of a space whose costs are counted on networks, one that can be built is looked for.
-    Raises: GeniusError with what the space's costs are, or what failed.
+    Raises: GeniusError, which tells the costs of the space, or the function that failed.
     """
     space = region.space
     _check_identity(space)

@@ -23,8 +23,8 @@ _Part = tuple[tuple[int, ...], Integers]
 class Step:
     """A decision that is taken, knowing of earlier ones those that parts to come depend on: the state.
 
-    `follows` is the state after each option in each state, of shape (states, options); `added` what is spent by that:
-    shape (states, options, 2). `states` counts the states after the step.
+    `follows` is the state after each option in each state, of shape (states, options); `added` the costs of each
+    option: shape (states, options, 2). `states` counts the states after the step.
     """
 
     decision: int
@@ -74,8 +74,9 @@ def _parts(space: SearchSpace, convention: Convention) -> list[_Part] | None:
 def _cheapest(
     left: set[int], known: tuple[int, ...], parts: Sequence[tuple[int, ...]], options: Sequence[int]
 ) -> tuple[int, tuple[int, ...]]:
-    """Return the decision after which the fewest states have to be told apart, the first of equals, and what is known
-    after it."""
+    """Return the decision after which the fewest states have to be told apart, the first of equals, and the decisions
+    that make up these states.
+    """
     best: tuple[int, int, tuple[int, ...]] | None = None
     for decision in sorted(left):
         later = left - {decision}
