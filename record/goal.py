@@ -25,8 +25,21 @@ MOST = 3
 """How many objectives a search can have: the volume of a front is exact and fast up to three."""
 
 _End = Number | None
+NamedRanges = Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)]
+"""The lowest and the highest value of metrics or costs by name, None where that end is open."""
+
 OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
 """Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
+
+
+def check_ranges(ranges: NamedRanges) -> None:
+    """Make sure that no range is empty.
+
+    Raises: GeniusError.
+    """
+    for name, (low, high) in ranges.items():
+        if low is not None and high is not None and low > high:
+            raise GeniusError(f"the limits of {brief(name)} from {low:g} to {high:g} hold nothing")
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ class Goal:
     __pydantic_config__ = CLOSED
 
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=MOST)] = (ACCURACY,)
-    limits: Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)] = field(default_factory=dict)
+    limits: NamedRanges = field(default_factory=dict)
     pareto: Flag = False
 
     def __post_init__(self) -> None:
@@ -54,9 +67,7 @@ class Goal:
             raise GeniusError(f"the objectives of a search have names of their own, got {', '.join(names)}")
         if self.pareto and len(names) < 2:
             raise GeniusError(f"a front has at least two objectives, and {names[0]} is the only one: name another")
-        for name, (low, high) in self.limits.items():
-            if low is not None and high is not None and low > high:
-                raise GeniusError(f"the limits of {brief(name)} from {low:g} to {high:g} hold nothing")
+        check_ranges(self.limits)
 
     @property
     def objective(self) -> Objective:
@@ -187,8 +198,8 @@ def _is_finite(end: object) -> bool:
     return isinstance(end, int | float) and not isinstance(end, bool) and abs(end) <= LARGEST
 
 
-def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits on what is measured, as in {"latency_ms": (None, 5)}.
+def read_limits(given: Mapping[str, Sequence[float | None]]) -> NamedRanges:
+    """Read limits on metrics or costs by name, as in {"latency_ms": (None, 5)}.
 
     Raises: GeniusError.
     """
