@@ -275,7 +275,7 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),
         }
-    )
+    ).check()
 
 
 def _going_on(asked: _Asked, old: Settings) -> Settings:

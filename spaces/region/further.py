@@ -36,12 +36,12 @@ def costs_for(limits: Limits, space: SearchSpace, architectures: Integers, *, st
 
 def _row(limits: Limits, space: SearchSpace, architecture: Architecture, strict: bool) -> tuple[float, ...]:
     answers = _answers(space)
-    if architecture not in answers:
-        answer = _asked(space, architecture, strict)
-        if len(answers) >= _REMEMBERED:
-            answers.clear()
-        answers[architecture] = answer
-    cost = answers[architecture]
+    if architecture in answers:
+        cost = answers[architecture]
+    else:
+        cost = _asked(space, architecture, strict)
+        if len(answers) < _REMEMBERED:
+            answers[architecture] = cost
     return (-1.0,) * (FIELDS + len(limits.others)) if cost is None else (*cost.row, *limits.amounts(cost)[2:])
 
 

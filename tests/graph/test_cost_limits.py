@@ -1,7 +1,9 @@
 """Limits on costs that a space's own function tells by name: kept before anything is evaluated."""
 
+import io
 import json
 from collections import Counter
+from dataclasses import replace
 
 import genius
 import numpy as np
@@ -10,10 +12,12 @@ from genius.agents.baselines import PROPOSERS
 from genius.agents.reflector import write_prompt
 from genius.cli.options import named_limits
 from genius.record.settings import Settings
+from genius.report.show import print_tables
 from genius.spaces.region import Limits, Region
 from genius.spaces.region import region as of_region
 from genius.spaces.region.listed import Listed
 from genius.spaces.region.walked import Walked
+from rich.console import Console
 
 from ..spaces.value_spaces import LARGE, SMALL, space
 
@@ -32,6 +36,12 @@ def costed(decisions, asked=None):
         return {"memory_mb": memory(values)}
 
     return space(decisions, cost=cost)
+
+
+def shown(result):
+    text = io.StringIO()
+    print_tables(result, Console(file=text, width=200, markup=False, highlight=False))
+    return text.getvalue()
 
 
 def evaluate(values):
@@ -75,23 +85,33 @@ def test_an_empty_range_tells_the_costs_there_are():
     assert "the memory_mb nearest to the range are 1600.1" in str(raised.value)
 
 
+def all_inside(result, count):
+    candidates = result.trials[0].candidates
+    assert len(candidates) == count
+    assert not any(candidate.refusals for candidate in candidates)
+    return all(30 <= candidate.cost.named["memory_mb"] <= 250 for candidate in candidates)
+
+
 @pytest.mark.parametrize("decisions", SPACES.values(), ids=SPACES)
 @pytest.mark.parametrize("proposer", PROPOSERS)
-async def test_every_baseline_stays_inside_and_so_does_a_run_that_goes_on(tmp_path, decisions, proposer):
-    mine, run = costed(decisions), tmp_path / "run"
-    options = {"evaluator": evaluate, "proposer": proposer}
+async def test_every_baseline_stays_inside(tmp_path, decisions, proposer):
+    options = {"evaluator": evaluate, "proposer": proposer, "iterations": 3, "run": tmp_path / "run"}
+    assert all_inside(await genius.search(costed(decisions), **options, limits={"memory_mb": (30, 250)}), 3)
+
+
+@pytest.mark.parametrize("disguise", [False, True])
+async def test_a_run_that_goes_on_and_a_fork_stay_inside(tmp_path, disguise):
+    plain = tuple(replace(decision, when=None) for decision in SMALL)
+    mine, run = costed(plain if disguise else SMALL), tmp_path / "run"
+    options = {"evaluator": evaluate, "proposer": "random", "disguise": disguise}
     await genius.search(mine, **options, iterations=4, limits={"memory_mb": (30, 250)}, run=run)
     settings = Settings.load(run)
     assert settings.limits.others == {"memory_mb": (30.0, 250.0)}
-    assert not settings.goal.limits
     assert settings.limits.ranges == within(250.0, 30.0)
-    resumed = await genius.resume(run, space=mine, evaluator=evaluate, iterations=6)
-    forked = await genius.fork(run, 3, space=mine, evaluator=evaluate, iterations=5, to=tmp_path / "fork")
-    for result, count in ((resumed, 6), (forked, 5)):
-        candidates = result.trials[0].candidates
-        assert len(candidates) == count
-        assert not any(candidate.refusals for candidate in candidates)
-        assert all(30 <= candidate.cost.named["memory_mb"] <= 250 for candidate in candidates)
+    assert not settings.goal.limits
+    assert all_inside(await genius.resume(run, space=mine, evaluator=evaluate, iterations=30), 30)
+    forked = await genius.fork(run, 3, space=mine, evaluator=evaluate, iterations=25, to=tmp_path / "fork")
+    assert all_inside(forked, 25)
 
 
 HEAVY = {"optimizer": "adam", "lr": 0.01, "width": 32, "activation": "relu", "layers": 4}
@@ -124,7 +144,7 @@ async def test_a_reply_off_the_limit_is_refused_with_the_distance_and_the_change
     assert "keep a hard limit: memory_mb at most 500." in prompts[0]
     assert "(memory_mb)" in prompts[0]
     assert "FLOPs" not in prompts[0]
-    assert "limits: memory_mb at most 500; 1 replies refused" in str(result)
+    assert "limits: memory_mb at most 500; 1 replies refused" in shown(result)
 
 
 async def test_a_reply_off_the_limit_is_repaired(tmp_path):
@@ -183,8 +203,10 @@ async def test_a_limited_cost_that_is_missing_of_some_is_an_error(tmp_path, deci
         await genius.resume(tmp_path / "run", space=mine, evaluator=evaluate, iterations=2)
 
 
-async def test_an_empty_range_by_name_is_refused(tmp_path):
+async def test_a_range_by_name_that_is_none_is_refused(tmp_path):
     options = {"proposer": "random", "evaluator": evaluate, "run": tmp_path / "run"}
     with pytest.raises(genius.GeniusError, match="the limits of memory_mb from 5 to 3 hold nothing"):
         await genius.search(costed(SMALL), **options, limits={"memory_mb": (5, 3)})
+    with pytest.raises(genius.GeniusError, match=r"goal\.limits"):
+        await genius.search(costed(SMALL), **options, limits={"memory_mb": (3, 5), "x" * 100: (3, 5)})
     assert not (tmp_path / "run").exists()
