@@ -4,7 +4,6 @@ It shows that the loop works, and needs no key, no other server and, once its fi
 its replies fit the space. Its choices say nothing about how well a language model searches.
 """
 
-import hashlib
 import importlib.util
 import secrets
 import socket
@@ -19,6 +18,7 @@ from weakref import WeakSet, finalize
 from zipfile import BadZipFile, ZipFile
 
 from ..errors import GeniusError
+from ..record.files import sha256_of
 from .connections import CLOSING
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ def _installed() -> Path | None:
 
 
 def _verified(path: Path, mend: str) -> Path:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != MODEL_SHA256:
+    if (found := sha256_of(path)) != MODEL_SHA256:
         raise ModelUnavailable(f"the SHA-256 of {path} is {found}, expected {MODEL_SHA256}: {mend}, {_ANY_GGUF}")
     return path
 

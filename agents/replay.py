@@ -10,7 +10,6 @@ import csv
 import json
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from importlib.resources import files
 from os.path import isdir, realpath  # isdir is False, too, for a name that no file can have
 from pathlib import Path
@@ -18,10 +17,10 @@ from pathlib import Path
 from ..errors import RunFailed
 from ..record.call import CALL, CALLS_FILE, Reply
 from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
-from ..record.files import read_lines, read_plain
+from ..record.files import BrokenRun, read_plain, sha256_of
 from ..record.history import History
 from ..record.journal import CANDIDATES_FILE
-from ..schema import BadRecord
+from ..record.lines import read_lines, read_records
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
@@ -41,6 +40,8 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
         replies = _replies(file if isdir(path) else Path(realpath(path)), trial)  # who names a link means its end
     except OSError as error:
         raise BadRecording(f"there is no recording at {file}: {error.strerror}") from error
+    except BrokenRun as error:
+        raise BadRecording(short(error, 300)) from error
     except (ValueError, RecursionError) as error:
         wrong = short(error, 300)
         raise BadRecording(f"{file} is neither a log of calls nor a list of messages: {wrong}") from error
@@ -70,10 +71,10 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
 
 def _journalled(journal: Path, trial: int) -> dict[Architecture, float]:
     try:
-        found = measured([c for c in map(CANDIDATE.read, read_lines(journal)) if c.trial == trial])
+        found = measured([c for c in read_records(journal, CANDIDATE) if c.trial == trial])
         return {c.architecture: c.value for c in found if c.architecture and c.value is not None}
-    except (BadRecord, OSError) as error:
-        raise BadRecording(f"{journal} is no journal: {short(error, 300)}") from error
+    except BrokenRun as error:
+        raise BadRecording(short(error, 300)) from error
 
 
 def _rows(text: str) -> Iterator[tuple[int, float]]:
@@ -96,7 +97,7 @@ def _rows(text: str) -> Iterator[tuple[int, float]]:
 
 def _published(replies: Sequence[Reply]) -> Iterator[tuple[int, float]]:
     """Yield the replies' numbers and the accuracies that Zheng et al. measured; none for other conversations."""
-    digest = sha256(json.dumps([reply.text for reply in replies]).encode()).hexdigest()
+    digest = sha256_of(json.dumps([reply.text for reply in replies]).encode())
     text = (files(__name__.rpartition(".")[0]) / "recorded.csv").read_text(encoding="utf-8")
     for row in csv.DictReader(text.splitlines()):
         if row["sha256"] == digest:
@@ -131,10 +132,10 @@ def _by_architecture(
 def _replies(file: Path, trial: int) -> list[Reply]:
     """Read the replies of one trial from a log, or those of a list of messages, the same for every trial.
 
-    Raises: ValueError or RecursionError for anything else.
+    Raises: BrokenRun for another line of a log; ValueError or RecursionError for another file.
     """
     if next(read_lines(file), b"").lstrip().startswith(b'{"trial"'):
-        return [call.reply for call in map(CALL.read, read_lines(file)) if call.trial == trial]
+        return [call.reply for call in read_records(file, CALL) if call.trial == trial]
     messages = read_messages(read_plain(file, _LONGEST).decode("utf-8-sig"))
     return [Reply(m["content"], model="recorded") for m in messages if m["role"] == "assistant"]
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..record.files import write_atomically
 from ..spaces import SPACES, get_space
 from ..spaces.space import SearchSpace
 from ..tables.fetch import downloads_folder
-from ..tables.own import sha256_of
+from ..tables.own import table_sha256
 from . import pictures, report
 from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
@@ -103,7 +104,7 @@ def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Pa
 
 
 def _task(name: str, file: Path | None) -> Task:
-    return Task(name) if file is None else Task(name, table=Path(os.path.abspath(file)), sha256=sha256_of(file))
+    return Task(name) if file is None else Task(name, table=Path(os.path.abspath(file)), sha256=table_sha256(file))
 
 
 def _name(given: str) -> str:
@@ -130,7 +131,7 @@ def _command(
 
 def _write(found: Bench) -> None:
     """Write the report beside the trials."""
-    (found.folder / "bench.md").write_text(found.to_markdown(), encoding="utf-8")
-    (found.folder / "bench.csv").write_text(report.to_csv(found.rows), encoding="utf-8")
-    (found.folder / "bench.json").write_text(json.dumps(found.to_json(), indent=1) + "\n", encoding="utf-8")
+    write_atomically(found.folder / "bench.md", found.to_markdown())
+    write_atomically(found.folder / "bench.csv", report.to_csv(found.rows))
+    write_atomically(found.folder / "bench.json", json.dumps(found.to_json(), indent=1) + "\n")
     pictures.draw_pictures(found.scores, found.folder)

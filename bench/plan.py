@@ -1,7 +1,6 @@
 """The plan of a bench, and its trials, made on all cores. Finished trials are kept, so that a bench can continue."""
 
 import asyncio
-import json
 import multiprocessing
 import os
 import signal
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from ..errors import GeniusError, GeniusWarning, RunFailed
 from ..printable import one_line, reason
-from ..record.files import check_folder, cut_torn_line, open_plain, read_lines
+from ..record.files import BrokenRun, check_folder
+from ..record.lines import append_records, cut_torn_line, read_records
 from ..record.secrets import redact
-from ..schema import BadRecord
 from .task import Task, load_task
 from .trial import LLM_PREFIX, TRIAL, Trial, check_proposer, run_trial
 
@@ -105,7 +104,7 @@ async def make_trials(
             found |= {_key(trial): trial for trial in trials}
             if out:
                 with writing(out):
-                    await asyncio.to_thread(_append, out / TRIALS_FILE, trials)
+                    await asyncio.to_thread(append_records, out / TRIALS_FILE, [TRIAL.plain(each) for each in trials])
             tell(len(found), len(wanted))
     return [found[_wanted_key(*each)] for each in wanted]
 
@@ -113,13 +112,12 @@ async def make_trials(
 def read_trials(out: Path) -> list[Trial]:
     """Read the trials in a folder, without a last line that a kill tore.
 
-    Raises: GeniusError where a line is no trial.
+    Raises: BrokenRun, with the file and the line.
     """
-    path = out / TRIALS_FILE
     try:
-        return [TRIAL.read(line) for line in read_lines(path)]
-    except BadRecord as error:
-        raise GeniusError(f"{path} holds a line that is no trial: {error}; name another folder with --out") from None
+        return list(read_records(out / TRIALS_FILE, TRIAL))
+    except BrokenRun as error:
+        raise BrokenRun(f"{error}; name another folder with --out") from None
 
 
 _Key = tuple[str, str, str, int]
@@ -231,10 +229,3 @@ def _mend(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     check_folder(path.parent)
     cut_torn_line(path)
-
-
-def _append(path: Path, trials: Sequence[Trial]) -> None:
-    with open(path, "a", encoding="utf-8", opener=open_plain) as file:
-        file.write("".join(json.dumps(TRIAL.plain(trial)) + "\n" for trial in trials))
-        file.flush()
-        os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from ..record.files import replacing
 from ..training.job import TrainingFiles
 
 FileChanges = dict[str, bytes | None]
@@ -35,6 +36,5 @@ def apply_changes(folder: Path, changes: FileChanges) -> None:
         if content is None:
             (folder / name).unlink(missing_ok=True)
         else:
-            partial = folder / f".{name}.partial"
-            partial.write_bytes(content)
-            partial.replace(folder / name)
+            with replacing(folder / name) as partial:
+                partial.write_bytes(content)

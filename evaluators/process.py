@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 from weakref import WeakSet
 
-from ..record.files import read_lines
+from ..record.lines import read_lines
 from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.job import EPOCH, Epoch, OnEpoch

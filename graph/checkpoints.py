@@ -22,8 +22,7 @@ from typing_extensions import TypedDict
 from ..errors import GeniusError, RunFailed
 from ..printable import brief
 from ..record.candidate import Candidate
-from ..record.files import open_plain
-from ..record.journal import BrokenRun
+from ..record.files import BrokenRun, open_plain
 from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
 from .trust import resume_command

@@ -7,11 +7,11 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
-from ..record.files import check_folder, read_lines
+from ..record.files import check_folder
+from ..record.lines import read_records
 from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
-from ..schema import BadRecord
 from ..spaces import SPACES, get_space
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
@@ -148,12 +148,9 @@ def finished_training(job: Job) -> Measurement | None:
 def read_epochs(path: Path) -> list[Epoch]:
     """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
 
-    Raises: GeniusError.
+    Raises: BrokenRun, with the file and the line.
     """
-    try:
-        return list({epoch.epoch: epoch for epoch in map(EPOCH.read, read_lines(path))}.values())
-    except BadRecord as error:
-        raise GeniusError(f"{path} holds a line that is no epoch: {error}") from None
+    return list({epoch.epoch: epoch for epoch in read_records(path, EPOCH)}.values())
 
 
 def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:

@@ -95,9 +95,9 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         )
     if space.build is None:
         raise NoNetwork(space)
-    common, notes = await asyncio.to_thread(common_job, settings, space, search.downloads)
-    async with await asyncio.to_thread(open_pool, settings.training, common.data) as pool:
-        yield _trainers(settings, space, common, pool), notes
+    common, size = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    async with await asyncio.to_thread(open_pool, settings.training, size) as pool:
+        yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
 
 
 @dataclass(frozen=True)

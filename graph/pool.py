@@ -15,19 +15,21 @@ from ..training.data import find_data
 from ..training.job import Job
 from ..training.recipes import RECIPES, override, scaled, task_of
 
-OpenPool = Callable[[TrainingSettings, str], Pool]
-"""Makes the pool that the settings ask for, not entered yet, to train on a data set."""
+OpenPool = Callable[[TrainingSettings, int], Pool]
+"""Makes the pool that the settings ask for, not entered yet, for images of so many pixels a side, 0 where unknown."""
+
+_SMALL = 16  # pixels a side; up to here the threads of a CPU wait for each other longer than they work
 
 
-def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, tuple[str, ...]]:
+def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, int]:
     """Say on what, how and where a search's architectures are trained; the architecture itself is not named yet.
 
-    The second value tells what was found in an image folder.
+    The second value is the pixels of a side of the images as they are trained on, 0 where they are not known.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
     asked = settings.training
     data, recipe = task_of(space, asked.data, asked.recipe)
-    found = find_data(data, downloads).found()
+    images = find_data(data, downloads)
     chosen = override(RECIPES.find(recipe), asked.recipe_changes)
     if asked.batch is not None:
         chosen, _ = scaled(chosen, asked.batch)
@@ -42,40 +44,39 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
         device=asked.device or "cpu",
         threads=asked.threads or 1,
         memory_limit=asked.memory_limit,
-        found=found,
+        found=images.found(),
     )
-    return job, found.notes if found else ()
+    return job, chosen.size or images.size
 
 
-def open_pool(asked: TrainingSettings, data: str) -> Pool:
-    """Return the pool that the settings name, not entered yet, to train on a data set.
+def open_pool(asked: TrainingSettings, size: int = 0) -> Pool:
+    """Return the pool that the settings name, not entered yet, for images of so many pixels a side, 0 where unknown.
 
     Raises: GeniusError.
     """
     if asked.device not in (None, "cpu", "cuda", "mps"):
         raise GeniusError(f"device is cpu, cuda or mps, got {asked.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
-    return POOLS.find(asked.on)(asked, data)
+    return POOLS.find(asked.on)(asked, size)
 
 
-def _local(asked: TrainingSettings, data: str) -> Pool:
+def _local(asked: TrainingSettings, size: int) -> Pool:
     gpus = _gpus(asked, must_be_here=True)
     if asked.device == "mps" and not has_mps():
         raise GeniusError("PyTorch can use no Apple GPU on this machine, and --device is mps: take cpu")
     otherwise = "mps" if asked.device == "mps" else "cpu"
-    return LocalWorkers(places(asked.workers, gpus=gpus, threads=_threads(asked, data), otherwise=otherwise))
+    return LocalWorkers(places(asked.workers, gpus=gpus, threads=_threads(asked, size), otherwise=otherwise))
 
 
-def _ray(asked: TrainingSettings, data: str) -> Pool:
+def _ray(asked: TrainingSettings, size: int) -> Pool:
     if asked.device == "mps":
         raise GeniusError("Ray lends out CPUs and CUDA's GPUs alone: --device mps trains with --on local")
     gpus = _gpus(asked, must_be_here=asked.address is None)
     each = 1.0 if asked.device != "cpu" and (gpus or asked.device == "cuda") else 0.0
-    return RayWorkers(asked.address, capacity=asked.workers, cpus=_threads(asked, data) or 1, gpus=each)
+    return RayWorkers(asked.address, capacity=asked.workers, cpus=_threads(asked, size) or 1, gpus=each)
 
 
-def _threads(asked: TrainingSettings, data: str) -> int | None:
-    # with images of 8×8 pixels threads wait for each other longer than they work
-    return asked.threads or (1 if data == "digits" else None)
+def _threads(asked: TrainingSettings, size: int) -> int | None:
+    return asked.threads or (1 if 0 < size <= _SMALL else None)
 
 
 def _gpus(asked: TrainingSettings, *, must_be_here: bool) -> int:
@@ -91,7 +92,7 @@ def _read(value: object) -> OpenPool | None:
     if not callable(value) or signature_refusing(value, 1):
         return None
 
-    def make(asked: TrainingSettings, data: str) -> Pool:
+    def make(asked: TrainingSettings, size: int) -> Pool:
         try:
             pool = value(asked.workers)
         except Exception as error:

@@ -11,8 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..errors import GeniusError
-from ..record.files import check_folder
-from ..record.journal import BrokenRun
+from ..record.files import BrokenRun, check_folder
 from ..record.settings import SETTINGS_FILE, Settings
 from ..spaces.space_file import is_space_file
 from .trust import resume_command

@@ -19,7 +19,7 @@ from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
-from ..tables.own import sha256_of
+from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
@@ -334,7 +334,7 @@ def _check_object(given: Given, named: Collection[str]) -> None:
 def _hash_of_table(asked: _Asked, settings: Settings) -> str | None:
     """Return the SHA-256 of the table, so that another one at its path is noticed; errors call it as the call does."""
     table = asked.named.get("training.table", settings.training.table)
-    return None if table is None else sha256_of(Path(str(table)))
+    return None if table is None else table_sha256(Path(str(table)))
 
 
 def _path(given: Path | str | None) -> Path | None:

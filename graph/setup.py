@@ -1,7 +1,6 @@
 """The setup of a search: its space, proposer and evaluator, found by name or passed from Python."""
 
 import asyncio
-import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
 from ..printable import brief
+from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, NamedRanges, default_goal, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
@@ -190,7 +190,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
 def fingerprint(space: SearchSpace) -> str:
     """Return what tells a space from another: its decisions, their options and numbers, as a SHA-256."""
     decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
-    return hashlib.sha256(json.dumps(decisions).encode()).hexdigest()
+    return sha256_of(json.dumps(decisions).encode())
 
 
 def _more(decision: Decision) -> list[object]:

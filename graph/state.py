@@ -16,9 +16,10 @@ from ..evaluators.evaluator import Evaluator
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
+from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
-from ..record.journal import BrokenRun, Journal
+from ..record.journal import Journal
 from ..record.settings import Order, RepairMode, WhenDone
 from ..spaces.region import Region
 from ..training.job import Epoch

@@ -1,17 +1,26 @@
-"""Files in folders that strangers may have filled: only plain files are opened, and never through a link."""
+"""Files in folders that strangers may have filled: only plain files are opened, and never through a link.
+
+A file is written whole or not at all. Files that grow, line by line, are in `lines.py`.
+"""
 
 import errno
+import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import GeniusError
 
 _PLAINLY = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK"))
 _NO_PLAIN_FILE = {errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EISDIR}
-_MOST = 1 << 24  # bytes of a file that is read as a whole, and of a line
-_BLOCK = 1 << 16
+_MOST = 1 << 24  # bytes of a file that is read as a whole
+
+
+class BrokenRun(GeniusError):
+    """A folder of a search, a training or a bench that cannot be read."""
 
 
 class NotPlain(GeniusError):
@@ -68,43 +77,21 @@ def read_plain(path: Path, most: int = _MOST) -> bytes:
     return content
 
 
-def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
-    """Yield the complete lines of a file from byte `start` on; a last line without its end is left out.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield the path of a partial file or folder to write, which takes the place of `path` at the end.
 
-    Yields none where there is no file. Raises: NotPlain, also for a line that is far too long; OSError.
+    On failure the partial one is removed, and `path` stays as it was.
     """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        file = open(path, "rb", opener=open_plain)  # noqa: SIM115 - closed below
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(start)
-        while (line := file.readline(_MOST)).endswith(b"\n"):
-            yield line
-        if len(line) == _MOST:
-            raise NotPlain(f"{path} holds a line of more than {_MOST:,} bytes, which no file of its kind does")
-
-
-def cut_torn_line(path: Path) -> None:
-    """Cut off a file's last line where a crash tore it, so that the next line starts on its own.
-
-    Raises: NotPlain, OSError.
-    """
-    try:
-        file = open(path, "r+b", opener=open_plain)  # noqa: SIM115 - closed below
-    except FileNotFoundError:
-        return
-    with file:
-        end = size = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - _BLOCK)
-            file.seek(start)
-            if (newline := file.read(end - start).rfind(b"\n")) >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
+        yield partial
+        partial.replace(path)
+    finally:
+        if partial.is_dir() and not partial.is_symlink():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -112,13 +99,18 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
     Raises: NotPlain; OSError, after which no partial file is left.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    file = open(partial, "wb", opener=open_plain)  # noqa: SIM115 - closed below
-    try:
-        with file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial, open(partial, "wb", opener=open_plain) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sha256_of(content: Path | bytes) -> str:
+    """Return the SHA-256 of a file's content, or of bytes, as hexadecimal digits.
+
+    Raises: OSError.
+    """
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,9 +4,6 @@ Both files only grow, line by line, flushed and synced. A line that a crash cut 
 """
 
 import asyncio
-import errno
-import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,26 +11,20 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-import aiofiles
-
-from ..errors import GeniusError
-from ..schema import BadRecord, Schema
+from ..schema import Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
 from .candidate import CANDIDATE, Candidate, Message
-from .files import cut_torn_line, open_plain, read_lines
+from .files import BrokenRun
 from .goal import GOAL, Goal
 from .history import History, Index
+from .lines import append_records, cut_torn_line, read_records
 
 CANDIDATES_FILE = "candidates.jsonl"
 TRACE_FILE = "trace.jsonl"
 
-_Line = TypeVar("_Line")
+_Record = TypeVar("_Record")
 _Call = tuple[int, int, int]  # trial, iteration, attempt
-
-
-class BrokenRun(GeniusError):
-    """A run folder that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class Journal:
         Raises: BrokenRun, with the file and the line.
         """
         journal = cls(folder)
-        for candidate in _read_lines(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
+        for candidate in _read_once(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
             journal._settle(candidate)
         for call, _, reply in read_calls(folder):
             journal._keep(call, reply)
@@ -149,11 +140,9 @@ class Journal:
         await self._append(TRACE_FILE, runs)
 
     async def _append(self, file: str, lines: Sequence[Mapping[str, object]]) -> None:
-        if self.folder is None or not lines:
-            return
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        async with self._writing:
-            await _append_synced(self.folder / file, text.encode())
+        if self.folder is not None and lines:
+            async with self._writing:
+                await asyncio.to_thread(append_records, self.folder / file, lines)
 
 
 def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
@@ -161,40 +150,21 @@ def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
 
     Raises: BrokenRun, with the line.
     """
-    for call in _read_lines(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
+    for call in _read_once(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
         yield (call.trial, call.iteration, call.attempt), call.prompt, call.reply
 
 
-async def _append_synced(path: Path, content: bytes) -> None:
-    """Append the whole content or, where the disk is full, nothing."""
-    async with aiofiles.open(path, "ab", buffering=0, opener=open_plain) as file:
-        size = await file.seek(0, os.SEEK_END)
-        try:
-            if await file.write(content) < len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            await asyncio.to_thread(os.fsync, file.fileno())
-        except OSError:
-            await file.truncate(size)
-            raise
-
-
-def _read_lines(path: Path, schema: Schema[_Line], place: Callable[[_Line], tuple[int, ...]]) -> Iterator[_Line]:
+def _read_once(path: Path, schema: Schema[_Record], place: Callable[[_Record], tuple[int, ...]]) -> Iterator[_Record]:
     """Yield the records of a file, no two of which may have the same place.
 
     Raises: BrokenRun, with the file and the line.
     """
-    known, number = set(), 0
-    try:
-        for number, line in enumerate(read_lines(path), start=1):
-            record = schema.read(line)
-            if (at := place(record)) in known:
-                raise BrokenRun(f"{path}, line {number}, repeats the record of an earlier line: remove one of them")
-            known.add(at)
-            yield record
-    except BadRecord as error:
-        raise BrokenRun(f"{path}, line {number}, cannot be read: {error}") from None
-    except OSError as error:
-        raise BrokenRun(f"{path} cannot be read: {error.strerror}") from error
+    known = set()
+    for number, record in enumerate(read_records(path, schema), start=1):
+        if (at := place(record)) in known:
+            raise BrokenRun(f"{path}, line {number}, repeats the record of an earlier line: remove one of them")
+        known.add(at)
+        yield record
 
 
 def drop_torn_lines(folder: Path) -> None:

@@ -12,8 +12,9 @@ from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
 from .candidate import ENDINGS, Candidate, measured
+from .files import BrokenRun
 from .goal import GOAL, Goal
-from .journal import BrokenRun, Journal, Usage
+from .journal import Journal, Usage
 from .settings import Settings
 
 _REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement

@@ -1,7 +1,6 @@
 """Downloads of published tables into the user's data folder: resumable, checked against a pinned SHA-256."""
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import httpx
 from filelock import AsyncFileLock
 
 from ..errors import GeniusError
-from ..record.files import open_plain
+from ..record.files import open_plain, sha256_of
 from ..spaces.published_table import PublishedTable
 from .published import TABLES, BadTable, check_sha256, table_path
 
@@ -55,7 +54,7 @@ async def fetch(source: PublishedTable, data: Path, progress: OnBytes = lambda d
     """
     path = table_path(source, data)
     if path.is_file():
-        check_sha256(path, await asyncio.to_thread(_sha256, path), source)
+        check_sha256(path, await asyncio.to_thread(sha256_of, path), source)
         return path
     try:
         await _fetch(source, path, progress)
@@ -75,7 +74,7 @@ async def _fetch(source: PublishedTable, path: Path, progress: OnBytes) -> None:
 
 
 async def _accept(source: PublishedTable, part: Path, path: Path) -> None:
-    found = await asyncio.to_thread(_sha256, part)
+    found = await asyncio.to_thread(sha256_of, part)
     if found != source.sha256:
         await aiofiles.os.remove(part)  # a next try could not continue from wrong bytes
         raise BadTable(f"{source.url} did not give the published file: SHA-256 {found}, expected {source.sha256}")
@@ -126,8 +125,3 @@ async def _write(response: httpx.Response, part: Path, here: int, most: int, pro
             await file.write(chunk)
             progress(done, size)
     return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,6 @@ A table that can be searched all the same is a warning: where it lacks architect
 that it holds.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from ..errors import warn
 from ..printable import brief, said_by
+from ..record.files import sha256_of
 from ..schema import LARGEST
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.rule import judge, rule_in_words
@@ -49,7 +49,7 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
         np.array([values[key] for key in held]),
         np.array([test.get(key, values[key]) for key in held]),
         space.identity,
-        hashlib.sha256(content).hexdigest(),
+        sha256_of(content),
         space.measured,
     )
     narrowed = _only(space, table)
@@ -59,12 +59,12 @@ def open_table(space: SearchSpace, path: Path) -> tuple[SearchSpace, Table]:
     return narrowed, table
 
 
-def sha256_of(path: Path) -> str:
+def table_sha256(path: Path) -> str:
     """Return the SHA-256 of a table's file.
 
     Raises: BadTable.
     """
-    return hashlib.sha256(_content(path)).hexdigest()
+    return sha256_of(_content(path))
 
 
 def _content(path: Path) -> bytes:

@@ -4,7 +4,6 @@ Protocol of the paper (Zheng et al. 2023, section 4): on NAS-Bench-201 the searc
 give the test accuracy. The macro and channel tables hold test accuracy only, so there the search sees that.
 """
 
-import hashlib
 import json
 import shlex
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..plugins import Plugins
+from ..record.files import sha256_of
 from ..record.measurement import Measurement
 from ..spaces import SPACES
 from ..spaces.objective import ACCURACY, Objective
@@ -155,7 +155,7 @@ def load_table(space: SearchSpace, data: Path) -> Table:
         command = shlex.join(["genius", "fetch", source.name, "--downloads", str(data)])
         raise BadTable(f"the table {source.file} is not in {data}: get it with `{command}`")
     content = path.read_bytes()
-    check_sha256(path, hashlib.sha256(content).hexdigest(), source)
+    check_sha256(path, sha256_of(content), source)
     return _table(space, source, json.loads(content))
 
 

@@ -1,10 +1,8 @@
 """A trained network as a bundle that others can use without this package. Imports torch."""
 
-import hashlib
 import io
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from torch.export import ExportedProgram
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..record.files import write_atomically
+from ..record.files import replacing, sha256_of, write_atomically
 from ..spaces.cost import count
 from .card import Card, Input
 from .decoding import DECODING
@@ -100,17 +98,14 @@ def _whole(folder: Path) -> Iterator[Path]:
     Raises: GeniusError where the place is taken, or cannot be written.
     """
     place = Path(os.path.realpath(folder))
-    partial = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise GeniusError(f"{folder} exists and is not empty: name another folder with --out")
-        partial.mkdir(parents=True)
-        yield partial
-        partial.replace(place)
+        with replacing(place) as partial:
+            partial.mkdir(parents=True)
+            yield partial
     except OSError as error:
         raise GeniusError(f"cannot write the bundle {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _about(trained: Trained) -> dict[str, object]:
@@ -177,7 +172,7 @@ def _write_data(trained: Trained, sample: Sample, folder: Path) -> dict[str, obj
     write_weights(trained.network, trained.card, folder / WEIGHTS_FILE)
     np.savez(folder / SAMPLE_FILE, images=sample.images.numpy(), scores=sample.scores.numpy())
     files = {"weights": folder / WEIGHTS_FILE, "sample": folder / SAMPLE_FILE}
-    return {name: {"file": path.name, "sha256": _sha256(path)} for name, path in files.items()}
+    return {name: {"file": path.name, "sha256": sha256_of(path)} for name, path in files.items()}
 
 
 def _program(network: nn.Module, card: Card) -> ExportedProgram:
@@ -250,9 +245,4 @@ def _checked(path: Path, scores: npt.NDArray[np.float32], sample: Sample) -> Che
         raise GeniusError(
             f"{path.name} gives scores that differ by {difference:.2g} from PyTorch's, which reach {largest:.2g}"
         )
-    return Check(path.name, _sha256(path), difference, largest)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Check(path.name, sha256_of(path), difference, largest)

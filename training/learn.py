@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..record.files import cut_torn_line, open_plain, write_atomically
+from ..record.files import write_atomically
+from ..record.lines import append_records, cut_torn_line
 from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
@@ -174,8 +175,7 @@ class _Run:
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Append an epoch to the heartbeat file, and call `on_epoch`."""
         if self.rank.number == 0:
-            with open(self.job.files.epochs, "a", encoding="utf-8", opener=open_plain) as file:
-                file.write(json.dumps(asdict(epoch)) + "\n")
+            append_records(self.job.files.epochs, [asdict(epoch)], synced=False)
             if on_epoch is not None:
                 on_epoch(epoch)
 

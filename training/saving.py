@@ -9,6 +9,8 @@ from pickle import UnpicklingError
 
 import torch
 
+from ..record.files import open_plain, replacing
+
 _LEAST = 2.0  # seconds of training between two saves that wait for the disk
 _TIMES = 20  # the same, in multiples of the last wait, so that waiting costs less than 5 %
 
@@ -39,16 +41,11 @@ class Checkpoint:
         """Write the checkpoint, whole or not at all."""
         started = time.monotonic()
         sync = started - self._synced >= max(_LEAST, _TIMES * self._took)
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with partial.open("wb") as file:
-                torch.save({"identity": self.identity, **vars(saved)}, file)
-                if sync:
-                    file.flush()
-                    os.fsync(file.fileno())
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(self.path) as partial, open(partial, "wb", opener=open_plain) as file:
+            torch.save({"identity": self.identity, **vars(saved)}, file)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         if sync:
             self._synced = time.monotonic()
             self._took = self._synced - started

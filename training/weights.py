@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import GeniusError
 from ..printable import brief, said_by
+from ..record.files import replacing
 from ..spaces.space import SearchSpace
 from .card import HEADER, Card
 
@@ -41,15 +42,11 @@ def write_weights(network: nn.Module, card: Card, path: Path) -> None:
 
     # the library takes no tensors that share memory, such as tied weights, nor any that lie channels last
     weights = {n: tensor.clone(memory_format=torch.contiguous_format) for n, tensor in network.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    try:
+    with replacing(path) as partial:
         partial.touch()
         mode = partial.stat().st_mode
         save_file(weights, partial, {HEADER: card.text()})
         partial.chmod(mode)  # the library lets nobody but the owner read it
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_weights(path: Path) -> Weights:

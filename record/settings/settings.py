@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...errors import GeniusError
 from ...printable import brief
 from ...schema import CLOSED, BadRecord, Name, Schema
-from ..files import read_plain, write_atomically
+from ..files import BrokenRun, read_plain, write_atomically
 from ..goal import GOAL, Goal
 from .facts import Facts
 from .limit_settings import LimitSettings
@@ -137,8 +137,6 @@ class Settings:
 
         Raises: BrokenRun.
         """
-        from ..journal import BrokenRun
-
         path = folder / SETTINGS_FILE
         try:
             return read_settings(read_plain(path)).check()

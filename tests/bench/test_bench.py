@@ -187,12 +187,22 @@ async def test_a_folder_that_cannot_be_written_is_named(toy, tmp_path):
 
 
 async def test_a_full_disk_ends_the_bench_in_a_sentence(toy, tmp_path, monkeypatch):
-    def full(path, trials):
+    def full(file):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("genius.bench.plan._append", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(genius.RunFailed, match="No space left on device; what was made until then is kept"):
         await run_toy(toy, tmp_path / "b", proposers=["random"])
+    assert (tmp_path / "b" / TRIALS_FILE).read_bytes() == b""  # no trial of some that were made together
+
+
+async def test_a_broken_trial_is_named_by_its_line(toy, tmp_path):
+    await run_toy(toy, tmp_path / "b", proposers=["random"], seeds=1)
+    with (tmp_path / "b" / TRIALS_FILE).open("ab") as file:
+        file.write(b"{}\n")
+    line = (tmp_path / "b" / TRIALS_FILE).read_bytes().count(b"\n")
+    with pytest.raises(genius.GeniusError, match=rf"jsonl, line {line}, cannot be read: .*; name another folder with"):
+        read_trials(tmp_path / "b")
 
 
 async def test_cancelling_leaves_no_process(toy, tmp_path):

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import genius
 import pytest
-from genius.graph.pool import POOLS, open_pool
+from genius.evaluators import workers
+from genius.graph.pool import POOLS, common_job, open_pool
 from genius.record.settings import TrainingSettings
 
 
 @pytest.mark.parametrize("name", [*POOLS, "ray:127.0.0.1:9", "mine:Subprocesses", "tiny-pool"])
 def test_it_is_made_with_the_number_of_workers(name):
-    pool = open_pool(TrainingSettings(on=name, workers=3), "digits")
+    pool = open_pool(TrainingSettings(on=name, workers=3))
     assert isinstance(pool, genius.Pool)
     assert pool.capacity == 3
 
@@ -25,7 +26,18 @@ def test_it_is_made_with_the_number_of_workers(name):
 )
 def test_what_makes_no_pool_is_refused(name, words):
     with pytest.raises(genius.GeniusError, match=f"^{name} {words}"):
-        open_pool(TrainingSettings(on=name), "digits")
+        open_pool(TrainingSettings(on=name))
+
+
+@pytest.mark.parametrize(
+    ("space", "changes", "threads"),
+    [("digits", (), 1), ("mine:SPACE", (), 1), ("mine:GREY", (), 1), ("mine:SPACE", ("size=32",), 8)],
+)
+def test_small_images_have_one_thread_whoever_s_they_are(space, changes, threads, monkeypatch, tmp_path):
+    monkeypatch.setattr(workers, "cores", lambda: 8)
+    settings = genius.Settings(space=space, training=TrainingSettings(device="cpu", recipe_changes=changes))
+    _, size = common_job(settings, genius.get_space(space), tmp_path)
+    assert [seat._place.threads for seat in open_pool(settings.training, size)._seats] == [threads]
 
 
 async def test_a_search_trains_on_a_pool_of_one_s_own(tmp_path):

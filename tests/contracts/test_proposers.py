@@ -12,7 +12,7 @@ from genius.bench.plan import TRIALS_FILE
 from genius.bench.task import Task, load_task
 from genius.bench.trial import TRIAL, check_proposer
 from genius.graph.trust import going_on
-from genius.record.files import read_lines
+from genius.record.lines import read_lines
 from genius.tools.replies import read_reply
 
 from . import mine

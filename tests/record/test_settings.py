@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import genius
 import pytest
-from genius.record.journal import BrokenRun
+from genius.record.files import BrokenRun
 from genius.record.settings import (
     OPTIONS,
     LimitSettings,

@@ -11,7 +11,7 @@ from genius import Decision, SearchSpace
 from genius.errors import GeniusWarning
 from genius.spaces.cost import Cost, Part
 from genius.spaces.space import BadArchitecture
-from genius.tables.own import open_table, sha256_of
+from genius.tables.own import open_table, table_sha256
 from genius.tables.published import BadTable
 
 SPACE = SearchSpace(
@@ -49,7 +49,7 @@ def test_a_whole_table_is_read_without_a_word(read, tmp_path):
     assert table.values.tolist()[:2] == [3.0, 51.0]
     assert table.test_values.tolist() == table.values.tolist()
     assert table.measure((2, 2)).rank == 1
-    assert table.sha256 == sha256_of(tmp_path / "own.json")
+    assert table.sha256 == table_sha256(tmp_path / "own.json")
 
 
 def test_an_accuracy_of_nothing_is_an_accuracy(read):

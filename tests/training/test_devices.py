@@ -47,7 +47,7 @@ def test_an_apple_gpu_is_taken_where_pytorch_has_one():
 
 @pytest.mark.usefixtures("apple")
 def test_workers_share_the_apple_gpu(tmp_path):
-    workers = pool.open_pool(TrainingSettings(device="mps", workers=2), "digits")
+    workers = pool.open_pool(TrainingSettings(device="mps", workers=2))
     places = [seat._place for seat in workers._seats]
     assert places == [Place("mps", 1)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
@@ -66,4 +66,4 @@ def test_workers_share_the_apple_gpu(tmp_path):
 def test_a_search_says_before_it_begins_that_a_device_is_not_there(options, words, monkeypatch):
     monkeypatch.setattr(pool, "has_mps", lambda: False)
     with pytest.raises(genius.GeniusError, match=words):
-        pool.open_pool(TrainingSettings(**options), "digits")
+        pool.open_pool(TrainingSettings(**options))
