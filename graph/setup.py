@@ -18,7 +18,8 @@ from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
 from ..printable import brief
 from ..record.files import sha256_of
-from ..record.goal import GOAL, OF_COSTS, Goal, NamedRanges, default_goal, read_limits
+from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
+from ..record.ranges import NamedRanges, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space

@@ -1,6 +1,6 @@
 """What a search is after: its objectives, limits on what is measured, and whether it is after the whole front."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from operator import attrgetter
@@ -11,35 +11,22 @@ from pydantic import Field
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..schema import CLOSED, LARGEST, Flag, Number, Schema
+from ..schema import CLOSED, Flag, Schema
 from ..spaces.cost import Cost
-from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective, Title
+from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective
 from ..spaces.space import SearchSpace
 from .candidate import Candidate, measured
 from .front import hypervolume, nondominated
 from .measurement import Measurement
 from .plain import BadValue
+from .ranges import NamedRanges, check_ranges
 from .statistics import weigh
 
 MOST = 3
 """How many objectives a search can have: the volume of a front is exact and fast up to three."""
 
-_End = Number | None
-NamedRanges = Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)]
-"""The lowest and the highest value of metrics or costs by name, None where that end is open."""
-
 OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
 """Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
-
-
-def check_ranges(ranges: NamedRanges) -> None:
-    """Make sure that no range is empty.
-
-    Raises: GeniusError.
-    """
-    for name, (low, high) in ranges.items():
-        if low is not None and high is not None and low > high:
-            raise GeniusError(f"the limits of {brief(name)} from {low:g} to {high:g} hold nothing")
 
 
 @dataclass(frozen=True)
@@ -192,21 +179,3 @@ def default_goal(space: SearchSpace, evaluator: object) -> Goal:
     if not isinstance(found, Objective):
         raise GeniusError(f"an evaluator's objective is a genius.Objective, got {brief(repr(found))}")
     return Goal((found,))
-
-
-def _is_finite(end: object) -> bool:
-    return isinstance(end, int | float) and not isinstance(end, bool) and abs(end) <= LARGEST
-
-
-def read_limits(given: Mapping[str, Sequence[float | None]]) -> NamedRanges:
-    """Read limits on metrics or costs by name, as in {"latency_ms": (None, 5)}.
-
-    Raises: GeniusError.
-    """
-    found = {}
-    for name, ends in given.items():
-        if len(ends) != 2 or not all(end is None or _is_finite(end) for end in ends):
-            raise GeniusError(f"the limits of {brief(name)} are its lowest and highest value, or None, got {ends!r}")
-        low, high = (None if end is None else float(end) for end in ends)
-        found[name] = (low, high)
-    return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from ..goal import NamedRanges, check_ranges
+from ..ranges import NamedRanges, check_ranges
 from .setting import Word, setting
 
 if TYPE_CHECKING:
