@@ -90,10 +90,8 @@ class Plugins(Mapping[str, _T], Generic[_T]):
         if (found := self.known(name)) is not None:
             return found
         if ":" not in name:
-            raise GeniusError(
-                f"there is no {self.kind} {name!r}; the {self.kind}s are: {', '.join(self.names())}, and your own as "
-                "MODULE:NAME"
-            )
+            known = f"; the {self.kind}s are: {', '.join(names)}, and" if (names := self.names()) else ": name"
+            raise GeniusError(f"there is no {self.kind} {name!r}{known} your own as MODULE:NAME")
         return self.take(import_object(name, self.kind), name)
 
     def take(self, value: object, name: str = "") -> _T:

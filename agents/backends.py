@@ -231,7 +231,16 @@ def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMSettings, 
         make, url, told, left_out = partial(_bound, llm), None, _told(llm), []
         options = LLMSettings(timeout=options.timeout, max_tokens=options.max_tokens, price=options.price)
     options = replace(options, max_tokens=known.get("max_tokens") or options.max_tokens)
-    return ChatModel(name, make, schema, options, url, told, known.get("structured", True), left_out)
+    return ChatModel(
+        name=name,
+        make=make,
+        schema=schema,
+        options=options,
+        url=url,
+        told=told,
+        structured=known.get("structured", True),
+        left_out=left_out,
+    )
 
 
 def _bound(model: Any, options: LLMSettings) -> Any:

@@ -1,12 +1,13 @@
 """The caller's callbacks, names and metadata for every invocation inside a search, in LangChain's form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GeniusError
+from ..plugins import Plugins
 
 if TYPE_CHECKING:
-    from langchain_core.callbacks import Callbacks
+    from langchain_core.callbacks import BaseCallbackHandler, Callbacks
     from langchain_core.runnables import RunnableConfig
 
 _TAKEN = ("callbacks", "tags", "metadata", "run_name", "max_concurrency")
@@ -32,6 +33,24 @@ def caller_config(callbacks: "Callbacks" = None, config: "RunnableConfig | None"
 
         found = merge_configs(found, {"callbacks": callbacks})
     return found  # type: ignore[no-any-return]
+
+
+def _read(value: object) -> "BaseCallbackHandler | None":
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    return value if isinstance(value, BaseCallbackHandler) else None
+
+
+CALLBACKS: "Plugins[BaseCallbackHandler]" = Plugins("callback", {}, _read, "a callback handler of LangChain's")
+"""The door for sinks of traces: LangChain's callback handlers, of which none is built in."""
+
+
+def callbacks_named(names: Iterable[str]) -> "list[BaseCallbackHandler]":
+    """Return callback handlers by their names.
+
+    Raises: GeniusError for what is none.
+    """
+    return [CALLBACKS.find(name) for name in names]
 
 
 def _check_callbacks(callbacks: object) -> None:

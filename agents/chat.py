@@ -52,7 +52,7 @@ async def _its_turn() -> None:
         await asyncio.sleep(0)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChatModel:
     """A chat model, adapted to its server since the search began.
 

@@ -92,6 +92,16 @@ Pareto = Annotated[
     bool, typer.Option("--pareto", help="Search the front of all objectives.", rich_help_panel=PANELS["loop"])
 ]
 
+Callbacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--callback",
+        metavar="MODULE:NAME",
+        help="A callback handler of LangChain's, which is told of every run, as a sink of traces. Repeatable.",
+        rich_help_panel=FILES,
+    ),
+]
+
 OPEN_RANGE = ("-", "-")
 
 

@@ -12,6 +12,7 @@ from .asking import ask
 from .looking import print_result
 from .options import (
     AsJson,
+    Callbacks,
     MeasuredLimits,
     NewRun,
     Objectives,
@@ -54,6 +55,7 @@ def search(
     limits: MeasuredLimits = None,
     pareto: Pareto = False,
     set: Set = None,
+    callbacks: Callbacks = None,
     run: NewRun = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -62,6 +64,7 @@ def search(
     """Search a space: propose, validate, train, reflect, again."""
     with beginning():
         from ..agents.backends import default_llm
+        from ..agents.calling import callbacks_named
         from ..graph import search as searches
         from ..record.settings import Settings, read_file
 
@@ -82,6 +85,7 @@ def search(
             pareto=pareto,
             run=run,
             progress=progress,
+            callbacks=callbacks_named(callbacks or ()),
             ask=ask,
             set=set or (),
             **options,
@@ -94,6 +98,7 @@ def search(
 def resume(
     run: RunFolder,
     set: Set = None,
+    callbacks: Callbacks = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -101,11 +106,21 @@ def resume(
 ) -> None:
     """Go on with a run that was cut off, or make more iterations of it."""
     with beginning():
+        from ..agents.calling import callbacks_named
         from ..graph import search as searches
         from ..record.settings import Settings
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
-        return searches.resume(run, space=space, trust=trust, progress=progress, ask=ask, set=set or (), **options)
+        return searches.resume(
+            run,
+            space=space,
+            trust=trust,
+            progress=progress,
+            callbacks=callbacks_named(callbacks or ()),
+            ask=ask,
+            set=set or (),
+            **options,
+        )
 
     _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
 
@@ -119,6 +134,7 @@ def fork(
     ],
     to: NewRun = None,
     set: Set = None,
+    callbacks: Callbacks = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -126,12 +142,22 @@ def fork(
 ) -> None:
     """Go on from an earlier iteration in a new run folder; the old run stays as it is."""
     with beginning():
+        from ..agents.calling import callbacks_named
         from ..graph import search as searches
         from ..record.settings import Settings
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.fork(
-            run, at, to=to, space=space, trust=trust, progress=progress, ask=ask, set=set or (), **options
+            run,
+            at,
+            to=to,
+            space=space,
+            trust=trust,
+            progress=progress,
+            callbacks=callbacks_named(callbacks or ()),
+            ask=ask,
+            set=set or (),
+            **options,
         )
 
     _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)

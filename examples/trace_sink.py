@@ -1,6 +1,7 @@
 """A sink of traces of one's own: each iteration's runs, as LangSmith would show them, become lines of a file.
 
 python examples/trace_sink.py
+genius search nas-bench-macro --proposer guided --callback examples.trace_sink:SINK
 """
 
 import asyncio
@@ -34,11 +35,13 @@ def lines_of(run: Run, depth: int = 0) -> Iterator[dict[str, object]]:
         yield from lines_of(child, depth + 1)
 
 
+SINK = LinesOfRuns(Path("traces.jsonl"))
+
+
 async def main() -> None:
     """Search three values, and keep the traces beside the run folders."""
-    sink = LinesOfRuns(Path("traces.jsonl"))
-    await genius.search({"x": (0, 10)}, evaluator=lambda v: -v["x"], proposer="random", iterations=3, callbacks=[sink])
-    print(f"traces: {sink.path}")
+    await genius.search({"x": (0, 10)}, evaluator=lambda v: -v["x"], proposer="random", iterations=3, callbacks=[SINK])
+    print(f"traces: {SINK.path}")
 
 
 if __name__ == "__main__":

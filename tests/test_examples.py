@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1" >> srun.txt; shift; done\nexec "$@"\n'
+MINE = "def evaluate(architecture): return 50.0"
 
 
 @pytest.fixture
@@ -76,3 +77,16 @@ def test_traces_go_to_a_file_of_one_s_own(run, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "traces.jsonl").read_text().splitlines()]
     assert [line["name"] for line in lines if line["depth"] == 0] == [f"space iteration {at}" for at in (1, 2, 3)]
     assert [line["name"] for line in lines[1:5]] == ["reflector", "proposer", "validator", "trainer"]
+
+
+@pytest.mark.parametrize("command", ["search", "resume", "fork"])
+def test_a_sink_is_named_on_the_command_line(run, tmp_path, command):
+    search = ("search", "digits", "--evaluator", "mine:evaluate", "--proposer", "random", "--iterations", 2)
+    (tmp_path / "mine.py").write_text(MINE)
+    if command != "search":
+        run("-m", "genius", *search, "--run", "run")
+    go_on = {"search": search, "resume": ("resume", "run", "--iterations", 3), "fork": ("fork", "run", "--at", 1)}
+    again = () if command == "search" else ("--evaluator", "mine:evaluate")
+    run("-m", "genius", *go_on[command], *again, "--callback", "examples.trace_sink:SINK")
+    names = [json.loads(line)["name"] for line in (tmp_path / "traces.jsonl").read_text().splitlines()]
+    assert [name for name in names if "iteration" in name][-1] == f"digits iteration {3 if command == 'resume' else 2}"

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import genius
 import torch
+from langchain_core.callbacks import BaseCallbackHandler
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
@@ -161,6 +163,16 @@ class Subprocesses(genius.CommandPool):
                 await process.wait()
 
 
+class Sink(BaseCallbackHandler):
+    """Writes a line for each chain that begins."""
+
+    def on_chain_start(self, serialized: object, inputs: object, **told: object) -> None:
+        """Write the name of a chain."""
+        with Path("sink.txt").open("a") as file:
+            file.write(f"{told['name']}\n")
+
+
+SINK = Sink()
 TABLE = genius.PublishedTable("mine:TABLE", "http://127.0.0.1:9/mine.json", "0" * 64, 1_000, "accuracy", "accuracy")
 PUBLISHED = replace(SPACE, table=TABLE)
 LATENCY = genius.Objective("latency", "ms", "lower", 0)

@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 from genius.agents.baselines import PROPOSERS
+from genius.agents.calling import CALLBACKS
 from genius.errors import GeniusError, GeniusWarning
 from genius.graph.measuring import EVALUATORS
 from genius.graph.pool import POOLS
@@ -19,7 +20,7 @@ from genius.training.recipes import RECIPES
 
 from .conftest import INSTALLED, install
 
-KINDS = {one.kind: one for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES)}
+KINDS = {one.kind: one for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES, CALLBACKS)}
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 OWN = {
     "space": "mine:SPACE",
@@ -30,6 +31,7 @@ OWN = {
     "recipe": "mine:RECIPE",
     "pool": "mine:Subprocesses",
     "table": "mine:TABLE",
+    "callback": "mine:SINK",
 }
 
 
@@ -68,7 +70,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_there_are(kind):
     with pytest.raises(GeniusError) as failure:
         kind.find("nothing-like-it")
     words = str(failure.value)
-    assert words.startswith(f"there is no {kind.kind} 'nothing-like-it'; the {kind.kind}s are: {next(iter(kind))}")
+    assert words.startswith(f"there is no {kind.kind} 'nothing-like-it'; the {kind.kind}s are: {kind.names()[0]}, ")
     assert all(name in words for name in (*kind, *INSTALLED[kind.group], "MODULE:NAME"))
 
 
@@ -154,6 +156,12 @@ def test_a_value_of_this_process_is_registered_under_a_new_name():
             kind.register(name, 3)
     with pytest.raises(GeniusError, match="other is not a whole number, but the str 'text'"):
         kind.register("other", "text")
+
+
+def test_an_unknown_name_of_a_kind_without_any_is_refused_with_the_form_of_one_s_own():
+    kind = Plugins("toy", {}, lambda value: value, "a toy")
+    with pytest.raises(GeniusError, match=r"^there is no toy 'x': name your own as MODULE:NAME$"):
+        kind.find("x")
 
 
 def test_no_warning_without_a_reason():

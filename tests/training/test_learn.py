@@ -11,7 +11,7 @@ from statistics import mean
 import pytest
 import torch
 from genius.errors import GeniusError
-from genius.record.measurement import Measurement
+from genius.record.measurement import MEASUREMENT
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.job import Job
@@ -100,7 +100,7 @@ def test_training_learns_and_tells_of_every_epoch(digits_job):
     assert told[-1].accuracy == measurement.accuracy > 25  # of 3,196 images; 10 is chance
     assert all(epoch.images_per_second > 0 and epoch.epochs == 15 for epoch in told)
     assert [json.loads(line) for line in job.files.epochs.read_text().splitlines()] == [asdict(e) for e in told]
-    assert Measurement(**json.loads(job.files.answer.read_text())) == measurement
+    assert MEASUREMENT.read(job.files.answer.read_bytes()) == measurement
     assert measurement.device == "CPU (1 thread)"
     assert told[-1].seconds < measurement.seconds
 
