@@ -30,6 +30,8 @@ Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, max_length=_LONGEST)]
 Name = Annotated[str, Field(strict=True, max_length=4_096, pattern=r"^[^\x00]*$")]
 """A text that may name a file."""
+Title = Annotated[str, Field(strict=True, min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]*$")]
+"""The name of a quantity."""
 Scalar = Flag | Annotated[int, Field(strict=True)] | Number | Text | None
 """A value of plain JSON types that holds no others."""
 Numbers = Annotated[tuple[Whole, ...], Field(max_length=100_000, fail_fast=True)]

@@ -9,7 +9,7 @@ from ..record.history import History
 from ..spaces.region import OPEN, Region
 from ..spaces.space import Architecture
 from ..tools.look_up import adds_up, look_up_table
-from ..tools.prices import in_millions
+from ..tools.prices import amount_in_words, number_in_words
 
 _RANGE = """\
 The network must keep a hard limit: {limits}. A proposal outside is not trained."""
@@ -71,8 +71,9 @@ def _inside(region: Region, known: History, best: Architecture | None) -> Iterat
 
 
 def _headroom(region: Region, best: Architecture) -> str:
-    ends = zip(("FLOPs", "parameters"), region.limits.ranges, region.counted(best)[0].tolist(), strict=True)
-    return " and ".join(f"{in_millions(end - cost)} {quantity}" for quantity, (_, end), cost in ends if end != inf)
+    limits, costs = region.limits, region.counted(best)[0].tolist()
+    ends = enumerate(zip(limits.ranges, costs, strict=True))
+    return " and ".join(amount_in_words(limits, at, end - cost) for at, ((_, end), cost) in ends if end != inf)
 
 
 def _near(region: Region, known: History, best: Architecture) -> list[Architecture]:
@@ -90,8 +91,9 @@ def _near(region: Region, known: History, best: Architecture) -> list[Architectu
 def _listed(region: Region, architectures: Iterable[Sequence[int]], where: str) -> str:
     rows = [list(row) for row in architectures]
     quantities = [at for at, ends in enumerate(region.limits.ranges) if ends != OPEN]
-    costs = region.counted(rows)[:, quantities].tolist()
-    words = [region.space.written(tuple(row)) for row in rows]
-    lines = (f"- {row}, {', '.join(map(in_millions, cost))}" for row, cost in zip(words, costs, strict=True))
-    names = " and ".join(("FLOPs", "parameters")[at] for at in quantities)
+    lines = []
+    for row, costs in zip(rows, region.counted(rows).tolist(), strict=True):
+        told = ", ".join(number_in_words(at, costs[at]) for at in quantities)
+        lines.append(f"- {region.space.written(tuple(row))}, {told}")
+    names = " and ".join(region.limits.names[at] for at in quantities)
     return "\n".join([f"Untried architectures within the limit, {where}, with their {names}:", *lines])

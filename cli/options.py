@@ -83,7 +83,8 @@ MeasuredLimits = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME LOW HIGH",
-        help="A range of what is measured, as in latency_ms - 5; - leaves an end open. Repeatable.",
+        help="A range of what is measured, or of a cost that the space itself tells by name, as in latency_ms - 5; "
+        "- leaves an end open. Repeatable.",
         rich_help_panel=PANELS["limits"],
     ),
 ]
@@ -105,7 +106,7 @@ OPEN_RANGE = ("-", "-")
 
 
 def named_limits(given: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits on measured quantities, each a name and the two ends of a range; a `-` leaves an end open.
+    """Read limits on metrics or costs, each a name and the two ends of a range; a `-` leaves an end open.
 
     Raises: GeniusError.
     """

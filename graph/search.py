@@ -24,7 +24,17 @@ from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .run_folder import locked, new_run, new_run_folder
-from .setup import AnySpace, Given, changes_in_words, check_fits, choose_goal, choose_parts, fingerprint, open_setup
+from .setup import (
+    AnySpace,
+    Given,
+    changes_in_words,
+    check_fits,
+    choose_goal,
+    choose_limits,
+    choose_parts,
+    fingerprint,
+    open_setup,
+)
 from .state import Progress
 from .trials import Calling, carry_on
 from .trust import Claim, check_claims, claims
@@ -72,7 +82,9 @@ async def search(
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
-    - `limits`: ranges of metrics, as in {"latency_ms": (None, 5)}: a measurement beyond is infeasible.
+    - `limits`: ranges by name, as in {"latency_ms": (None, 5)}. Of a cost that the space's own `cost` names they hold
+      before anything is evaluated, as FLOPs and parameters do. Others are of metrics: what is measured beyond is not
+      feasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
       Modules, servers and paths of a run's own `search.json` are to be named again, or `trust` takes them from there.
@@ -255,14 +267,16 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    measured, computed = choose_limits(space, settings, aim.limits)
     return settings.changed(
         {
-            "goal": choose_goal(space, settings, asked.given, aim.objectives, aim.limits, aim.pareto),
+            "goal": choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto),
+            "limits.others": computed,
             "run.fingerprint": fingerprint(space),
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),
         }
-    )
+    ).check()
 
 
 def _going_on(asked: _Asked, old: Settings) -> Settings:

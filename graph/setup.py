@@ -18,7 +18,8 @@ from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
 from ..printable import brief
 from ..record.files import sha256_of
-from ..record.goal import GOAL, OF_COSTS, Goal, default_goal, read_limits
+from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
+from ..record.ranges import NamedRanges, read_limits
 from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
@@ -26,7 +27,7 @@ from ..spaces.decision import Decision
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.mapping import space_of
 from ..spaces.objective import ACCURACY, Objective, get_objective
-from ..spaces.region import Region
+from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
 from ..tables.fetch import downloads_folder
@@ -123,11 +124,13 @@ def choose_goal(
     space: SearchSpace,
     settings: Settings,
     given: Given,
-    objectives: Sequence[str | Objective] | str | Objective = (),
-    limits: Mapping[str, Sequence[float | None]] | None = None,
-    pareto: bool = False,
+    objectives: Sequence[str | Objective] | str | Objective,
+    limits: NamedRanges,
+    pareto: bool,
 ) -> Goal:
     """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
+
+    `limits` are those on measured quantities.
 
     Raises: GeniusError for a name of no objective, and for a quantity that nothing measures.
     """
@@ -135,10 +138,24 @@ def choose_goal(
     found = tuple(get_objective(each) for each in named)
     if not found and settings.goal == GOAL:
         found = (_measured(space, settings, given),)
-    ranges = settings.goal.limits if limits is None else read_limits(limits)
-    goal = Goal(found or settings.goal.objectives, ranges, pareto or settings.goal.pareto)
+    goal = Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
     _check_measured(goal, space, settings, given)
     return goal
+
+
+def choose_limits(
+    space: SearchSpace, settings: Settings, named: Mapping[str, Sequence[float | None]] | None
+) -> tuple[NamedRanges, NamedRanges]:
+    """Return the limits on what is measured, and those on what the space's own `cost` tells.
+
+    They are the named ones, else those of the settings.
+    Raises: GeniusError for what is no range, or where `cost` fails.
+    """
+    ranges = settings.goal.limits if named is None else read_limits(named)
+    told = further_costs(space) if ranges else ()
+    computed = {name: ends for name, ends in ranges.items() if name in told}
+    measured = {name: ends for name, ends in ranges.items() if name not in told}
+    return measured, {**settings.limits.others, **computed} if named is None else computed
 
 
 def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluator | None:

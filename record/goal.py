@@ -1,6 +1,6 @@
 """The goal of a search: its objectives, limits on measured quantities, and whether the whole front is searched."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from operator import attrgetter
@@ -11,20 +11,20 @@ from pydantic import Field
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..schema import CLOSED, LARGEST, Flag, Number, Schema
+from ..schema import CLOSED, Flag, Schema
 from ..spaces.cost import Cost
-from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective, Title
+from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective
 from ..spaces.space import SearchSpace
 from .candidate import Candidate, measured
 from .front import hypervolume, nondominated
 from .measurement import Measurement
 from .plain import BadValue
+from .ranges import NamedRanges, check_ranges
 from .statistics import weigh
 
 MOST = 3
 """How many objectives a search can have: the volume of a front is exact and fast up to three."""
 
-_End = Number | None
 OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
 """Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
 
@@ -43,7 +43,7 @@ class Goal:
     __pydantic_config__ = CLOSED
 
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=MOST)] = (ACCURACY,)
-    limits: Annotated[dict[Title, tuple[_End, _End]], Field(max_length=20)] = field(default_factory=dict)
+    limits: NamedRanges = field(default_factory=dict)
     pareto: Flag = False
 
     def __post_init__(self) -> None:
@@ -54,9 +54,7 @@ class Goal:
             raise GeniusError(f"the objectives of a search have names of their own, got {', '.join(names)}")
         if self.pareto and len(names) < 2:
             raise GeniusError(f"a front has at least two objectives, and {names[0]} is the only one: name another")
-        for name, (low, high) in self.limits.items():
-            if low is not None and high is not None and low > high:
-                raise GeniusError(f"the limits of {brief(name)} from {low:g} to {high:g} hold nothing")
+        check_ranges(self.limits)
 
     @property
     def objective(self) -> Objective:
@@ -181,21 +179,3 @@ def default_goal(space: SearchSpace, evaluator: object) -> Goal:
     if not isinstance(found, Objective):
         raise GeniusError(f"an evaluator's objective is a genius.Objective, got {brief(repr(found))}")
     return Goal((found,))
-
-
-def _is_finite(end: object) -> bool:
-    return isinstance(end, int | float) and not isinstance(end, bool) and abs(end) <= LARGEST
-
-
-def read_limits(given: Mapping[str, Sequence[float | None]]) -> dict[str, tuple[float | None, float | None]]:
-    """Read limits on measured quantities, as in {"latency_ms": (None, 5)}.
-
-    Raises: GeniusError.
-    """
-    found = {}
-    for name, ends in given.items():
-        if len(ends) != 2 or not all(end is None or _is_finite(end) for end in ends):
-            raise GeniusError(f"the limits of {brief(name)} are its lowest and highest value, or None, got {ends!r}")
-        low, high = (None if end is None else float(end) for end in ends)
-        found[name] = (low, high)
-    return found

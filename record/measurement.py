@@ -7,8 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from ..printable import named, one_line
-from ..schema import CLOSED, Amount, Count, Number, Schema, Text
-from ..spaces.objective import Title
+from ..schema import CLOSED, Amount, Count, Number, Schema, Text, Title
 from .plain import BadValue, number, text, whole
 
 Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost", "raised"]

@@ -2,7 +2,7 @@
 
 from . import SPACES, get_space
 from .cost import CONVENTIONS
-from .region import NO_LIMITS, Limits, Region
+from .region import NO_LIMITS, Extremes, Limits, Region
 from .space import ENUMERABLE, SearchSpace
 
 
@@ -34,7 +34,7 @@ def _costs(region: Region, exact: bool) -> list[str]:
         return ["it has no costs"]
     space, found = region.space, region.extremes()
     of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
-    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(*found, region.limits)]
+    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(found, region.limits)]
     if region.limits.limited:
         lines.append(f"within the limits: {_count(region, exact)}")
     return lines
@@ -51,11 +51,14 @@ def _count(region: Region, exact: bool) -> str:
     return f"about {found.number:.3g} ({off}, {share}), an estimate from a sample; --exact counts them"
 
 
-def _range(flops: tuple[int, int], params: tuple[int, int], limits: Limits) -> str:
-    return (
-        f"{flops[0] / 1e6:.1f} to {flops[1] / 1e6:.1f} M FLOPs ({CONVENTIONS[limits.convention]}), "
-        f"{params[0] / 1e6:.3f} to {params[1] / 1e6:.3f} M parameters"
-    )
+def _range(found: Extremes, limits: Limits) -> str:
+    flops, params, *others = found
+    words = [
+        f"{flops[0] / 1e6:.1f} to {flops[1] / 1e6:.1f} M FLOPs ({CONVENTIONS[limits.convention]})",
+        f"{params[0] / 1e6:.3f} to {params[1] / 1e6:.3f} M parameters",
+    ]
+    words += [f"{name} {low:g} to {high:g}" for (name, _), (low, high) in zip(limits.others, others, strict=True)]
+    return ", ".join(words)
 
 
 def _size(space: SearchSpace) -> str:

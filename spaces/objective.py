@@ -10,10 +10,9 @@ from pydantic import Field
 from ..errors import GeniusError
 from ..plugins import Plugins
 from ..printable import brief, named
-from ..schema import CLOSED, LARGEST, Number
+from ..schema import CLOSED, LARGEST, Number, Title
 from .figures import SHOWN, written
 
-Title = Annotated[str, Field(strict=True, min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]*$")]
 Unit = Annotated[str, Field(strict=True, max_length=20, pattern=r"^[^\x00-\x1f]*$")]
 Better = Literal["higher", "lower"]
 

@@ -73,7 +73,7 @@ class SearchSpace:
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
-      two of these.
+      two of these, and the others can be limited by their names.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
     - `key`: the name of an architecture in the published table of this space.
     - `named`: architectures that are known by a name of their own.

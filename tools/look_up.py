@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..spaces.cost import CONVENTIONS, FIELDS
 from ..spaces.decision import Decision
-from ..spaces.region import OPEN, Region
+from ..spaces.region import OPEN, Region, costs_for
 from ..spaces.space import Architecture
 from .prices import in_millions, option_in_words
 
@@ -19,7 +19,7 @@ _COLUMNS = 20  # options of a row
 _PART_ROWS = 80  # of the tables of parts
 
 _Table = npt.NDArray[np.int64]
-_Words = Callable[[int | None], str]
+_Words = Callable[[float | None], str]
 
 _APART = "One decision at a time: changes of several decisions do not simply add up."
 
@@ -55,6 +55,8 @@ def _of_quantity(region: Region, quantity: int, centre: Architecture | None) -> 
 
 
 def _title(region: Region, quantity: int) -> str:
+    if quantity > 1:
+        return region.limits.names[quantity]
     return f"FLOPs in millions, {CONVENTIONS[region.limits.convention]}" if not quantity else "parameters in millions"
 
 
@@ -185,12 +187,12 @@ class _Parts:
 def _around(region: Region, quantity: int, centre: Architecture) -> str:
     space, limits = region.space, region.limits
     head = f"What the whole network costs with one decision changed and the others at {space.written(centre)}"
-    rows: list[tuple[int | None, ...]] = []
+    rows: list[tuple[float | None, ...]] = []
     for at, decision in enumerate(space.decisions):
         variants = [(*centre[:at], option, *centre[at + 1 :]) for option in decision.numbers]
-        costs = limits.counted(space.costs(variants))[:, quantity].tolist()
+        costs = limits.counted(costs_for(limits, space, np.array(variants)))[:, quantity].tolist()
         rows.append(tuple(None if cost < 0 else cost for cost in costs))
-    lines = _lines(region, rows, constant="no effect")
+    lines = _lines(region, rows, _short if quantity < 2 else _own, constant="no effect")
     more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
     return "\n".join([f"{head} ({_title(region, quantity)}). {_APART}", *lines[:_ROWS], *more])
 
@@ -203,7 +205,7 @@ def _middle(region: Region) -> Architecture:
 
 
 def _lines(
-    region: Region, rows: Sequence[tuple[int | None, ...]], words: _Words | None = None, constant: str = ""
+    region: Region, rows: Sequence[tuple[float | None, ...]], words: _Words | None = None, constant: str = ""
 ) -> list[str]:
     """Write the rows, neighbours that are equal in one line: their first decision to their last.
 
@@ -227,9 +229,13 @@ def _some(costs: list[str]) -> list[str]:
     return [costs[at * (len(costs) - 1) // (_COLUMNS - 1)] for at in range(_COLUMNS)]
 
 
-def _short(amount: int | None) -> str:
+def _short(amount: float | None) -> str:
     return "not allowed" if amount is None else f"{amount / 1e6:.4g}"
 
 
-def _exact(amount: int | None) -> str:
+def _own(amount: float | None) -> str:
+    return "not allowed" if amount is None else f"{amount:.4g}"
+
+
+def _exact(amount: float | None) -> str:
     return "not allowed" if amount is None else f"{amount / 1e6:.9g}"

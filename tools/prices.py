@@ -5,9 +5,11 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
-from ..spaces.cost import Convention, Cost, total
+import numpy as np
+
+from ..spaces.cost import FIELDS, Convention, Cost, total
 from ..spaces.decision import Decision
-from ..spaces.region import OPEN, Limits, Region
+from ..spaces.region import OPEN, Limits, Region, costs_for
 from ..spaces.space import Architecture, SearchSpace
 
 _SUGGESTED = 5  # groups of changes
@@ -20,6 +22,23 @@ def in_millions(number: float) -> str:
     return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
 
 
+def number_in_words(at: int, number: float) -> str:
+    """Write an amount of a cost by its place in the limits' ranges: a further cost in its own unit."""
+    return in_millions(number) if at < 2 else f"{number:,.6g}"
+
+
+def amount_in_words(limits: Limits, at: int, number: float) -> str:
+    """Write an amount of a cost with its name: `45.12 M FLOPs`, `memory_mb 512`."""
+    words = number_in_words(at, number)
+    return f"{words} {limits.names[at]}" if at < 2 else f"{limits.names[at]} {words}"
+
+
+def amounts_in_words(limits: Limits, cost: Cost) -> list[str]:
+    """Write the amounts of the costs that are limited, each with its name."""
+    amounts = enumerate(zip(limits.amounts(cost), limits.ranges, strict=True))
+    return [amount_in_words(limits, at, amount) for at, (amount, ends) in amounts if ends != OPEN]
+
+
 def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Collection[Hashable] = ()) -> str:
     """Describe the distance of an architecture from the limits, and the single changes that would bring it back.
 
@@ -27,17 +46,18 @@ def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Co
     an identity that was `tried`. Told are the costs that are limited.
     """
     space, limits = region.space, region.limits
-    flops, params = limits.gap(cost)
-    broken = [_gap(f"FLOPs ({limits.convention})", cost.counted(limits.convention), flops)] if flops else []
-    broken += [_gap("parameters", cost.params, params)] if params else []
+    amounts = zip(limits.amounts(cost), limits.gap(cost), strict=True)
+    broken = [_gap(limits, at, amount, gap) for at, (amount, gap) in enumerate(amounts) if gap]
     lines = [f"{space.written(architecture)} breaks the limits: {'; '.join(broken)}; allowed: {limits.words()}"]
     lines += _by_stage(space, limits.convention, architecture) if limits.of_flops else []
     return "\n".join([*lines, _changes(region, architecture, tried)])
 
 
-def _gap(name: str, value: int, gap: float) -> str:
+def _gap(limits: Limits, at: int, amount: float, gap: float) -> str:
     side = "above the most that is allowed" if gap > 0 else "below the least that is allowed"
-    return f"{value:,} {name}, {'+' if gap > 0 else '-'}{in_millions(abs(gap))} {side}"
+    name = f"FLOPs ({limits.convention})" if at == 0 else limits.names[at]
+    found = f"{amount:,} {name}" if at < 2 else amount_in_words(limits, at, amount)
+    return f"{found}, {'+' if gap > 0 else '-'}{number_in_words(at, abs(gap))} {side}"
 
 
 def _by_stage(space: SearchSpace, convention: Convention, architecture: Architecture) -> list[str]:
@@ -68,7 +88,7 @@ def _changes(region: Region, architecture: Architecture, tried: Collection[Hasha
     no change keeps the limits, those are named that come closest. What the space's rule forbids is no change.
     """
     limits = region.limits
-    found = list(_single_changes(region.space, architecture, tried))
+    found = list(_single_changes(region, architecture, tried))
     if not found:
         return "No single change is allowed."
     inside = [change for change in found if limits.allow(change.cost)]
@@ -79,8 +99,8 @@ def _changes(region: Region, architecture: Architecture, tried: Collection[Hasha
     return f"No single change is enough; the largest steps are: {_list(region, architecture, closest)}."
 
 
-def _main(limits: Limits, cost: Cost) -> int:
-    return cost.params if limits.main else cost.counted(limits.convention)
+def _main(limits: Limits, cost: Cost) -> float:
+    return limits.amounts(cost)[limits.main]
 
 
 def _is_off(region: Region, change: _Change) -> bool:
@@ -89,8 +109,9 @@ def _is_off(region: Region, change: _Change) -> bool:
     return bool(_OFF.search(decision.names[change.option - decision.first]))
 
 
-def _single_changes(space: SearchSpace, architecture: Architecture, tried: Collection[Hashable]) -> Iterator[_Change]:
+def _single_changes(region: Region, architecture: Architecture, tried: Collection[Hashable]) -> Iterator[_Change]:
     """Go through the options of decisions that lead to another architecture of the space, which was not tried."""
+    space, limits = region.space, region.limits
     counting = space.visible(architecture)
     options = [
         (at, option)
@@ -100,24 +121,26 @@ def _single_changes(space: SearchSpace, architecture: Architecture, tried: Colle
     ]
     changed = [(*architecture[:at], option, *architecture[at + 1 :]) for at, option in options]
     changed = [space.settled(each) for each in changed]
-    costs = space.costs(changed)
+    costs = costs_for(limits, space, np.array(changed, dtype=np.int64).reshape(-1, len(architecture)))
     kept = space.allows(changed) & (costs >= 0).all(axis=1)
     for (at, option), row, after in compress(zip(options, costs.tolist(), changed, strict=True), kept):
         if space.identity(after) not in tried:
-            yield _Change(at, option, Cost(*row))
+            named = {name: amount for (name, _), amount in zip(limits.others, row[FIELDS:], strict=True)}
+            yield _Change(at, option, Cost(*map(int, row[:FIELDS]), named=named))
 
 
 def _distance(limits: Limits, cost: Cost) -> float:
-    """Measure how far a cost is off the limits, in shares of itself, FLOPs and parameters together."""
-    flops, params = limits.gap(cost)
-    return abs(flops) / max(cost.counted(limits.convention), 1) + abs(params) / max(cost.params, 1)
+    """Measure how far a cost is off the limits, in shares of itself, all that are limited together."""
+    amounts = enumerate(zip(limits.amounts(cost), limits.gap(cost), strict=True))
+    return sum(abs(gap) / max(amount, 1 if at < 2 else abs(gap)) for at, (amount, gap) in amounts if gap)
 
 
 def _list(region: Region, architecture: Architecture, changes: Sequence[_Change]) -> str:
     """List changes by their costs: those that cost alike together, and at most one group for each decision."""
-    alike: dict[tuple[int, int, int, int], list[_Change]] = {}
+    alike: dict[tuple[float, ...], list[_Change]] = {}
     for change in changes:
-        key = (change.cost.flops, change.cost.params, architecture[change.at], change.option)
+        further = change.cost.named.values()
+        key = (change.cost.flops, change.cost.params, *further, architecture[change.at], change.option)
         alike.setdefault(key, []).append(change)
     named: set[int] = set()
     groups = []
@@ -132,11 +155,9 @@ def _group(region: Region, architecture: Architecture, group: Sequence[_Change])
     (at, option, cost), limits = group[0], region.limits
     names = [region.space.decisions[change.at].name for change in group]
     others = f" (or of {', '.join(names[1 : _ALIKE + 1])}{', …' * (len(names) > _ALIKE + 1)})" if names[1:] else ""
-    both = (f"{in_millions(cost.counted(limits.convention))} FLOPs", f"{in_millions(cost.params)} parameters")
-    told = [words for words, ends in zip(both, limits.ranges, strict=True) if ends != OPEN]
     decision = region.space.decisions[at]
     before, after = (option_in_words(region.space, decision, number) for number in (architecture[at], option))
-    return f"{decision.name} from {before} to {after}{others} gives {', '.join(told)}"
+    return f"{decision.name} from {before} to {after}{others} gives {', '.join(amounts_in_words(limits, cost))}"
 
 
 def differences(space: SearchSpace, before: Architecture, after: Architecture) -> str:

@@ -10,9 +10,9 @@ from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal,
 from ..record.history import History
 from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
-from ..spaces.region import Region
+from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
-from .prices import differences, in_millions, off_limits
+from .prices import amounts_in_words, differences, in_millions, off_limits
 from .replies import UnreadableReply, read_reply
 
 _HEAD, _TAIL = 500, 1_500
@@ -98,11 +98,14 @@ def check_architecture(architecture: Architecture, region: Region, history: Hist
         return Broken(str(error))
     if cost is None or limits.accept(cost):
         return cost
-    short = (
-        f"{space.written(architecture)} has {in_millions(cost.counted(limits.convention))} FLOPs and "
-        f"{in_millions(cost.params)} parameters, off the limits"
-    )
+    short = f"{space.written(architecture)} has {_in_short(limits, cost)}, off the limits"
     return Broken(off_limits(region, architecture, cost, history.tried(space)), mendable=short)
+
+
+def _in_short(limits: Limits, cost: Cost) -> str:
+    if limits.others:
+        return " and ".join(amounts_in_words(limits, cost))
+    return f"{in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} parameters"
 
 
 def _all_tried(region: Region, history: History) -> bool:

@@ -1,10 +1,12 @@
 """The group `limits`: the costs that an architecture may have, and the treatment of one with other costs."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
+from ..ranges import NamedRanges, check_ranges
 from .setting import Word, setting
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ class LimitSettings:
         "After a reply off the limits: ask the model again, or take the nearest architecture within them.",
     )
 
+    others: NamedRanges = setting({}, "The ranges of further costs, which the space's own cost names.", hidden=True)
+
     def __post_init__(self) -> None:
+        check_ranges(self.others)
         for name in ("flops", "params"):
             low, high = getattr(self, name)
             object.__setattr__(self, name, (_end(low), _end(high)))
@@ -55,4 +60,9 @@ class LimitSettings:
         """
         from ...spaces.region import Limits, parse_range
 
-        return Limits(parse_range(*self.flops), parse_range(*self.params), self.convention)
+        others = ((name, _numbers(*ends)) for name, ends in self.others.items())
+        return Limits(parse_range(*self.flops), parse_range(*self.params), self.convention, tuple(others))
+
+
+def _numbers(low: float | None, high: float | None) -> tuple[float, float]:
+    return -inf if low is None else low, inf if high is None else high

@@ -1,6 +1,9 @@
 """A search space within limits: the feasible set of a search. Other rooms import from here alone."""
 
+from .feasible import Extremes as Extremes
 from .feasible import Integers as Integers
+from .further import costs_for as costs_for
+from .further import further_costs as further_costs
 from .limits import NO_LIMITS as NO_LIMITS
 from .limits import OPEN as OPEN
 from .limits import Limits as Limits

@@ -24,14 +24,14 @@ class Chain:
 
     values: Sequence[Integers]
     first: Sequence[int]
-    ranges: tuple[Range, Range]
+    ranges: tuple[Range, ...]
     main: int
 
     @property
     def mirrored(self) -> "Chain":
         """The same ways with sums of the other sign: the lowest come first."""
-        flops, params = ((-high, -low) for low, high in self.ranges)
-        return Chain([-value for value in self.values], self.first, (flops, params), self.main)
+        ranges = tuple((-high, -low) for low, high in self.ranges)
+        return Chain([-value for value in self.values], self.first, ranges, self.main)
 
     @property
     def is_short(self) -> bool:

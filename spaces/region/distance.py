@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .feasible import Integers, Reals
+from .limits import Counts
 
 if TYPE_CHECKING:
     from .region import Region
@@ -26,10 +27,11 @@ class Distance:
     def __init__(self, region: "Region") -> None:
         self._region, self._space = region, region.space
         self._low, self._high = np.array(region.limits.ranges).T
-        self._known: dict[bytes, tuple[bool, list[int]]] = {}
+        self._dtype: npt.DTypeLike = np.float64 if region.limits.others else np.int64
+        self._known: dict[bytes, tuple[bool, list[float]]] = {}
 
-    def __call__(self, rows: Integers) -> tuple[Reals, Integers]:
-        """Return the distances of architectures, 0 for those inside, and their FLOPs and parameters."""
+    def __call__(self, rows: Integers) -> tuple[Reals, Counts]:
+        """Return the distances of architectures, 0 for those inside, and their costs: shapes (n,) and (n, ranges)."""
         allowed, counted = self._looked_up(rows)
         logs, low, high = (np.log1p(np.maximum(each, 0)) for each in (counted, self._low, self._high))
         off = np.maximum(np.abs(logs - np.clip(logs, low, high)), _LEAST)
@@ -41,8 +43,8 @@ class Distance:
         found: npt.NDArray[np.bool_] = self(rows)[0] == 0
         return found
 
-    def _looked_up(self, rows: Integers) -> tuple[npt.NDArray[np.bool_], Integers]:
-        """Return which architectures the rule allows, and the costs of these: shapes (n,) and (n, 2)."""
+    def _looked_up(self, rows: Integers) -> tuple[npt.NDArray[np.bool_], Counts]:
+        """Return which architectures the rule allows, and the costs of these: shapes (n,) and (n, ranges)."""
         if self._space.parts and not self._space.restricted:
             return self._space.allows(rows), self._region.counted(rows)
         keys = [row.tobytes() for row in rows]
@@ -52,10 +54,10 @@ class Distance:
         if len(self._known) < _REMEMBERED:
             self._known.update(known)
         found = [known[key] for key in keys]
-        counted = np.array([costs for _, costs in found], dtype=np.int64).reshape(-1, len(self._low))
+        counted: Counts = np.array([costs for _, costs in found], dtype=self._dtype).reshape(-1, len(self._low))
         return np.array([allowed for allowed, _ in found], dtype=bool), counted
 
-    def _asked(self, rows: Integers) -> list[tuple[bool, list[int]]]:
-        allowed, counted = self._space.allows(rows), np.zeros((len(rows), len(self._low)), dtype=np.int64)
+    def _asked(self, rows: Integers) -> list[tuple[bool, list[float]]]:
+        allowed, counted = self._space.allows(rows), np.zeros((len(rows), len(self._low)), dtype=self._dtype)
         counted[allowed] = self._region.counted(rows[allowed])
         return list(zip(allowed.tolist(), counted.tolist(), strict=True))

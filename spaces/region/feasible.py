@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Integers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
-Extremes = tuple[tuple[int, int], tuple[int, int]]
-"""The smallest and largest FLOPs, and the smallest and largest parameters."""
+Extremes = tuple[tuple[float, float], ...]
+"""The smallest and largest FLOPs, the smallest and largest parameters, and those of further costs that are limited."""
 
 
 BATCH = 256
@@ -57,8 +57,8 @@ class FeasibleSet(Protocol):
     def extremes(self) -> Extremes | None:
         """Return the lowest and the highest costs of them; None where they are not known."""
 
-    def beside(self, quantity: int) -> tuple[int | None, int | None]:
-        """Return the costs of the space next below and next above the range: of FLOPs (0) or parameters (1)."""
+    def beside(self, quantity: int) -> tuple[float | None, float | None]:
+        """Return the costs of the space next below and next above a range, by its place in the limits' ranges."""
 
     def draw(self, rng: np.random.Generator, count: int) -> Integers:
         """Draw uniformly: shape (count, decisions), or fewer."""

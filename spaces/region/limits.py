@@ -1,16 +1,20 @@
 """Limits on the costs of an architecture."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import GeniusError
+from ...printable import brief
 from ..cost import CONVENTIONS, FIELDS, Convention, Cost
+
+Counts = npt.NDArray[np.int64 | np.float64]
+"""Rows of costs: whole numbers, unless further costs are among them."""
 
 Range = tuple[float, float]
 """The lowest and the highest value allowed, both included; infinite where that end is open."""
@@ -37,25 +41,33 @@ def _amount(text: str) -> float:
     return float(Decimal(match[1]) * _UNITS[match[2]])
 
 
-class Gap(NamedTuple):
-    """The distance of a cost above (positive) or below (negative) its allowed range; 0 inside."""
-
-    flops: float
-    params: float
-
-
 @dataclass(frozen=True)
 class Limits:
-    """The FLOPs, by a convention, and the parameters that an architecture may have."""
+    """The FLOPs, by a convention, the parameters, and the further costs by name that an architecture may have."""
 
     flops: Range = OPEN
     params: Range = OPEN
     convention: Convention = "macs"
+    others: tuple[tuple[str, Range], ...] = ()
 
     def allow(self, cost: Cost) -> bool:
-        """Tell whether a cost keeps both limits."""
-        low, high = self.flops
-        return low <= cost.counted(self.convention) <= high and self.params[0] <= cost.params <= self.params[1]
+        """Tell whether a cost keeps all limits."""
+        return self._hold(self.amounts(cost))
+
+    def amounts(self, cost: Cost) -> tuple[float, ...]:
+        """Return the FLOPs, by the convention, the parameters and the further costs, in the order of `ranges`.
+
+        Raises: GeniusError where a further cost is missing.
+        """
+        if missing := [name for name, _ in self.others if name not in cost.named]:
+            raise GeniusError(
+                f"the space's cost tells no {brief(missing[0])} of some architecture, and it is limited: return it for "
+                "every architecture"
+            )
+        return cost.counted(self.convention), cost.params, *(cost.named[name] for name, _ in self.others)
+
+    def _hold(self, amounts: Sequence[float]) -> bool:
+        return all(low <= amount <= high for amount, (low, high) in zip(amounts, self.ranges, strict=True))
 
     def accept(self, cost: Cost) -> bool:
         """Tell whether a proposal keeps the limits. FLOPs as thop counts are held against them in whole millions.
@@ -65,14 +77,18 @@ class Limits:
         """
         if self.convention != "thop":
             return self.allow(cost)
-        millions = round(cost.counted("thop") / 1e6) * 1e6
-        inside = self.flops[0] <= millions <= self.flops[1] and self.params[0] <= cost.params <= self.params[1]
-        return inside or self.allow(cost)
+        flops, *rest = self.amounts(cost)
+        return self._hold((round(flops / 1e6) * 1e6, *rest)) or self.allow(cost)
 
     @property
     def limited(self) -> bool:
         """Whether anything is limited at all."""
-        return self.flops != OPEN or self.params != OPEN
+        return any(ends != OPEN for ends in self.ranges)
+
+    @property
+    def opened(self) -> "Limits":
+        """The same costs without limits."""
+        return Limits(convention=self.convention, others=tuple((name, OPEN) for name, _ in self.others))
 
     @property
     def of_flops(self) -> bool:
@@ -80,22 +96,30 @@ class Limits:
         return self.flops != OPEN
 
     @property
-    def ranges(self) -> tuple[Range, Range]:
-        """The ranges of FLOPs and of parameters."""
-        return self.flops, self.params
+    def ranges(self) -> tuple[Range, ...]:
+        """The ranges of FLOPs, of parameters, and of the further costs."""
+        return self.flops, self.params, *(ends for _, ends in self.others)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the costs, in the order of `ranges`."""
+        return "FLOPs", "parameters", *(name for name, _ in self.others)
 
     @property
     def main(self) -> int:
-        """The cost that orders architectures: 0 for FLOPs, 1 for parameters where these alone are limited."""
-        return int(self.flops == OPEN and self.params != OPEN)
+        """The cost that orders architectures: the first one that is limited; 0, for FLOPs, where none is."""
+        return next((at for at, ends in enumerate(self.ranges) if ends != OPEN), 0)
 
-    def counted(self, costs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Turn rows of `Cost` fields into FLOPs by the convention, and parameters: shape (n, 2)."""
+    def counted(self, costs: Counts) -> Counts:
+        """Turn rows of `Cost` fields, and the further costs behind them, into rows in the order of `ranges`.
+
+        That is FLOPs by the convention, parameters, and further costs: shape (n, ranges).
+        """
         weights = [Cost(*row).counted(self.convention) for row in np.eye(FIELDS, dtype=np.int64).tolist()]
-        return np.stack([costs @ np.array(weights), costs[:, 1]], axis=1)
+        return np.column_stack([costs[:, :FIELDS] @ np.array(weights), costs[:, 1], costs[:, FIELDS:]])
 
-    def keep(self, counted: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Tell which rows of FLOPs and parameters, of shape (n, 2), are within the limits: shape (n,).
+    def keep(self, counted: Counts) -> npt.NDArray[np.bool_]:
+        """Tell which rows of counted costs, of shape (n, ranges), are within the limits: shape (n,).
 
         A negative row belongs to a network that cannot be built, and is not.
         """
@@ -103,9 +127,9 @@ class Limits:
         kept: npt.NDArray[np.bool_] = ((low <= counted) & (counted <= high) & (counted >= 0)).all(axis=1)
         return kept
 
-    def gap(self, cost: Cost) -> Gap:
-        """Return how far a cost lies above or below the ranges, in FLOPs and in parameters."""
-        return Gap(_gap(cost.counted(self.convention), self.flops), _gap(cost.params, self.params))
+    def gap(self, cost: Cost) -> tuple[float, ...]:
+        """Return how far each cost lies above (positive) or below (negative) its range; 0 inside."""
+        return tuple(_gap(amount, ends) for amount, ends in zip(self.amounts(cost), self.ranges, strict=True))
 
     def words(self) -> str:
         """Say the limits: `FLOPs from 270 M to 330 M (multiply-adds of one image) and at most 7 M parameters`."""
@@ -114,10 +138,11 @@ class Limits:
             said.append(f"{_range_in_words('FLOPs', self.flops)} ({CONVENTIONS[self.convention]})")
         if self.params != OPEN:
             said.append(_range_in_words("parameters", self.params))
+        said += [_further_in_words(name, ends) for name, ends in self.others if ends != OPEN]
         return " and ".join(said) or "no limits"
 
 
-def _gap(value: int, ends: Range) -> float:
+def _gap(value: float, ends: Range) -> float:
     return min(value - ends[0], 0) + max(value - ends[1], 0)
 
 
@@ -130,6 +155,15 @@ def _range_in_words(quantity: str, ends: Range) -> str:
     if low == high:
         return f"exactly {in_words(low)} {quantity}"
     return f"{quantity} from {in_words(low)} to {in_words(high)}"
+
+
+def _further_in_words(name: str, ends: Range) -> str:
+    low, high = (f"{end:.12g}" for end in ends)
+    if ends[0] == -inf:
+        return f"{name} at most {high}"
+    if ends[1] == inf:
+        return f"{name} at least {low}"
+    return f"{name} from {low} to {high}"
 
 
 def in_words(amount: float) -> str:

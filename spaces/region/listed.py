@@ -1,6 +1,7 @@
 """The architectures of a region whose space is small enough to list."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -8,16 +9,18 @@ import numpy as np
 
 from ..space import Architecture, SearchSpace
 from .feasible import Extremes, Integers, Tally
+from .further import costs_for
+from .limits import Counts, Limits
 
 if TYPE_CHECKING:
     from .region import Region
 
 
 @lru_cache(maxsize=4)
-def _every(space: SearchSpace, strict: bool) -> tuple[Integers, Integers]:
-    """List all architectures of a space with their costs: shapes (n, decisions) and (n, FIELDS)."""
+def _every(space: SearchSpace, further: Limits, strict: bool) -> tuple[Integers, Counts]:
+    """List all architectures of a space with their costs: shapes (n, decisions) and (n, FIELDS + further names)."""
     architectures = np.array(list(space.architectures()))
-    return architectures, space.costs(architectures, strict=strict)
+    return architectures, costs_for(further, space, architectures, strict=strict)
 
 
 class Listed:
@@ -29,8 +32,9 @@ class Listed:
         self._region, self._limits = region, region.limits
 
     @cached_property
-    def _inside(self) -> tuple[Integers, Integers]:
-        architectures, costs = _every(self._region.space, self._limits.of_flops)
+    def _inside(self) -> tuple[Integers, Counts]:
+        further = replace(self._limits.opened, convention="macs")
+        architectures, costs = _every(self._region.space, further, self._limits.of_flops)
         counted = self._limits.counted(costs)
         kept = self._limits.keep(counted)
         return architectures[kept], counted[kept]
@@ -53,14 +57,14 @@ class Listed:
         costs = self._inside[1]
         if not len(costs):
             return None
-        return tuple((int(column.min()), int(column.max())) for column in costs.T)  # type: ignore[return-value]
+        return tuple((column.min().item(), column.max().item()) for column in costs.T)
 
-    def beside(self, quantity: int) -> tuple[int | None, int | None]:
+    def beside(self, quantity: int) -> tuple[float | None, float | None]:
         """Return the costs of the space next below and next above the range."""
         costs = Listed(self._region.unlimited)._inside[1][:, quantity]
         low, high = self._limits.ranges[quantity]
         below, above = costs[costs < low], costs[costs > high]
-        return (int(below.max()) if len(below) else None, int(above.min()) if len(above) else None)
+        return (below.max().item() if len(below) else None, above.min().item() if len(above) else None)
 
     def draw(self, rng: np.random.Generator, count: int) -> Integers:
         """Draw uniformly: shape (count, decisions); none where there is none."""
@@ -69,9 +73,9 @@ class Listed:
         return self.architectures[rng.integers(self.count(), size=count)]
 
     def largest_first(self) -> Iterator[Architecture]:
-        """Go through them by FLOPs, the highest first, then by parameters."""
+        """Go through them by FLOPs, the highest first, then by parameters, then by further costs."""
         architectures, costs = self._inside
-        for at in np.lexsort((-costs[:, 1], -costs[:, 0])):
+        for at in np.lexsort(-costs.T[::-1]):
             yield tuple(architectures[at].tolist())
 
     def smallest(self) -> Architecture | None:

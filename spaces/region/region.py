@@ -14,7 +14,8 @@ from ..rule import ENUMERABLE
 from ..space import Architecture, SearchSpace
 from .additive import Additive
 from .feasible import Extremes, FeasibleSet, Integers, Tally
-from .limits import NO_LIMITS, OPEN, Limits
+from .further import costs_for
+from .limits import NO_LIMITS, OPEN, Counts, Limits
 from .listed import Listed
 from .searchable import check_searchable
 from .steps import steps_through
@@ -30,7 +31,8 @@ class Region:
 
     How the architectures are found depends on the space. They are listed where it has up to `ENUMERABLE` combinations
     of options, or 20,000 networks that have to be built for their costs. Where the costs come in parts, they are added
-    up decision by decision, unless too much had to be remembered. All others are found by changes of draws.
+    up decision by decision, unless too much had to be remembered, or a further cost is limited. All others are found by
+    changes of draws.
     """
 
     space: SearchSpace
@@ -44,7 +46,7 @@ class Region:
     @property
     def unlimited(self) -> "Region":
         """The same space without limits, with FLOPs by the same convention."""
-        return replace(self, limits=Limits(convention=self.limits.convention))
+        return replace(self, limits=self.limits.opened)
 
     @property
     def without_rule(self) -> "Region":
@@ -70,9 +72,13 @@ class Region:
             kept[kept] = self.limits.keep(self.counted(rows[kept]))
         return kept
 
-    def counted(self, architectures: npt.ArrayLike) -> Integers:
-        """Return the FLOPs, by the limits' convention, and the parameters of architectures: shape (n, 2)."""
-        return self.limits.counted(self.space.costs(self._rows(architectures), strict=self.limits.of_flops))
+    def counted(self, architectures: npt.ArrayLike) -> Counts:
+        """Return the costs of architectures in the order of the limits' ranges: shape (n, ranges).
+
+        These are FLOPs, by the limits' convention, parameters, and the further costs that the limits name.
+        """
+        rows = self._rows(architectures)
+        return self.limits.counted(costs_for(self.limits, self.space, rows, strict=self.limits.of_flops))
 
     def count(self, *, exact: bool = False) -> Tally | None:
         """Count the architectures: exactly where that takes less than about a second, or is asked for.
@@ -88,16 +94,16 @@ class Region:
         return None if exact else _feasible(self).estimate(np.random.default_rng(0))
 
     def extremes(self) -> Extremes | None:
-        """Return the smallest and largest FLOPs, and the smallest and largest parameters, of the space without limits.
+        """Return the smallest and largest of each cost of the space without limits, in the order of their ranges.
 
         Where a large space has a rule, what it forbids is not left out of sums. Where costs are no sums, they are the
         extremes that are found. None where no network can be built, or too many would have to be.
         """
         return _feasible(self.unlimited).extremes()
 
-    def beside(self) -> tuple[int | None, int | None]:
+    def beside(self) -> tuple[float | None, float | None]:
         """Return the costs of the space next below and next above the range, where one thing alone is limited."""
-        if OPEN not in self.limits.ranges:
+        if sum(ends != OPEN for ends in self.limits.ranges) > 1:
             return None, None
         return _feasible(self).beside(self.limits.main)
 
@@ -182,7 +188,7 @@ class Region:
 def _feasible(region: Region) -> FeasibleSet:
     if region.space.size <= (ENUMERABLE if region.space.looked_up else _BUILT):
         return Listed(region)
-    steps = steps_through(region.space, region.limits.convention)
+    steps = None if region.limits.others else steps_through(region.space, region.limits.convention)
     if steps is None:
         return Walked(region)
     if all(step.states == 1 for step in steps) and (additive := Additive(region, steps)).chain.is_short:

@@ -8,7 +8,8 @@ from ...errors import GeniusError
 from ...printable import said_by
 from ..cost import CONVENTIONS
 from ..space import CannotBuild, SearchSpace
-from .limits import OPEN, in_words
+from .feasible import Extremes
+from .limits import Limits, in_words
 
 if TYPE_CHECKING:
     from .region import Region
@@ -74,11 +75,21 @@ def _costs_there_are(region: "Region") -> str:
     found = region.extremes()
     if found is None:
         return "none of its networks can be built" if region.exact else "allow a wider range"
-    flops, params = found
-    words = (
-        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[region.limits.convention]}), "
-        f"its parameters from {in_words(params[0])} to {in_words(params[1])}"
-    )
-    near = [in_words(cost) for cost in region.beside() if cost is not None]
-    quantity = "parameters" if region.limits.flops == OPEN else "FLOPs"
+    words, at = _ranges(found, region.limits), region.limits.main
+    near = [in_words(cost) if at < 2 else f"{cost:.12g}" for cost in region.beside() if cost is not None]
+    quantity = region.limits.names[at]
     return f"{words}; the {quantity} nearest to the range are {' and '.join(near)}" if near else words
+
+
+def _ranges(found: Extremes, limits: Limits) -> str:
+    """Say from where to where costs go; FLOPs and parameters are left out where only further costs are told."""
+    flops, params, *others = found
+    named = zip(limits.others, others, strict=True)
+    further = [f"its {name} goes from {low:.12g} to {high:.12g}" for (name, _), (low, high) in named]
+    if further and not flops[1] and not params[1]:
+        return ", ".join(further)
+    counted = [
+        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[limits.convention]})",
+        f"its parameters from {in_words(params[0])} to {in_words(params[1])}",
+    ]
+    return ", ".join(counted + further)

@@ -64,7 +64,7 @@ def _parts(space: SearchSpace, convention: Convention) -> list[_Part] | None:
     if not tables:
         return None
     limits = Limits(convention=convention)
-    counted = (limits.counted(table.reshape(-1, table.shape[-1])) for _, table in tables)
+    counted = (limits.counted(table.reshape(-1, table.shape[-1])).astype(np.int64) for _, table in tables)
     return [
         (decisions, rows.reshape(*table.shape[:-1], -1))
         for (decisions, table), rows in zip(tables, counted, strict=True)

@@ -73,18 +73,18 @@ class Walked:
         """Return the lowest and the highest costs that are found; None where networks have to be built for them."""
         if self._effort is _NETWORK:
             return None
-        lowest = [[self._lowest(quantity, sign) for sign in (1, -1)] for quantity in (0, 1)]
-        return tuple((low, -high) for low, high in lowest)  # type: ignore[return-value]
+        quantities = range(len(self._limits.ranges))
+        return tuple((self._lowest(quantity, 1), 0 - self._lowest(quantity, -1)) for quantity in quantities)
 
-    def _lowest(self, quantity: int, sign: int) -> int:
+    def _lowest(self, quantity: int, sign: int) -> float:
         def cost(rows: Integers) -> Reals:
             distance, counted = self._distance(rows)
             return np.where(distance < OUTLAWED, sign * counted[:, quantity], np.inf)
 
         rng = np.random.default_rng(0)
-        return int(cost(self._downhill(self._space.draw(rng, self._effort.climbers), cost, rng)).min())
+        return float(cost(self._downhill(self._space.draw(rng, self._effort.climbers), cost, rng)).min())
 
-    def beside(self, quantity: int) -> tuple[int | None, int | None]:
+    def beside(self, quantity: int) -> tuple[float | None, float | None]:
         """Return nothing: changes do not lead to the costs next to a range."""
         return None, None
 

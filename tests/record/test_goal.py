@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from genius import ACCURACY, Candidate, GeniusError, Goal, Measurement, Objective, get_space
 from genius.record.front import hypervolume, nondominated
-from genius.record.goal import GOAL, default_goal, limit_words, read_limits
+from genius.record.goal import GOAL, default_goal, limit_words
 from genius.record.history import History
 from genius.record.plain import BadValue
+from genius.record.ranges import read_limits
 from genius.schema import Schema
 from genius.spaces.cost import Cost
 from genius.spaces.objective import FLOPS
