@@ -39,7 +39,7 @@ class Decision:
     meaning of their own, as the quarters of a width have. `stage` names the part of the network that the decision
     belongs to, where there are such parts. `when` names another decision and the options of it under which this one
     counts; elsewhere it is hidden, and holds its first option. `scale` is for the levels of a range, see
-    `Decision.range`.
+    `Decision.range`. `names` are the options as texts, `numbers` the option numbers that an architecture may hold here.
 
     Raises: GeniusError.
     """
@@ -50,7 +50,8 @@ class Decision:
     stage: str = ""
     when: When | None = None
     scale: Scale | None = None
-    names: tuple[str, ...] = field(init=False)
+    names: tuple[str, ...] = field(init=False, repr=False)
+    numbers: builtins.range = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_named(self.name)
@@ -66,6 +67,7 @@ class Decision:
         options = tuple(option.item() if isinstance(option, np.generic) else option for option in self.options)
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "names", tuple(_name_of(option, self.name) for option in options))
+        object.__setattr__(self, "numbers", builtins.range(self.first, self.first + len(options)))
         self._check_told_apart()
         if self.when is not None:
             object.__setattr__(self, "when", _condition(self.when, self.name))
@@ -104,11 +106,6 @@ class Decision:
         numbers = [option for option in self.options if is_number(option)]
         if again := repeated(self.names) or repeated(str(number) for number in numbers if numbers.count(number) > 1):
             raise GeniusError(f"the decision {self.name!r} has the option {again!r} twice: give each a name of its own")
-
-    @property
-    def numbers(self) -> builtins.range:
-        """The option numbers that an architecture may hold here."""
-        return range(self.first, self.first + len(self.options))
 
     def plain_value(self, number: int) -> Scalar:
         """Return the option of a number in plain JSON types: an object is its name."""
