@@ -51,10 +51,10 @@ BUSY = {
         ("fetch", "nas-bench-macro", "--downloads", "d"),
     ),
     "a bench": (
-        "import genius.bench.plan as at; at._append = busy",
+        "import genius.bench.plan as at; at.append_records = busy",
         ("bench", "nas-bench-macro", "--out", "b", "--downloads", "TABLES"),
     ),
-    "peers": ("import genius.bench.plan as at; at._append = busy", ("show", "m", "--downloads", "TABLES")),
+    "peers": ("import genius.bench.plan as at; at.append_records = busy", ("show", "m", "--downloads", "TABLES")),
     "a final training": (
         "import genius.training.learn as at; at.do_job = busy",
         ("train", "digits", "[0,0,0,0,0,0,0,0,0]"),

@@ -158,7 +158,7 @@ async def test_a_run_goes_on_with_its_goal_and_with_no_other(tmp_path):
 
 
 async def test_a_table_of_one_s_own_holds_values_of_the_space_s_objective(tmp_path, monkeypatch):
-    (tmp_path / "own_space.py").write_text(
+    (tmp_path / "measured_space.py").write_text(
         "from dataclasses import replace\nimport genius\n"
         "LATENCY = genius.Objective('latency', 'ms', 'lower', 0)\n"
         "SPACE = replace(genius.get_space('digits'), name='mine', objective=LATENCY)\n"
@@ -169,13 +169,13 @@ async def test_a_table_of_one_s_own_holds_values_of_the_space_s_objective(tmp_pa
     table.write_text(json.dumps(values))
     with pytest.warns(genius.errors.GeniusWarning, match="it lacks"):
         result = await genius.search(
-            "own_space:SPACE", proposer="random", table=table, iterations=9, run=tmp_path / "run"
+            "measured_space:SPACE", proposer="random", table=table, iterations=9, run=tmp_path / "run"
         )
     assert (result.best.value, result.best.measurement.rank) == (200.0, 1)
     assert "Values are those of the table" in shown(result)
     table.write_text(json.dumps(values | {"000000000": {"value": -1.0}}))
     with pytest.raises(GeniusError, match="numbers from 0, in ms"):
-        await genius.search("own_space:SPACE", proposer="random", table=table, iterations=9)
+        await genius.search("measured_space:SPACE", proposer="random", table=table, iterations=9)
 
 
 def test_the_command_line_names_objectives_and_limits(tmp_path, tables, monkeypatch):
