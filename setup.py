@@ -8,8 +8,6 @@ import os
 import re
 from pathlib import Path
 
-from setuptools import setup
-
 
 def absolute(text: str, url: str) -> str:
     """Return Markdown whose relative links and pictures lead to files below a URL."""
@@ -18,6 +16,8 @@ def absolute(text: str, url: str) -> str:
 
 
 if __name__ == "__main__":
+    from setuptools import setup
+
     readme = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
     url = os.environ.get("GENIUS_URL", "").rstrip("/")
     setup(long_description=absolute(readme, url) if url else readme, long_description_content_type="text/markdown")
