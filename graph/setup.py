@@ -130,26 +130,23 @@ def choose_goal(
 ) -> Goal:
     """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
 
-    `limits` are those on measured quantities.
-
-    Raises: GeniusError for a name of no objective, and for a quantity that nothing measures.
+    `limits` are those on measured quantities. `open_setup` checks that the evaluator measures them all.
+    Raises: GeniusError for a name of no objective.
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
     found = tuple(get_objective(each) for each in named)
     if not found and settings.goal == GOAL:
         found = (_measured(space, settings, given),)
-    goal = Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
-    _check_measured(goal, space, settings, given)
-    return goal
+    return Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
 
 
 def choose_limits(
     space: SearchSpace, settings: Settings, named: Mapping[str, Sequence[float | None]] | None
 ) -> tuple[NamedRanges, NamedRanges]:
-    """Return the limits on what is measured, and those on what the space's own `cost` tells.
+    """Return the limits on measured quantities, and those on costs that the space's own `cost` names.
 
     They are the named ones, else those of the settings.
-    Raises: GeniusError for what is no range, or where `cost` fails.
+    Raises: GeniusError for a range that cannot be read, or where `cost` fails.
     """
     ranges = settings.goal.limits if named is None else read_limits(named)
     told = further_costs(space) if ranges else ()
@@ -237,7 +234,7 @@ def _name_of(function: Proposer) -> str:
 
 @asynccontextmanager
 async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
-    """Find the parts that the settings name; whatever is missing is said here, before anything is written.
+    """Find the parts that the settings name; a missing one is an error here, before anything is written.
 
     Raises: GeniusError.
     """
