@@ -10,7 +10,7 @@ from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal,
 from ..record.history import History
 from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
-from ..spaces.region import Limits, Region
+from ..spaces.region import Limits, Region, cost_within
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
 from .prices import amounts_in_words, differences, in_millions, off_limits
 from .replies import UnreadableReply, read_reply
@@ -93,7 +93,7 @@ def check_architecture(architecture: Architecture, region: Region, history: Hist
     if repeat := _repeat(architecture, space, history):
         return Broken(repeat, repeat=True)
     try:
-        cost = space.cost_of(architecture, strict=limits.of_flops)
+        cost = cost_within(limits, space, architecture)
     except CannotBuild as error:
         return Broken(str(error))
     if cost is None or limits.accept(cost):
@@ -133,7 +133,9 @@ def _nearest(
     if architecture is None:
         return None
     reason = f"{why}; changed {differences(space, proposed, architecture)}"
-    return taken(candidate, space, architecture, space.cost_of(architecture), Repair(proposed, reason))
+    return taken(
+        candidate, space, architecture, cost_within(region.limits, space, architecture), Repair(proposed, reason)
+    )
 
 
 def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
