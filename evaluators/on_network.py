@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import GeniusError
 from ..printable import reason
 from ..record.files import write_atomically
-from ..record.measurement import Measurement
+from ..record.measurement import Failure, Measurement
 from ..record.plain import BadValue, number
 from ..spaces import get_space
 from ..spaces.objective import MEMORY
@@ -86,6 +86,7 @@ def _outcome(measure: Callable[[], Mapping[str, Median]], device: str) -> Measur
 
     Raises: GeniusError, but for an architecture that cannot be built.
     """
+    begun = perf_counter()
     try:
         found = measure()
     except Exception as error:
@@ -93,11 +94,13 @@ def _outcome(measure: Callable[[], Mapping[str, Median]], device: str) -> Measur
             raise
         words = str(error) if isinstance(error, BadArchitecture | BadValue) else reason(error)
         memory = is_out_of_memory(error)
-        return Measurement(error=words, failure="out of memory" if memory else "raised", device=device)
+        failure: Failure = "out of memory" if memory else "raised"
+        return Measurement(seconds=perf_counter() - begun, error=words, failure=failure, device=device)
     metrics = {name: median.value for name, median in found.items()}
     metrics |= {sd_of(name): median.sd for name, median in found.items() if median.runs > 1}
-    first = next(iter(found.values()))
-    return Measurement(first.value, sd=first.sd if first.runs > 1 else None, metrics=metrics, device=device)
+    first, seconds = next(iter(found.values())), perf_counter() - begun
+    sd = first.sd if first.runs > 1 else None
+    return Measurement(first.value, seconds=seconds, sd=sd, metrics=metrics, device=device)
 
 
 @contextmanager

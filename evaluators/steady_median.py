@@ -30,6 +30,11 @@ class Median:
         """The standard deviation of the median's error."""
         return (self.high - self.low) / (2 * _Z)
 
+    @classmethod
+    def of_sd(cls, value: float, sd: float) -> "Median":
+        """Make a median of the standard deviation of its error."""
+        return cls(value, value - _Z * sd, value + _Z * sd, 0)
+
     @property
     def off(self) -> float:
         """Half of the interval, as a share of the median."""

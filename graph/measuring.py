@@ -19,10 +19,8 @@ from ..record.settings import Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
+from .meters import NO_MEASURES, EvaluatorOfTrial, Measures, of_meter
 from .pool import common_job, open_pool
-
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
 
 OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
@@ -30,12 +28,14 @@ OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, and a table of one's own, if there is one."""
+    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and what is
+    measured besides."""
 
     settings: Settings
     space: SearchSpace
     table: Table | None
     downloads: Path
+    measures: Measures = NO_MEASURES
 
 
 OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[OpenedEvaluator]]
@@ -96,8 +96,17 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if space.build is None:
         raise NoNetwork(space)
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    common = replace(common, keep_weights=bool(search.measures.after))
     async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
+
+
+@asynccontextmanager
+async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Measure networks without training them."""
+    if (meter := search.measures.meter) is None:
+        raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+    yield of_meter(meter, search.settings.goal), ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded},
+    {"table": _table, "train": _train, "recording": _recorded, "measure": _measure},
     _read,
     "a function of an architecture",
 )

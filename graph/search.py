@@ -19,6 +19,7 @@ from ..record.versions import fresh_id
 from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
+from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
@@ -29,6 +30,7 @@ from .setup import (
     Given,
     changes_in_words,
     check_fits,
+    choose_evaluator,
     choose_goal,
     choose_limits,
     choose_parts,
@@ -267,11 +269,15 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)
+    goal, measures = choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto)
     return settings.changed(
         {
-            "goal": choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto),
+            "goal": goal,
+            "evaluator": choose_evaluator(settings, asked.given, goal, measures),
             "limits.others": computed,
+            "measures.names": measures,
             "run.fingerprint": fingerprint(space),
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),
@@ -290,6 +296,8 @@ def _going_on(asked: _Asked, old: Settings) -> Settings:
     if settings.loop.disguise != old.loop.disguise:
         raise GeniusError("a run is in disguise from its beginning or not at all")
     hashed = {"run.table_sha256": _hash_of_table(asked, settings)} if "training.table" in asked.named else {}
+    if "measures.table" in asked.named:
+        hashed["run.look_up_sha256"] = _hash_of_look_up(settings)
     return settings.changed(hashed)
 
 
@@ -336,6 +344,10 @@ def _hash_of_table(asked: _Asked, settings: Settings) -> str | None:
     """Return the SHA-256 of the table, so that another one at its path is noticed; errors call it as the call does."""
     table = asked.named.get("training.table", settings.training.table)
     return None if table is None else table_sha256(Path(str(table)))
+
+
+def _hash_of_look_up(settings: Settings) -> str | None:
+    return None if settings.measures.table is None else cost_table_sha256(Path(settings.measures.table))
 
 
 def _path(given: Path | str | None) -> Path | None:

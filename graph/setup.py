@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
+from ..evaluators.measures import find_measures
+from ..evaluators.meter import Weigh
 from ..printable import brief
 from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
@@ -26,14 +28,23 @@ from ..spaces import SPACES, get_space
 from ..spaces.decision import Decision
 from ..spaces.disguise import Meanings, conceal, disguise, reveal
 from ..spaces.mapping import space_of
-from ..spaces.objective import ACCURACY, Objective, get_objective
-from ..spaces.region import Region, further_costs
+from ..spaces.objective import ACCURACY, Objective
+from ..spaces.region import PredictedCost, Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
+from ..tables.cost_table import cost_table_sha256, read_cost_table
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, Measuring, evaluator_named, own_evaluator
+from .meters import (
+    EvaluatorOfTrial,
+    names_of_measures,
+    needs_no_training,
+    objective_of,
+    open_measures,
+    with_measures,
+)
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -71,6 +82,7 @@ class Setup:
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
+    weigh: Weigh | None = None  # of a network, before it is trained
 
 
 def choose_parts(
@@ -127,17 +139,34 @@ def choose_goal(
     objectives: Sequence[str | Objective] | str | Objective,
     limits: NamedRanges,
     pareto: bool,
-) -> Goal:
-    """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
+) -> tuple[Goal, tuple[str, ...]]:
+    """Return the goal of a search, and the names of its measures.
 
-    `limits` are those on measured quantities. `open_setup` checks that the evaluator measures them all.
+    Its objectives are the named ones, else those of its settings, else the measured one. `limits` are those on measured
+    quantities. `open_setup` checks that the evaluator, or a measure, tells them all.
     Raises: GeniusError for a name of no objective.
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
-    found = tuple(get_objective(each) for each in named)
-    if not found and settings.goal == GOAL:
-        found = (_measured(space, settings, given),)
-    return Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
+    found = [objective_of(each) for each in named]
+    own = _own_evaluator(settings, given) is not None
+    names = names_of_measures(settings, [measure for _, measure in found], limits, own=own)
+    chosen = tuple(objective for objective, _ in found)
+    if not chosen and settings.goal == GOAL:
+        chosen = (_measured(space, settings, given),)
+    chosen = chosen or settings.goal.objectives
+    metrics = [measure.objective for measure in find_measures(names).values() if measure.objective not in chosen]
+    return Goal(chosen, limits, pareto or settings.goal.pareto, tuple(metrics)), names
+
+
+def choose_evaluator(settings: Settings, given: Given, goal: Goal, measures: Sequence[str]) -> str | None:
+    """Return the name of the evaluator of a new search: the named one, or the one that trains nothing where that does.
+
+    None leaves it to the space and the options.
+    """
+    named = settings.evaluator is not None or given.evaluator is not None or settings.training.table is not None
+    if named or settings.trains or not needs_no_training(goal, measures):
+        return settings.evaluator
+    return "measure"
 
 
 def choose_limits(
@@ -149,7 +178,7 @@ def choose_limits(
     Raises: GeniusError for a range that cannot be read, or where `cost` fails.
     """
     ranges = settings.goal.limits if named is None else read_limits(named)
-    told = further_costs(space) if ranges else ()
+    told = {*further_costs(space), *(cost.name for cost in look_up_of(settings, space))} if ranges else set()
     computed = {name: ends for name, ends in ranges.items() if name in told}
     measured = {name: ends for name, ends in ranges.items() if name not in told}
     return measured, {**settings.limits.others, **computed} if named is None else computed
@@ -171,7 +200,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
-    if (own is None or hasattr(own, "objective")) and named != measured:
+    besides = {measure.name for measure in find_measures(settings.measures.names).values()}
+    if (own is None or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -180,7 +210,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
-    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
     if own is None and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
@@ -246,21 +276,61 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     _check_measured(settings.goal, space, settings, given)
-    limits = settings.limits.ranges
-    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
-    await asyncio.to_thread(Region(space, limits).check)
-    search = Measuring(settings, space, table, downloads)
+    shown = await asyncio.to_thread(_shown_region, space, settings)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
-        open_evaluator = EVALUATORS.find(evaluator_named(search))
+        open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
     async with (
-        open_evaluator(search) as (evaluator, notes),
+        open_measures(settings, space, downloads) as measures,
+        open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
+        here = settings.training.on == "local" or not settings.trains
+        told = _measured(space, settings, given)
+        evaluator = with_measures(evaluator, measures, settings, told, here=here)
+        weigh: Weigh | None = measures.meter
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+            weigh = weigh and _weigh_shown(weigh, settings.run.meanings)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, proposers, evaluator, sent, notes, weigh)
+
+
+def _shown_region(space: SearchSpace, settings: Settings) -> Region:
+    """Check the region of a search, and return it as its proposers see it, perhaps in disguise.
+
+    Raises: GeniusError where nothing is in it, and for a look-up that is not the one that the run began with.
+    """
+    limits, meanings = settings.limits.ranges, settings.run.meanings
+    predicted = look_up_of(settings, space)
+    region = Region(space, replace(limits, predicted=predicted))
+    region.check()
+    if not settings.loop.disguise:
+        return region
+    hidden = tuple(each.disguised(space, meanings) for each in predicted)
+    return Region(disguise(space, meanings), replace(limits, predicted=hidden))
+
+
+def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, ...]:
+    """Return the cost that a look-up of the user's predicts, if one is named.
+
+    Raises: GeniusError where it is not the one that the run began with.
+    """
+    if settings.measures.table is None:
+        return ()
+    path = Path(settings.measures.table)
+    if cost_table_sha256(path) != settings.run.look_up_sha256:
+        raise GeniusError(
+            f"the look-up {path} was changed since the run began: put the old one back, or go on with what it holds "
+            "now by naming it with --latency-table"
+        )
+    return (read_cost_table(path, space)[0],)
+
+
+def _weigh_shown(weigh: Weigh, meanings: Meanings) -> Weigh:
+    """Measure the original of a disguised architecture."""
+    return lambda architecture: weigh(reveal(architecture, meanings))
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

@@ -1,6 +1,6 @@
 """The agent that holds a reply against the rules: readable, in the space, not tried before, within the limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -138,9 +138,19 @@ def _nearest(
     )
 
 
-def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
-    """Send a candidate's reply back; with the last of `max_replies` the iteration is over."""
-    refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
+def refuse(
+    candidate: Candidate,
+    reason: str,
+    max_replies: int,
+    architecture: Architecture | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Candidate:
+    """Send a candidate's reply back; with the last of `max_replies` the iteration is over.
+
+    Where its network was measured, `architecture` and `metrics` say what was found.
+    """
+    reply = shortened(candidate.reply, _HEAD, _TAIL)
+    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {})))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None

@@ -15,6 +15,7 @@ from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
 from .loop_settings import LoopSettings
+from .measure_settings import MeasureSettings
 from .setting import absolute, setting
 from .training_settings import TrainingSettings
 
@@ -55,6 +56,7 @@ class Settings:
     llm: LLMSettings = field(default_factory=LLMSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    measures: MeasureSettings = field(default_factory=MeasureSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     goal: Goal = GOAL
     run: Facts = field(default_factory=Facts)
@@ -81,6 +83,7 @@ class Settings:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
+        self.measures.check()
         if self.training.table is not None and self.trains:
             raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits.ranges
