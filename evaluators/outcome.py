@@ -1,4 +1,4 @@
-"""The outcome of a user's evaluation: what it returned or raised as a measurement, or as a fault that ends the search."""
+"""The outcome of a user's evaluation: its answer or its exception as a measurement, or as the end of the search."""
 
 import errno
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,9 @@ def measurement_of(returned: object, names: Sequence[str]) -> Measurement:
 def _diverged(returned: Measurement, names: Sequence[str]) -> Measurement | None:
     """Return the failure of a measurement that lacks an error and has a needed quantity that is not finite."""
     needed = {names[0]: returned.value} | {name: returned.metrics.get(name) for name in names[1:]}
-    lost = [f"{name} is {value:g}" for name, each in needed.items() if (value := real(each)) is not None and is_lost(value)]
+    lost = [
+        f"{name} is {value:g}" for name, each in needed.items() if (value := real(each)) is not None and is_lost(value)
+    ]
     if returned.error is not None or not lost:
         return None
     error = f"the evaluation diverged: {lost[0]}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,13 +18,19 @@ Config = Annotated[dict[str, Scalar], Field(max_length=100_000)]
 class ScriptJob(Job):
     """An evaluation by a user's own code.
 
-    - `config`: the options that were chosen, and `architecture` the same as option numbers.
+    - `config`: the options that were chosen; `architecture` is the same as option numbers. `hidden` are the names of
+      the decisions that do not count here.
     - `names`: the quantities that the goal needs, that of the first objective first.
     - `home`: the folder where the search was started, which relative paths are of.
     """
 
-    noun: ClassVar[str] = "evaluation"
-    ...
+    may_be_silent = True
+
+    config: Config
+    architecture: Numbers
+    hidden: tuple[Name, ...] = ()
+    names: tuple[Title, ...] = (SCORE.name,)
+    home: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +51,9 @@ class FunctionJob(ScriptJob):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandJob(ScriptJob):
-    """An evaluation by a command: its words with placeholders, and the decisions that do not count here."""
+    """An evaluation by a command, as its words with placeholders."""
 
     __pydantic_config__ = CLOSED
 
     kind: Literal["command"] = "command"
     command: tuple[Text, ...]
-    hidden: tuple[Name, ...] = ()

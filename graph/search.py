@@ -251,7 +251,11 @@ def _asked(call: _Call, old: Settings) -> _Asked:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
+    if call.evaluator is not None and "command" in named:
+        raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
+    if "command" in named:
+        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
     _check_object(given, named)
     return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
@@ -285,6 +289,8 @@ def _going_on(asked: _Asked, old: Settings) -> Settings:
     Raises: GeniusError where they do not fit the run.
     """
     settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
+    if asked.named.get("command") or asked.named.get("evaluator"):
+        settings = settings.changed({"run.home": str(Path().absolute())})  # what is named now is named from here
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     if settings.loop.disguise != old.loop.disguise:

@@ -33,7 +33,7 @@ from ..spaces.space_file import is_space_file
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, OwnEvaluator, evaluator_named, own_evaluator
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -114,7 +114,7 @@ def choose_parts(
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
     if evaluator is not None:
-        names["evaluator"] = evaluator if isinstance(evaluator, str) else None
+        names |= {"evaluator": evaluator if isinstance(evaluator, str) else None, "command": None}
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
@@ -162,7 +162,8 @@ def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluat
 def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
     """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
     own = _own_evaluator(settings, given)
-    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
+    ours = own is None and settings.command is None and settings.training.table is None
+    return ACCURACY if ours else default_goal(space, own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
@@ -171,7 +172,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
-    if (own is None or hasattr(own, "objective")) and named != measured:
+    ours = own is None and settings.command is None
+    if (ours or hasattr(own, "objective")) and named != measured:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -181,7 +183,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
     unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
-    if own is None and unknown:
+    if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
@@ -254,6 +256,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
         open_evaluator = EVALUATORS.find(evaluator_named(search))
+    if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
+        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
         open_evaluator(search) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
@@ -271,7 +275,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     space = given.space or get_space(settings.space)
     if settings.training.table is None:
         return space, None
-    if given.evaluator is not None or settings.evaluator not in (None, "table"):
+    if given.evaluator is not None or settings.command is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
@@ -288,8 +292,9 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
-            return evaluate(reveal(architecture, meanings))
+        async def evaluate_shown(architecture: Architecture) -> Measured:
+            returned = evaluate(reveal(architecture, meanings))
+            return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown
 

@@ -144,7 +144,8 @@ class _Run:
         flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
         if self.estimate is not None:
-            words += f"; training it on {self.estimate.batch} images at once takes about {bytes_in_words(self.estimate.total)}"
+            size = bytes_in_words(self.estimate.total)
+            words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
