@@ -17,9 +17,10 @@ from ..record.plain import BadValue, number
 from ..spaces import get_space
 from ..spaces.objective import MEMORY
 from ..spaces.space import BadArchitecture, SearchSpace
-from ..training.backend import checked_device, device_name, is_out_of_memory
+from ..training.backend import checked_device, device_name
 from ..training.disk import told_when_full
 from ..training.export import import_onnx
+from ..training.machine import is_out_of_memory
 from .live_memory import allocated_memory, counted_memory
 from .measures import FinishedJob, Measure, NetworkJob, Runtime, find_measures, sd_of
 from .steady_median import Clock, Median, median_of, steady_median

@@ -18,6 +18,7 @@ from ..plugins import import_object
 from ..record.goal import OF_COSTS, Goal
 from ..record.measurement import Measurement
 from ..record.settings import Settings
+from ..spaces.disguise import Meanings, reveal
 from ..spaces.objective import Objective, get_objective
 from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..training.data import find_data
@@ -71,7 +72,18 @@ def names_of_measures(
     return tuple(dict.fromkeys([*settings.measures.names, *found]))
 
 
-def needs_no_training(goal: Goal, names: Collection[str]) -> bool:
+def choose_evaluator(settings: Settings, goal: Goal, measures: Collection[str], *, given: bool) -> str | None:
+    """Return the name of the evaluator of a new search: the named one, or the one that trains nothing where that does.
+
+    None leaves it to the space and the options, and to an object that is `given`.
+    """
+    named = (settings.evaluator, settings.command, settings.training.table)
+    if given or settings.trains or any(named) or not _needs_no_training(goal, measures):
+        return settings.evaluator
+    return "measure"
+
+
+def _needs_no_training(goal: Goal, names: Collection[str]) -> bool:
     """Tell whether all objectives of a goal are measured of networks, or are costs."""
     of_networks = {measure.name for measure in find_measures(names).values() if not measure.after_training}
     return goal.objective.name in of_networks and not {*goal.others} - of_networks - {*OF_COSTS}
@@ -173,6 +185,11 @@ def _steered(measurement: Measurement, found: Mapping[str, float], goal: Goal, t
     return Measurement(
         metrics[first], sd=metrics.get(sd_of(first)), metrics={**metrics, **old}, device=device, seconds=seconds
     )
+
+
+def weigh_shown(weigh: Weigh, meanings: Meanings) -> Weigh:
+    """Measure the original of a disguised architecture."""
+    return lambda architecture: weigh(reveal(architecture, meanings))
 
 
 def with_measures(

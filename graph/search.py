@@ -23,6 +23,7 @@ from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
 from .fork import states_after, take_over
+from .meters import choose_evaluator
 from .pause import Answers, Ask
 from .run_folder import locked, new_run, new_run_folder
 from .setup import (
@@ -30,7 +31,6 @@ from .setup import (
     Given,
     changes_in_words,
     check_fits,
-    choose_evaluator,
     choose_goal,
     choose_limits,
     choose_parts,
@@ -253,7 +253,11 @@ def _asked(call: _Call, old: Settings) -> _Asked:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
+    if call.evaluator is not None and "command" in named:
+        raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
+    if "command" in named:
+        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
     _check_object(given, named)
     return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
@@ -275,7 +279,7 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     return settings.changed(
         {
             "goal": goal,
-            "evaluator": choose_evaluator(settings, asked.given, goal, measures),
+            "evaluator": choose_evaluator(settings, goal, measures, given=asked.given.evaluator is not None),
             "limits.others": computed,
             "measures.names": measures,
             "run.fingerprint": fingerprint(space),
@@ -291,6 +295,8 @@ def _going_on(asked: _Asked, old: Settings) -> Settings:
     Raises: GeniusError where they do not fit the run.
     """
     settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
+    if asked.named.get("command") or asked.named.get("evaluator"):
+        settings = settings.changed({"run.home": str(Path().absolute())})  # what is named now is named from here
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     if settings.loop.disguise != old.loop.disguise:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,25 +26,25 @@ from ..record.settings import LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, get_space
 from ..spaces.decision import Decision
-from ..spaces.disguise import Meanings, conceal, disguise, reveal
+from ..spaces.disguise import Meanings, conceal, reveal
 from ..spaces.mapping import space_of
 from ..spaces.objective import ACCURACY, Objective
-from ..spaces.region import PredictedCost, Region, further_costs
+from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
-from ..tables.cost_table import cost_table_sha256, read_cost_table
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, Measuring, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, Measuring, OwnEvaluator, evaluator_named, own_evaluator
 from .meters import (
     EvaluatorOfTrial,
     names_of_measures,
-    needs_no_training,
     objective_of,
     open_measures,
+    weigh_shown,
     with_measures,
 )
+from .predictions import look_up_of, shown_region
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -126,7 +126,7 @@ def choose_parts(
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
     if evaluator is not None:
-        names["evaluator"] = evaluator if isinstance(evaluator, str) else None
+        names |= {"evaluator": evaluator if isinstance(evaluator, str) else None, "command": None}
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
@@ -158,17 +158,6 @@ def choose_goal(
     return Goal(chosen, limits, pareto or settings.goal.pareto, tuple(metrics)), names
 
 
-def choose_evaluator(settings: Settings, given: Given, goal: Goal, measures: Sequence[str]) -> str | None:
-    """Return the name of the evaluator of a new search: the named one, or the one that trains nothing where that does.
-
-    None leaves it to the space and the options.
-    """
-    named = settings.evaluator is not None or given.evaluator is not None or settings.training.table is not None
-    if named or settings.trains or not needs_no_training(goal, measures):
-        return settings.evaluator
-    return "measure"
-
-
 def choose_limits(
     space: SearchSpace, settings: Settings, named: Mapping[str, Sequence[float | None]] | None
 ) -> tuple[NamedRanges, NamedRanges]:
@@ -191,7 +180,8 @@ def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluat
 def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
     """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
     own = _own_evaluator(settings, given)
-    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
+    ours = own is None and settings.command is None and settings.training.table is None
+    return ACCURACY if ours else default_goal(space, own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
@@ -201,7 +191,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
     besides = {measure.name for measure in find_measures(settings.measures.names).values()}
-    if (own is None or hasattr(own, "objective")) and named != measured and named.name not in besides:
+    ours = own is None and settings.command is None
+    if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -211,7 +202,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
     unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
-    if own is None and unknown:
+    if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
@@ -276,11 +267,13 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     _check_measured(settings.goal, space, settings, given)
-    shown = await asyncio.to_thread(_shown_region, space, settings)
+    shown = await asyncio.to_thread(shown_region, space, settings)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
         open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
+    if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
+        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
@@ -292,45 +285,9 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         weigh: Weigh | None = measures.meter
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-            weigh = weigh and _weigh_shown(weigh, settings.run.meanings)
+            weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
         yield Setup(shown, proposers, evaluator, sent, notes, weigh)
-
-
-def _shown_region(space: SearchSpace, settings: Settings) -> Region:
-    """Check the region of a search, and return it as its proposers see it, perhaps in disguise.
-
-    Raises: GeniusError where nothing is in it, and for a look-up that is not the one that the run began with.
-    """
-    limits, meanings = settings.limits.ranges, settings.run.meanings
-    predicted = look_up_of(settings, space)
-    region = Region(space, replace(limits, predicted=predicted))
-    region.check()
-    if not settings.loop.disguise:
-        return region
-    hidden = tuple(each.disguised(space, meanings) for each in predicted)
-    return Region(disguise(space, meanings), replace(limits, predicted=hidden))
-
-
-def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, ...]:
-    """Return the cost that a look-up of the user's predicts, if one is named.
-
-    Raises: GeniusError where it is not the one that the run began with.
-    """
-    if settings.measures.table is None:
-        return ()
-    path = Path(settings.measures.table)
-    if cost_table_sha256(path) != settings.run.look_up_sha256:
-        raise GeniusError(
-            f"the look-up {path} was changed since the run began: put the old one back, or go on with what it holds "
-            "now by naming it with --latency-table"
-        )
-    return (read_cost_table(path, space)[0],)
-
-
-def _weigh_shown(weigh: Weigh, meanings: Meanings) -> Weigh:
-    """Measure the original of a disguised architecture."""
-    return lambda architecture: weigh(reveal(architecture, meanings))
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -341,7 +298,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     space = given.space or get_space(settings.space)
     if settings.training.table is None:
         return space, None
-    if given.evaluator is not None or settings.evaluator not in (None, "table"):
+    if given.evaluator is not None or settings.command is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
@@ -358,8 +315,9 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
-            return evaluate(reveal(architecture, meanings))
+        async def evaluate_shown(architecture: Architecture) -> Measured:
+            returned = evaluate(reveal(architecture, meanings))
+            return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown
 

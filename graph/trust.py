@@ -86,6 +86,8 @@ def _of_measures(settings: Settings) -> Iterator[Claim]:
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
         yield Claim("evaluator", settings.evaluator)
+    if settings.command:
+        yield Claim("command", settings.command)
     if settings.training.recipe and RECIPES.known(settings.training.recipe) is None:
         yield Claim("training.recipe", settings.training.recipe)
     if settings.training.data and ":" in settings.training.data:

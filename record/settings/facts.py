@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ...schema import Name, Whole
@@ -18,7 +19,8 @@ class Facts:
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
     same name, `table_sha256` and `look_up_sha256` a table and a look-up of costs from others at the same paths.
     `meanings` are the real options behind the shown ones of a search in disguise. `sent` holds the parameters that each
-    language model was sent, and those that its server refused.
+    language model was sent, and those that its server refused. `home` is the folder where the search was started, which
+    relative paths of a command are of.
     """
 
     id: Word = field(default_factory=fresh_id)
@@ -31,3 +33,9 @@ class Facts:
     look_up_sha256: Name | None = None
     meanings: Sequence[Sequence[Whole]] = ()
     sent: Sequence[Sent] = ()
+    home: Name = field(default_factory=lambda: str(Path().absolute()))
+
+    @property
+    def home_folder(self) -> Path:
+        """That folder."""
+        return Path(self.home)
