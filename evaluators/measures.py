@@ -99,6 +99,7 @@ class NetworkJob(Job):
     """
 
     __pydantic_config__ = CLOSED
+    noun = "measurement"
 
     kind: Literal["network"] = "network"
     space: Name
@@ -116,6 +117,7 @@ class FinishedJob(Job):
     """The measures of a finished training, whose folder is `trained`."""
 
     __pydantic_config__ = CLOSED
+    noun = "measurement"
 
     kind: Literal["finished"] = "finished"
     measures: tuple[Name, ...]

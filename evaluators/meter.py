@@ -141,9 +141,6 @@ def in_workers(pool: Pool) -> DoJob:
 
     async def do(job: NetworkJob) -> Measurement:
         deadline = _STARTING + _AT_MOST * job.seconds * len(job.measures)
-        found = await pool.train(job, deadline=deadline)
-        if found.failure == "timed out":
-            return replace(found, error=f"it took longer than {deadline:g} s")
-        return replace(found, error=found.error and found.error.removeprefix("training failed: "))
+        return await pool.train(job, deadline=deadline)
 
     return do

@@ -139,7 +139,7 @@ def _of_network(measure: Measure, network: nn.Module, images: Tensor, job: Netwo
         take = allocated_memory if images.is_cuda else counted_memory
         return median_of([take(network, images)])
     if measure.function is None:
-        return latency(network, images, job.runtime, seconds=job.seconds, threads=job.threads)
+        return time_network(network, images, job.runtime, seconds=job.seconds, threads=job.threads)
     return steady_median(lambda: _told(measure, network, images), least=_CALLS, seconds=job.seconds)
 
 
@@ -152,7 +152,7 @@ def _told(measure: Measure, *arguments: object) -> float:
     return number(measure.name, measure.function(*arguments))
 
 
-def latency(
+def time_network(
     network: nn.Module,
     images: Tensor,
     runtime: Runtime = "torch",
