@@ -4,7 +4,7 @@ import reprlib
 import sysconfig
 from pathlib import Path
 from traceback import walk_tb
-from types import FrameType
+from types import FrameType, TracebackType
 
 _LIBRARIES = ("<frozen ", *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")))
 _BRIEF = 200  # characters
@@ -46,14 +46,27 @@ def said_by(error: Exception) -> str:
 
 def reason(error: BaseException) -> str:
     """Describe an exception in one line, with the place in the user's code that raised it."""
-    trace = error.__traceback__
+    return _words(_first(error, None)[0]) + place_of(error)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the place in the user's code that raised an exception, as in ` (train.py:7)`; empty where it is unknown.
+
+    The words of a SyntaxError name its place already.
+    """
+    error, trace = _first(error, error.__traceback__)
+    frames = [] if isinstance(error, SyntaxError) else list(walk_tb(trace))
+    own = [(frame, line) for frame, line in frames if _is_own(frame)]
+    places = [(Path(frame.f_code.co_filename).name, line) for frame, line in own or frames]
+    return "".join(f" ({one_line(name, 60)}:{line})" for name, line in places[-1:])
+
+
+def _first(error: BaseException, trace: TracebackType | None) -> tuple[BaseException, TracebackType | None]:
+    """Return the first exception of a group, and its trace or that of the group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
         trace = error.__traceback__ or trace
-    frames = list(walk_tb(trace))
-    own = [(frame, line) for frame, line in frames if _is_own(frame)]
-    places = [(Path(frame.f_code.co_filename).name, line) for frame, line in own or frames]
-    return _words(error) + "".join(f" ({one_line(name, 60)}:{line})" for name, line in places[-1:])
+    return error, trace
 
 
 def _words(error: BaseException) -> str:

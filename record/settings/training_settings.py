@@ -5,7 +5,7 @@ from math import inf
 
 from ...errors import GeniusError
 from ...schema import Name
-from .setting import Few, Names, Seconds, Upto, Word, absolute, setting
+from .setting import Few, Names, Seconds, Upto, Word, absolute, setting, with_full_names
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", absolute(self.table))
+        with_full_names(self, "data", "recipe", "on")
 
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other, or that cannot be read."""
