@@ -18,7 +18,8 @@ class Facts:
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
     same name, `table_sha256` the table from another at the same path. `meanings` are the real options behind the shown
     ones of a search in disguise. `sent` holds the parameters that each language model was sent, and those that its
-    server refused.
+    server refused. `working_folder` is the one from which modules are imported and short paths lead, and `seal` is the
+    proof of `graph.seal` that this user's own search wrote all this.
     """
 
     id: Word = field(default_factory=fresh_id)
@@ -30,3 +31,5 @@ class Facts:
     table_sha256: Name | None = None
     meanings: Sequence[Sequence[Whole]] = ()
     sent: Sequence[Sent] = ()
+    working_folder: Name = ""
+    seal: Name = ""
