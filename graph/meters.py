@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 from pathlib import Path
+from typing import get_args
 
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
@@ -19,7 +20,7 @@ from ..record.goal import OF_COSTS, Goal
 from ..record.measurement import Measurement
 from ..record.settings import Settings
 from ..spaces.disguise import Meanings, reveal
-from ..spaces.objective import Objective, get_objective
+from ..spaces.objective import Better, Objective, get_objective
 from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..training.data import find_data
 from ..training.recipes import RECIPES, override, task_of
@@ -55,9 +56,12 @@ def objective_of(named: str | Objective) -> tuple[Objective, str | None]:
     if isinstance(named, str):
         if (measure := MEASURES.known(named)) is not None:
             return measure.objective, named
-        if ":" in named and not isinstance(found := import_object(named, "objective"), Objective) and callable(found):
+        own = ":" in named and named.rpartition(":")[2] not in get_args(Better)
+        if own and not isinstance(found := import_object(named, "objective"), Objective) and callable(found):
             return MEASURES.take(found, named).objective, named
-    return get_objective(named), None
+    objective = get_objective(named)
+    known = MEASURES.get(objective.name)
+    return objective, objective.name if known is not None and known.objective == objective else None
 
 
 def names_of_measures(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import GeniusError
+from ...python_files import absolute_name
 from ...schema import Name
 from .setting import Few, Names, Seconds, Upto, absolute, setting
 
@@ -37,6 +38,7 @@ class MeasureSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", absolute(self.table))
+        object.__setattr__(self, "names", tuple(map(absolute_name, self.names)))
 
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other."""
