@@ -36,7 +36,7 @@ class PredictedCost:
     @property
     def words(self) -> str:
         """The errors, as in `off by 0.021 ms on average, and by at most 0.06 ms in 95% of cases`."""
-        mae, within = self.objective.texts([self.mae, self.within])
+        mae, within = (f"{off:.2g}{self.objective.suffix}" for off in (self.mae, self.within))
         return f"off by {mae} on average, and by at most {within} in 95% of cases"
 
     @property
