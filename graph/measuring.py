@@ -14,8 +14,9 @@ from ..evaluators.from_recording import recorded_evaluator
 from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
+from ..evaluators.told import told
 from ..plugins import Plugins, signature_refusing
-from ..record.settings import Settings
+from ..record.settings import TOLD, Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import Job
@@ -121,7 +122,7 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded},
+    {"table": _table, "train": _train, "recording": _recorded, TOLD: OwnEvaluator(told)},
     _read,
     "a function of an architecture",
 )

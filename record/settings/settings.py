@@ -21,6 +21,8 @@ from .training_settings import TrainingSettings
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, or your own MODULE:NAME, a function of an architecture; default: as fits the space.",
+        "table, train, recording, told, or your own MODULE:NAME, a function of an architecture; default: as fits the "
+        "space.",
         claim="the module",
     )
     downloads: Name | None = setting(
@@ -113,6 +116,11 @@ class Settings:
     def trains(self) -> bool:
         """Whether architectures are trained rather than looked up: the settings name that, or a data set."""
         return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:
