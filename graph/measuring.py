@@ -17,10 +17,11 @@ from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
 from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
+from ..evaluators.told import told
 from ..evaluators.watch import TimeLimits
 from ..plugins import Plugins
 from ..printable import brief
-from ..record.settings import Settings
+from ..record.settings import TOLD, Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
@@ -191,7 +192,7 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, "command": _command},
+    {"table": _table, "train": _train, "recording": _recorded, "command": _command, TOLD: OwnEvaluator(told)},
     _read,
     "a function of a configuration, and perhaps of a trial",
 )

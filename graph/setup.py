@@ -64,7 +64,8 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    region: Region
+    region: Region  # as the proposers are shown it
+    space: SearchSpace  # as it is
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -302,7 +303,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     ):
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, space, proposers, evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

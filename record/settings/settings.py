@@ -23,6 +23,8 @@ from .training_settings import TrainingSettings
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, command, or your own MODULE:NAME or FILE.py:NAME: a function train(config, trial), "
-        "which runs in worker processes; default: as fits the space.",
+        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
+        "trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
     )
     command: Name | None = setting(
@@ -133,6 +135,11 @@ class Settings:
         """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:
