@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..errors import RunFailed
 from ..record.measurement import Measurement
 from ..spaces.space import Architecture, SearchSpace
-from ..training.job import Epoch, Job
+from ..training.job import Epoch, TrainingJob
 from .evaluator import Evaluator
 from .pools import Pool
 
@@ -19,7 +19,7 @@ def _unheard(architecture: Architecture, epoch: Epoch) -> None: ...
 
 def training_evaluator(
     space: SearchSpace,
-    common: Job,
+    common: TrainingJob,
     pool: Pool,
     *,
     queue: int = 0,

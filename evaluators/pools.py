@@ -17,7 +17,7 @@ from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
-from ..training.job import Epoch, Job, OnEpoch, TrainingFiles
+from ..training.job import Epoch, Job, JobFiles, OnEpoch
 from .process import Heartbeat, TimeLimits, TookTooLong, signals_named
 from .turns import Turns
 from .worker import DISK_FULL, JOB_REFUSED
@@ -236,7 +236,7 @@ def read_measurement(path: Path) -> Measurement | None:
 def read_log(folder: Path) -> str:
     """Read the end of a training's log, which may be of any length; nothing where there is none."""
     try:
-        with open(TrainingFiles(folder).log, "rb", opener=open_plain) as file:
+        with open(JobFiles(folder).log, "rb", opener=open_plain) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _END_OF_LOG))
             return file.read(_END_OF_LOG).decode(errors="replace")
     except FileNotFoundError:

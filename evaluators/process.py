@@ -83,7 +83,7 @@ class Heartbeat:
         for line in lines:
             self._read += len(line)
             if epoch := _read_epoch(line):
-                self.last = f"the last epoch to end was {epoch.epoch} of {epoch.epochs}"
+                self.last = f"the last epoch to end was {epoch.epoch}" + (f" of {epoch.epochs}" if epoch.epochs else "")
                 self.heard += 1
                 self._on_epoch(epoch)
         return bool(lines)
@@ -127,13 +127,13 @@ class Process:
     """A worker in a process group of its own, which ends when its parent ends and so closes the pipe to its input.
 
     Where the platform allows it, all its descendants end with it (`containment`), elsewhere its process group does.
-    The worker's environment holds no secret.
+    The worker's environment holds no secret. `ahead` is what it loads before it has a job: see `worker`.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], ahead: str = "") -> None:
         self._early: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is read at the end
         self._popen = subprocess.Popen(
-            (*_CONTAINMENT, *worker_command()),
+            (*_CONTAINMENT, *worker_command(), "--ahead", ahead),
             env=without_secrets(os.environ) | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

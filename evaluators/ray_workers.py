@@ -236,7 +236,7 @@ class _Training:
             with told_when_full(base), tempfile.TemporaryDirectory(prefix="genius-", dir=base) as scratch:
                 folder, seen = Path(scratch), FileStamps()
                 apply_changes(folder, kept)
-                async with LocalWorkers([place], ahead=False) as workers:
+                async with LocalWorkers([place], ahead=None) as workers:
                     job = replace(job, folder=folder)
                     self._task = asyncio.create_task(workers.train(job, **asdict(limits)))
                     while not self._task.done():

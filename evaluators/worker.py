@@ -1,10 +1,11 @@
-"""The process that trains one architecture: `python -m genius.evaluators.worker`, perhaps with the path of its job.
+"""The process that does one job: `python -m genius.evaluators.worker`, perhaps with the path of the job.
 
-The worker loads torch and its own modules, which takes seconds. Where it was given no path, it then waits for one on
-standard input, and ends when the process that started it closes the other end of this pipe, or ends itself. It prints
-nothing and answers by a file.
+Where it was given no path, the worker first loads the modules of a kind of job (`--ahead`), torch among them, which
+takes seconds. Then it waits for the path on standard input, and ends when the process that started it closes the other
+end of this pipe, or ends itself. It prints nothing and answers by a file.
 """
 
+import argparse
 import os
 import queue
 import signal
@@ -13,51 +14,56 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from ..errors import GeniusError
 from ..record.files import open_plain
 from ..training.disk import DiskFull
-from ..training.job import Job
 from .containment import CONTAINED, adopt_orphans, end_descendants
+from .kinds import KINDS, load_job
+
+_T = TypeVar("_T")
 
 JOB_REFUSED = 78
 """The exit code of a job that cannot be done with any architecture: the last line of standard error says why."""
 DISK_FULL = 74
 """The exit code of a full disk, on which a log may find no room either."""
 
+_ARGUMENTS = argparse.ArgumentParser()
+_ARGUMENTS.add_argument("job", nargs="?")
+_ARGUMENTS.add_argument("--ahead", default="")
+
 
 def main() -> None:
     """Do one job; the exit code is JOB_REFUSED or DISK_FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
+    asked = _ARGUMENTS.parse_args()
     jobs: queue.Queue[str] = queue.Queue()
-    if sys.argv[1:]:
-        jobs.put(sys.argv[1])
-    else:  # before torch is loaded, since the parent may end in the seconds that this takes
+    if asked.job:
+        jobs.put(asked.job)
+    else:  # before anything is loaded, since the parent may end in the seconds that this takes
         threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
-    answer = _load()
     try:
-        job = Job.load(Path(jobs.get()))
+        if asked.ahead in KINDS:
+            _loading(KINDS[asked.ahead].load_ahead)
+        kind, job = load_job(Path(jobs.get()))
         with open(job.files.log, "ab", opener=open_plain) as log:
             os.dup2(log.fileno(), sys.stderr.fileno())
-        answer(job)
+        _loading(kind.load)(job)
     except DiskFull:
         os._exit(DISK_FULL)  # a usual end would flush buffers to the full disk
     except GeniusError as error:
         _refuse(str(error))
 
 
-def _load() -> Callable[[Job], object]:
-    """Load torch and the training modules; return the function that does a job."""
+def _loading(load: Callable[[], _T]) -> _T:
+    """Load modules; no architecture has a part in a failed import."""
     try:
-        from ..training.learn import do_job, warm_up
-
-        warm_up()
-    except Exception as error:  # no architecture has a part in a failed import
+        return load()
+    except Exception as error:
         traceback.print_exc()
         _refuse(f"no training can be loaded: {type(error).__name__}: {error}")
-    return do_job
 
 
 def _refuse(why: str) -> NoReturn:

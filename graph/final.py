@@ -17,7 +17,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..spaces.space_file import is_space_file
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import EPOCH, Epoch, Job
+from ..training.job import EPOCH, Epoch, TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .trust import Claim, check_claims, claims
 
@@ -60,7 +60,7 @@ def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
     return Subject(found, result.settings.space, found.check(result.best.architecture), result.settings, trust)
 
 
-def subject_of(job: Job, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
+def subject_of(job: TrainingJob, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
     """Return the subject of a training's job; its own space is imported where `space` names it too, or with `trust`.
 
     Raises: GeniusError.
@@ -83,7 +83,7 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
 
 def plan_training(
     subject: Subject, asked: TrainingSettings, *, seed: int = 0, out: Path | None = None, downloads: Path
-) -> tuple[Job, list[str]]:
+) -> tuple[TrainingJob, list[str]]:
     """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
     Data set and recipe are the run's or the space's own unless they are named. A batch also scales the learning rate.
@@ -98,7 +98,7 @@ def plan_training(
         said.append(scaling)
     named = folder_name(subject.architecture, seed)
     folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
-    job = Job(
+    job = TrainingJob(
         space=subject.space_name,
         architecture=subject.architecture,
         seed=seed,
@@ -131,16 +131,16 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-")[-60:]
 
 
-def _check_folder(job: Job) -> None:
+def _check_folder(job: TrainingJob) -> None:
     check_folder(job.folder)
     if job.files.job.is_file():
-        if Job.load(job.files.job).identity != job.identity:
+        if TrainingJob.load(job.files.job).identity != job.identity:
             raise GeniusError(f"{job.folder} holds another training: name another folder with --out")
     elif job.folder.is_dir() and any(job.folder.iterdir()):
         raise GeniusError(f"{job.folder} exists and is not empty: name another folder with --out")
 
 
-def finished_training(job: Job) -> Measurement | None:
+def finished_training(job: TrainingJob) -> Measurement | None:
     """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
 
@@ -153,7 +153,7 @@ def read_epochs(path: Path) -> list[Epoch]:
     return list({epoch.epoch: epoch for epoch in read_records(path, EPOCH)}.values())
 
 
-def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:
+def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, object]:
     """Describe the origin of weights: data set, recipe, seed, and accuracy."""
     found: dict[str, object] = {"data": job.data, "recipe": asdict(job.recipe), "seed": job.seed}
     if job.found is not None:

@@ -18,7 +18,7 @@ from ..plugins import Plugins, signature_refusing
 from ..record.settings import Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
-from ..training.job import Job
+from ..training.job import TrainingJob
 from .pool import common_job, open_pool
 
 EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
@@ -95,8 +95,8 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         )
     if space.build is None:
         raise NoNetwork(space)
-    common, size = await asyncio.to_thread(common_job, settings, space, search.downloads)
-    async with await asyncio.to_thread(open_pool, settings.training, size) as pool:
+    common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
 
 
@@ -154,7 +154,7 @@ def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> Ev
     return lambda trial, folder, on_epoch: evaluators[trial - 1]
 
 
-def _trainers(settings: Settings, space: SearchSpace, common: Job, pool: Pool) -> EvaluatorOfTrial:
+def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool: Pool) -> EvaluatorOfTrial:
     """Train on a shared pool; each trial trains with a seed of its own."""
 
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:

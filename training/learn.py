@@ -20,7 +20,7 @@ from .disk import told_when_full
 from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
-from .job import Epoch, Job, OnEpoch
+from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
 from .memory import Estimate, available, estimate
 from .prepare import card_of, image_shape, initial_network
@@ -32,7 +32,7 @@ class TooLarge(Exception):
     """The network would not fit into the device's memory."""
 
 
-def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Do a job with `learn`, write its measurement into the job's folder, and remove the checkpoint.
 
     Raises: every error of `learn`; DiskFull where the disk is full, which keeps the checkpoint.
@@ -45,7 +45,7 @@ def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Mea
     return measurement
 
 
-def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
     The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
@@ -73,7 +73,7 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
         return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
 
 
-def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
+def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
     """Read the checkpoint, load the images and build the network."""
     started = time.perf_counter()
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
 class _Run:
     """A running job; times are those of `perf_counter`."""
 
-    job: Job
+    job: TrainingJob
     space: SearchSpace
     images: SplitImages
     network: nn.Module
@@ -160,7 +160,17 @@ class _Run:
             accuracy = self.top1(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
-            self.tell(Epoch(epoch, recipe.epochs, loss, accuracy, speed, self.seconds), on_epoch)
+            self.tell(
+                Epoch(
+                    epoch=epoch,
+                    epochs=recipe.epochs,
+                    loss=loss,
+                    value=accuracy,
+                    images_per_second=speed,
+                    seconds=self.seconds,
+                ),
+                on_epoch,
+            )
         if accuracy is None:  # the training was cut off after its last epoch
             accuracy = self.top1(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
