@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import GeniusError
+from ..printable import one_line
 from ..record.secret_names import without_secrets
 from ..record.settings.slurm_request import SlurmRequest
 
@@ -24,9 +25,9 @@ Work = Callable[..., None]
 
 _TIMEOUT = 120.0  # seconds for one command of Slurm
 _FIELDS = ("JobID", "Name", "State", "RestartCnt", "Reason", "STDOUT")
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD", "SPECIAL_EXIT")
 _NOT_OVER = frozenset(
-    "PENDING CONFIGURING RUNNING COMPLETING SUSPENDED STOPPED REQUEUED REQUEUE_HOLD REQUEUE_FED RESV_DEL_HOLD "
-    "RESIZING SIGNALING SPECIAL_EXIT STAGE_OUT".split()
+    ("CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING", "STAGE_OUT", *_WAITING)
 )
 _IN_PASSING = re.compile(
     "unable to contact|timed out|temporarily|connection|communication|try again|transport endpoint|zero bytes|"
@@ -60,7 +61,7 @@ class JobState:
     @property
     def waits(self) -> bool:
         """Whether the job waits in the queue."""
-        return self.name in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "RESV_DEL_HOLD")
+        return self.name in _WAITING
 
 
 GONE = JobState(name="GONE")
@@ -103,7 +104,7 @@ class Slurm:
 
         Raises: GeniusError without Slurm's clients, or where Slurm refuses the request; Busy.
         """
-        if missing := [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]:
+        if missing := [name for name in ("sbatch", "srun", "squeue", "scancel") if shutil.which(name) is None]:
             raise GeniusError(f"there is no {missing[0]} on this machine: start the search where Slurm's commands are")
         options = (f"--{name}={value}" if value else f"--{name}" for name, value in self._options.items())
         self._run("sbatch", "--test-only", *options, "--wrap=true")
@@ -111,6 +112,7 @@ class Slurm:
     def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
         """Submit a job of one task."""
         from submitit import SlurmExecutor, SlurmJob
+        from submitit.core.utils import FailedSubmissionError
 
         run = self._run
 
@@ -129,12 +131,17 @@ class Slurm:
             srun_args=[f"--cpus-per-task={self._threads}"],
             additional_parameters={option: value or True for option, value in self._options.items()},
         )
-        self._numbers[name] = executor.submit(work, *arguments).job_id
+        try:
+            self._numbers[name] = executor.submit(work, *arguments).job_id
+        except FailedSubmissionError as error:
+            raise GeniusError(f"sbatch gave no number of a job: {one_line(str(error), 300)}") from error
 
     def states(self, names: Collection[str]) -> Mapping[str, JobState]:
         """Ask for all of these jobs in one call, and for those that Slurm has forgotten in another."""
         shape = ",".join(f"{each}:|" for each in _FIELDS)
-        said = self._run("squeue", "--me", "--states=all", "--noheader", f"--name={','.join(names)}", f"--Format={shape}")
+        said = self._run(
+            "squeue", "--me", "--states=all", "--noheader", f"--name={','.join(names)}", f"--Format={shape}"
+        )
         rows = sorted(map(_row, said.splitlines()), key=lambda row: not row[1].is_over)
         found = dict(rows)  # of two with one name the one that is not over
         self._numbers.update((name, state.number) for name, state in found.items())

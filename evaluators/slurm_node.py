@@ -20,7 +20,7 @@ from pydantic import Field
 
 from ..record.files import read_plain, write_atomically
 from ..schema import CLOSED, BadRecord, Schema, Text
-from ..training.job import TrainingFiles
+from ..training.job import JobFiles
 from .process import Heartbeat, Process, TimeLimits, TookTooLong
 from .workers import Place
 
@@ -123,7 +123,8 @@ def _claim(folder: Path) -> bool:
 
 async def _until_unwanted(evaluation: Path, submission: Submission) -> None:
     """Wait until the evaluation names another job, or its search has shown no life for long."""
-    while read_submission(evaluation) == submission and _age(submission_file(evaluation)) < _PATIENCE:
+    file = submission_file(evaluation)
+    while read_submission(evaluation) == submission and _age(file) < _PATIENCE:  # noqa: ASYNC110 - it may be far away
         await asyncio.sleep(_LOOK)
 
 
@@ -135,7 +136,7 @@ def _age(path: Path) -> float:
 
 async def _do(evaluation: Path, place: Place, limits: TimeLimits) -> End:
     """Have a worker do the job, and end it in every case."""
-    files, late, code, complaint = TrainingFiles(evaluation), "", 0, ""
+    files, late, code, complaint = JobFiles(evaluation), "", 0, ""
     process = Process(place.environment)
     try:
         code = await process.do(files.job, limits, Heartbeat(files.epochs, lambda epoch: None))

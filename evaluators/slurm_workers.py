@@ -29,7 +29,7 @@ from ..record.measurement import Measurement
 from ..record.settings.slurm_request import SlurmRequest
 from ..training.job import Job
 from .pools import TryEnd, TurnPool, ended, last_line, read_measurement, write_job
-from .process import Heartbeat, TimeLimits, TookTooLong, living
+from .process import Heartbeat, TimeLimits, living
 from .slurm_cluster import GONE, Busy, Cluster, JobState, Slurm, ThisMachine
 from .slurm_node import End, Submission, read_end, read_submission, submission_file, work
 from .workers import Place
@@ -115,7 +115,9 @@ class SlurmWorkers(TurnPool[int]):
         if found.is_over or not _is_in(old.folder, found.output):  # a file that was copied names a job elsewhere
             await asyncio.to_thread(shutil.rmtree, old.folder, ignore_errors=True)
             return None
-        return self._follow_from(old, found)
+        self._jobs[job.folder] = old
+        self._queue.add(old, found)
+        return old
 
     async def _submit(self, job: Job, limits: TimeLimits) -> "_Job":
         """Submit a job; its name is written down before, so that it is found whatever happens.
@@ -126,7 +128,7 @@ class SlurmWorkers(TurnPool[int]):
         _check_path(path.parent)
         folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=job.folder))
         submission = Submission(f"genius-{secrets.token_hex(8)}", folder.name)
-        submitted = self._follow_from(_Job(self._cluster, job.folder, submission), JobState())
+        self._jobs[job.folder] = submitted = _Job(self._cluster, job.folder, submission)
         write_atomically(submission_file(job.folder), json.dumps(asdict(submission)))
         tried: list[str] = []
 
@@ -136,22 +138,23 @@ class SlurmWorkers(TurnPool[int]):
             tried.append(submission.name)
             self._cluster.submit(folder, submission.name, work, (job.folder, submission, self._place, limits))
 
+        state = JobState()
         try:
             await _patiently(submit)
         except GeniusError as error:
+            state = GONE
             raise RunFailed(str(error)) from error
+        finally:
+            self._queue.add(submitted, state)
         return submitted
-
-    def _follow_from(self, job: "_Job", state: JobState) -> "_Job":
-        self._jobs[job.evaluation] = job
-        self._queue.add(job, state)
-        return job
 
     async def _follow(self, submitted: "_Job", job: Job, heartbeat: Heartbeat) -> End | JobState:
         """Tell of epochs until the worker has ended, or the job has without it, or begins anew."""
         restarts = self._queue.state(submitted.name).restarts
         while (end := read_end(submitted.folder)) is None:
             state = self._queue.state(submitted.name)
+            if self._queue.failure is not None:
+                raise RunFailed(str(self._queue.failure))
             if state.restarts > restarts:
                 return state
             if state.is_over:
@@ -173,9 +176,7 @@ class SlurmWorkers(TurnPool[int]):
             await asyncio.sleep(_BEAT)
         return end
 
-    async def _verdict(
-        self, found: End | JobState, submitted: "_Job", job: Job, waited: float
-    ) -> Measurement | TryEnd:
+    async def _verdict(self, found: End | JobState, submitted: "_Job", job: Job, waited: float) -> Measurement | TryEnd:
         """Return the answer of a job that has ended, or why there is none.
 
         Raises: RunFailed where no job of its kind can be done.
@@ -278,7 +279,7 @@ class _Queue:
         self._cluster, self._look = cluster, look
         self._jobs: dict[str, _Job] = {}
         self._states: dict[str, JobState] = {}
-        self._failure: GeniusError | None = None
+        self.failure: GeniusError | None = None
         self._since: dict[str, float] = {}  # when each job that is told of was submitted
 
     def add(self, job: _Job, state: JobState) -> None:
@@ -290,17 +291,12 @@ class _Queue:
             known.pop(name, None)
 
     def state(self, name: str) -> JobState:
-        """Return the last known state of a job.
-
-        Raises: RunFailed where the cluster cannot be asked.
-        """
-        if self._failure is not None:
-            raise RunFailed(str(self._failure)) from self._failure
+        """Return the last known state of a job."""
         return self._states.get(name, GONE)
 
     async def watch(self) -> None:
         """Look at the jobs again and again, and show them that their search lives."""
-        while self._failure is None:
+        while self.failure is None:
             await asyncio.sleep(self._look)
             names = [name for name, state in self._states.items() if not state.is_over]
             if names:
@@ -315,7 +311,7 @@ class _Queue:
         except Busy:
             return
         except GeniusError as error:
-            self._failure = error
+            self.failure = error
             return
         self._states.update((name, found.get(name, GONE)) for name in names if name in self._states)
         self._tell()
