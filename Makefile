@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint clean
+.PHONY: search test heavy lint clean
 
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
@@ -11,6 +11,10 @@ search: $(VENV)/installed  ## set up, then search the digits space with the embe
 test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each core
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--max-worker-restart 0 --within 3600
+
+heavy: $(VENV)/installed  ## run the tests that take long; some need Slurm's daemons, and are skipped without
+	$(BIN)/python -m pytest -m heavy --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--max-worker-restart 0 --within 2700
 
 lint: $(VENV)/installed  ## check style, and types for each Python
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ on, and followed.
 import asyncio
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -42,7 +43,11 @@ _WAITS = (5.0, 10.0, 20.0, 40.0, 80.0)  # seconds before a busy cluster is asked
 _LATE = 15.0  # seconds in which files of a job that has ended may still arrive
 _LEAVING = 60.0  # seconds in which a cancelled job is to end
 _LONG = 60.0  # seconds in the queue that are told
-_KILLED = (-9, 137)
+_END_OF_LOG = 10_000  # characters
+_KILL = (-9, 137)  # exit codes of a worker that was killed
+_KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated)", re.MULTILINE)
+_OUT_OF_MEMORY = re.compile(r"exceeded (job )?memory limit|oom.?kill", re.IGNORECASE)
+"""What Slurm writes into a job's log, by its own measurements and by those of the kernel."""
 
 
 class SlurmWorkers(TurnPool[int]):
@@ -163,7 +168,7 @@ class SlurmWorkers(TurnPool[int]):
             await heartbeat.listen()
             if not submitted.began and job.files.log.exists():
                 submitted.began = time.monotonic()
-        if end.code in _KILLED:  # Slurm knows whether that was for its memory
+        if end.code in _KILL:  # Slurm knows whether that was for its memory
             await self._until_over(submitted, _LATE)
         return end
 
@@ -182,15 +187,17 @@ class SlurmWorkers(TurnPool[int]):
         Raises: RunFailed where no job of its kind can be done.
         """
         state, device = self._queue.state(submitted.name), self._place.device
-        if state.name == "OUT_OF_MEMORY" and read_measurement(job.files.answer) is None:
+        log = await asyncio.to_thread(submitted.log)
+        short = state.name == "OUT_OF_MEMORY" or _OUT_OF_MEMORY.search(log)
+        if short and await asyncio.to_thread(read_measurement, job.files.answer) is None:
             words = "training failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
             return TryEnd("out of memory", words, device, waited=waited)
         if isinstance(found, End):
             return _waited(await ended(found.found, job, device, found.complaint), waited)
         if answer := await asyncio.to_thread(read_measurement, job.files.answer):
             return answer
-        if state.name in ("COMPLETED", "FAILED") and not _killed(submitted.log):
-            raise RunFailed(submitted.why_not_begun(state))
+        if state.name in ("COMPLETED", "FAILED") and not _KILLED.search(log):
+            raise RunFailed(submitted.why_not_begun(state, log))
         late = state.name in ("TIMEOUT", "DEADLINE")
         words = f"training was lost with its job {state.number} on Slurm: {_WORDS.get(state.name, state.name.lower())}"
         return TryEnd("timed out" if late else "lost", words, device, lost=state.name != "DEADLINE", waited=waited)
@@ -252,10 +259,9 @@ class _Job:
         """The folder for the files of submitit, and for the end of the worker."""
         return self.evaluation / self.submission.folder
 
-    @property
     def log(self) -> str:
-        """The end of what the job itself has written, outside of its worker."""
-        texts = [path.read_text(errors="replace")[-5000:] for path in sorted(self.folder.glob("*_log.*"))]
+        """Read the end of what the job has said outside of its worker: complaints of Slurm, `srun` and Python."""
+        texts = [path.read_text(errors="replace")[-_END_OF_LOG:] for path in self.folder.glob("*_log.err")]
         return "\n".join(texts)
 
     def cancel(self) -> None:
@@ -266,9 +272,10 @@ class _Job:
         with suppress(Busy, GeniusError):
             self.cancel()
 
-    def why_not_begun(self, state: JobState) -> str:
+    def why_not_begun(self, state: JobState, log: str) -> str:
         """Say why the job ended before its worker did."""
-        told = last_line(self.log) or f"it left no log in {self.folder}, which the nodes must share with the search"
+        own = "\n".join(line for line in log.splitlines() if not line.startswith(("srun: ", "slurmstepd")))
+        told = last_line(own) or f"it left no log in {self.folder}, which the nodes must share with the search"
         return f"the job {state.number} on Slurm ended before its worker was heard of: {told}"
 
 
@@ -353,11 +360,6 @@ async def _in_thread(call: Callable[[], _T]) -> _T:
 
 def _waited(end: Measurement | TryEnd, waited: float) -> Measurement | TryEnd:
     return end if isinstance(end, Measurement) else TryEnd(end.failure, end.words, end.device, end.lost, waited)
-
-
-def _killed(log: str) -> bool:
-    """Tell whether a job's log says that its process was killed, as `srun` does."""
-    return last_line(log).endswith(("Killed", "Terminated"))
 
 
 def _is_in(folder: Path, path: str) -> bool:
