@@ -12,16 +12,19 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from ..record.files import read_plain, write_atomically
+from ..record.measurement import Failure
 from ..schema import CLOSED, BadRecord, Schema, Text
-from ..training.job import JobFiles
-from .process import Heartbeat, Process, TimeLimits, TookTooLong
+from ..training.job import JobFiles, cores, unheard
+from .kinds import load_job
+from .process import Process
+from .watch import Heartbeat, OverLimit, TimeLimits, Watch, memory_limit
 from .workers import Place
 
 _PATIENCE = 3600.0  # seconds without a sign of life of the search
@@ -40,18 +43,23 @@ class Submission:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a worker on its node: its exit code, or the time limit that it passed, and its first complaints."""
+    """The end of a worker on its node: its exit code, or the limit that it went over, and its first complaints."""
 
     __pydantic_config__ = CLOSED
 
-    code: Annotated[int, Field(strict=True)]
-    late: Text = ""
+    code: Annotated[int, Field(strict=True)] = 0
+    failure: Failure | None = None
+    over: Text = ""
     complaint: Text = ""
 
     @property
-    def found(self) -> int | TookTooLong:
-        """The exit code, or the time limit that was passed."""
-        return TookTooLong(self.late) if self.late else self.code
+    def found(self) -> int | OverLimit:
+        """The exit code, or the limit."""
+        if self.failure is None:
+            return self.code
+        found = OverLimit(self.over)
+        found.failure = self.failure
+        return found
 
 
 SUBMISSION, END = Schema[Submission](Submission), Schema[End](End)
@@ -136,12 +144,14 @@ def _age(path: Path) -> float:
 
 async def _do(evaluation: Path, place: Place, limits: TimeLimits) -> End:
     """Have a worker do the job, and end it in every case."""
-    files, late, code, complaint = JobFiles(evaluation), "", 0, ""
-    process = Process(place.environment)
+    path = JobFiles(evaluation).job
+    _, job = load_job(path)
+    watch = Watch(job, limits, Heartbeat(job.files.epochs, unheard), memory_limit(job, cores() // place.threads or 1))
+    process, end = Process(place.environment), End()
     try:
-        code = await process.do(files.job, limits, Heartbeat(files.epochs, lambda epoch: None))
-    except TookTooLong as error:
-        late = str(error)
+        end = End(await process.do(path, watch))
+    except OverLimit as over:
+        end = End(failure=over.failure, over=str(over))
     finally:
         complaint = await process.stop()
-    return End(code, late, complaint)
+    return replace(end, complaint=complaint)

@@ -30,9 +30,10 @@ from ..record.measurement import Measurement
 from ..record.settings.slurm_request import SlurmRequest
 from ..training.job import Job
 from .pools import TryEnd, TurnPool, ended, last_line, read_measurement, write_job
-from .process import Heartbeat, TimeLimits, living
+from .process import living
 from .slurm_cluster import GONE, Busy, Cluster, JobState, Slurm, ThisMachine
 from .slurm_node import End, Submission, read_end, read_submission, submission_file, work
+from .watch import Heartbeat, TimeLimits
 from .workers import Place
 
 _T = TypeVar("_T")
@@ -190,7 +191,7 @@ class SlurmWorkers(TurnPool[int]):
         log = await asyncio.to_thread(submitted.log)
         short = state.name == "OUT_OF_MEMORY" or _OUT_OF_MEMORY.search(log)
         if short and await asyncio.to_thread(read_measurement, job.files.answer) is None:
-            words = "training failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
+            words = f"{job.noun} failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
             return TryEnd("out of memory", words, device, waited=waited)
         if isinstance(found, End):
             return _waited(await ended(found.found, job, device, found.complaint), waited)
@@ -199,7 +200,9 @@ class SlurmWorkers(TurnPool[int]):
         if state.name in ("COMPLETED", "FAILED") and not _KILLED.search(log):
             raise RunFailed(submitted.why_not_begun(state, log))
         late = state.name in ("TIMEOUT", "DEADLINE")
-        words = f"training was lost with its job {state.number} on Slurm: {_WORDS.get(state.name, state.name.lower())}"
+        words = (
+            f"{job.noun} was lost with its job {state.number} on Slurm: {_WORDS.get(state.name, state.name.lower())}"
+        )
         return TryEnd("timed out" if late else "lost", words, device, lost=state.name != "DEADLINE", waited=waited)
 
     async def _leave(self, evaluation: Path) -> None:

@@ -19,10 +19,9 @@ import pytest
 from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
 from genius.evaluators.pools import read_measurement
-from genius.graph.final import read_epochs
 from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_tables
-from genius.training.job import EPOCH, Epoch, TrainingJob
+from genius.training.job import EPOCH, Epoch, TrainingJob, read_epochs
 from genius.training.recipes import RECIPES
 from rich.console import Console
 
