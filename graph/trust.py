@@ -18,6 +18,7 @@ from ..printable import brief
 from ..python_files import split_file
 from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
@@ -100,8 +101,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:
