@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from ..errors import GeniusError
+from ..python_files import find_siblings_first
 from ..record.files import open_plain
 from ..training.disk import DiskFull
 from .containment import CONTAINED, adopt_orphans, end_descendants
@@ -38,6 +39,7 @@ def main() -> None:
     """Do one job; the exit code is JOB_REFUSED or DISK_FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
+    find_siblings_first()
     asked = _ARGUMENTS.parse_args()
     jobs: queue.Queue[str] = queue.Queue()
     if asked.job:

@@ -1,6 +1,7 @@
 """Who measures in a search: the evaluators that are built in, and the door for one's own."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,11 @@ from ..evaluators.from_recording import recorded_evaluator
 from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
-from ..plugins import Plugins, signature_refusing
+from ..plugins import OWN, Plugins, signature_refusing
+from ..printable import brief
+from ..python_files import split_file
 from ..record.settings import Settings
+from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
@@ -57,12 +61,21 @@ def evaluator_named(search: Measuring) -> str:
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
     if space.build is None:
-        raise GeniusError(
-            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, or a table"
-        )
+        raise GeniusError(f"{space.name} has no network to train: {_who_measures(settings)}")
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
-        "an evaluator by --evaluator MODULE:NAME"
+        f"an evaluator by --evaluator {OWN}"
+    )
+
+
+def _who_measures(settings: Settings) -> str:
+    """Say how to name an evaluator; a script without its function is the likely reason that there is none."""
+    if (parts := split_file(settings.space)) is None:
+        return f"name an evaluator by --evaluator {OWN}, or a table"
+    file = brief(os.path.basename(parts[0]))
+    return (
+        f"{file} holds no function `{FUNCTION}`: write one that takes the configuration, or name another one, as in "
+        f"{file}:NAME, by --evaluator {OWN}, or a table"
     )
 
 
@@ -114,8 +127,11 @@ class OwnEvaluator:
 
 def _read(value: object) -> OpenEvaluator | None:
     """Take a function of an architecture."""
-    if not callable(value) or signature_refusing(value, 1):
+    if not callable(value):
         return None
+    if takes := signature_refusing(value, 1):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise GeniusError(f"{name} takes {takes}: an evaluator takes the architecture, or the dict of its values")
     return OwnEvaluator(cast("Evaluator", value))
 
 
