@@ -45,8 +45,8 @@ class TrainingSettings:
     threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
     memory: Word | None = setting(
         None,
-        "Memory of its device, for each worker, as in 20G; default: all, and for an evaluator of your own an even share "
-        "of 90% of the machine's.",
+        "Memory of its device, for each worker, as in 20G; default: all, but for an evaluator of your own a share of 90% "
+        "of the machine's.",
     )
     deadline: Seconds | None = setting(None, "Seconds one evaluation may take; default: no limit.")
     silence: Seconds | None = setting(
