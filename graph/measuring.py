@@ -116,7 +116,7 @@ async def _command(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     settings = search.settings
     if settings.command is None:
         raise GeniusError("the evaluator command runs a command: name it, as in --command ./train.sh")
-    words, home = words_of(settings.command, search.space.decisions), settings.run.home_folder
+    words, home = words_of(settings.command, search.space.decisions), Path(settings.run.working_folder)
     if settings.training.on == "local":
         check_program(words, home)
     common = CommandJob(command=words, **_shared(search))
@@ -155,7 +155,7 @@ def _shared(search: Measuring) -> dict[str, Any]:
         "config": {},
         "architecture": (),
         "names": tuple(search.settings.goal.needed),
-        "home": search.settings.run.home_folder,
+        "home": Path(search.settings.run.working_folder),
         "folder": Path(),
         "device": asked.device or "cpu",
         "threads": asked.threads or 1,

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from ...errors import GeniusError
 from ...printable import brief
-from ...schema import CLOSED, BadRecord, Name, Schema
+from ...schema import CLOSED, BadRecord, Name, Schema, Text
 from ..files import BrokenRun, read_plain, write_atomically
 from ..goal import GOAL, Goal
 from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
 from .loop_settings import LoopSettings
-from .setting import absolute, setting
+from .setting import absolute, setting, with_full_names
 from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
@@ -33,11 +35,12 @@ class Settings:
     __pydantic_config__ = CLOSED
 
     version: Literal[2] = 2
-    space: Name = setting("", "The run's own space, MODULE:NAME, as the run names it: imports it.", claim="the module")
+    space: Name = setting("", "The run's own space, as the run names it: imports it.", claim="the module")
+    decisions: Mapping[Text, JsonValue] = setting({}, "The decisions of a space that was given as a dict.", hidden=True)
     proposer: Name = setting(
         "",
         "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your own "
-        "MODULE:NAME.",
+        "MODULE:NAME or FILE.py:NAME.",
         claim="the module",
         rank=2,
     )
@@ -68,6 +71,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "downloads", absolute(self.downloads))
+        with_full_names(self, "space", "proposer", "evaluator")
 
     def check(self) -> "Settings":
         """Return the settings if every one has its type and is in its range.
@@ -123,6 +127,12 @@ class Settings:
         """Whether architectures are trained rather than looked up: the settings name that, or a data set."""
         named = self.evaluator is not None or self.command is not None
         return self.evaluator == "train" or (not named and self.training.is_named)
+
+    @property
+    def measures(self) -> bool:
+        """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
+        own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
+        return own or self.training.table is not None or self.training.is_named
 
     @property
     def asking(self) -> LLMSettings:

@@ -5,7 +5,7 @@ from math import inf
 
 from ...errors import GeniusError
 from ...schema import Flag, Name
-from .setting import Few, Names, Seconds, Upto, Word, absolute, setting
+from .setting import Few, Names, Seconds, Upto, Word, absolute, setting, with_full_names
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class TrainingSettings:
     threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
     memory: Word | None = setting(
         None,
-        "Memory of its device, for each worker, as in 20G; default: all, but for an evaluator of your own a share of 90% "
-        "of the machine's.",
+        "Memory of its device, for each worker, as in 20G; default: all, and for an evaluator of your own an even "
+        "share of 90% of the machine's.",
     )
     deadline: Seconds | None = setting(None, "Seconds one evaluation may take; default: no limit.")
     silence: Seconds | None = setting(
@@ -57,6 +57,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", absolute(self.table))
+        with_full_names(self, "data", "recipe", "on")
 
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other, or that cannot be read."""
