@@ -17,6 +17,7 @@ from ..spaces import short_name
 from .seal import save_sealed
 from .trust import resume_command
 
+_OWN = "evaluations/*/*/files"  # what the user's own functions and commands keep, and alone open
 LOCK_FILE = "lock"
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -77,7 +78,7 @@ async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[Genius
     """
     if not await asyncio.to_thread((folder / SETTINGS_FILE).exists):
         raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
-    await asyncio.to_thread(check_folder, folder)
+    await asyncio.to_thread(check_folder, folder, _OWN)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
         await asyncio.to_thread(lock.acquire, timeout=0)
