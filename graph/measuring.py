@@ -20,7 +20,7 @@ from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
 from ..evaluators.watch import TimeLimits
 from ..plugins import Plugins
 from ..printable import brief
-from ..record.settings import Settings
+from ..record.settings import COMMAND, Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
@@ -55,7 +55,7 @@ def evaluator_named(search: Measuring) -> str:
     """
     settings, space = search.settings, search.space
     if settings.command is not None:
-        return "command"
+        return COMMAND
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -191,7 +191,7 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, "command": _command},
+    {"table": _table, "train": _train, "recording": _recorded, COMMAND: _command},
     _read,
     "a function of a configuration, and perhaps of a trial",
 )

@@ -14,7 +14,17 @@ from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..python_files import refuse_while_importing
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set, working_folder
+from ..record.settings import (
+    COMMAND,
+    OPTIONS,
+    SETTINGS_FILE,
+    Options,
+    Settings,
+    by_path,
+    read_file,
+    read_set,
+    working_folder,
+)
 from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
 from ..spaces.disguise import shuffle
@@ -258,11 +268,14 @@ def _asked(call: _Call, old: Settings) -> _Asked:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
-    if call.evaluator is not None and "command" in named:
+    if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
     if "command" in named:
-        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
+        names |= {
+            "evaluator": call.evaluator,
+            "run.custom": [part for part in names["run.custom"] if part != "evaluator"],
+        }
     _check_object(given, named)
     return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
