@@ -24,7 +24,7 @@ from ..evaluators.watch import TimeLimits
 from ..plugins import OWN, Plugins
 from ..printable import brief
 from ..python_files import split_file
-from ..record.settings import TOLD, Settings
+from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
@@ -60,7 +60,7 @@ def evaluator_named(search: Measuring) -> str:
     """
     settings, space = search.settings, search.space
     if settings.command is not None:
-        return "command"
+        return COMMAND
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -215,7 +215,7 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, "command": _command, TOLD: OwnEvaluator(told)},
+    {"table": _table, "train": _train, "recording": _recorded, COMMAND: _command, TOLD: OwnEvaluator(told)},
     _read,
     "a function of a configuration, and perhaps of a trial",
 )

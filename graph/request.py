@@ -10,7 +10,17 @@ from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..evaluators.told import NotEvaluated
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set, working_folder
+from ..record.settings import (
+    COMMAND,
+    OPTIONS,
+    SETTINGS_FILE,
+    Options,
+    Settings,
+    by_path,
+    read_file,
+    read_set,
+    working_folder,
+)
 from ..record.settings.llm_settings import Sent
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
@@ -138,11 +148,12 @@ def read_call(call: Arguments, old: Settings) -> Request:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
-    if call.evaluator is not None and "command" in named:
+    if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
     if "command" in named:
-        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
+        own = [part for part in names["run.custom"] if part != "evaluator"]
+        names |= {"evaluator": call.evaluator, "run.custom": own}
     _check_object(given, named)
     return Request(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 

@@ -25,6 +25,8 @@ LLM = "llm"
 """The proposer that asks language models."""
 TOLD = "told"
 """The evaluator of a search whose candidates are handed out, and whose values are told."""
+COMMAND = "command"
+"""The evaluator that runs a command of the user's."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Settings:
             raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
-        if self.command is not None and self.evaluator not in (None, "command"):
+        if self.command is not None and self.evaluator not in (None, COMMAND):
             raise GeniusError("a command and an evaluator exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
