@@ -45,8 +45,7 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, told, or your own MODULE:NAME, a function of an architecture; default: as fits the "
-        "space.",
+        "table, train, recording, or your own MODULE:NAME, a function of an architecture; default: as fits the space.",
         claim="the module",
     )
     downloads: Name | None = setting(
