@@ -10,14 +10,24 @@ from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..evaluators.told import NotEvaluated
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
+from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set, working_folder
 from ..record.settings.llm_settings import Sent
-from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
-from .setup import AnySpace, Given, changes_in_words, check_fits, choose_goal, choose_limits, choose_parts, fingerprint
+from .setup import (
+    AnySpace,
+    Given,
+    changes_in_words,
+    check_fits,
+    choose_goal,
+    choose_limits,
+    choose_parts,
+    fingerprint,
+    named_space,
+    parts_of_space,
+)
 from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
@@ -75,6 +85,7 @@ class Opening:
         asked = read_call(self.arguments, old)
         settings = continued(asked, old)
         check_source(folder, old, settings, asked, trust=self.trust)
+        check_fits(old, settings, asked.given)
         _check_aim(self.aim, settings, asked.given)
         return settings, asked.given
 
@@ -83,7 +94,7 @@ def _check_aim(aim: Aim, settings: Settings, given: Given) -> None:
     """Raises GeniusError where a call names another goal than that of the run."""
     if aim == NO_AIM:
         return
-    space = given.space or get_space(settings.space)
+    space = given.space or named_space(settings)
     measured, computed = choose_limits(space, settings, aim.limits)
     goal = choose_goal(space, settings, given, aim.objectives, measured, aim.pareto)
     if goal != settings.goal or dict(computed) != dict(settings.limits.others):
@@ -127,7 +138,11 @@ def read_call(call: Arguments, old: Settings) -> Request:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
-    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
+    if call.evaluator is not None and "command" in named:
+        raise GeniusError("a command and an evaluator exclude each other: name one of them")
+    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
+    if "command" in named:
+        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
     _check_object(given, named)
     return Request(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
@@ -152,7 +167,9 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     Raises: GeniusError.
     """
     settings = base.changed(asked.named).check()
-    space = asked.given.space or get_space(settings.space)
+    if "space" not in asked.named and not settings.decisions:
+        settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
+    space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
@@ -175,6 +192,8 @@ def continued(asked: Request, old: Settings) -> Settings:
     Raises: GeniusError where they do not fit the run.
     """
     settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
+    if any(asked.names(claim) for claim in claims(settings)):
+        settings = settings.changed({"run.working_folder": working_folder()})  # what is named now is named from here
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     if settings.loop.disguise != old.loop.disguise:
@@ -205,7 +224,6 @@ def check_source(folder: Path, old: Settings, new: Settings, asked: Request, *, 
     """
     if not trust:
         _check_named(folder / SETTINGS_FILE, new, asked)
-    check_fits(old, asked.given)
     for sentence in changes_in_words(old, new):
         warn(sentence)
 

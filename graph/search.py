@@ -9,6 +9,7 @@ from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
+from ..python_files import refuse_while_importing
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import Options, Settings
@@ -18,7 +19,7 @@ from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .request import Aim, Arguments, as_path, begin, check_evaluates, check_source, continued, read_call
 from .run_folder import locked, new_run, new_run_folder
-from .setup import AnySpace, open_setup
+from .setup import AnySpace, check_fits, open_setup
 from .state import Progress, ignore
 from .trials import Calling, carry_on
 
@@ -78,6 +79,7 @@ async def search(
     Raises: GeniusError for a search that cannot work, before anything is written; Paused where a person has to answer;
     RunFailed where a search had to stop.
     """
+    refuse_while_importing()
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     arguments = Arguments(space, llm, proposer, evaluator, downloads, set, options)
     begun, given = await asyncio.to_thread(begin, arguments, settings, Aim(objectives, limits, pareto), trust=trust)
@@ -113,10 +115,13 @@ async def resume(
     several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
+    refuse_while_importing()
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
-        asked = read_call(Arguments(space, llm, proposer, evaluator, downloads, set, changes), old)
+        asked = await asyncio.to_thread(
+            read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
+        )
         settings = continued(asked, old)
         result = read_result(folder, settings, journal)
         if result.finished:
@@ -124,6 +129,7 @@ async def resume(
             return result
         check_evaluates(settings)
         check_source(folder, old, settings, asked, trust=trust)
+        await asyncio.to_thread(check_fits, old, settings, asked.given)
         if unwritable:
             raise unwritable
         async with open_setup(settings, asked.given) as setup:
@@ -154,15 +160,19 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
+    refuse_while_importing()
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
-        asked = read_call(Arguments(space, llm, proposer, evaluator, downloads, set, changes), old)
+        asked = await asyncio.to_thread(
+            read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
+        )
         settings = continued(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
         check_evaluates(settings)
         check_source(source, old, settings, asked, trust=trust)
+        await asyncio.to_thread(check_fits, old, settings, asked.given)
         states = await states_after(source, old, at)
     async with open_setup(settings, asked.given) as setup:
         check_journal(journal, settings, setup.region.space)

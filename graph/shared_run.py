@@ -16,6 +16,7 @@ from ..record.settings import SETTINGS_FILE, Settings
 from ..spaces.space import SearchSpace
 from .checkpoints import last_states
 from .run_folder import locked
+from .seal import save_sealed
 
 WAIT = 600.0
 """Seconds for which another process is waited for, such as one that asks a language model."""
@@ -79,7 +80,7 @@ class SharedRun:
     async def save(self, settings: Settings) -> None:
         """Go on with other settings, which are written down."""
         if settings != self.settings:
-            await asyncio.to_thread(settings.save, self.folder)
+            await asyncio.to_thread(save_sealed, settings, self.folder)
             self.settings = settings
 
     def _look(self) -> list[tuple[int, int]]:
