@@ -76,6 +76,7 @@ for command in (
     searching.fork,
     telling.open,
     telling.ask,
+    telling.tell,
     training.train,
     training.export,
     benching.bench,
@@ -86,9 +87,9 @@ for command in (
     looking.fetch,
     looking.baseline,
 ):
-    app.command(cls=Command)(_stoppable(command))
-# a negative value is no option
-app.command(cls=Command, context_settings={"ignore_unknown_options": True})(_stoppable(telling.tell))
+    # of a value that is told, the minus sign begins no option
+    own = {"ignore_unknown_options": True} if command is telling.tell else None
+    app.command(cls=Command, context_settings=own)(_stoppable(command))
 
 # Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

@@ -17,6 +17,7 @@ from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.outcome import measurement_of
+from ..python_files import refuse_while_importing
 from ..record.candidate import Candidate
 from ..record.measurement import Measurement
 from ..record.plain import BadValue
@@ -189,7 +190,7 @@ class AskTell:
         """Return the parts of the search; the first call opens them, with the settings that differ from now on."""
         if self._setup is not None:
             return self._setup
-        settings, given = self._opening.go_on(run.folder, run.settings)
+        settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
         setup = await self._open_parts(settings, given)
         check_journal(run.journal, settings, setup.region.space)
         await run.save(settings)
@@ -283,7 +284,7 @@ def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str |
     if error is not None:
         return Measurement(error=error or "it failed")
     try:
-        told = measurement_of(value, [goal.objective.name, *goal.others])
+        told = measurement_of(value, goal.needed)
         goal.check(candidate, told)
     except BadValue as bad:
         raise GeniusError(f"{id} still pends, since this is no outcome of it: {bad}") from None
@@ -316,6 +317,7 @@ def open(
     the search has `workers`. Without `objectives`, what is told is the space's objective.
     Nothing is read or written before the first call. Raises: GeniusError.
     """
+    refuse_while_importing()
     arguments = Arguments(space, llm, proposer, TOLD, downloads, set, options)
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     return AskTell(as_path(run), Opening(arguments, settings, Aim(objectives, limits, pareto), trust), calling)

@@ -99,12 +99,17 @@ async def _write(context: Context, history: History) -> tuple[list[Message], tup
 
 
 def _may_propose(state: InFlight, context: Context, running: Sequence[Candidate]) -> bool:
-    """Tell whether a further candidate may be proposed; the values that were told are taken in first."""
-    left = context.iterations is None or state["done"] + len(running) < context.iterations
-    told = _next_finished(state, context) if context.told else None
-    if told is not None and told.iteration in [pending.iteration for pending in running]:
+    if context.told and _is_behind(state, context, running):
         return False
+    left = context.iterations is None or state["done"] + len(running) < context.iterations
     return left and not state["stopped"] and len(running) < context.slots.count and not context.is_spent
+
+
+def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) -> bool:
+    """Tell whether a running candidate has failed, or its value was told, and that is not taken in yet."""
+    failed = any(pending.error is not None and not _is_finished(pending, context) for pending in running)
+    told = _next_finished(state, context)
+    return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
 async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
