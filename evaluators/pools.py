@@ -73,15 +73,15 @@ class Pool(Protocol):
 class TryEnd:
     """The end of a try without an answer: its failure, in words, on which device.
 
-    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one. `waited`
-    are the seconds before it had a device.
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one. `seconds`
+    are those for which it held the device, None where that is all its time.
     """
 
     failure: Failure
     words: str
     device: str
     lost: bool = False
-    waited: float = 0.0
+    seconds: float | None = None
 
 
 class TurnPool(ABC, Generic[_T]):
@@ -123,19 +123,18 @@ class TurnPool(ABC, Generic[_T]):
 
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place, in as many tries as it takes."""
-        started, left, waited = time.monotonic(), self._tries, 0.0
+        left, seconds = self._tries, 0.0
         while True:
-            heard = heartbeat.heard
+            heard, started = heartbeat.heard, time.monotonic()
             end = await self._try(place, job, limits, heartbeat)
             if isinstance(end, Measurement):
                 return end
-            waited += end.waited
+            seconds += time.monotonic() - started if end.seconds is None else end.seconds
             await heartbeat.listen()
             left = self._tries if heartbeat.heard > heard else left - 1
             if not end.lost or not left:
                 break
         words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
-        seconds = time.monotonic() - started - waited
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
 
     @abstractmethod

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from ..record.files import read_plain, write_atomically
 from ..record.measurement import Failure
-from ..schema import CLOSED, BadRecord, Schema, Text
+from ..schema import CLOSED, Amount, BadRecord, Schema, Text
 from ..training.job import JobFiles, cores, unheard
 from .kinds import load_job
 from .process import Process
@@ -43,7 +43,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a worker on its node: its exit code, or the limit that it went over, and its first complaints."""
+    """The end of a worker on its node: its exit code or the limit that it went over, its first words and its time."""
 
     __pydantic_config__ = CLOSED
 
@@ -51,6 +51,7 @@ class End:
     failure: Failure | None = None
     over: Text = ""
     complaint: Text = ""
+    seconds: Amount = 0.0
 
     @property
     def found(self) -> int | OverLimit:
@@ -147,11 +148,11 @@ async def _do(evaluation: Path, place: Place, limits: TimeLimits) -> End:
     path = JobFiles(evaluation).job
     _, job = load_job(path)
     watch = Watch(job, limits, Heartbeat(job.files.epochs, unheard), memory_limit(job, cores() // place.threads or 1))
-    process, end = Process(place.environment), End()
+    started, process, end = time.monotonic(), Process(place.environment), End()
     try:
         end = End(await process.do(path, watch))
     except OverLimit as over:
         end = End(failure=over.failure, over=str(over))
     finally:
         complaint = await process.stop()
-    return replace(end, complaint=complaint)
+    return replace(end, complaint=complaint, seconds=time.monotonic() - started)

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -107,10 +107,7 @@ class SlurmWorkers(TurnPool[int]):
         if submitted is None or self._queue.state(submitted.name).is_over:
             await self._leave(job.folder)
             submitted = await self._found_again(job) or await self._submit(job, limits)
-        waits = time.monotonic()
-        found = await self._follow(submitted, job, heartbeat)
-        waited = max(0.0, submitted.began - waits) if submitted.began else time.monotonic() - waits
-        return await self._verdict(found, submitted, job, waited)
+        return await self._verdict(await self._follow(submitted, job, heartbeat), submitted, job)
 
     async def _found_again(self, job: Job) -> "_Job | None":
         """Find the job that an earlier search has left for this evaluation; None where there is none any more."""
@@ -167,7 +164,7 @@ class SlurmWorkers(TurnPool[int]):
                 return await self._late_end(submitted, state) or state
             await asyncio.sleep(_BEAT)
             await heartbeat.listen()
-            if not submitted.began and job.files.log.exists():
+            if not (submitted.began or state.waits):
                 submitted.began = time.monotonic()
         if end.code in _KILL:  # Slurm knows whether that was for its memory
             await self._until_over(submitted, _LATE)
@@ -182,7 +179,7 @@ class SlurmWorkers(TurnPool[int]):
             await asyncio.sleep(_BEAT)
         return end
 
-    async def _verdict(self, found: End | JobState, submitted: "_Job", job: Job, waited: float) -> Measurement | TryEnd:
+    async def _verdict(self, found: End | JobState, submitted: "_Job", job: Job) -> Measurement | TryEnd:
         """Return the answer of a job that has ended, or why there is none.
 
         Raises: RunFailed where no job of its kind can be done.
@@ -192,18 +189,18 @@ class SlurmWorkers(TurnPool[int]):
         short = state.name == "OUT_OF_MEMORY" or _OUT_OF_MEMORY.search(log)
         if short and await asyncio.to_thread(read_measurement, job.files.answer) is None:
             words = f"{job.noun} failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
-            return TryEnd("out of memory", words, device, waited=waited)
+            return TryEnd("out of memory", words, device, seconds=submitted.seconds)
         if isinstance(found, End):
-            return _waited(await ended(found.found, job, device, found.complaint), waited)
+            end = await ended(found.found, job, device, found.complaint)
+            return end if isinstance(end, Measurement) else replace(end, seconds=found.seconds)
         if answer := await asyncio.to_thread(read_measurement, job.files.answer):
             return answer
         if state.name in ("COMPLETED", "FAILED") and not _KILLED.search(log):
             raise RunFailed(submitted.why_not_begun(state, log))
         late = state.name in ("TIMEOUT", "DEADLINE")
-        words = (
-            f"{job.noun} was lost with its job {state.number} on Slurm: {_WORDS.get(state.name, state.name.lower())}"
-        )
-        return TryEnd("timed out" if late else "lost", words, device, lost=state.name != "DEADLINE", waited=waited)
+        why = _WORDS.get(state.name, f"its state is {state.name}") if state.is_over else "it was requeued"
+        words = f"{job.noun} was lost with its job {state.number} on Slurm: {why}"
+        return TryEnd("timed out" if late else "lost", words, device, state.name != "DEADLINE", submitted.seconds)
 
     async def _leave(self, evaluation: Path) -> None:
         """End the job of an evaluation, if it has not ended, and wait for that."""
@@ -243,7 +240,7 @@ _WORDS = {
 
 @dataclass(eq=False)
 class _Job:
-    """A job of this search on the cluster: the evaluation's folder, its name and folder, and when its worker began."""
+    """A job of this search on the cluster: the evaluation's folder, its name and folder, and since when it runs."""
 
     cluster: Cluster
     evaluation: Path
@@ -261,6 +258,11 @@ class _Job:
     def folder(self) -> Path:
         """The folder for the files of submitit, and for the end of the worker."""
         return self.evaluation / self.submission.folder
+
+    @property
+    def seconds(self) -> float:
+        """The seconds for which the job has run, as far as this search has seen."""
+        return time.monotonic() - self.began if self.began else 0.0
 
     def log(self) -> str:
         """Read the end of what the job has said outside of its worker: complaints of Slurm, `srun` and Python."""
@@ -359,10 +361,6 @@ async def _in_thread(call: Callable[[], _T]) -> _T:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
-
-
-def _waited(end: Measurement | TryEnd, waited: float) -> Measurement | TryEnd:
-    return end if isinstance(end, Measurement) else TryEnd(end.failure, end.words, end.device, end.lost, waited)
 
 
 def _is_in(folder: Path, path: str) -> bool:
