@@ -100,6 +100,13 @@ class Plugins(Mapping[str, _T], Generic[_T]):
             raise GeniusError(f"there is no {self.kind} {brief(name)!r}{known} your own as {self._own}")
         return self.take(import_object(name, self.kind), name)
 
+    def importable(self, name: str) -> str | None:
+        """Return the `MODULE:NAME` by which another process finds a value; None for one of this package or process."""
+        if self._of_here(name) is not None:
+            return None
+        points = [] if ":" in name else self._installed().get(name, [])
+        return f"{points[0].module}:{points[0].attr}" if points else name
+
     def take(self, value: object, name: str = "") -> _T:
         """Return an object of one's own, perhaps of a name, as a value of this kind.
 

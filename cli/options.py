@@ -29,6 +29,14 @@ NewRun = Annotated[
         "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=FILES
     ),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Start from a file of settings, YAML or JSON, as a run's search.json is one.",
+        rich_help_panel=FILES,
+    ),
+]
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
 SPACE = "A space of `genius spaces`, or a file of your own: train.py, space.yaml."
 SpaceName = Annotated[str, typer.Argument(help=SPACE, autocompletion=completing.spaces_and_files)]

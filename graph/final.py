@@ -9,7 +9,6 @@ from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
 from ..python_files import absolute_name, split_file
 from ..record.files import check_folder
-from ..record.lines import read_records
 from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
@@ -17,7 +16,7 @@ from ..spaces import SPACES, full_name, get_space, short_name
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import EPOCH, Epoch, TrainingJob
+from ..training.job import TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .setup import named_space
 from .trust import Claim, check_claims, claims, own_claims
@@ -156,14 +155,6 @@ def _check_folder(job: TrainingJob) -> None:
 def finished_training(job: TrainingJob) -> Measurement | None:
     """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
-
-
-def read_epochs(path: Path) -> list[Epoch]:
-    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
-
-    Raises: BrokenRun, with the file and the line.
-    """
-    return list({epoch.epoch: epoch for epoch in read_records(path, EPOCH)}.values())
 
 
 def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, object]:

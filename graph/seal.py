@@ -32,17 +32,12 @@ def state_folder() -> Path:
     return platformdirs.user_state_path("genius")
 
 
-def working_folder() -> str:
-    """Return the current folder as `search.json` holds it: printable, whatever its name."""
-    return os.fsencode(os.getcwd()).decode(errors="backslashreplace")
-
-
 def save_sealed(settings: Settings, folder: Path) -> None:
     """Write a run's `search.json` with its seal; without one where this user can keep no key.
 
     All modules, servers and paths of the settings are to be the user's: named in a call, trusted, or sealed before.
     """
-    run = replace(settings.run, working_folder=working_folder(), seal="")
+    run = replace(settings.run, seal="")
     settings = replace(settings, run=run)
     if (key := _key(new=True)) is not None:
         seal = _seal(key, json.loads(json.dumps(SETTINGS.plain(settings))), folder)

@@ -19,7 +19,7 @@ from ..printable import brief
 from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
-from ..record.settings import LLM, Settings
+from ..record.settings import COMMAND, LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.decision import Decision
@@ -31,7 +31,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, OwnEvaluator, evaluator_named, own_evaluator
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -64,7 +64,8 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    region: Region
+    region: Region  # as the proposers are shown it
+    space: SearchSpace  # as it is
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -92,6 +93,8 @@ def choose_parts(
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
+    if evaluator not in (None, COMMAND):
+        names["command"] = None
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator", "space"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
@@ -198,7 +201,8 @@ def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluat
 def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
     """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
     own = _own_evaluator(settings, given)
-    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
+    ours = own is None and settings.command is None and settings.training.table is None
+    return ACCURACY if ours else default_goal(space, own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
@@ -207,7 +211,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
-    if (own is None or hasattr(own, "objective")) and named != measured:
+    ours = own is None and settings.command is None
+    if (ours or hasattr(own, "objective")) and named != measured:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -217,7 +222,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
     unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
-    if own is None and unknown:
+    if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
@@ -290,13 +295,16 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
         open_evaluator = EVALUATORS.find(evaluator_named(search))
+    if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
+        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
         open_evaluator(search) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, space, proposers, evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -307,7 +315,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     space = given.space or named_space(settings)
     if settings.training.table is None:
         return space, None
-    if given.evaluator is not None or settings.evaluator not in (None, "table"):
+    if given.evaluator is not None or settings.command is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
@@ -324,8 +332,9 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
-            return evaluate(reveal(architecture, meanings))
+        async def evaluate_shown(architecture: Architecture) -> Measured:
+            returned = evaluate(reveal(architecture, meanings))
+            return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown
 

@@ -16,14 +16,15 @@ from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
 from ..printable import brief
 from ..python_files import split_file
-from ..record.settings import LLM, OPTIONS, Settings
+from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
 from .measuring import EVALUATORS
 from .pool import POOLS
-from .seal import sealed_settings, working_folder
+from .seal import sealed_settings
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Claim:
         return self.setting in _FIXED or "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "downloads")
-"""Settings whose paths are full ones."""
+_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "downloads", "command")
+"""Settings whose paths are full ones, or are of the folder where they were named."""
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
@@ -88,6 +89,8 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
         yield Claim("evaluator", settings.evaluator)
+    if settings.command:
+        yield Claim("command", settings.command)
     if settings.training.recipe and RECIPES.known(settings.training.recipe) is None:
         yield Claim("training.recipe", settings.training.recipe)
     if settings.training.data and ":" in settings.training.data:
@@ -98,8 +101,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:
@@ -149,13 +155,14 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
+    """Return the command that goes on with a run; it names the modules, servers and paths that need the user's word."""
     own = own_claims(folder)
     found = [claim for claim in claims(settings) if claim not in own] if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]
         found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
+    command = "ask" if settings is not None and settings.is_told else "resume"
+    return shlex.join(["genius", command, str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

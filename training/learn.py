@@ -14,7 +14,7 @@ from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
-from .backend import backend, device_name, is_out_of_memory
+from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .disk import told_when_full
 from .epochs import Diverged, learner, top1, train_epochs, uses_amp
@@ -22,6 +22,7 @@ from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
+from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
 from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
@@ -134,7 +135,7 @@ class _Run:
         free = available(self.device)
         limit = min(free, self.job.memory_limit or free)
         if self.estimate.total > limit:
-            raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
+            raise TooLarge(f"too large for {bytes_in_words(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
         """Describe the network's size, so that a language model can choose a smaller one."""
@@ -143,7 +144,8 @@ class _Run:
         flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
         if self.estimate is not None:
-            words += f"; training it on {self.estimate.batch} images at once takes about {_gb(self.estimate.total)}"
+            size = bytes_in_words(self.estimate.total)
+            words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
@@ -192,10 +194,6 @@ class _Run:
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""
         return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 
 def warm_up() -> None:

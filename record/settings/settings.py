@@ -23,6 +23,10 @@ from .training_settings import TrainingSettings
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
+COMMAND = "command"
+"""The evaluator that runs a command of the user's."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,15 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, or your own MODULE:NAME or FILE.py:NAME, a function of an architecture; default: as "
-        "fits the space.",
+        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
+        "trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
+    )
+    command: Name | None = setting(
+        None,
+        "Evaluate by a command, as in 'python train.py --lr {lr}' or ./train.sh: its result is the last JSON object or "
+        "number that it prints, or the file GENIUS_RESULT; GENIUS_CONFIG names the configuration's.",
+        claim="the command",
     )
     downloads: Name | None = setting(
         None,
@@ -82,6 +92,8 @@ class Settings:
             raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
+        if self.command is not None and self.evaluator not in (None, COMMAND):
+            raise GeniusError("a command and an evaluator exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
@@ -111,19 +123,25 @@ class Settings:
     @property
     def looks_up(self) -> bool:
         """Whether accuracies are those of the space's published table, if it has one."""
-        own = self.training.table is not None or "evaluator" in self.run.custom or self.evaluator not in (None, "table")
-        return not own and not self.trains
+        own = "evaluator" in self.run.custom or self.command is not None or self.evaluator not in (None, "table")
+        return not own and self.training.table is None and not self.trains
 
     @property
     def trains(self) -> bool:
         """Whether architectures are trained rather than looked up: the settings name that, or a data set."""
-        return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
+        named = self.evaluator is not None or self.command is not None
+        return self.evaluator == "train" or (not named and self.training.is_named)
 
     @property
     def measures(self) -> bool:
         """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
-        own = "evaluator" in self.run.custom or self.evaluator is not None
+        own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:

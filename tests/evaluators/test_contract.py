@@ -15,6 +15,7 @@ import pytest_asyncio
 from genius.evaluators.from_table import table_evaluator
 from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.ray_workers import RayWorkers
+from genius.evaluators.slurm_workers import SlurmWorkers
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
 from genius.training.job import JobFiles, TrainingJob
@@ -72,6 +73,7 @@ class Subprocesses(genius.CommandPool):
 MAKE = {
     "local": lambda capacity: LocalWorkers([Place()] * capacity, ahead=None),
     "ray": lambda capacity: RayWorkers(capacity=capacity),
+    "slurm": lambda capacity: SlurmWorkers(capacity=capacity, cluster="local", look=0.5),
     "commands": Subprocesses,
 }
 """What makes each pool from its capacity; a new one is added here."""
@@ -82,6 +84,8 @@ def pool(request):
     """Make a pool of a capacity; on Ray they all share the Ray of this module."""
     if request.param == "ray":
         request.getfixturevalue("ray_of_this_machine")
+    if request.param == "slurm":
+        pytest.importorskip("submitit", reason="submitit is not installed: pip install 'genius-nas[slurm]'")
     return MAKE[request.param]
 
 
