@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .evaluators.evaluator import Evaluator as Evaluator
     from .evaluators.pools import CommandPool as CommandPool
     from .evaluators.pools import Pool as Pool
+    from .evaluators.trial_object import Trial as Trial
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -50,6 +51,7 @@ _HOMES = {
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "evaluators.pools": ("CommandPool", "Pool"),
+    "evaluators.trial_object": ("Trial",),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),

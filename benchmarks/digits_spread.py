@@ -17,7 +17,7 @@ from genius.evaluators.workers import LocalWorkers, places
 from genius.record.measurement import Measurement
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
 
@@ -45,7 +45,18 @@ async def trained(architectures: list[Architecture], seeds: int, workers: int, f
     """Train every architecture with every seed, so many at a time."""
     recipe = RECIPES.find("digits")
     async with LocalWorkers(places(workers, threads=1)) as pool, asyncio.TaskGroup() as group:
-        jobs = [Job("digits", (), seed, "digits", recipe, folder, downloads=folder) for seed in range(seeds)]
+        jobs = [
+            TrainingJob(
+                space="digits",
+                architecture=(),
+                seed=seed,
+                data="digits",
+                recipe=recipe,
+                folder=folder,
+                downloads=folder,
+            )
+            for seed in range(seeds)
+        ]
         train = [training_evaluator(DIGITS, job, pool) for job in jobs]
         tasks = [[group.create_task(evaluate(each)) for evaluate in train] for each in architectures]
     return [[task.result() for task in row] for row in tasks]

@@ -19,7 +19,7 @@ import genius
 import numpy as np
 from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.workers import LocalWorkers, places
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
 Evaluate = Callable[[genius.Architecture], Awaitable[genius.Measurement]]
@@ -60,7 +60,15 @@ def waiting(unit: float) -> Evaluate:
 async def training(space: genius.SearchSpace, workers: int) -> AsyncIterator[Evaluate]:
     """Open a pool that trains on digits, and make an evaluator of it."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(space.name, (), 0, "digits", RECIPES.find("digits"), Path(folder), downloads=Path(folder))
+        job = TrainingJob(
+            space=space.name,
+            architecture=(),
+            seed=0,
+            data="digits",
+            recipe=RECIPES.find("digits"),
+            folder=Path(folder),
+            downloads=Path(folder),
+        )
         async with LocalWorkers(places(workers, threads=1)) as pool:
             yield training_evaluator(space, job, pool)
 

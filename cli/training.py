@@ -19,7 +19,7 @@ from .streams import print_text, say
 if TYPE_CHECKING:
     from ..record.measurement import Measurement
     from ..record.settings import Settings
-    from ..training.job import Epoch, Job
+    from ..training.job import Epoch, TrainingJob
 
 Target = Annotated[
     str,
@@ -63,7 +63,7 @@ def train(
     _train(planned, said, as_json=as_json)
 
 
-def _train(planned: "Job", said: Sequence[str], *, as_json: bool) -> None:
+def _train(planned: "TrainingJob", said: Sequence[str], *, as_json: bool) -> None:
     """Do a job, in this process and in those of `torchrun` beside it; the first of them shows it.
 
     Raises: RunFailed where the training fails.
@@ -137,7 +137,7 @@ class _Epochs:
             self._bars.stop()
 
     def __call__(self, epoch: "Epoch") -> None:
-        accuracy = f", {epoch.accuracy:.2f}%" if epoch.accuracy is not None else ""
+        accuracy = f", {epoch.value:.2f}%" if epoch.value is not None else ""
         words = f"loss {epoch.loss:.4f}{accuracy}, {epoch.images_per_second:,.0f} images/s"
         if self._console.is_interactive:
             self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
@@ -145,7 +145,7 @@ class _Epochs:
             say(f"epoch {epoch.epoch}/{epoch.epochs}: {words}")
 
 
-def _report(job: "Job", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
+def _report(job: "TrainingJob", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
     if as_json:
         found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
         found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..record.files import replacing
-from ..training.job import TrainingFiles
+from ..training.job import JobFiles
 
 FileChanges = dict[str, bytes | None]
 """New contents of files, by name; None for a file that is gone."""
@@ -17,7 +17,7 @@ def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
     """Read the files whose stamps differ from `seen`, and update `seen`; partial files and the job are left out."""
     now = {}
     for file in folder.iterdir():
-        if not file.name.startswith(".") and file != TrainingFiles(folder).job:
+        if not file.name.startswith(".") and file != JobFiles(folder).job:
             with suppress(FileNotFoundError):  # the worker has just removed it
                 now[file.name] = (file.stat().st_mtime_ns, file.stat().st_size)
     changed: FileChanges = {name: None for name in seen if name not in now}

@@ -9,22 +9,19 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from weakref import WeakSet
 
-from ..record.lines import read_lines
 from ..record.secret_names import without_secrets
-from ..schema import BadRecord
-from ..training.job import EPOCH, Epoch, OnEpoch
 from .containment import CONTAINED
+from .watch import Watch
 
 GRACE = 5.0
 """Seconds between the request to stop and the kill."""
 
 _LAST = 5.0  # seconds between the kill of a worker and that of its whole process group
-_BEAT = 0.1  # seconds between two looks at a process and at its epochs
+_BEAT = 0.1  # seconds between two looks at a process
 
 
 def worker_command() -> tuple[str, ...]:
@@ -33,68 +30,6 @@ def worker_command() -> tuple[str, ...]:
 
 
 _CONTAINMENT = (sys.executable, "-m", "genius.evaluators.containment") if CONTAINED else ()
-
-
-class TookTooLong(Exception):
-    """A training passed its deadline, or was silent for too long."""
-
-
-@dataclass(frozen=True)
-class TimeLimits:
-    """The seconds that a training may take, and those that may pass without an epoch; None sets no limit."""
-
-    deadline: float | None = None
-    silence: float | None = None
-
-    def check(self, started: float, heard: float, last: str) -> None:
-        """Check a training that started and was last heard at these times of the monotonic clock.
-
-        `last` describes its last epoch, for the message. Raises: TookTooLong.
-        """
-        now = time.monotonic()
-        if self.deadline is not None and now - started > self.deadline:
-            raise TookTooLong(f"training took longer than {self.deadline:g} s ({last})")
-        if self.silence is not None and now - heard > self.silence:
-            raise TookTooLong(f"training showed no life for {self.silence:g} s ({last})")
-
-
-class Heartbeat:
-    """The new epochs in a training's heartbeat file, one JSON line each; `heard` counts them."""
-
-    def __init__(self, path: Path, on_epoch: OnEpoch) -> None:
-        self._path, self._on_epoch = path, on_epoch
-        self._read = self._size()
-        self.heard = 0
-        self.last = "no epoch ended"
-
-    def _size(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    async def listen(self) -> bool:
-        """Call `on_epoch` with each new epoch; return whether there was one."""
-        size = self._size()
-        if size <= self._read:
-            self._read = size  # a worker that continues a training cuts off a torn last line
-            return False
-        lines = await asyncio.to_thread(lambda: list(read_lines(self._path, self._read)))
-        for line in lines:
-            self._read += len(line)
-            if epoch := _read_epoch(line):
-                self.last = f"the last epoch to end was {epoch.epoch} of {epoch.epochs}"
-                self.heard += 1
-                self._on_epoch(epoch)
-        return bool(lines)
-
-
-def _read_epoch(line: bytes) -> Epoch | None:
-    """Read an epoch; None for a line that a kill tore, since the training continues from its checkpoint."""
-    try:
-        return EPOCH.read(line)
-    except BadRecord:
-        return None
 
 
 def signals_named(*names: str) -> tuple[signal.Signals, ...]:
@@ -116,13 +51,13 @@ class Process:
     """A worker in a process group of its own, which ends when its parent ends and so closes the pipe to its input.
 
     Where the platform allows it, all its descendants end with it (`containment`), elsewhere its process group does.
-    The worker's environment holds no secret.
+    The worker's environment holds no secret. `ahead` is what it loads before it has a job: see `worker`.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], ahead: str = "") -> None:
         self._early: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is read at the end
         self._popen = subprocess.Popen(
-            (*_CONTAINMENT, *worker_command()),
+            (*_CONTAINMENT, *worker_command(), "--ahead", ahead),
             env=without_secrets(os.environ) | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -151,21 +86,18 @@ class Process:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    async def do(self, job: Path, limits: TimeLimits, heartbeat: Heartbeat) -> int:
+    async def do(self, job: Path, watch: Watch) -> int:
         """Have the worker do a job; return its exit code.
 
-        Raises: TookTooLong, and every exception of `on_epoch`; the process then still runs.
+        Raises: OverLimit, and every exception of `on_epoch`; the process then still runs.
         """
         assert self._popen.stdin is not None
         with suppress(BrokenPipeError, ValueError):  # it has ended already: its exit code says more
             await asyncio.to_thread(os.write, self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
-        started = heard = time.monotonic()
         while (code := self.code) is None:
+            await watch.look(self.pid)
             await asyncio.sleep(_BEAT)
-            if await heartbeat.listen():
-                heard = time.monotonic()
-            limits.check(started, heard, heartbeat.last)
-        await heartbeat.listen()
+        await watch.listen()
         return code
 
     async def stop(self) -> str:

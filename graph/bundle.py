@@ -11,7 +11,7 @@ from ..errors import GeniusError, warn
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, form_of
-from ..training.job import Job, TrainingFiles
+from ..training.job import JobFiles, TrainingJob
 from ..training.recipes import RECIPES, Recipe, override
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
@@ -41,7 +41,7 @@ def find_trained(
 
     Raises: GeniusError.
     """
-    job = Job.load(TrainingFiles(Path(target)).job) if TrainingFiles(Path(target)).job.is_file() else None
+    job = TrainingJob.load(JobFiles(Path(target)).job) if JobFiles(Path(target)).job.is_file() else None
     if job is not None:
         check_folder(Path(target))
         job = replace(job, folder=Path(target))
@@ -60,7 +60,7 @@ def find_trained(
     return load_trained(subject.space, named, read), {**origin, "weights": chosen.name}
 
 
-def _find_card(subject: Subject, job: Job | None, weights: Weights, options: ExportOptions) -> Card:
+def _find_card(subject: Subject, job: TrainingJob | None, weights: Weights, options: ExportOptions) -> Card:
     """Return the card of weights: by the user's options, else their own, else that of their job, else a guess."""
     if options.data or options.recipe or options.changes:
         return _chosen_card(subject, options)
@@ -73,7 +73,7 @@ def _chosen_card(subject: Subject, options: ExportOptions) -> Card:
     return _card(subject, data, override(RECIPES.find(recipe), options.changes), known)
 
 
-def _of_job(subject: Subject, job: Job) -> Card:
+def _of_job(subject: Subject, job: TrainingJob) -> Card:
     """Return the card of a training's folder: that of its weights, or one made from its job where they have none."""
     if job.files.weights.is_file() and (card := read_card(job.files.weights)):
         return card

@@ -7,19 +7,19 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
+from ..python_files import absolute_name, split_file
 from ..record.files import check_folder
-from ..record.lines import read_records
 from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
-from ..spaces import SPACES, get_space
+from ..spaces import SPACES, full_name, get_space
 from ..spaces.space import Architecture, SearchSpace
-from ..spaces.space_file import is_space_file
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import EPOCH, Epoch, Job
+from ..training.job import TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
-from .trust import Claim, check_claims, claims
+from .setup import named_space
+from .trust import Claim, check_claims, claims, own_claims
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,23 @@ def find_subject(target: str, architecture: str | None, space: str | None = None
     found = get_space(target)
     if architecture is None:
         raise GeniusError(f"name an architecture of {target}, as in [{', '.join('0' * 3)}, …], or a run folder")
-    return Subject(found, target, read_architecture(architecture, found))
+    return Subject(found, full_name(target), read_architecture(architecture, found))
 
 
 def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
     result = read(run)
     if result.best is None or result.best.architecture is None:
         raise GeniusError(f"{run} has measured nothing yet: there is no best architecture")
-    found = space_of_file(run / SETTINGS_FILE, result.settings.space, space, trust=trust)
-    return Subject(found, result.settings.space, found.check(result.best.architecture), result.settings, trust)
+    settings = result.settings
+    if settings.decisions:
+        found = named_space(settings)
+    else:
+        found = space_of_file(run / SETTINGS_FILE, settings.space, space, trust=trust)
+    trusted = trust or {*claims(settings)} <= {*own_claims(run)}
+    return Subject(found, settings.space, found.check(result.best.architecture), settings, trusted)
 
 
-def subject_of(job: Job, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
+def subject_of(job: TrainingJob, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
     """Return the subject of a training's job; its own space is imported where `space` names it too, or with `trust`.
 
     Raises: GeniusError.
@@ -74,16 +79,22 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
 
     Raises: GeniusError where it is one's own and named by the file alone.
     """
-    if again not in (None, name) and not (is_space_file(name) and os.path.abspath(again or "") == name):
+    if again is not None and not _is_named(name, again):
         raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
     if SPACES.known(name) is None and not (trust or again):
         check_claims(file, [Claim("space", name)])
     return get_space(name)
 
 
+def _is_named(name: str, again: str) -> bool:
+    """Tell whether a space's name in a file and in the call are the same; of a script the file is enough."""
+    path, _ = split_file(name) or (name, "")
+    return again == name or absolute_name(again) in (name, path) or os.path.abspath(again) == path
+
+
 def plan_training(
     subject: Subject, asked: TrainingSettings, *, seed: int = 0, out: Path | None = None, downloads: Path
-) -> tuple[Job, list[str]]:
+) -> tuple[TrainingJob, list[str]]:
     """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
     Data set and recipe are the run's or the space's own unless they are named. A batch also scales the learning rate.
@@ -98,7 +109,7 @@ def plan_training(
         said.append(scaling)
     named = folder_name(subject.architecture, seed)
     folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
-    job = Job(
+    job = TrainingJob(
         space=subject.space_name,
         architecture=subject.architecture,
         seed=seed,
@@ -131,29 +142,21 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-")[-60:]
 
 
-def _check_folder(job: Job) -> None:
+def _check_folder(job: TrainingJob) -> None:
     check_folder(job.folder)
     if job.files.job.is_file():
-        if Job.load(job.files.job).identity != job.identity:
+        if TrainingJob.load(job.files.job).identity != job.identity:
             raise GeniusError(f"{job.folder} holds another training: name another folder with --out")
     elif job.folder.is_dir() and any(job.folder.iterdir()):
         raise GeniusError(f"{job.folder} exists and is not empty: name another folder with --out")
 
 
-def finished_training(job: Job) -> Measurement | None:
+def finished_training(job: TrainingJob) -> Measurement | None:
     """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
 
 
-def read_epochs(path: Path) -> list[Epoch]:
-    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
-
-    Raises: BrokenRun, with the file and the line.
-    """
-    return list({epoch.epoch: epoch for epoch in read_records(path, EPOCH)}.values())
-
-
-def provenance(job: Job, measurement: Measurement | None) -> dict[str, object]:
+def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, object]:
     """Describe the origin of weights: data set, recipe, seed, and accuracy."""
     found: dict[str, object] = {"data": job.data, "recipe": asdict(job.recipe), "seed": job.seed}
     if job.found is not None:

@@ -14,6 +14,7 @@ from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
 from .checkpoints import CHECKPOINTS_FILE, broken_checkpoints, open_checkpoints, read_state
+from .seal import save_sealed
 from .state import SearchState
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ async def take_over(
             await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="trainer")
-    await asyncio.to_thread(settings.save, folder)
+    await asyncio.to_thread(save_sealed, settings, folder)
     return journal
 
 

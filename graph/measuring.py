@@ -5,21 +5,28 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from ..agents.replay import load_measurements
 from ..errors import GeniusError
-from ..evaluators.evaluator import Evaluator
+from ..evaluators.command_line import check_program, words_of
+from ..evaluators.evaluator import Evaluator, is_evaluator
 from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_script import here_evaluator, script_evaluator
 from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
-from ..plugins import Plugins, signature_refusing
+from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
+from ..evaluators.watch import TimeLimits
+from ..plugins import Plugins
+from ..printable import brief
 from ..record.settings import Settings
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
-from ..training.job import Job
-from .pool import common_job, open_pool
+from ..training.job import TrainingJob
+from .pool import Workload, common_job, open_pool
+
+_Script = TypeVar("_Script", bound=ScriptJob)
 
 EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
 """Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
@@ -47,6 +54,8 @@ def evaluator_named(search: Measuring) -> str:
     Raises: GeniusError where nothing does.
     """
     settings, space = search.settings, search.space
+    if settings.command is not None:
+        return "command"
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -58,7 +67,8 @@ def evaluator_named(search: Measuring) -> str:
         return "train"
     if space.build is None:
         raise GeniusError(
-            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, or a table"
+            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, a command by "
+            "--command, or a table"
         )
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
@@ -95,35 +105,95 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         )
     if space.build is None:
         raise NoNetwork(space)
-    common, size = await asyncio.to_thread(common_job, settings, space, search.downloads)
-    async with await asyncio.to_thread(open_pool, settings.training, size) as pool:
+    common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
+
+
+@asynccontextmanager
+async def _command(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Run a command of the user's on a pool."""
+    settings = search.settings
+    if settings.command is None:
+        raise GeniusError("the evaluator command runs a command: name it, as in --command ./train.sh")
+    words, home = words_of(settings.command, search.space.decisions), Path(settings.run.working_folder)
+    if settings.training.on == "local":
+        check_program(words, home)
+    common = CommandJob(command=words, **_shared(search))
+    async with await asyncio.to_thread(open_pool, settings.training) as pool:
+        yield _scripts(search, common, pool), _unused(settings)
 
 
 @dataclass(frozen=True)
 class OwnEvaluator:
-    """An evaluator of one's own: a function of an architecture."""
+    """An evaluator of one's own: a function of a configuration.
+
+    One that a worker can find by its name runs in workers; an object runs in this process, and so does a function that
+    is to.
+    """
 
     evaluate: Evaluator
 
     @asynccontextmanager
     async def __call__(self, search: Measuring) -> AsyncIterator[OpenedEvaluator]:
-        unused = "what is named to train on is not used: the evaluator is your own"
-        yield _the_same(search.space.handing(self.evaluate)), (unused,) if search.settings.training.is_named else ()
+        settings, space = search.settings, search.space
+        name = EVALUATORS.importable(settings.evaluator) if settings.evaluator else None
+        shared = _shared(search)
+        if name is None or settings.training.in_process:
+            common = FunctionJob(function=brief(repr(self.evaluate)), by_value=space.by_value, **shared)
+            yield _here(search, self.evaluate, common), _unused(settings)
+            return
+        common = FunctionJob(function=name, by_value=space.by_value, space=_space_of_objects(search), **shared)
+        async with await asyncio.to_thread(open_pool, settings.training, Workload(name)) as pool:
+            yield _scripts(search, common, pool), _unused(settings)
+
+
+def _shared(search: Measuring) -> dict[str, Any]:
+    """Return the fields that the jobs of functions and commands have in common; places and trials fill in others."""
+    asked = search.settings.training
+    return {
+        "config": {},
+        "architecture": (),
+        "names": tuple(search.settings.goal.needed),
+        "home": Path(search.settings.run.working_folder),
+        "folder": Path(),
+        "device": asked.device or "cpu",
+        "threads": asked.threads or 1,
+        "memory_limit": asked.memory_limit,
+    }
+
+
+def _space_of_objects(search: Measuring) -> str | None:
+    """Return the name of a space whose options workers have to get from the space itself; None where they are plain.
+
+    Raises: GeniusError where workers cannot find it.
+    """
+    settings, decisions = search.settings, search.space.decisions
+    if all(decision.scalar for decision in decisions):
+        return None
+    if "space" in settings.run.custom:
+        raise GeniusError(
+            f"the space {search.space.name!r} is an object, and options of it are objects that workers cannot find: "
+            "name the space as MODULE:NAME, or run the function here by in_process=True"
+        )
+    return settings.space
+
+
+def _unused(settings: Settings) -> Sequence[str]:
+    unused = "what is named to train on is not used: the evaluator is your own"
+    return (unused,) if settings.training.is_named else ()
 
 
 def _read(value: object) -> OpenEvaluator | None:
-    """Take a function of an architecture."""
-    if not callable(value) or signature_refusing(value, 1):
-        return None
-    return OwnEvaluator(cast("Evaluator", value))
+    """Take a function of a configuration."""
+    return OwnEvaluator(cast("Evaluator", value)) if is_evaluator(value) else None
 
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded},
+    {"table": _table, "train": _train, "recording": _recorded, "command": _command},
     _read,
-    "a function of an architecture",
+    "a function of a configuration, and perhaps of a trial",
 )
 """The evaluators, and the door for one's own."""
 
@@ -154,7 +224,7 @@ def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> Ev
     return lambda trial, folder, on_epoch: evaluators[trial - 1]
 
 
-def _trainers(settings: Settings, space: SearchSpace, common: Job, pool: Pool) -> EvaluatorOfTrial:
+def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool: Pool) -> EvaluatorOfTrial:
     """Train on a shared pool; each trial trains with a seed of its own."""
 
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
@@ -170,3 +240,30 @@ def _trainers(settings: Settings, space: SearchSpace, common: Job, pool: Pool) -
         )
 
     return of_trial
+
+
+def _scripts(search: Measuring, common: ScriptJob, pool: Pool) -> EvaluatorOfTrial:
+    """Evaluate by a function or a command on a shared pool."""
+
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        job, limits = _of_trial(common, search, trial, folder)
+        return script_evaluator(search.space, job, pool, queue=trial, limits=limits, on_epoch=on_epoch)
+
+    return of_trial
+
+
+def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> EvaluatorOfTrial:
+    """Evaluate by a function in this process."""
+
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        job, limits = _of_trial(common, search, trial, folder)
+        return here_evaluator(function, search.space, job, limits=limits, on_epoch=on_epoch)
+
+    return of_trial
+
+
+def _of_trial(common: _Script, search: Measuring, trial: int, folder: Path) -> tuple[_Script, TimeLimits]:
+    """Return the job that a trial's evaluations share, with a seed of its own, and their limits."""
+    asked, seed = search.settings.training, search.settings.loop.first_seed + trial - 1
+    job = replace(common, seed=seed, folder=folder / "evaluations" / f"trial-{trial}")
+    return job, TimeLimits(asked.deadline, asked.silence, job.noun)

@@ -1,6 +1,7 @@
 """The pool of workers of a search, and the job that its trainings share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
@@ -12,19 +13,33 @@ from ..printable import named, reason
 from ..record.settings import Settings, TrainingSettings
 from ..spaces.space import SearchSpace
 from ..training.data import find_data
-from ..training.job import Job
+from ..training.job import TrainingJob
 from ..training.recipes import RECIPES, override, scaled, task_of
 
-OpenPool = Callable[[TrainingSettings, int], Pool]
-"""Makes the pool that the settings ask for, not entered yet, for images of so many pixels a side, 0 where unknown."""
+
+@dataclass(frozen=True)
+class Workload:
+    """The jobs of a search as far as its workers need to know them.
+
+    `ahead` is what a worker loads before it has a job, see `evaluators.worker`; `threads` is the number of CPU threads
+    of a worker where the user names none, None for an even share.
+    """
+
+    ahead: str = ""
+    threads: int | None = None
+
+
+_PLAIN = Workload()
+
+OpenPool = Callable[[TrainingSettings, Workload], Pool]
+"""Makes the pool that the settings ask for, not entered yet, for a workload."""
 
 _SMALL = 16  # pixels a side; up to here the threads of a CPU wait for each other longer than they work
 
 
-def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[Job, int]:
+def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[TrainingJob, Workload]:
     """Return the data set, recipe and device of a search's trainings as a job without an architecture.
 
-    The second value is the pixels of a side of the images as they are trained on, 0 where they are not known.
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
     asked = settings.training
@@ -33,7 +48,7 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
     chosen = override(RECIPES.find(recipe), asked.recipe_changes)
     if asked.batch is not None:
         chosen, _ = scaled(chosen, asked.batch)
-    job = Job(
+    job = TrainingJob(
         space=settings.space,
         architecture=(),
         seed=settings.loop.first_seed,
@@ -46,37 +61,37 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
         memory_limit=asked.memory_limit,
         found=images.found(),
     )
-    return job, chosen.size or images.size
+    small = 0 < (chosen.size or images.size) <= _SMALL
+    return job, Workload("training", 1 if small else None)
 
 
-def open_pool(asked: TrainingSettings, size: int = 0) -> Pool:
-    """Return the pool that the settings name, not entered yet, for images of so many pixels a side, 0 where unknown.
+def open_pool(asked: TrainingSettings, workload: Workload = _PLAIN) -> Pool:
+    """Return the pool that the settings name, not entered yet, for a workload.
 
     Raises: GeniusError.
     """
     if asked.device not in (None, "cpu", "cuda", "mps"):
         raise GeniusError(f"device is cpu, cuda or mps, got {asked.device!r}; CUDA_VISIBLE_DEVICES chooses among GPUs")
-    return POOLS.find(asked.on)(asked, size)
+    return POOLS.find(asked.on)(asked, workload)
 
 
-def _local(asked: TrainingSettings, size: int) -> Pool:
+def _local(asked: TrainingSettings, workload: Workload) -> Pool:
     gpus = _gpus(asked, must_be_here=True)
     if asked.device == "mps" and not has_mps():
         raise GeniusError("PyTorch can use no Apple GPU on this machine, and --device is mps: take cpu")
     otherwise = "mps" if asked.device == "mps" else "cpu"
-    return LocalWorkers(places(asked.workers, gpus=gpus, threads=_threads(asked, size), otherwise=otherwise))
+    return LocalWorkers(
+        places(asked.workers, gpus=gpus, threads=asked.threads or workload.threads, otherwise=otherwise),
+        ahead=workload.ahead,
+    )
 
 
-def _ray(asked: TrainingSettings, size: int) -> Pool:
+def _ray(asked: TrainingSettings, workload: Workload) -> Pool:
     if asked.device == "mps":
         raise GeniusError("Ray lends out CPUs and CUDA's GPUs alone: --device mps trains with --on local")
     gpus = _gpus(asked, must_be_here=asked.address is None)
     each = 1.0 if asked.device != "cpu" and (gpus or asked.device == "cuda") else 0.0
-    return RayWorkers(asked.address, capacity=asked.workers, cpus=_threads(asked, size) or 1, gpus=each)
-
-
-def _threads(asked: TrainingSettings, size: int) -> int | None:
-    return asked.threads or (1 if 0 < size <= _SMALL else None)
+    return RayWorkers(asked.address, capacity=asked.workers, cpus=asked.threads or workload.threads or 1, gpus=each)
 
 
 def _gpus(asked: TrainingSettings, *, must_be_here: bool) -> int:
@@ -92,7 +107,7 @@ def _read(value: object) -> OpenPool | None:
     if not callable(value) or signature_refusing(value, 1):
         return None
 
-    def make(asked: TrainingSettings, size: int) -> Pool:
+    def make(asked: TrainingSettings, workload: Workload) -> Pool:
         try:
             pool = value(asked.workers)
         except Exception as error:

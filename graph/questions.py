@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from inspect import isawaitable
 from typing import Any, Literal
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -14,6 +13,7 @@ from typing_extensions import TypedDict
 
 from ..agents.approver import BadAnswer, decide, question
 from ..evaluators.evaluator import Evaluator
+from ..evaluators.in_process import evaluated
 from ..record.candidate import Candidate
 from ..spaces.space import Architecture
 from .state import Context, SearchState, history_of, in_flight, ready
@@ -76,8 +76,7 @@ def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
             if len(taken_in) < len(answers):
                 for _ in (*taken_in, None):
                     interrupt(None)  # LangGraph takes the answers one by one; only then the evaluation starts
-            returned: Any = evaluate(architecture)
-            found.append(await returned if isawaitable(returned) else returned)
+            found.append(await evaluated(evaluate, architecture))
 
         graph = StateGraph(_Evaluation).add_node(evaluation).add_edge(START, "evaluation").compile(InMemorySaver())
         config: Any = {"configurable": {"thread_id": "evaluation"}}

@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from ..errors import GeniusError
 from ..record.files import BrokenRun, check_folder
 from ..record.settings import SETTINGS_FILE, Settings
-from ..spaces.space_file import is_space_file
+from ..spaces import short_name
+from .seal import save_sealed
 from .trust import resume_command
 
 LOCK_FILE = "lock"
@@ -27,7 +28,7 @@ def new_run(settings: Settings, given: Path | None) -> Path:
     """
     folder = new_run_folder(settings, given)
     try:
-        settings.save(folder)
+        save_sealed(settings, folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     return folder
@@ -59,8 +60,7 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
-    space = Path(settings.space).stem if is_space_file(settings.space) else settings.space
-    parts = (re.sub(r"[:/\\]", "-", part) for part in (space, settings.proposer))
+    parts = (re.sub(r"[:/\\]", "-", short_name(part)) for part in (settings.space, settings.proposer))
     name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2
     while folder.exists():

@@ -11,12 +11,12 @@ from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
+from ..python_files import refuse_while_importing
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set
+from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set, working_folder
 from ..record.settings.llm_settings import Sent
 from ..record.versions import fresh_id
-from ..spaces import get_space
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
 from ..tables.own import table_sha256
@@ -33,7 +33,9 @@ from .setup import (
     choose_limits,
     choose_parts,
     fingerprint,
+    named_space,
     open_setup,
+    parts_of_space,
 )
 from .state import Progress
 from .trials import Calling, carry_on
@@ -100,9 +102,10 @@ async def search(
     Raises: GeniusError for a search that cannot work, before anything is written; Paused where a person has to answer;
     RunFailed where a search had to stop.
     """
+    refuse_while_importing()
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     base = await asyncio.to_thread(_base, settings)
-    asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, options), base)
+    asked = await asyncio.to_thread(_asked, _Call(space, llm, proposer, evaluator, downloads, set, options), base)
     if isinstance(settings, str | Path) and Path(settings).name == SETTINGS_FILE and not trust:
         _check_named(Path(settings), base.changed(asked.named), asked, {"space": "search"})
     begun = await asyncio.to_thread(_begun, asked, base, _Aim(objectives, limits, pareto))
@@ -137,16 +140,18 @@ async def resume(
     several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
+    refuse_while_importing()
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
-        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
+        asked = await asyncio.to_thread(_asked, _Call(space, llm, proposer, evaluator, downloads, set, changes), old)
         settings = _going_on(asked, old)
         result = read_result(folder, settings, journal)
         if result.finished:
             calling.answers.sort(())
             return result
         _check_source(folder, old, settings, asked, trust=trust)
+        await asyncio.to_thread(check_fits, old, settings, asked.given)
         if unwritable:
             raise unwritable
         async with open_setup(settings, asked.given) as setup:
@@ -177,14 +182,16 @@ async def fork(
     `at` is the last iteration that is taken over, 0 for none; the old run stays as it is. Objects, names and `trust`
     are as in `resume`. Raises: GeniusError, BrokenRun, RunFailed.
     """
+    refuse_while_importing()
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
-        asked = _asked(_Call(space, llm, proposer, evaluator, downloads, set, changes), old)
+        asked = await asyncio.to_thread(_asked, _Call(space, llm, proposer, evaluator, downloads, set, changes), old)
         settings = _going_on(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
         _check_source(source, old, settings, asked, trust=trust)
+        await asyncio.to_thread(check_fits, old, settings, asked.given)
         states = await states_after(source, old, at)
     async with open_setup(settings, asked.given) as setup:
         check_journal(journal, settings, setup.region.space)
@@ -251,7 +258,11 @@ def _asked(call: _Call, old: Settings) -> _Asked:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
-    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old)
+    if call.evaluator is not None and "command" in named:
+        raise GeniusError("a command and an evaluator exclude each other: name one of them")
+    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
+    if "command" in named:
+        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
     _check_object(given, named)
     return _Asked(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
@@ -262,7 +273,9 @@ def _begun(asked: _Asked, base: Settings, aim: _Aim) -> Settings:
     Raises: GeniusError.
     """
     settings = base.changed(asked.named).check()
-    space = asked.given.space or get_space(settings.space)
+    if "space" not in asked.named and not settings.decisions:
+        settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
+    space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
@@ -285,6 +298,8 @@ def _going_on(asked: _Asked, old: Settings) -> Settings:
     Raises: GeniusError where they do not fit the run.
     """
     settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
+    if any(asked.names(claim) for claim in claims(settings)):
+        settings = settings.changed({"run.working_folder": working_folder()})  # what is named now is named from here
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     if settings.loop.disguise != old.loop.disguise:
@@ -309,7 +324,6 @@ def _check_source(folder: Path, old: Settings, new: Settings, asked: _Asked, *, 
     """
     if not trust:
         _check_named(folder / SETTINGS_FILE, new, asked)
-    check_fits(old, asked.given)
     for sentence in changes_in_words(old, new):
         warn(sentence)
 

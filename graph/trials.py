@@ -20,11 +20,13 @@ from ..record.journal import Journal, drop_torn_lines
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
 from ..record.settings.llm_settings import Sent
+from ..spaces import short_name
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .pause import Answers, paused
+from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore
@@ -54,7 +56,7 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
     """
     async with _saying_why(folder, settings):
         settings = settings.changed({"run.sent": setup.sent()})
-        await asyncio.to_thread(settings.save, folder)
+        await asyncio.to_thread(save_sealed, settings, folder)
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
@@ -118,7 +120,7 @@ class _Sent:
         """Write it down where it has changed."""
         if (sent := self._sent()) != self._settings.run.sent:
             self._settings = self._settings.changed({"run.sent": sent})
-            await asyncio.to_thread(self._settings.save, self._folder)
+            await asyncio.to_thread(save_sealed, self._settings, self._folder)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def invocation_config(
     The recursion limit guards the loop between proposer, validator and approver.
     """
     thread = settings.thread(trial)
-    named = [*filter(None, [(called or {}).get("run_name")]), f"{settings.space} iteration {iteration}"]
+    named = [*filter(None, [(called or {}).get("run_name")]), f"{short_name(settings.space)} iteration {iteration}"]
     return {
         "run_name": " ".join(named),
         "tags": ["genius", settings.space, settings.proposer],
@@ -195,10 +197,10 @@ async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
 
     Raises: RunFailed.
     """
-    kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
+        kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
         if isinstance(raised, BaseExceptionGroup) and (pause := paused(raised.exceptions)):
             raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised

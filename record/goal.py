@@ -71,6 +71,11 @@ class Goal:
         """The quantities that a measurement needs besides its value: further objectives, and limited ones."""
         return list(dict.fromkeys([*(o.name for o in self.objectives[1:]), *self.limits]))
 
+    @property
+    def needed(self) -> list[str]:
+        """The quantities that an evaluation has to tell, that of the first objective first."""
+        return [self.objective.name, *(name for name in self.others if name not in OF_COSTS)]
+
     def reading(self, candidate: Candidate, name: str) -> float | None:
         """Return the value of an objective, a metric or a cost; None where nothing was measured."""
         measurement, cost = candidate.measurement, candidate.cost

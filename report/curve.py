@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from ..graph.final import read_epochs
 from ..record.measurement import Measurement
-from ..training.job import Job
+from ..training.job import TrainingJob, read_epochs
 from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"
 
 
-def draw_curve(job: Job, measurement: Measurement) -> Path:
+def draw_curve(job: TrainingJob, measurement: Measurement) -> Path:
     """Draw training loss and held-out accuracy against the epoch; return the picture's path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -20,11 +19,12 @@ def draw_curve(job: Job, measurement: Measurement) -> Path:
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     loss = figure.add_subplot()
-    loss.plot([e.epoch for e in epochs], [e.loss for e in epochs], color="tab:blue")
+    trained = [(e.epoch, e.loss) for e in epochs if e.loss is not None]
+    loss.plot(*zip(*trained, strict=True), color="tab:blue")
     loss.set_xlabel("epoch")
     loss.set_ylabel("training loss", color="tab:blue")
     loss.xaxis.set_major_locator(MaxNLocator(integer=True))
-    seen = [(e.epoch, e.accuracy) for e in epochs if e.accuracy is not None]
+    seen = [(e.epoch, e.value) for e in epochs if e.value is not None]
     accuracy = loss.twinx()
     accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
     accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")

@@ -137,9 +137,11 @@ def _move(bars: Bars, bar: TaskID, done: int, size: int | None) -> None:
 
 
 def _epoch(epoch: Epoch) -> str:
-    accuracy = f", {epoch.accuracy:.1f}%" if epoch.accuracy is not None else ""
-    speed = f"{epoch.images_per_second:,.0f} images/s"
-    return f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.3f}{accuracy}, {speed}"
+    of = f"/{epoch.epochs}" if epoch.epochs else ""
+    loss = "" if epoch.loss is None else f"loss {epoch.loss:.3f}"
+    value = "" if epoch.value is None else f"{epoch.value:.1f}%"
+    speed = "" if epoch.images_per_second is None else f"{epoch.images_per_second:,.0f} images/s"
+    return f"epoch {epoch.epoch}{of}: {', '.join(filter(None, (loss, value, speed)))}"
 
 
 def _taken(step: Progress) -> str:

@@ -1,9 +1,14 @@
 """The search spaces, by name."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import GeniusError
 from ..plugins import Plugins
+from ..printable import brief, named
+from ..python_files import absolute_name, import_file, object_of, split_file
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
@@ -35,13 +40,90 @@ SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a S
 
 
 def get_space(name: str) -> SearchSpace:
-    """Return a space by its name, or one's own as `MODULE:NAME`.
+    """Return a space by its name, or one's own as `MODULE:NAME` or `FILE.py:NAME`.
 
-    A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; MODULE:NAME may name
-    a dict of decisions, too.
+    A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; `FILE.py` alone is its
+    `space` or `SPACE`. A name may be that of a dict of decisions, too.
     Raises: GeniusError for an unknown name.
     """
-    return read_space(Path(name)) if is_space_file(name) else SPACES.find(name)
+    return read_space(Path(name)) if is_space_file(name) else SPACES.find(full_name(name))
+
+
+def full_name(name: str) -> str:
+    """Return the name by which a space is found from any folder, and again: files have their full path.
+
+    Raises: GeniusError for a Python file that cannot be imported, or that holds no space.
+    """
+    if is_space_file(name):
+        return os.path.abspath(name)
+    if (parts := split_file(name)) is None:
+        return name
+    path, attribute = parts
+    return absolute_name(f"{path}:{attribute or _space_in(path)}")
+
+
+def short_name(name: str) -> str:
+    """Return a name without the folders of its file, and without its ending: for titles, and for the names of runs."""
+    path, attribute = split_file(name) or (name, "")
+    if path == name and not is_space_file(name):
+        return name
+    return Path(path).stem + (f":{attribute}" if attribute not in ("", *_SPACE) else "")
+
+
+@dataclass(frozen=True)
+class Script:
+    """The parts of a search in a Python file: the names of its space and of its function, empty where it holds none.
+
+    `chosen` where the user named the function.
+    """
+
+    space: str
+    function: str
+    chosen: bool = False
+
+
+def read_script(name: str) -> Script | None:
+    """Return the parts that `FILE.py` or `FILE.py:NAME` leads to; None for another name, of which nothing is imported.
+
+    The parts are `space` or `SPACE`, and the function `train`; a name is that of another space or of another function.
+    Raises: GeniusError.
+    """
+    if (parts := split_file(name)) is None:
+        return None
+    path, attribute = parts
+    module = import_file(path)
+    if attribute and _read(value := object_of(module, attribute, path)) is None:
+        if not callable(value):
+            raise GeniusError(f"{brief(name)} is neither a space nor a function, but {named(value)}")
+        return Script(full_name(path), absolute_name(name), chosen=True)
+    function = absolute_name(f"{path}:{FUNCTION}") if callable(getattr(module, FUNCTION, None)) else ""
+    return Script(full_name(name), function)
+
+
+FUNCTION = "train"
+"""The function of a script that evaluates, where no other one is named."""
+_SPACE = ("space", "SPACE")
+
+
+def _space_in(path: str) -> str:
+    """Return the name of the space that a file holds.
+
+    Raises: GeniusError.
+    """
+    module = import_file(path)
+    held = [name for name in _SPACE if hasattr(module, name)]
+    for name in held:
+        if _read(getattr(module, name)) is not None:
+            return name
+    if held:
+        raise GeniusError(
+            f"the {held[0]} of {brief(path)} is neither a SearchSpace nor a dict of decisions, but "
+            f"{named(getattr(module, held[0]))}"
+        )
+    raise GeniusError(
+        f"{brief(path)} holds no `space`: write one, as in space = {{'lr': (1e-4, 1e-1), 'width': [16, 32]}}, or name "
+        f"the one it holds, as in {brief(path)}:NAME"
+    )
 
 
 def table_of(name: str) -> PublishedTable | None:

@@ -4,9 +4,13 @@ A tuple of two numbers is a range, a list is a decision's options, and a dict sa
 {"optimizer": "sgd"}}`.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from pydantic import JsonValue
 
 from ..errors import GeniusError
 from ..schema import CLOSED, BadRecord, Count, Flag, Schema, Text
@@ -96,6 +100,34 @@ def decisions_of(given: Mapping[str, object]) -> tuple[Decision, ...]:
     if unnamed := [name for name in given if not is_text(name)]:
         raise GeniusError(f"a decision is named by a text, got {shown(unnamed[0])}")
     return tuple(_decision(name, entry) for name, entry in given.items())
+
+
+def plain_decisions(given: Mapping[str, object]) -> dict[str, JsonValue] | None:
+    """Return a dict of decisions in plain JSON types, which means the same; None where JSON cannot hold an option.
+
+    Raises: GeniusError for what is no dict of decisions.
+    """
+    meant = decisions_of(given)
+    try:
+        words = json.loads(json.dumps({name: _in_words(entry) for name, entry in given.items()}, default=_item))
+    except TypeError:
+        return None
+    found = decisions_of(words)
+    types, same = ([[type(option) for option in each.options] for each in one] for one in (meant, found))
+    return cast("dict[str, JsonValue]", words) if found == meant and types == same else None
+
+
+def _in_words(entry: object) -> object:
+    if isinstance(entry, list | tuple):
+        return {"options" if isinstance(entry, list) else "range": list(entry)}
+    return dict(entry) if isinstance(entry, Mapping) else entry
+
+
+def _item(option: object) -> object:
+    """Return a NumPy number as a plain one. Raises: TypeError for another object."""
+    if isinstance(option, np.generic):
+        return option.item()
+    raise TypeError
 
 
 def _decision(name: str, entry: object) -> Decision:

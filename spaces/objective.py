@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf, log10
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field
 
 from ..errors import GeniusError
 from ..plugins import Plugins
 from ..printable import brief, named
+from ..python_files import split_file
 from ..schema import CLOSED, LARGEST, Number, Title
 from .figures import SHOWN, written
 
@@ -145,13 +146,24 @@ OBJECTIVES = Plugins[Objective](
     {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)},
     lambda value: value if isinstance(value, Objective) else None,
     "a genius.Objective",
+    own="NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME",
 )
 """The objectives by name."""
 
 
 def get_objective(named_by: str | Objective) -> Objective:
-    """Return an objective by its name, or one's own as `MODULE:NAME`; an objective itself stays as it is.
+    """Return an objective by its name; `NAME:higher` and `NAME:lower` make one, an objective itself stays as it is.
 
     Raises: GeniusError for an unknown name.
     """
-    return OBJECTIVES.find(named_by) if isinstance(named_by, str) else OBJECTIVES.take(named_by)
+    if not isinstance(named_by, str):
+        return OBJECTIVES.take(named_by)
+    name, _, better = named_by.rpartition(":")
+    if better not in get_args(Better) or split_file(named_by) is not None:
+        return OBJECTIVES.find(named_by)
+    known = OBJECTIVES.known(name)
+    if known is not None and known.better != better:
+        raise GeniusError(
+            f"of {name} the {known.better} is better, got {brief(named_by)!r}: give your own another name"
+        )
+    return known or Objective(name, better=cast("Better", better))

@@ -19,10 +19,9 @@ import pytest
 from genius.bench.plan import TRIALS_FILE, read_trials
 from genius.bench.trial import TRIAL, Trial
 from genius.evaluators.pools import read_measurement
-from genius.graph.final import read_epochs
 from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_tables
-from genius.training.job import EPOCH, Epoch, Job
+from genius.training.job import EPOCH, Epoch, TrainingJob, read_epochs
 from genius.training.recipes import RECIPES
 from rich.console import Console
 
@@ -55,11 +54,29 @@ def original(tmp_path_factory) -> Path:
 def training(tmp_path_factory) -> Path:
     """Make the files of a training and of a bench, without training or searching."""
     folder = tmp_path_factory.mktemp("training")
-    job = Job("digits", (1,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder / "downloads")
+    job = TrainingJob(
+        space="digits",
+        architecture=(1,) * 9,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=folder,
+        downloads=folder / "downloads",
+    )
     job.save()
     measured = genius.Measurement(81.5, 80.5, seconds=3.0, device="cpu", sd=1.0)
     job.files.answer.write_text(json.dumps(MEASUREMENT.plain(measured)))
-    epochs = [Epoch(at, 4, 1.0 / at, 50.0 if at == 4 else None, 100.0, at * 1.0) for at in range(1, 5)]
+    epochs = [
+        Epoch(
+            epoch=at,
+            epochs=4,
+            loss=1.0 / at,
+            value=50.0 if at == 4 else None,
+            images_per_second=100.0,
+            seconds=at * 1.0,
+        )
+        for at in range(1, 5)
+    ]
     job.files.epochs.write_text("".join(json.dumps(EPOCH.plain(epoch)) + "\n" for epoch in epochs))
     trials = [Trial("nas-bench-macro", "all", "random", seed, 2, ((0,) * 8, None)) for seed in range(3)]
     (folder / TRIALS_FILE).write_text("".join(json.dumps(TRIAL.plain(trial)) + "\n" for trial in trials))
@@ -232,7 +249,7 @@ def test_every_damaged_run_goes_on_or_is_refused(original, tmp_path, monkeypatch
 
 def test_every_damaged_training_and_bench_is_read_or_refused(training, tmp_path):
     readers = {
-        "job.json": lambda folder: Job.load(folder / "job.json"),
+        "job.json": lambda folder: TrainingJob.load(folder / "job.json"),
         "answer.json": lambda folder: read_measurement(folder / "answer.json"),
         "epochs.jsonl": lambda folder: read_epochs(folder / "epochs.jsonl"),
         TRIALS_FILE: read_trials,

@@ -26,7 +26,7 @@ LAYERS = (
 )
 
 
-ROOT_MODULES = ("documents", "errors", "plugins", "printable", "schema")
+ROOT_MODULES = ("documents", "errors", "plugins", "printable", "python_files", "schema")
 
 
 def modules(folder):

@@ -1,13 +1,16 @@
-"""The job that a worker is given, and the files of its training. Does not load torch."""
+"""The jobs that workers are given, and the files of an evaluation. Does not load torch."""
 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 from ..errors import GeniusError
 from ..record.files import read_plain, write_atomically
+from ..record.lines import read_records
+from ..record.measurement import Metrics
 from ..schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
 from .recipes import Recipe
 
@@ -23,46 +26,34 @@ class DataSummary:
     notes: tuple[Text, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training, in plain JSON types: the architecture, data set, recipe, device and folder.
+    """The task of a worker process, in plain JSON types; subclasses add what their `kind` of evaluation needs.
 
-    - `space`: the name of a space, or `module:NAME` of one's own.
-    - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
-    - `folder`: belongs to this training alone; the same job in the same folder continues a training that was cut off.
-    - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU; `loaders`: processes that read images, None for
-      as many as suit the device.
-    - `memory_limit`: bytes of the device that the training may use; None for all that are free.
-    - `keep_weights`: leave the trained weights in the folder.
-    - `found`: the summary of the image folder when the training was planned; None for other data sets.
+    - `folder`: belongs to this evaluation alone; the same job in the same folder continues one that was cut off.
+    - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU.
+    - `memory_limit`: bytes that the evaluation may use; None for all that are free.
+
+    `noun` is the word for the evaluation in messages. `may_be_silent` is whether it may take its time before its first
+    epoch: a limit on silence then holds from this one on. `limits_itself` is whether it keeps to its memory by itself.
     """
 
     __pydantic_config__ = CLOSED
+    noun: ClassVar[str] = "evaluation"
+    may_be_silent: ClassVar[bool] = False
+    limits_itself: ClassVar[bool] = False
 
-    space: Name
-    architecture: Numbers
-    seed: Whole
-    data: Name
-    recipe: Recipe
+    kind: Name
     folder: Path
-    downloads: Path
+    seed: Whole = 0
     device: Name = "cpu"
     threads: Count = 1
-    loaders: Whole | None = None
     memory_limit: Whole | None = None
-    keep_weights: Flag = False
-    found: DataSummary | None = None
 
     @property
-    def files(self) -> "TrainingFiles":
-        """The files of this training."""
-        return TrainingFiles(self.folder)
-
-    @property
-    def identity(self) -> str:
-        """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
-        recipe = asdict(self.recipe)
-        return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
+    def files(self) -> "JobFiles":
+        """The files of this evaluation."""
+        return JobFiles(self.folder)
 
     def save(self) -> Path:
         """Write `job.json` into the job's folder, whole or not at all; return its path."""
@@ -71,20 +62,52 @@ class Job:
         return self.files.job
 
     @classmethod
-    def load(cls, path: Path) -> "Job":
-        """Read a job from the file that `save` wrote.
+    def load(cls, path: Path) -> Self:
+        """Read a job of this kind from the file that `save` wrote.
 
-        Raises: GeniusError where it holds no job.
+        Raises: GeniusError where it holds none.
         """
         try:
-            return JOB.read(read_plain(path))
+            return Schema[Self](cls).read(read_plain(path))
         except BadRecord as error:
-            raise GeniusError(f"{path} does not hold a training job: {error}") from None
+            raise GeniusError(f"{path} does not hold a job: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(Job):
+    """One training: the architecture, the data set and the recipe.
+
+    - `space`: the name of a space, or `module:NAME` of one's own.
+    - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
+    - `loaders`: processes that read images, None for as many as suit the device.
+    - `keep_weights`: leave the trained weights in the folder.
+    - `found`: the summary of the image folder when the training was planned; None for other data sets.
+    """
+
+    __pydantic_config__ = CLOSED
+    noun = "training"
+    limits_itself = True
+
+    kind: Literal["training"] = "training"
+    space: Name
+    architecture: Numbers
+    data: Name
+    recipe: Recipe
+    downloads: Path
+    loaders: Whole | None = None
+    keep_weights: Flag = False
+    found: DataSummary | None = None
+
+    @property
+    def identity(self) -> str:
+        """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
+        recipe = asdict(self.recipe)
+        return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
 
 
 @dataclass(frozen=True)
-class TrainingFiles:
-    """The files of one training."""
+class JobFiles:
+    """The files of one evaluation."""
 
     folder: Path
 
@@ -115,31 +138,70 @@ class TrainingFiles:
 
     @property
     def log(self) -> Path:
-        """The worker's standard error."""
+        """The worker's standard error, and all that a user's own code prints."""
         return self.folder / "log.txt"
+
+    @property
+    def own(self) -> Path:
+        """The folder of the files that a user's own code keeps."""
+        return self.folder / "files"
+
+    @property
+    def config(self) -> Path:
+        """The configuration as JSON, for a user's command."""
+        return self.folder / "config.json"
+
+    @property
+    def result(self) -> Path:
+        """The result that a user's command may write, as JSON."""
+        return self.folder / "result.json"
+
+    @property
+    def held(self) -> Path:
+        """The seconds that a user's own code has taken so far, in all tries together."""
+        return self.folder / "seconds.txt"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of a training: counted from 1, of `epochs`; mean training loss; top-1 in percent where it was measured.
+    """One epoch, or another step, of an evaluation: trainings count from 1, to `epochs` where their number is known.
 
-    `seconds` is how long the device has been held so far, in all tries together.
+    `value` is that of the objective after it, `loss` the mean training loss, `metrics` are further numbers; each where
+    it was measured. `seconds` is how long the device has been held so far, in all tries together.
     """
 
     __pydantic_config__ = CLOSED
 
-    epoch: Count
-    epochs: Count
-    loss: Number
-    accuracy: Number | None
-    images_per_second: Amount
-    seconds: Amount
+    epoch: Whole
+    epochs: Count | None = None
+    value: Number | None = None
+    loss: Number | None = None
+    images_per_second: Amount | None = None
+    seconds: Amount = 0.0
+    metrics: Metrics = field(default_factory=dict)
 
 
 OnEpoch = Callable[[Epoch], None]
 """Called with every epoch as it ends."""
 
-JOB, EPOCH = Schema[Job](Job), Schema[Epoch](Epoch)
+EPOCH = Schema[Epoch](Epoch)
+
+
+def unheard(epoch: Epoch) -> None:
+    """Take no notice of an epoch."""
+
+
+def read_epochs(path: Path) -> list[Epoch]:
+    """Read the epochs of an evaluation; one that was made again, after a kill, takes the place of those from it on.
+
+    Raises: BrokenRun, with the file and the line.
+    """
+    kept: list[Epoch] = []
+    for epoch in read_records(path, EPOCH):
+        while kept and kept[-1].epoch >= epoch.epoch:
+            kept.pop()
+        kept.append(epoch)
+    return kept
 
 
 def cores() -> int:

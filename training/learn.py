@@ -14,14 +14,15 @@ from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
-from .backend import backend, device_name, is_out_of_memory
+from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .disk import told_when_full
 from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
-from .job import Epoch, Job, OnEpoch
+from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
+from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
 from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
@@ -32,7 +33,7 @@ class TooLarge(Exception):
     """The network would not fit into the device's memory."""
 
 
-def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Do a job with `learn`, write its measurement into the job's folder, and remove the checkpoint.
 
     Raises: every error of `learn`; DiskFull where the disk is full, which keeps the checkpoint.
@@ -45,7 +46,7 @@ def do_job(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Mea
     return measurement
 
 
-def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
     The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
@@ -73,7 +74,7 @@ def learn(job: Job, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Meas
         return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
 
 
-def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
+def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
     """Read the checkpoint, load the images and build the network."""
     started = time.perf_counter()
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def _open(job: Job, space: SearchSpace, device: torch.device, rank: Rank) -> "_R
 class _Run:
     """A running job; times are those of `perf_counter`."""
 
-    job: Job
+    job: TrainingJob
     space: SearchSpace
     images: SplitImages
     network: nn.Module
@@ -134,7 +135,7 @@ class _Run:
         free = available(self.device)
         limit = min(free, self.job.memory_limit or free)
         if self.estimate.total > limit:
-            raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
+            raise TooLarge(f"too large for {bytes_in_words(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
         """Describe the network's size, so that a language model can choose a smaller one."""
@@ -143,7 +144,8 @@ class _Run:
         flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
         if self.estimate is not None:
-            words += f"; training it on {self.estimate.batch} images at once takes about {_gb(self.estimate.total)}"
+            size = bytes_in_words(self.estimate.total)
+            words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
@@ -160,7 +162,17 @@ class _Run:
             accuracy = self.top1(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
-            self.tell(Epoch(epoch, recipe.epochs, loss, accuracy, speed, self.seconds), on_epoch)
+            self.tell(
+                Epoch(
+                    epoch=epoch,
+                    epochs=recipe.epochs,
+                    loss=loss,
+                    value=accuracy,
+                    images_per_second=speed,
+                    seconds=self.seconds,
+                ),
+                on_epoch,
+            )
         if accuracy is None:  # the training was cut off after its last epoch
             accuracy = self.top1(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
@@ -182,10 +194,6 @@ class _Run:
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""
         return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 
 def warm_up() -> None:

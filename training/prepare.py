@@ -7,11 +7,11 @@ from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
 from .images import Pixels, SplitImages
-from .job import Job
+from .job import TrainingJob
 from .loading import pixels_of
 
 
-def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
+def image_shape(job: TrainingJob, split: SplitImages) -> tuple[int, int, int]:
     """Return the shape (channels, height, width) of the network's input images."""
     images, size = split.train, job.recipe.size
     if isinstance(images, Pixels) and not size:
@@ -21,13 +21,13 @@ def image_shape(job: Job, split: SplitImages) -> tuple[int, int, int]:
     return split.data.channels, size, size
 
 
-def card_of(job: Job, split: SplitImages) -> Card:
+def card_of(job: TrainingJob, split: SplitImages) -> Card:
     """Make the card of the weights of a training."""
     channels, _, size = image_shape(job, split)
     return Card(job.space, job.architecture, split.classes, input_of(split.data.form, job.recipe, channels, size))
 
 
-def initial_network(job: Job, space: SearchSpace, split: SplitImages) -> nn.Module:
+def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) -> nn.Module:
     """Build the network of a job for its data set, with the initial weights that its seed gives.
 
     Raises: GeniusError where the network does not fit the data set's channels or classes.

@@ -9,11 +9,11 @@ import torch
 from torch import distributed
 
 from .batches import ALONE, Rank
-from .job import Job
+from .job import TrainingJob
 
 
 @contextmanager
-def joined(job: Job) -> Iterator[tuple[Job, Rank]]:
+def joined(job: TrainingJob) -> Iterator[tuple[TrainingJob, Rank]]:
     """Join the processes that torchrun started; yield the job on this process's device, and the process's rank.
 
     A process with number n takes GPU n. All share the recipe's batch. Without torchrun the process trains alone.

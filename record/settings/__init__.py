@@ -1,5 +1,6 @@
 """The settings of a search in groups: `llm`, `limits`, `training` and `loop`, as `search.json` holds them."""
 
+from .facts import working_folder as working_folder
 from .limit_settings import LimitSettings as LimitSettings
 from .limit_settings import RepairMode as RepairMode
 from .llm_settings import LLMSettings as LLMSettings

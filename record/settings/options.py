@@ -75,6 +75,8 @@ class Options(TypedDict, total=False):
     iterations: int
     trials: int
     workers: int
+    command: str | None
+    in_process: bool
     on: str
     table: Path | str | None
     data: str | None

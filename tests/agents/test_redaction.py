@@ -21,7 +21,7 @@ from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record import secrets
 from genius.record.secrets import keep_secret, redact
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 from langchain_openai import ChatOpenAI
 from langsmith import run_trees, utils
@@ -223,8 +223,18 @@ async def test_a_worker_gets_no_key(tmp_path, monkeypatch):
     monkeypatch.setenv("MY_SETTING", "kept")
     tell = "(folder / 'log.txt').write_text(repr(dict(os.environ))); answer()"
     monkeypatch.setattr(process, "worker_command", lambda: command(tell))
-    async with LocalWorkers(places(1), ahead=False) as workers:
-        await workers.train(Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path, tmp_path))
+    async with LocalWorkers(places(1), ahead=None) as workers:
+        await workers.train(
+            TrainingJob(
+                space="digits",
+                architecture=(0,) * 9,
+                seed=0,
+                data="digits",
+                recipe=RECIPES.find("digits"),
+                folder=tmp_path,
+                downloads=tmp_path,
+            )
+        )
     told = (tmp_path / "log.txt").read_text()
     assert "'MY_SETTING': 'kept'" in told
     assert not {path.name for path in tmp_path.iterdir() if "OPENAI_API_KEY" in path.read_text() or leaks(told, KEY)}

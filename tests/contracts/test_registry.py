@@ -160,7 +160,7 @@ def test_a_value_of_this_process_is_registered_under_a_new_name():
 
 def test_an_unknown_name_of_a_kind_without_any_is_refused_with_the_form_of_one_s_own():
     kind = Plugins("toy", {}, lambda value: value, "a toy")
-    with pytest.raises(GeniusError, match=r"^there is no toy 'x': name your own as MODULE:NAME$"):
+    with pytest.raises(GeniusError, match=r"^there is no toy 'x': name your own as MODULE:NAME or FILE\.py:NAME$"):
         kind.find("x")
 
 

@@ -16,7 +16,7 @@ def answer(accuracy=50.0):
     line = json.dumps({"value": accuracy, "test_value": 49.0, "seconds": 1.0})
     (folder / "answer.json").write_text(line)
 def epoch(number, of=3):
-    line = {"epoch": number, "epochs": of, "loss": 1.0, "accuracy": None, "images_per_second": 9.0, "seconds": 1.0}
+    line = {"epoch": number, "epochs": of, "loss": 1.0, "value": None, "images_per_second": 9.0, "seconds": 1.0}
     with (folder / "epochs.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\\n")
 """

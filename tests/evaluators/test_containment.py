@@ -14,7 +14,7 @@ from genius.evaluators import process
 from genius.evaluators.containment import CONTAINED
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record.measurement import Measurement
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
 from .stubs import command, lives, pids, wait_until
@@ -53,7 +53,7 @@ import asyncio, sys
 from pathlib import Path
 from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, places
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
 process.worker_command = lambda: (sys.executable, "-c", sys.argv[2])
@@ -61,7 +61,9 @@ process.worker_command = lambda: (sys.executable, "-c", sys.argv[2])
 async def main():
     folder = Path(sys.argv[1])
     async with LocalWorkers(places(1)) as workers:
-        await workers.train(Job("digits", (2,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder))
+        recipe = RECIPES.find("digits")
+        where = {"folder": folder, "downloads": folder}
+        await workers.train(TrainingJob(space="digits", architecture=(2,) * 9, data="digits", recipe=recipe, **where))
 
 asyncio.run(main())
 """
@@ -75,12 +77,20 @@ def _nothing_left(folder: Path) -> bool:
     return len(pids(folder)) == 2 and not any(map(lives, [*pids(folder), *_sleepers("300.123")]))
 
 
-def _job(space: str, folder: Path) -> Job:
-    return Job(space, (0,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder)
+def _job(space: str, folder: Path) -> TrainingJob:
+    return TrainingJob(
+        space=space,
+        architecture=(0,) * 9,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=folder,
+        downloads=folder,
+    )
 
 
 async def _train(folder: Path) -> Measurement:
-    async with LocalWorkers(places(1), tries=1, ahead=False) as workers:
+    async with LocalWorkers(places(1), tries=1, ahead=None) as workers:
         return await workers.train(_job("digits", folder), deadline=60)
 
 

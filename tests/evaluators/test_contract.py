@@ -17,7 +17,7 @@ from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.ray_workers import RayWorkers
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
-from genius.training.job import Job, TrainingFiles
+from genius.training.job import JobFiles, TrainingJob
 from genius.training.recipes import RECIPES
 
 from .stubs import descendants, lives, wait_until
@@ -29,7 +29,15 @@ WORKER = "-m genius.evaluators.worker"
 
 
 def digits(folder, seed=0, **changes):
-    job = Job("digits", SMALLEST, seed, "digits", SHORT, Path(folder), Path(folder))
+    job = TrainingJob(
+        space="digits",
+        architecture=SMALLEST,
+        seed=seed,
+        data="digits",
+        recipe=SHORT,
+        folder=Path(folder),
+        downloads=Path(folder),
+    )
     return replace(job, **changes)
 
 
@@ -62,7 +70,7 @@ class Subprocesses(genius.CommandPool):
 
 
 MAKE = {
-    "local": lambda capacity: LocalWorkers([Place()] * capacity, ahead=False),
+    "local": lambda capacity: LocalWorkers([Place()] * capacity, ahead=None),
     "ray": lambda capacity: RayWorkers(capacity=capacity),
     "commands": Subprocesses,
 }
@@ -89,7 +97,7 @@ async def looked_up(folder):
 
 @asynccontextmanager
 async def trained(folder):
-    async with LocalWorkers([Place()], ahead=False) as workers:
+    async with LocalWorkers([Place()], ahead=None) as workers:
         yield training_evaluator(genius.get_space("digits"), digits(folder), workers)
 
 
@@ -107,7 +115,7 @@ async def test_it_measures_in_percent_and_gives_the_same_number_again(make, tmp_
 
 async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, tmp_path):
     told = []
-    async with pool(1) as workers, LocalWorkers([Place()], ahead=False) as plain:
+    async with pool(1) as workers, LocalWorkers([Place()], ahead=None) as plain:
         assert workers.capacity == 1
         first, again = await asyncio.gather(
             workers.train(digits(tmp_path / "first"), on_epoch=told.append), plain.train(digits(tmp_path / "again"))
@@ -116,8 +124,8 @@ async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, 
     assert 0 <= first.accuracy <= 100
     assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
     assert [(epoch.epoch, epoch.epochs) for epoch in told] == [(1, 2), (2, 2)]
-    assert TrainingFiles(tmp_path / "first").epochs.read_text().count("\n") == 2
-    assert not TrainingFiles(tmp_path / "first").checkpoint.exists()
+    assert JobFiles(tmp_path / "first").epochs.read_text().count("\n") == 2
+    assert not JobFiles(tmp_path / "first").checkpoint.exists()
     async with pool(1) as workers:
         assert await workers.train(digits(tmp_path / "first", space="own_spaces:CRASHES")) == first
 
@@ -178,7 +186,7 @@ async def test_a_training_that_hangs_is_timed_out_and_leaves_no_process(pool, tm
 
 
 async def test_cancelling_leaves_no_process_and_frees_the_place(tmp_path):
-    async with LocalWorkers([Place()], ahead=False) as workers:
+    async with LocalWorkers([Place()], ahead=None) as workers:
         training = asyncio.create_task(workers.train(digits(tmp_path / "hangs", space="own_spaces:HANGS")))
         await asyncio.to_thread(wait_until, hanging, 60)
         processes = hanging()
@@ -197,7 +205,7 @@ async def test_a_training_that_is_killed_goes_on_from_its_checkpoint(pool, tmp_p
     async with pool(1) as workers:
         unbroken = await workers.train(replace(job, folder=tmp_path / "unbroken"))
         training = asyncio.create_task(workers.train(job, on_epoch=told.append))
-        await asyncio.to_thread(wait_until, TrainingFiles(job.folder).checkpoint.exists, 60)
+        await asyncio.to_thread(wait_until, JobFiles(job.folder).checkpoint.exists, 60)
         killed = [pid for pid in descendants(victim) if victim == WORKER or descendants(WORKER, of=pid)]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)

@@ -13,21 +13,23 @@ from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.record.measurement import Measurement
 from genius.training.disk import DiskFull
-from genius.training.job import Job, TrainingFiles
+from genius.training.job import JobFiles, TrainingJob
 from genius.training.recipes import RECIPES, override
 from PIL import Image
 
 from .stubs import command
 
 
-async def trained(job: Job) -> Measurement:
+async def trained(job: TrainingJob) -> Measurement:
     async with LocalWorkers([Place()], tries=1) as workers:
         return await workers.train(job)
 
 
-def digits(folder: Path, *settings: str) -> Job:
+def digits(folder: Path, *settings: str) -> TrainingJob:
     recipe = override(RECIPES.find("digits"), ("epochs=3", *settings))
-    return Job("digits", (2,) * 9, 0, "digits", recipe, folder, folder)
+    return TrainingJob(
+        space="digits", architecture=(2,) * 9, seed=0, data="digits", recipe=recipe, folder=folder, downloads=folder
+    )
 
 
 @pytest.fixture
@@ -43,9 +45,17 @@ def photographs(tmp_path: Path) -> Path:
     return tmp_path / "photographs"
 
 
-def on_photographs(photographs: Path, folder: Path, *settings: str) -> Job:
+def on_photographs(photographs: Path, folder: Path, *settings: str) -> TrainingJob:
     recipe = override(RECIPES.find("nas-bench-macro"), ("epochs=1", "size=16", "batch=4", *settings))
-    return Job("nas-bench-macro", (0,) * 8, 0, f"folder:{photographs}", recipe, folder, folder)
+    return TrainingJob(
+        space="nas-bench-macro",
+        architecture=(0,) * 8,
+        seed=0,
+        data=f"folder:{photographs}",
+        recipe=recipe,
+        folder=folder,
+        downloads=folder,
+    )
 
 
 async def test_a_broken_image_ends_the_search_by_its_name(photographs: Path, tmp_path: Path) -> None:
@@ -166,6 +176,6 @@ async def test_the_worker_tells_whose_fault_it_was_by_its_code(
 async def test_a_spoilt_checkpoint_is_left_and_the_log_says_so(tmp_path: Path) -> None:
     job = digits(tmp_path / "job")
     job.folder.mkdir()
-    TrainingFiles(job.folder).checkpoint.write_bytes(b"PK\\3\\4 and nothing more")
+    JobFiles(job.folder).checkpoint.write_bytes(b"PK\\3\\4 and nothing more")
     assert (await trained(job)).error is None
     assert "checkpoint.pt cannot be read: training starts from the beginning" in job.files.log.read_text()

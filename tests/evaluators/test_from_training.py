@@ -12,7 +12,7 @@ from genius.evaluators.pools import read_measurement
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.spaces.digits import DIGITS
 from genius.spaces.space import Architecture, BadArchitecture
-from genius.training.job import Epoch, Job, TrainingFiles
+from genius.training.job import Epoch, JobFiles, TrainingJob
 from genius.training.recipes import RECIPES
 
 from .stubs import command
@@ -26,9 +26,11 @@ def worker_is(monkeypatch: pytest.MonkeyPatch) -> Script:
     return lambda script: monkeypatch.setattr(process, "worker_command", lambda: command(script))
 
 
-def _common(folder: Path, seed: int = 0) -> Job:
+def _common(folder: Path, seed: int = 0) -> TrainingJob:
     recipe = replace(RECIPES.find("digits"), epochs=2)
-    return Job("digits", (), seed, "digits", recipe, folder, downloads=folder)
+    return TrainingJob(
+        space="digits", architecture=(), seed=seed, data="digits", recipe=recipe, folder=folder, downloads=folder
+    )
 
 
 async def test_each_training_has_a_folder_of_its_own_and_its_epochs_are_told(tmp_path: Path, worker_is: Script) -> None:
@@ -46,7 +48,7 @@ async def test_each_training_has_a_folder_of_its_own_and_its_epochs_are_told(tmp
         assert await evaluate((0,) * 9) == small
     assert sorted(told) == [((0,) * 9, 1), ((2,) * 9, 1)]
     assert sorted(folder.name for folder in (tmp_path / "new").iterdir()) == ["000000000-seed7", "222222222-seed7"]
-    assert read_measurement(TrainingFiles(tmp_path / "new" / "222222222-seed7").answer) == large
+    assert read_measurement(JobFiles(tmp_path / "new" / "222222222-seed7").answer) == large
 
 
 async def test_limits_reach_the_training(tmp_path: Path, worker_is: Script) -> None:
@@ -64,7 +66,7 @@ async def test_limits_reach_the_training(tmp_path: Path, worker_is: Script) -> N
 
 
 async def test_an_architecture_of_another_space_is_refused(tmp_path: Path) -> None:
-    async with LocalWorkers([Place()], ahead=False) as workers:
+    async with LocalWorkers([Place()], ahead=None) as workers:
         with pytest.raises(BadArchitecture, match="expected 9 numbers, got 2"):
             await training_evaluator(DIGITS, _common(tmp_path), workers)((0, 0))
     assert not list(tmp_path.iterdir())

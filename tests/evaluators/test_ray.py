@@ -14,7 +14,7 @@ import pytest
 from genius.errors import GeniusError
 from genius.evaluators import ray_workers
 from genius.evaluators.ray_workers import RayWorkers
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
 from .stubs import descendants, lives, wait_until
@@ -23,14 +23,15 @@ _TRAIN = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.evaluators.ray_workers import RayWorkers
 from genius.training.recipes import RECIPES
 
 async def main():
     folder, epochs, *address = sys.argv[1:]
     recipe = replace(RECIPES.find("digits"), epochs=int(epochs))
-    job = Job("digits", (2,) * 9, 0, "digits", recipe, Path(folder), Path(folder))
+    where = {"folder": Path(folder), "downloads": Path(folder)}
+    job = TrainingJob(space="digits", architecture=(2,) * 9, data="digits", recipe=recipe, **where)
     async with RayWorkers(*address, capacity=1) as workers:
         print((await workers.train(job)).accuracy)
 
@@ -38,9 +39,11 @@ asyncio.run(main())
 """
 
 
-def _job(folder: Path) -> Job:
+def _job(folder: Path) -> TrainingJob:
     recipe = replace(RECIPES.find("digits"), epochs=1)
-    return Job("digits", (0,) * 9, 0, "digits", recipe, folder, folder)
+    return TrainingJob(
+        space="digits", architecture=(0,) * 9, seed=0, data="digits", recipe=recipe, folder=folder, downloads=folder
+    )
 
 
 def test_the_module_and_the_pool_do_without_ray_until_it_is_entered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from genius.evaluators import process
 from genius.evaluators.pools import read_measurement
 from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.record.measurement import Measurement
-from genius.training.job import Epoch, Job, TrainingFiles, cores
+from genius.training.job import Epoch, JobFiles, TrainingJob, cores
 from genius.training.recipes import RECIPES
 
 from .stubs import HANGS, command, descendants, lives, pids, wait_until
@@ -30,14 +30,15 @@ import asyncio, sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 from genius.evaluators.workers import LocalWorkers, places
 
 async def main():
     folder = Path(sys.argv[1])
     async with LocalWorkers(places(2)) as workers:
-        jobs = [Job("digits", (2,) * 9, s, "digits", RECIPES.find("digits"), folder / str(s), folder) for s in (0, 1)]
+        fields = {"space": "digits", "architecture": (2,) * 9, "data": "digits", "recipe": RECIPES.find("digits")}
+        jobs = [TrainingJob(**fields, seed=s, folder=folder / str(s), downloads=folder) for s in (0, 1)]
         await asyncio.gather(*map(workers.train, jobs))
 
 asyncio.run(main())
@@ -57,8 +58,16 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE", 0.3)
 
 
-def _job(folder: Path) -> Job:
-    return Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), folder, folder)
+def _job(folder: Path) -> TrainingJob:
+    return TrainingJob(
+        space="digits",
+        architecture=(0,) * 9,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=folder,
+        downloads=folder,
+    )
 
 
 async def _trained(folder: Path, tries: int = 2, **options: object) -> Measurement:
@@ -70,23 +79,23 @@ async def test_the_worker_is_told_its_job_and_its_place(tmp_path: Path, worker_i
     worker_is("answer(float(os.environ['OMP_NUM_THREADS']) + (os.environ['CUDA_VISIBLE_DEVICES'] == ''))")
     async with LocalWorkers([Place("cpu", threads=3)]) as workers:
         assert (await workers.train(_job(tmp_path))).accuracy == 4
-    job = Job.load(TrainingFiles(tmp_path).job)
+    job = TrainingJob.load(JobFiles(tmp_path).job)
     assert (job.device, job.threads, job.architecture) == ("cpu", 3, (0,) * 9)
 
 
 @pytest.mark.parametrize("torn", ["", '{"value": 5', "{}", "[1]", '{"value": "high"}', '{"value": NaN}', "\xff"])
 async def test_an_answer_that_makes_no_sense_is_trained_again(tmp_path: Path, worker_is: Script, torn: str) -> None:
     worker_is("answer()")
-    TrainingFiles(tmp_path).answer.write_text(torn, encoding="latin-1")
+    JobFiles(tmp_path).answer.write_text(torn, encoding="latin-1")
     assert await _trained(tmp_path) == _ANSWER
-    assert read_measurement(TrainingFiles(tmp_path).answer) == _ANSWER
+    assert read_measurement(JobFiles(tmp_path).answer) == _ANSWER
 
 
 @pytest.mark.parametrize("text", ['{"value": 61.5}', '{"error": "loss became NaN", "failure": "diverged"}'])
 async def test_what_has_its_answer_is_not_trained_again(tmp_path: Path, worker_is: Script, text: str) -> None:
     worker_is("raise SystemExit('trained again')")
-    TrainingFiles(tmp_path).answer.write_text(text)
-    assert await _trained(tmp_path) == read_measurement(TrainingFiles(tmp_path).answer)
+    JobFiles(tmp_path).answer.write_text(text)
+    assert await _trained(tmp_path) == read_measurement(JobFiles(tmp_path).answer)
 
 
 async def test_an_answer_counts_however_the_worker_ended(tmp_path: Path, worker_is: Script) -> None:

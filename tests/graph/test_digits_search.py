@@ -4,7 +4,7 @@ import json
 
 import genius
 import pytest
-from genius.training.job import TrainingFiles
+from genius.training.job import JobFiles
 
 
 @pytest.mark.timeout(900)  # two minutes where the machine is free: the model answers on one thread
@@ -19,5 +19,5 @@ async def test_ten_iterations_with_the_embedded_model(tmp_path):
     # each network was trained in a folder of its own, and what it cost is known
     folders = list((tmp_path / "run" / "evaluations" / "trial-1").iterdir())
     assert len(folders) == 10
-    assert all(json.loads(TrainingFiles(folder).answer.read_text())["value"] for folder in folders)
+    assert all(json.loads(JobFiles(folder).answer.read_text())["value"] for folder in folders)
     assert sum(result.device_seconds().values()) > 0

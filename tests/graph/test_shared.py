@@ -253,10 +253,18 @@ async def test_a_plug_in_is_imported_where_it_is_named_again(run, payload, setti
 
 
 def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monkeypatch, capsys):
-    from genius.training.job import Job
+    from genius.training.job import TrainingJob
     from genius.training.recipes import RECIPES
 
-    Job("payload:SPACE", (1,) * 8, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
+    TrainingJob(
+        space="payload:SPACE",
+        architecture=(1,) * 8,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=tmp_path / "job",
+        downloads=tmp_path,
+    ).save()
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job")
     assert (code, payload.exists()) == (2, False)
     assert "job.json names the module 'payload:SPACE'" in said
@@ -266,10 +274,18 @@ def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monke
 
 
 def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkeypatch, capsys):
-    from genius.training.job import Job
+    from genius.training.job import TrainingJob
     from genius.training.recipes import RECIPES
 
-    Job("digits", (1,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path / "job", tmp_path).save()
+    TrainingJob(
+        space="digits",
+        architecture=(1,) * 9,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=tmp_path / "job",
+        downloads=tmp_path,
+    ).save()
     (tmp_path / "private.safetensors").write_bytes(b"weights of others")
     (tmp_path / "job" / "weights.safetensors").symlink_to(tmp_path / "private.safetensors")
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job", "--out", tmp_path / "bundle")
@@ -380,12 +396,19 @@ async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, 
         assert (await genius.resume(run, evaluator=evaluate, set=[named, "loop.iterations=3"])).finished
 
 
-async def test_the_command_that_a_search_prints_names_all_again(openai_server, run):
+@pytest.mark.parametrize("kept", [True, False])
+async def test_the_command_that_a_search_prints_names_what_no_key_seals(
+    openai_server, run, tmp_path, monkeypatch, kept
+):
+    if not kept:
+        (tmp_path / "state").write_text("a file in the place of the folder")
+        monkeypatch.setenv("GENIUS_STATE", str(tmp_path / "state"))
     with pytest.raises(genius.RunFailed) as failure:
         await genius.search(
             "nas-bench-macro", llm="openai:m", base_url=openai_server.url, evaluator=evaluate, run=run, tries=1
         )
-    assert f"go on with `genius resume {run} --base-url {openai_server.url}`" in str(failure.value)
+    again = "" if kept else f" --base-url {openai_server.url}"
+    assert f"go on with `genius resume {run}{again}`" in str(failure.value)
 
 
 SECRETS = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES, override
 from PIL import Image
 
@@ -34,12 +34,20 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def digits_job(tmp_path: Path) -> Callable[..., Job]:
+def digits_job(tmp_path: Path) -> Callable[..., TrainingJob]:
     """Make jobs on digits, short unless told otherwise: `settings` override the recipe, the rest the job."""
 
-    def make(settings: tuple[str, ...] = ("epochs=2",), **fields: object) -> Job:
+    def make(settings: tuple[str, ...] = ("epochs=2",), **fields: object) -> TrainingJob:
         recipe = override(RECIPES.find("digits"), settings)
-        job = Job("digits", (0,) * 9, 0, "digits", recipe, tmp_path / "job", tmp_path / "downloads")
+        job = TrainingJob(
+            space="digits",
+            architecture=(0,) * 9,
+            seed=0,
+            data="digits",
+            recipe=recipe,
+            folder=tmp_path / "job",
+            downloads=tmp_path / "downloads",
+        )
         return replace(job, **fields)
 
     return make

@@ -12,7 +12,7 @@ from genius.training.data import find_data
 from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
 from genius.training.images import load_images
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import learn
 from genius.training.recipes import RECIPES, override
 from PIL import Image
@@ -112,7 +112,15 @@ def test_broken_files_are_left_out_where_asked_for(spoilt, tmp_path, capfd, augm
 
 
 def test_a_training_leaves_broken_files_out(spoilt, tmp_path):
-    job = Job("nas-bench-macro", (0,) * 8, 0, f"folder:{spoilt}", recipe("crop-flip"), tmp_path / "job", tmp_path)
+    job = TrainingJob(
+        space="nas-bench-macro",
+        architecture=(0,) * 8,
+        seed=0,
+        data=f"folder:{spoilt}",
+        recipe=recipe("crop-flip"),
+        folder=tmp_path / "job",
+        downloads=tmp_path,
+    )
     with pytest.raises(GeniusError, match="cannot be read"):
         learn(job)
     told = []

@@ -27,13 +27,14 @@ CHECKED = {"MALLOC_CHECK_": "3", "LD_PRELOAD": "libc_malloc_debug.so.0", "ONEDNN
 ARCHITECTURE = """
 import sys
 from pathlib import Path
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import learn
 from genius.training.recipes import RECIPES, override
 
 folder = Path(sys.argv[1])
 recipe = override(RECIPES.find("digits"), ["epochs=3"])
-assert learn(Job("digits", (0,) * 9, 0, "digits", recipe, folder, folder)).error is None
+job = TrainingJob(space="digits", architecture=(0,) * 9, data="digits", recipe=recipe, folder=folder, downloads=folder)
+assert learn(job).error is None
 """
 BARE = """
 import sys

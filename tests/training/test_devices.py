@@ -6,9 +6,10 @@ import torch
 from genius.evaluators.workers import Place
 from genius.graph import pool
 from genius.record.settings import TrainingSettings
-from genius.training.backend import backend, checked_device, device_name, is_out_of_memory
+from genius.training.backend import backend, checked_device, device_name
 from genius.training.epochs import uses_amp
-from genius.training.job import Job
+from genius.training.job import TrainingJob
+from genius.training.machine import is_out_of_memory
 from genius.training.recipes import RECIPES
 
 MPS = torch.device("mps")
@@ -51,7 +52,15 @@ def test_workers_share_the_apple_gpu(tmp_path):
     places = [seat._place for seat in workers._seats]
     assert places == [Place("mps", 1)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
-    job = Job("digits", (0,) * 9, 0, "digits", RECIPES.find("digits"), tmp_path, tmp_path)
+    job = TrainingJob(
+        space="digits",
+        architecture=(0,) * 9,
+        seed=0,
+        data="digits",
+        recipe=RECIPES.find("digits"),
+        folder=tmp_path,
+        downloads=tmp_path,
+    )
     assert places[0].assign(job).device == "mps"
 
 

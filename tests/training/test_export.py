@@ -19,7 +19,7 @@ from genius.training.disk import DiskFull
 from genius.training.export import export
 from genius.training.feeding import measuring_batches
 from genius.training.images import load_images
-from genius.training.job import DataSummary, Job
+from genius.training.job import DataSummary, TrainingJob
 from genius.training.learn import learn
 from genius.training.recipes import RECIPES, override
 from genius.training.weights import load_trained, read_weights, write_weights
@@ -74,7 +74,16 @@ class Sent:
         data = "digits" if name == "digits" else f"folder:{photographs}"
         chosen = override(RECIPES.find(recipe), settings)
         folder = root / name.replace(":", "-")
-        self.job = Job(name, architecture, 0, data, chosen, folder, root, keep_weights=True)
+        self.job = TrainingJob(
+            space=name,
+            architecture=architecture,
+            seed=0,
+            data=data,
+            recipe=chosen,
+            folder=folder,
+            downloads=root,
+            keep_weights=True,
+        )
         self.measurement = learn(self.job)
         self.job.save()
         self.trained, origin = find_trained(str(folder), None, None, told(root))

@@ -11,7 +11,7 @@ from genius.record.settings import TrainingSettings
 from genius.spaces import get_space
 from genius.training.data import find_data
 from genius.training.images import load_images
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from PIL import Image
 
 PIXEL = Image.fromarray(np.full((4, 4, 3), 90, np.uint8))
@@ -195,7 +195,7 @@ def test_a_training_is_told_what_was_found_and_its_job_keeps_it(root, tmp_path):
     job, said = plan_training(subject, asked, out=tmp_path / "job", downloads=tmp_path)
     assert said[0] == "2 classes: cat, d\\x1b[31mog"
     assert said[1].startswith("images: 8 to train on, of ")
-    assert Job.load(job.save()) == job
+    assert TrainingJob.load(job.save()) == job
     assert (job.found.classes, job.found.train, job.found.test) == (("cat", "d\x1b[31mog"), 8, 4)
 
 
@@ -215,7 +215,7 @@ async def test_a_search_is_told_what_was_found(root, tmp_path, monkeypatch):
     assert notes[0] == "2 classes: cat, dog"
     assert notes[1].startswith("images: 6 to train on, of ")
     (job,) = (tmp_path / "run").glob("evaluations/trial-1/*/job.json")
-    assert Job.load(job).found.classes == ("cat", "dog")
+    assert TrainingJob.load(job).found.classes == ("cat", "dog")
 
 
 def test_links_that_lead_in_circles_end(root):

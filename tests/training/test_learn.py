@@ -14,7 +14,7 @@ from genius.errors import GeniusError
 from genius.record.measurement import MEASUREMENT
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import do_job, learn
 from genius.training.recipes import RECIPES, override
 
@@ -23,11 +23,11 @@ SAVE_ALWAYS_AND_ANSWER = """
 import sys
 from pathlib import Path
 from genius.training import saving
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import do_job
 
 saving._LEAST = saving._TIMES = 0
-do_job(Job.load(Path(sys.argv[1])))
+do_job(TrainingJob.load(Path(sys.argv[1])))
 """
 
 
@@ -48,7 +48,15 @@ def photograph_job(photographs, tmp_path):
 
     def make(**fields):
         recipe = override(RECIPES.find("retrain-imagenet"), MOBILE)
-        job = Job("mobile-imagenet", (0,) * 30, 0, f"folder:{photographs}", recipe, tmp_path / "job", tmp_path)
+        job = TrainingJob(
+            space="mobile-imagenet",
+            architecture=(0,) * 30,
+            seed=0,
+            data=f"folder:{photographs}",
+            recipe=recipe,
+            folder=tmp_path / "job",
+            downloads=tmp_path,
+        )
         return replace(job, **fields)
 
     return make
@@ -95,9 +103,9 @@ def test_training_learns_and_tells_of_every_epoch(digits_job):
     job = digits_job(("epochs=15", "measure_every=4"), architecture=(1,) * 9)
     measurement = do_job(job, told.append)
     assert [epoch.epoch for epoch in told] == list(range(1, 16))
-    assert [epoch.epoch for epoch in told if epoch.accuracy is not None] == [4, 8, 12, 15]
+    assert [epoch.epoch for epoch in told if epoch.value is not None] == [4, 8, 12, 15]
     assert told[-1].loss < 0.7 * told[0].loss
-    assert told[-1].accuracy == measurement.accuracy > 25  # of 3,196 images; 10 is chance
+    assert told[-1].value == measurement.accuracy > 25  # of 3,196 images; 10 is chance
     assert all(epoch.images_per_second > 0 and epoch.epochs == 15 for epoch in told)
     assert [json.loads(line) for line in job.files.epochs.read_text().splitlines()] == [asdict(e) for e in told]
     assert MEASUREMENT.read(job.files.answer.read_bytes()) == measurement
@@ -201,7 +209,15 @@ def test_the_kept_weights_are_those_that_were_measured(photograph_job):
 def test_any_space_learns_from_an_image_folder_in_memory(photographs, tmp_path, space):
     recipe = override(RECIPES.find("nas-bench-macro"), ["size=16", "epochs=15", "batch=18", "lr=0.05"])
     architecture = {"nas-bench-macro": (0,) * 8, "channel-bench-resnet": (1,) * 7, "nas-bench-201-cifar10": (2,) * 6}
-    job = Job(space, architecture[space], 0, f"folder:{photographs}", recipe, tmp_path, tmp_path)
+    job = TrainingJob(
+        space=space,
+        architecture=architecture[space],
+        seed=0,
+        data=f"folder:{photographs}",
+        recipe=recipe,
+        folder=tmp_path,
+        downloads=tmp_path,
+    )
     losses = []
     assert learn(job, lambda epoch: losses.append(epoch.loss)).error is None
     assert mean(losses[-5:]) < losses[0] / 2
@@ -290,7 +306,7 @@ def test_what_the_user_got_wrong_raises(digits_job, photographs):
 
 def test_a_job_is_read_as_it_was_saved(digits_job):
     job = digits_job(("dropout=0.3",), loaders=2, memory_limit=10, device="cuda:1")
-    assert Job.load(job.save()) == job
+    assert TrainingJob.load(job.save()) == job
     job.files.job.write_text('{"space": "digits"}')
-    with pytest.raises(GeniusError, match=r"job.json does not hold a training job: architecture is missing"):
-        Job.load(job.files.job)
+    with pytest.raises(GeniusError, match=r"job.json does not hold a job: folder is missing"):
+        TrainingJob.load(job.files.job)

@@ -10,7 +10,7 @@ import torch
 from genius.errors import GeniusError
 from genius.training.batches import Rank, Resident, steps_of
 from genius.training.images import Pixels
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import learn
 from genius.training.recipes import RECIPES, override
 from safetensors.torch import load_file
@@ -28,11 +28,11 @@ PLAIN = SearchSpace("plain", (Decision("none", ("0",)),), "", build, (1, 8, 8))
 TRAIN = """
 import sys
 from pathlib import Path
-from genius.training.job import Job
+from genius.training.job import TrainingJob
 from genius.training.learn import do_job
 from genius.training.torchrun import joined
 
-with joined(Job.load(Path(sys.argv[1]))) as (job, rank):
+with joined(TrainingJob.load(Path(sys.argv[1]))) as (job, rank):
     do_job(job, rank=rank)
 """
 
@@ -43,7 +43,16 @@ def test_two_processes_train_as_one_does(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     recipe = override(RECIPES.find("digits"), ["epochs=4", "batch=20", "lr=0.02", "ema=0.9"])
-    job = Job("plain_space:PLAIN", (0,), 0, "digits", recipe, tmp_path / "two", tmp_path, keep_weights=True)
+    job = TrainingJob(
+        space="plain_space:PLAIN",
+        architecture=(0,),
+        seed=0,
+        data="digits",
+        recipe=recipe,
+        folder=tmp_path / "two",
+        downloads=tmp_path,
+        keep_weights=True,
+    )
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*torchrun, str(tmp_path / "train.py"), str(job.save())], check=True, timeout=120)
     together = json.loads(job.files.answer.read_text())
