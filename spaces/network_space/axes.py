@@ -72,7 +72,7 @@ class Axes:
         self._primes = [prime for prime, _ in zip(_primes(), self.axes, strict=False)]
 
     def root(self, at: int) -> int:
-        """Return the axis that stands for all that are one with this one."""
+        """Return the axis that stands for all that are one with this one, or that are multiples of it."""
         while self._parents[at] != at:
             at = self._parents[at]
         return at
@@ -84,7 +84,11 @@ class Axes:
     def under_trial(self, at: int) -> int:
         """Return the size that stands for an axis."""
         root = self.root(at)
-        return self.axes[at].size if root in self.frozen else self._standing(root)
+        return self.axes[at].size if root in self.frozen else self.sized(at, self._standing(root))
+
+    def sized(self, at: int, of_root: int) -> int:
+        """Return the size of an axis where that of its root is given: as many times as large as in the network."""
+        return of_root * self.axes[at].size // self.axes[self.root(at)].size
 
     def _standing(self, at: int) -> int:
         return self.factor * self.units.get(self.root(at), self.unit) * self._primes[at]
@@ -142,10 +146,19 @@ class Axes:
         return next(p for at, p in enumerate(self._primes) if self.root(at) == root and size % p == 0)
 
     def join(self, axes: Iterable[int]) -> None:
-        """Make axes one."""
-        first, *others = sorted({self.root(at) for at in axes})
+        """Make axes one, or multiples of the smallest."""
+        first, *others = sorted({self.root(at) for at in axes}, key=lambda at: (self.axes[at].size, at))
         for other in others:
             self._parents[other] = first
+
+    def join_multiples(self, axes: Iterable[int]) -> bool:
+        """Make axes one whose sizes are multiples of the smallest, as those of a query, key and value in one are."""
+        sizes = {at: self.axes[at].size for at in axes}
+        least = min(sizes.values(), default=0)
+        if len(sizes) < 2 or any(size % least for size in sizes.values()):
+            return False
+        self.join(sizes)
+        return True
 
     def freeze(self, axes: Iterable[int]) -> None:
         """Leave axes as the network has them."""

@@ -41,7 +41,7 @@ class Coupling:
     - `divisors`: the number that divides each axis, by its root.
     - `entering`, `leaving`: the sizes under trial of what each module was given and gave, by its name.
     - `pooled`: the channels under trial of what each module pools by means.
-    - `left`: the last sizes under trial of all that the network gave, but for the batch's.
+    - `left`: the sizes under trial of all that the network gave, but for the batch's.
     """
 
     axes: Axes
@@ -56,13 +56,11 @@ class Coupling:
         """Give a network's producers, parameters and attributes the sizes of their axes, by the roots of these."""
         modules = dict(network.named_modules())
         for at, axis in enumerate(self.axes.axes):
-            size = size_of.get(self.axes.root(at), axis.size)
-            if size != axis.size:
-                _set_axis(modules[axis.module], axis, size) if axis.module in modules else None
+            if (root := self.axes.root(at)) in size_of:
+                _set_axis(modules[axis.module], axis, self.axes.sized(at, size_of[root]))
         for name, attribute, at, number in self.attributes:
-            root = self.axes.root(at)
-            if name in modules and root in size_of:
-                setattr(modules[name], attribute, number * size_of[root] // self.axes.axes[at].size)
+            if (root := self.axes.root(at)) in size_of:
+                setattr(modules[name], attribute, number * size_of[root] // self.axes.axes[root].size)
 
 
 def _set_axis(module: nn.Module, axis: Axis, size: int) -> None:
@@ -198,7 +196,7 @@ class _Probe(TorchFunctionMode):
                     out = self.network(images)
             except FAULTS as error:
                 self._blame_module(error)
-        self.found.left = tuple(leaf.shape[-1] for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.ndim)
+        self.found.left = tuple(size for leaf in tree_leaves(out) if isinstance(leaf, Tensor) for size in leaf.shape[1:])
 
     def _enter(self, name: str) -> Any:
         def enter(module: nn.Module, args: Any, told: Any) -> Any:
@@ -260,7 +258,7 @@ class _Probe(TorchFunctionMode):
             except FAULTS:
                 raise _Again from None
         groups = self.axes.made_of(_sizes((args, told)))
-        if len(tensors) > 1 and self._join_equals(groups):
+        if self._join_equals(groups) or self.axes.join_multiples(groups):
             raise _Again
         apart = self.axes.made_of(size for sizes in _against(tensors) for size in sizes)
         self._adopt_or_freeze(apart or groups, [leaf for leaf in tree_leaves((args, told)) if type(leaf) is int])
@@ -357,7 +355,10 @@ def _against(tensors: Sequence[Tensor]) -> Iterator[list[int]]:
 
 
 def _sizes(told: object) -> list[int]:
-    return [size for leaf in tree_leaves(told) if isinstance(leaf, Tensor) for size in leaf.shape]
+    """Return the sizes of the tensors among arguments, and the numbers there, which may come from sizes."""
+    leaves = tree_leaves(told)
+    numbers = [leaf for leaf in leaves if type(leaf) is int]
+    return [size for leaf in leaves if isinstance(leaf, Tensor) for size in leaf.shape] + numbers
 
 
 def _stretched(leaf: object, target: Mapping[int, int]) -> object:

@@ -65,7 +65,7 @@ def _meets(anatomy: Anatomy, root: int, heads: Heads) -> bool:
 
 
 def _depths(anatomy: Anatomy, stages: Sequence[Stage]) -> Iterator[Depth]:
-    chains = chains_of(anatomy)
+    chains = chains_of(anatomy, stages)
     of = {chain.first: next(stage for stage in stages if stage.holds(chain.first)) for chain in chains}
     names = [stage.name for stage in of.values()]
     for chain in chains:

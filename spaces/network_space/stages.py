@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from torch import nn
 
@@ -52,46 +51,57 @@ def joined(container: str, child: str) -> str:
 
 
 def stages_of(anatomy: Anatomy) -> list[Stage]:
-    """Divide a network into stages."""
+    """Divide a network into stages: modules one after another, of one kind and with outputs of one shape."""
     producers = [name for name in anatomy.taken if produces(anatomy.template.get_submodule(name))]
-    units = _units(anatomy.template, producers)
-    shapes = {unit: (unit.rpartition(".")[0], anatomy.gave.get(unit, ())[1:]) for unit in units}
+    units = _units(anatomy, producers)
+    working = [unit for unit in units if any(is_within(name, unit) for name in producers)]
+    kinds = {unit: _kind(anatomy, unit) for unit in working}
     found = []
-    for (parent, shape), run in groupby(units, key=lambda unit: shapes[unit]):
-        runs = [list(run)] if shape else [[unit] for unit in run]
-        for each in runs:
-            working = [unit for unit in each if any(is_within(name, unit) for name in producers)]
-            if working:
-                whole = parent and len(each) == len(list(anatomy.template.get_submodule(parent).children()))
-                found.append(Stage(parent if whole else _name(working), tuple(each)))
-    return found
+    for at, unit in enumerate(working):
+        if at and kinds[unit] == kinds[working[at - 1]] and kinds[unit][-1]:
+            found[-1].append(unit)
+        else:
+            found.append([unit])
+    return [Stage(_name(anatomy, each), tuple(each)) for each in found]
 
 
-def _name(units: Sequence[str]) -> str:
+def _kind(anatomy: Anatomy, unit: str) -> tuple[object, ...]:
+    module = anatomy.template.get_submodule(unit)
+    return unit.rpartition(".")[0], type(module), anatomy.gave.get(unit, ())[1:]
+
+
+def _name(anatomy: Anatomy, units: Sequence[str]) -> str:
     first, last = units[0], units[-1]
+    parent = first.rpartition(".")[0]
+    if parent and len(units) == len(list(anatomy.template.get_submodule(parent).children())):
+        return parent
     return first if first == last else f"{first}-{last.rpartition('.')[2]}"
 
 
-def _units(network: nn.Module, producers: Collection[str]) -> list[str]:
-    """Return the names of modules side by side; one that holds more than half of the producers is taken apart."""
+def _units(anatomy: Anatomy, producers: Collection[str]) -> list[str]:
+    """Return the names of modules side by side.
+
+    Taken apart are those that hold more than half of the producers, and lists, which are never called themselves.
+    """
     units = [""]
     while True:
         for at, unit in enumerate(units):
-            children = [joined(unit, name) for name, _ in network.get_submodule(unit).named_children()]
-            if children and 2 * sum(is_within(name, unit) for name in producers) > len(producers):
+            children = [joined(unit, name) for name, _ in anatomy.template.get_submodule(unit).named_children()]
+            held = sum(is_within(name, unit) for name in producers)
+            if children and (2 * held > len(producers) or (held and unit not in anatomy.calls)):
                 units[at : at + 1] = children
                 break
         else:
             return units
 
 
-def chains_of(anatomy: Anatomy) -> list[Chain]:
-    """Find the blocks that keep the shape of their input in every architecture, one after another in a container."""
+def chains_of(anatomy: Anatomy, stages: Sequence[Stage]) -> list[Chain]:
+    """Find the blocks of stages that keep the shape of their input in every architecture, one after another."""
     found: list[Chain] = []
     taken: list[str] = []
     for name, module in anatomy.template.named_modules():
         if isinstance(module, nn.Sequential | nn.ModuleList) and not any(is_within(name, block) for block in taken):
-            chains = list(_chains(anatomy, name, module))
+            chains = [each for each in _chains(anatomy, name, module) if any(s.holds(each.first) for s in stages)]
             found += chains
             taken += [joined(name, child) for child, _ in module.named_children()] if chains else []
     return found
