@@ -15,6 +15,7 @@ from .digits import DIGITS
 from .macro import NAS_BENCH_MACRO
 from .mapping import space_of
 from .mobile import MOBILE_IMAGENET
+from .network_space import is_network
 from .published_table import PublishedTable
 from .space import SearchSpace
 from .space_file import is_space_file, read_space
@@ -29,7 +30,7 @@ def _spell(name: str) -> str:
 
 
 def _read(value: object) -> SearchSpace | None:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) or is_network(value):
         return space_of(value)
     return value if isinstance(value, SearchSpace) else None
 
@@ -43,7 +44,7 @@ def get_space(name: str) -> SearchSpace:
     """Return a space by its name, or one's own as `MODULE:NAME` or `FILE.py:NAME`.
 
     A name that ends in .yaml, .yml, .json or .toml is the path of a file that describes a space; `FILE.py` alone is its
-    `space` or `SPACE`. A name may be that of a dict of decisions, too.
+    `space` or `SPACE`. A name may be that of a dict of decisions or of a network, too.
     Raises: GeniusError for an unknown name.
     """
     if is_space_file(name):
