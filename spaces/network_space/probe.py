@@ -21,7 +21,7 @@ from ...errors import GeniusError
 from ...printable import said_by
 from ..operators import POOLING
 from .axes import Axes, Axis
-from .layers import axis_taken, divisor, fit, layers_of, output_size, produces, set_output
+from .layers import divisor, fit, layers_of, output_size, produces, set_output
 
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
 """What torch and a network's own checks raise where sizes do not fit."""
@@ -196,7 +196,9 @@ class _Probe(TorchFunctionMode):
                     out = self.network(images)
             except FAULTS as error:
                 self._blame_module(error)
-        self.found.left = tuple(size for leaf in tree_leaves(out) if isinstance(leaf, Tensor) for size in leaf.shape[1:])
+        self.found.left = tuple(
+            size for leaf in tree_leaves(out) if isinstance(leaf, Tensor) for size in leaf.shape[1:]
+        )
 
     def _enter(self, name: str) -> Any:
         def enter(module: nn.Module, args: Any, told: Any) -> Any:
