@@ -104,8 +104,9 @@ class Context:
     `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
-    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `weigh`
-    measures a network before it is trained, where limits are held against that. `slots` are the evaluations in flight.
+    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
+    are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
+    candidate out and ends. `weigh` measures a network before it is trained, where limits are held against that.
     """
 
     region: Region
@@ -123,6 +124,7 @@ class Context:
     iterations: int | None = None
     approve: bool = False
     whole: bool = False
+    told: bool = False
     weigh: Weigh | None = None
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore

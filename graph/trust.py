@@ -19,6 +19,7 @@ from ..printable import brief
 from ..python_files import split_file
 from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
@@ -110,8 +111,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:
@@ -161,13 +165,14 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
+    """Return the command that goes on with a run; it names the modules, servers and paths that need the user's word."""
     own = own_claims(folder)
     found = [claim for claim in claims(settings) if claim not in own] if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]
         found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
+    command = "ask" if settings is not None and settings.is_told else "resume"
+    return shlex.join(["genius", command, str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

@@ -85,6 +85,7 @@ class Options(TypedDict, total=False):
     command: str | None
     in_process: bool
     on: str
+    slurm: str | Sequence[str]
     table: Path | str | None
     data: str | None
     recipe: str | None
@@ -158,6 +159,8 @@ def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:
 def _value(option: Setting, value: Any) -> object:
     if option.path == "llm.options" and not isinstance(value, Mapping):
         value = read_options(value)
+    if option.path == "training.slurm" and isinstance(value, str):
+        value = (value,)
     try:
         return option.schema.take(str(value) if isinstance(value, Path) else value, option.flag.lstrip("-"))
     except BadRecord as error:
