@@ -38,6 +38,15 @@ class NetworkReading:
 
 NETWORK_READING = Schema[NetworkReading](NetworkReading)
 
+
+def readings_of(folder: Path) -> dict[Architecture, Measurement]:
+    """Return what a run folder holds of networks, whatever the conditions; the latest where there are several.
+
+    Raises: BrokenRun.
+    """
+    return {each.architecture: each.measurement for each in read_records(folder / READINGS_FILE, NETWORK_READING)}
+
+
 DoJob = Callable[[NetworkJob], Awaitable[Measurement]]
 """Does a network job."""
 

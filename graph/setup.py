@@ -187,7 +187,7 @@ def choose_goal(
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
     found = [objective_of(each) for each in named]
-    own = _own_evaluator(settings, given) is not None
+    own = _own_evaluator(settings, given) is not None or settings.command is not None
     names = names_of_measures(settings, [measure for _, measure in found], limits, own=own)
     chosen = tuple(objective for objective, _ in found)
     if not chosen and settings.goal == GOAL:

@@ -10,7 +10,7 @@ from ..objective import Objective
 from ..space import SearchSpace
 from .feasible import Integers, Reals
 
-Term = tuple[tuple[int, ...], Reals]
+CostTerm = tuple[tuple[int, ...], Reals]
 """Some decisions, and what each combination of their options adds: shape (options of each decision, …)."""
 
 
@@ -24,7 +24,7 @@ class PredictedCost:
 
     objective: Objective
     base: float
-    terms: tuple[Term, ...]
+    terms: tuple[CostTerm, ...]
     mae: float
     within: float
 

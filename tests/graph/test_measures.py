@@ -223,3 +223,13 @@ async def test_a_space_without_a_network_has_no_latency(tmp_path):
 async def test_a_limit_that_nothing_measures_is_still_an_error(tmp_path):
     with pytest.raises(GeniusError, match="nothing measures warmth here"):
         await genius.search("digits", proposer="random", limits={"warmth": (None, 5)}, run=tmp_path / "run")
+
+
+async def test_what_is_told_is_joined_by_what_was_measured_before(tmp_path, clock):
+    opened = genius.open(SPACE, proposer="random", run=tmp_path / "run", measure=["latency"], iterations=2)
+    async with opened as search:
+        asked = await search.ask()
+        await search.tell(asked, 0.5)
+    (line,) = lines(tmp_path / "run")
+    assert line["measurement"]["metrics"]["latency"] == milliseconds(asked.architecture)
+    assert line["measurement"]["value"] == 0.5
