@@ -103,7 +103,7 @@ class Limits:
         return next((predicted for predicted in self.predicted if predicted.name == name), None)
 
     def suffix(self, at: int) -> str:
-        """Return the unit of a cost by its place in the ranges, as it stands behind a number; empty where there is none."""
+        """Return the unit of a cost, by its place in the ranges, as it stands behind a number; empty without one."""
         predicted = self.prediction(self.names[at])
         return predicted.objective.suffix if predicted else ""
 

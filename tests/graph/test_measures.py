@@ -1,7 +1,9 @@
 """Searches that measure networks before they are trained: objectives, limits, refusals, and what a crash leaves."""
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import genius
 import pytest
@@ -233,3 +235,35 @@ async def test_what_is_told_is_joined_by_what_was_measured_before(tmp_path, cloc
     (line,) = lines(tmp_path / "run")
     assert line["measurement"]["metrics"]["latency"] == milliseconds(asked.architecture)
     assert line["measurement"]["value"] == 0.5
+
+
+async def test_a_module_that_a_run_folder_alone_names_is_not_imported(tmp_path, clock):
+    await searched(tmp_path / "run", iterations=1)
+    file = tmp_path / "run" / "search.json"
+    held = json.loads(file.read_text())
+    held["measures"] |= {"names": ["boom:measure"], "table": "//host/share/l.json"}
+    file.write_text(json.dumps(held))
+    with pytest.raises(
+        GeniusError, match=r"names the module 'boom:measure', the look-up '//host/share/l\.json', and what"
+    ):
+        await genius.resume(tmp_path / "run", space=SPACE, evaluator=accurate, iterations=2)
+
+
+async def test_networks_and_finished_trainings_are_measured_by_workers(tmp_path, monkeypatch):
+    mine = Path(__file__).parents[1] / "evaluators"
+    monkeypatch.setenv("PYTHONPATH", str(mine), prepend=os.pathsep)
+    monkeypatch.syspath_prepend(str(mine))
+    result = await genius.search(
+        "digits",
+        proposer="random",
+        objectives=["accuracy", "measured:files"],
+        measure=["latency", "memory", "measured:layers"],
+        on_seconds=0.2,
+        iterations=1,
+        set=["epochs=1"],
+        run=tmp_path / "run",
+    )
+    metrics = result.best.measurement.metrics
+    assert {"latency", "memory", "layers", "weight files"} <= set(metrics)
+    assert (metrics["layers"], metrics["weight files"]) == (4, 1)
+    assert result.goal.objectives[1].better == "higher"
