@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -200,6 +201,7 @@ async def test_an_evaluator_that_is_named_tells_its_objective_too(tmp_path, monk
         "measure.objective = LATENCY\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)  # of the workers
     options = {"proposer": "guided", "evaluator": "own_latency:measure", "iterations": 2}
     result = await genius.search("digits", run=tmp_path / "run", limits={"memory": (None, 3)}, **options)
     assert result.goal.objective.words == "latency in ms, lower is better"
