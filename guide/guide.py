@@ -12,9 +12,9 @@ from ..record.history import History
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
-from .choices import Choices, choose, gather
-from .features import Encoded, Floats, Leaning, encoder
-from .surrogate import RANGES, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
+from .choices import Choices, choose, draw_by_options, gather
+from .features import Encoded, Floats, Leaning, encoder, has_ranges
+from .surrogate import RANGES, RANGES_OF_LEVELS, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -33,8 +33,10 @@ class Guide:
     the opposite of it, which shows the price of a wrong one; it is worth `trust` times as much after each further
     measurement. `whole` defines larger for a space without limits, and `within` for one with limits. After
     `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
-    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. In a space
-    with ranges `in_ranges` stands for curiosity and fading: there is more to find out between two measurements.
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
+
+    In a space with ranges the first `drawn` architectures are drawn, but for one by the prior, and the others maximise
+    the expected improvement over the best.
     """
 
     prior: float = 1.0
@@ -42,7 +44,7 @@ class Guide:
     fading: float = 0.9
     doubt: int = 3
     trust: float = 0.7
-    in_ranges: tuple[float, float] = (1.0, 0.95)
+    drawn: int = 4
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
@@ -50,12 +52,10 @@ class Guide:
         """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
 
-    def of(self, space: SearchSpace) -> "Guide":
-        """Return the guide of a space: with ranges it is more curious."""
-        if not any(decision.scale for decision in space.decisions):
-            return self
-        curiosity, fading = self.in_ranges
-        return replace(self, curiosity=curiosity, fading=fading)
+    def draws(self, space: SearchSpace, measurements: int) -> bool:
+        """Tell whether the next architecture is drawn, since too few were measured to learn from."""
+        prior = self.prior and encoder(space).sized and measurements in (0, self.doubt)
+        return has_ranges(space) and measurements < self.drawn and not prior
 
     def prior_after(self, measurements: int) -> float:
         """Return the weight of the prior after so many measurements."""
@@ -63,8 +63,11 @@ class Guide:
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
-UNLIFTED = replace(RANGES, tail=np.inf)
-"""Ranges that leave a metric's tail as it is."""
+
+
+def ranges_for(space: SearchSpace) -> Ranges:
+    """Return the ranges of the hyper-parameters of a space's surrogate."""
+    return RANGES_OF_LEVELS if has_ranges(space) else RANGES
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,14 @@ def fit(
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
-    ranges: Ranges = RANGES,
+    *,
+    lifted: bool = True,
 ) -> Surrogate:
-    """Fit a surrogate to at least one observation; of many, to the best and the latest."""
+    """Fit a surrogate to at least one observation; of many, to the best and the latest.
+
+    Observations far below the median are raised unless `lifted` is False.
+    """
+    ranges = ranges_for(region.space)
     coder = encoder(region.space)
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
@@ -121,7 +129,7 @@ def fit(
         bounds=kept.bounds,
         prior=prior,
         leanings=leanings,
-        ranges=ranges,
+        ranges=ranges if lifted else replace(ranges, tail=np.inf),
     )
 
 
@@ -147,19 +155,21 @@ def suggest(
 
     None of them is the same function as an earlier one, or as one that was `refused`.
     """
-    guide, known = guide.of(region.space), History.of(history)
+    known = History.of(history)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
     surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and known.goal.limits else None
+    improving = surrogate and (known.goal.limits or has_ranges(region.space))
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and improving else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
-    choices = gather(region, _best(observed), score, rng)
+    drawn = guide.draws(region.space, len(observed))
+    choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
-    if surrogate is None and not guide.prior:
+    if drawn or (surrogate is None and not guide.prior):
         scores = chance
     elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
         promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
@@ -198,7 +208,7 @@ def _feasibility(
         values = np.array([value for _, value in told])
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
-            fitted = fit(region, metric, rng, WITHOUT_PRIOR, UNLIFTED)
+            fitted = fit(region, metric, rng, WITHOUT_PRIOR, lifted=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
     kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
