@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..errors import GeniusError
 from .augment import change, draw_augmentation, pad
-from .card import Scale
+from .card import ChannelScale
 from .channels_last import CHANNELS_LAST
 from .images import Pixels
 from .recipes import Recipe
@@ -96,7 +96,7 @@ class Resident:
             yield as_input(images, self._recipe, self._scale), self._labels[taken]
 
 
-def as_input(images: Tensor, recipe: Recipe, scale: Scale) -> Tensor:
+def as_input(images: Tensor, recipe: Recipe, scale: ChannelScale) -> Tensor:
     """Turn images into a network's input: bytes become floats of about mean 0 and SD 1; all get the recipe's size."""
     if not images.dtype.is_floating_point:
         mean, factor = _statistics(scale, images.device)
@@ -107,7 +107,7 @@ def as_input(images: Tensor, recipe: Recipe, scale: Scale) -> Tensor:
 
 
 @cache
-def _statistics(scale: Scale, device: torch.device) -> tuple[Tensor, Tensor]:
+def _statistics(scale: ChannelScale, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the mean and 1 / SD of the bytes of each channel, of shape (channels, 1, 1); one copy for each device."""
     mean, deviation = torch.tensor([scale.mean, scale.sd]) * 255
     return mean[:, None, None].to(device), (1 / deviation)[:, None, None].to(device)

@@ -22,14 +22,14 @@ MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class Scale:
+class ChannelScale:
     """The mean and the standard deviation of each channel, of values from 0, black, to 1, by which bytes are scaled."""
 
     mean: tuple[float, ...]
     sd: tuple[float, ...]
 
 
-PHOTOGRAPHS = Scale(MEAN, SD)
+PHOTOGRAPHS = ChannelScale(MEAN, SD)
 
 CENTRAL_SHARE = 0.875
 """Side of the central square that is measured after a training on random crops, as usual on ImageNet."""
@@ -70,7 +70,7 @@ class Input:
         return self.channels, self.size, self.size
 
 
-def input_of(form: ImageForm, recipe: Recipe, size: int, scale: Scale) -> Input:
+def input_of(form: ImageForm, recipe: Recipe, size: int, scale: ChannelScale) -> Input:
     """Return the preprocessing of a data set's held-out images under a recipe; `scale` has a pair for each channel."""
     crops = form == "files" and recipe.augment == "resized-crop-flip"
     in_memory = form != "files" and recipe.size > 0  # these are resized as floats, without antialiasing
@@ -78,9 +78,9 @@ def input_of(form: ImageForm, recipe: Recipe, size: int, scale: Scale) -> Input:
     return Input(len(scale.mean), size, kept, not in_memory, scale.mean, scale.sd)
 
 
-def unscaled(channels: int) -> Scale:
+def unscaled(channels: int) -> ChannelScale:
     """Return the scale that leaves values from 0 to 1 as they are."""
-    return Scale((0.0,) * channels, (1.0,) * channels)
+    return ChannelScale((0.0,) * channels, (1.0,) * channels)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import GeniusError
 from ..plugins import Plugins
-from .card import PHOTOGRAPHS, Scale, unscaled
+from .card import PHOTOGRAPHS, ChannelScale, unscaled
 from .dataset import COLOURS, DataKind, DataSet, ImageForm
 from .folders import FolderLayout, find_layout, folders_in, some_images
 from .formats import channels_among
@@ -114,7 +114,7 @@ def find_data(name: str, downloads: Path) -> DataSet:
     return DATA.find(name).open(name, downloads)
 
 
-def form_of(name: str, channels: int) -> tuple[ImageForm, int, Scale]:
+def form_of(name: str, channels: int) -> tuple[ImageForm, int, ChannelScale]:
     """Return the form of a data set's images of so many channels, their pixels, 0 where unknown, and their scale.
 
     One's own data set is not imported for it. Raises: GeniusError where the scale was measured on the images.

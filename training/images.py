@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..errors import GeniusError
 from .augment import distort
-from .card import PHOTOGRAPHS, Scale, unscaled
+from .card import PHOTOGRAPHS, ChannelScale, unscaled
 from .data import Cifar, ImageFolder, find_data
 from .dataset import COLOURS, DataSet, ImageForm
 from .decoding import as_bytes, read_image, unreadable
 from .memory import available
 from .pairs import Examples, Pairs, example
-from .split import assign, digest_of
+from .split import digest_of, split_labels
 
 _DIGITS_SEED = 1797  # it defines the split, and never changes
 _DIGITS_TRAIN_EACH = 20
@@ -34,7 +34,7 @@ class Pixels:
 
     images: Tensor
     labels: Tensor
-    scale: Scale = PHOTOGRAPHS
+    scale: ChannelScale = PHOTOGRAPHS
 
     @property
     def channels(self) -> int:
@@ -60,7 +60,7 @@ class ImageFiles:
     paths: tuple[str, ...]
     labels: Tensor
     channels: int = COLOURS
-    scale: Scale = PHOTOGRAPHS
+    scale: ChannelScale = PHOTOGRAPHS
     broken: set[str] = field(default_factory=set)
     size = 0  # in pixels; they may differ
 
@@ -91,7 +91,7 @@ class Samples:
     labels: Tensor
     channels: int
     size: int
-    scale: Scale = PHOTOGRAPHS
+    scale: ChannelScale = PHOTOGRAPHS
     broken: set[str] = field(default_factory=set)
 
     def of(self, numbers: Tensor) -> "Samples":
@@ -182,7 +182,7 @@ def _cifar(data: Cifar, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
 
 def _chosen(parts: Sequence[Images], share: float, classes: Sequence[str]) -> list[Images]:
     """Return the training, the validation and the test images of a data set's parts."""
-    chosen = assign([part.labels.numpy() for part in parts], share, classes)
+    chosen = split_labels([part.labels.numpy() for part in parts], share, classes)
     return [parts[part].of(torch.from_numpy(numbers)) for part, numbers in chosen]
 
 
@@ -224,7 +224,7 @@ def _scaled(train: Images, validation: Images, test: Images) -> list[Images]:
     return [replace(part, scale=scale) for part in (train, validation, test)]
 
 
-def _scale_of(images: Images) -> Scale:
+def _scale_of(images: Images) -> ChannelScale:
     """Measure mean and standard deviation of each channel, on up to 256 images that lie evenly among all.
 
     Raises: GeniusError where none of them can be read.
@@ -244,7 +244,7 @@ def _scale_of(images: Images) -> Scale:
     sums, squares, pixels = (sum(column) for column in zip(*read, strict=True))
     mean = sums / pixels
     deviation = (squares / pixels - mean**2).clamp(min=0).sqrt().clamp(min=_LEAST)
-    return Scale(tuple(mean.tolist()), tuple(deviation.tolist()))
+    return ChannelScale(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
 @cache

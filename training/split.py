@@ -19,7 +19,7 @@ Chosen = tuple[int, npt.NDArray[np.int64]]
 """Images of a part: its place among the parts, and the numbers of the images, of shape (n,)."""
 
 
-def assign(labels: Sequence[Labels], share: float, classes: Sequence[str]) -> tuple[Chosen, Chosen, Chosen]:
+def split_labels(labels: Sequence[Labels], share: float, classes: Sequence[str]) -> tuple[Chosen, Chosen, Chosen]:
     """Choose the training, the validation and the test images of a data set's parts, by the labels of each part.
 
     - Of three parts each is taken as it is: training, validation, test.
@@ -73,7 +73,7 @@ def summarised(
 
     Raises: GeniusError where a class has too few images.
     """
-    chosen = assign(labels, share, classes)
+    chosen = split_labels(labels, share, classes)
     parts = [labels[part][numbers] for part, numbers in chosen]
     origins = [_origin(part, role, places) for role, (part, _) in enumerate(chosen)]
     numbers = (len(parts[0]), len(parts[1]), len(parts[2]))
@@ -151,7 +151,7 @@ class Split:
 
 
 def split_folder(layout: FolderLayout, share: float) -> Split:
-    """Split an image folder into training, validation and test images, by the rule of `assign`.
+    """Split an image folder into training, validation and test images, by the rule of `split_labels`.
 
     A validation part is the test where there is no test part.
 
@@ -161,7 +161,7 @@ def split_folder(layout: FolderLayout, share: float) -> Split:
     beside = [place for place in (layout.validation, layout.test) if place]
     parts = [listed, *(list_images(place, listed.classes) for place in beside)]
     labels = [part.labels for part in parts]
-    train, validation, test = (_of(parts, chosen) for chosen in assign(labels, share, listed.classes))
+    train, validation, test = (_of(parts, chosen) for chosen in split_labels(labels, share, listed.classes))
     odd = [note for part in parts for note in part.notes]
     if layout.left_out:
         names = ", ".join(brief(folder.name) for folder in layout.left_out[:5])
