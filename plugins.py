@@ -1,4 +1,4 @@
-"""One door for plug-ins, found by a built-in name, by `MODULE:NAME`, or by an entry point of a package."""
+"""One door for plug-ins: a built-in name, `MODULE:NAME`, `FILE.py:NAME`, or an entry point of a package."""
 
 import importlib
 import os
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .errors import GeniusError, GeniusWarning
 from .printable import brief, named, reason
+from .python_files import import_file, importing, object_of, split_file
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
 _T = TypeVar("_T")
+
+OWN = "MODULE:NAME or FILE.py:NAME"
+"""How one's own plug-in is named."""
 
 
 class Plugins(Mapping[str, _T], Generic[_T]):
@@ -25,6 +29,7 @@ class Plugins(Mapping[str, _T], Generic[_T]):
     - `builtin`: the values by name. `arguments` tells what follows some of them, as in `folder:PATH`.
     - `read`: returns an object as a value of this kind, or None where it is none; `wanted` says what it must be.
     - `spell`: brings other spellings of a built-in name to the one that it has here.
+    - `own`: how one's own is named, for messages.
     """
 
     def __init__(
@@ -36,9 +41,10 @@ class Plugins(Mapping[str, _T], Generic[_T]):
         *,
         arguments: Mapping[str, str] | None = None,
         spell: Callable[[str], str] = str,
+        own: str = OWN,
     ) -> None:
         self.kind, self._builtin, self._read, self._wanted = kind, dict(builtin), read, wanted
-        self._arguments, self._spell = dict(arguments or {}), spell
+        self._arguments, self._spell, self._own = dict(arguments or {}), spell, own
         self._registered: dict[str, _T] = {}
 
     def __getitem__(self, name: str) -> _T:
@@ -83,23 +89,34 @@ class Plugins(Mapping[str, _T], Generic[_T]):
         return self._loaded(points[0]) if points else None
 
     def find(self, name: str) -> _T:
-        """Return a value by its name, or one's own as `MODULE:NAME`, which is imported.
+        """Return a value by its name, or one's own as `MODULE:NAME` or `FILE.py:NAME`, which is imported.
 
         Raises: GeniusError for an unknown name, a failed import, and a value of another kind.
         """
         if (found := self.known(name)) is not None:
             return found
-        if ":" not in name:
+        if ":" not in name and split_file(name) is None:
             known = f"; the {self.kind}s are: {', '.join(names)}, and" if (names := self.names()) else ": name"
-            raise GeniusError(f"there is no {self.kind} {name!r}{known} your own as MODULE:NAME")
+            raise GeniusError(f"there is no {self.kind} {brief(name)!r}{known} your own as {self._own}")
         return self.take(import_object(name, self.kind), name)
+
+    def importable(self, name: str) -> str | None:
+        """Return the `MODULE:NAME` by which another process finds a value; None for one of this package or process."""
+        if self._of_here(name) is not None:
+            return None
+        points = [] if ":" in name else self._installed().get(name, [])
+        return f"{points[0].module}:{points[0].attr}" if points else name
 
     def take(self, value: object, name: str = "") -> _T:
         """Return an object of one's own, perhaps of a name, as a value of this kind.
 
         Raises: GeniusError for an object of another kind.
         """
-        if (found := self._read(value)) is None:
+        try:
+            found = self._read(value)
+        except GeniusError as error:
+            raise GeniusError(f"{name}: {error}" if name else str(error)) from None
+        if found is None:
             raise GeniusError(f"{name or f'the {self.kind}'} is not {self._wanted}, but {named(value)}")
         return found
 
@@ -141,15 +158,21 @@ def signature_refusing(function: Callable[..., object], arguments: int) -> Signa
 
 
 def import_object(name: str, kind: str) -> object:
-    """Import the object of a kind that `MODULE:NAME` names; modules of the current folder are found too.
+    """Import the object of a kind that `MODULE:NAME` or `FILE.py:NAME` names; modules of the current folder count too.
 
     Raises: GeniusError.
     """
+    if (parts := split_file(name)) is not None:
+        path, attribute = parts
+        if not attribute:
+            raise GeniusError(f"{brief(name)} is a file: name the {kind} in it, as in {brief(name)}:NAME")
+        return object_of(import_file(path), attribute, path)
     module, _, attribute = name.partition(":")
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # as `python -m` does; the command line's script does not
     try:
-        return reduce(getattr, attribute.split("."), importlib.import_module(module))
+        with importing(module):
+            return reduce(getattr, attribute.split("."), importlib.import_module(module))
     except GeniusError:
         raise
     except (Exception, SystemExit) as error:

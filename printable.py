@@ -2,9 +2,10 @@
 
 import reprlib
 import sysconfig
+from linecache import getline
 from pathlib import Path
 from traceback import walk_tb
-from types import FrameType
+from types import FrameType, TracebackType
 
 _LIBRARIES = ("<frozen ", *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")))
 _BRIEF = 200  # characters
@@ -46,17 +47,52 @@ def said_by(error: Exception) -> str:
 
 def reason(error: BaseException) -> str:
     """Describe an exception in one line, with the place in the user's code that raised it."""
-    trace = error.__traceback__
+    return _words(_first(error, None)[0]) + place_of(error)
+
+
+def last_lines(error: BaseException) -> str:
+    """Describe an exception by the last lines of its traceback, as one: its words, its place and the code."""
+    places = (
+        f" ({_file(frame)}:{line}, in {frame.f_code.co_name}{_code(frame, line)})" for frame, line in _place(error)
+    )
+    return _words(error) + "".join(places)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the place in the user's code that raised an exception, as in ` (train.py:7)`, or nothing."""
+    return "".join(f" ({_file(frame)}:{line})" for frame, line in _place(error))
+
+
+def _place(error: BaseException) -> list[tuple[FrameType, int]]:
+    """Return the frame of the user's code that raised an exception, and its line; nothing where none is known.
+
+    The words of a SyntaxError name its place already.
+    """
+    error, trace = _first(error, error.__traceback__)
+    frames = [] if isinstance(error, SyntaxError) else list(walk_tb(trace))
+    return ([place for place in frames if _is_own(place[0])] or frames)[-1:]
+
+
+def _first(error: BaseException, trace: TracebackType | None) -> tuple[BaseException, TracebackType | None]:
+    """Return the first exception of a group, and its trace or that of the group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
         trace = error.__traceback__ or trace
-    frames = list(walk_tb(trace))
-    own = [(frame, line) for frame, line in frames if _is_own(frame)]
-    places = [(Path(frame.f_code.co_filename).name, line) for frame, line in own or frames]
-    return _words(error) + "".join(f" ({one_line(name, 60)}:{line})" for name, line in places[-1:])
+    return error, trace
+
+
+def _file(frame: FrameType) -> str:
+    return one_line(Path(frame.f_code.co_filename).name, 60)
+
+
+def _code(frame: FrameType, line: int) -> str:
+    code = getline(frame.f_code.co_filename, line, frame.f_globals)
+    return f": {one_line(code, 100)}" if code.strip() else ""
 
 
 def _words(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     kind = type(error).__name__
     try:
         said = str(error)

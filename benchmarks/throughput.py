@@ -24,10 +24,11 @@ from pathlib import Path
 
 import torch
 from genius.spaces import get_space
-from genius.training.backend import backend, device_name, is_out_of_memory
+from genius.training.backend import backend, device_name
 from genius.training.batches import Batch, Resident
 from genius.training.epochs import learner, train_step, uses_amp
 from genius.training.images import Pixels
+from genius.training.machine import is_out_of_memory
 from genius.training.memory import estimate
 from genius.training.recipes import RECIPES, Recipe, scaled
 from torch import Tensor, nn

@@ -9,6 +9,8 @@ from ..errors import GeniusError
 from ..record.files import read_plain
 from ..schema import BadRecord, Name, Schema
 from ..training.job import Job, TrainingJob
+from .measures import FinishedJob, NetworkJob
+from .scripts import CommandJob, FunctionJob
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ def _imported(name: str) -> Callable[..., object]:
     return found
 
 
-KINDS = {"training": Kind(TrainingJob, "training.learn:do_job", "training.learn:warm_up")}
+KINDS = {
+    "training": Kind(TrainingJob, "training.learn:do_job", "training.learn:warm_up"),
+    "network": Kind(NetworkJob, "evaluators.on_network:do_network_job"),
+    "finished": Kind(FinishedJob, "evaluators.on_network:do_finished_job"),
+    "function": Kind(FunctionJob, "evaluators.function_worker:do_function"),
+    "command": Kind(CommandJob, "evaluators.command_worker:do_command"),
+}
 """The kinds of jobs by the `kind` of their records."""
 
 

@@ -17,9 +17,10 @@ from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
-from ..training.job import Epoch, Job, JobFiles, OnEpoch
-from .process import Heartbeat, TimeLimits, TookTooLong, signals_named
+from ..training.job import Job, JobFiles, OnEpoch, unheard
+from .process import signals_named
 from .turns import Turns
+from .watch import Heartbeat, OverLimit, TimeLimits, Watch, shorten
 from .worker import DISK_FULL, JOB_REFUSED
 
 _T = TypeVar("_T")
@@ -29,10 +30,6 @@ _FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"
 _SIGNALS = frozenset(signal.Signals)
 _END_OF_LOG = 10_000  # bytes
 _BEAT = 0.2  # seconds between two looks at a training's files
-
-
-def unheard(epoch: Epoch) -> None:
-    """Take no notice of an epoch."""
 
 
 @runtime_checkable
@@ -76,13 +73,15 @@ class Pool(Protocol):
 class TryEnd:
     """The end of a try without an answer: its failure, in words, on which device.
 
-    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one.
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one. `seconds`
+    are those for which it held the device, None where that is all its time.
     """
 
     failure: Failure
     words: str
     device: str
     lost: bool = False
+    seconds: float | None = None
 
 
 class TurnPool(ABC, Generic[_T]):
@@ -119,22 +118,23 @@ class TurnPool(ABC, Generic[_T]):
         async with self._turns.take(queue) as place:
             if answer := await asyncio.to_thread(read_measurement, job.files.answer):
                 return answer
-            return await self._train(place, job, TimeLimits(deadline, silence), Heartbeat(job.files.epochs, on_epoch))
+            limits, heartbeat = TimeLimits(deadline, silence, job.noun), Heartbeat(job.files.epochs, on_epoch)
+            return await self._train(place, job, limits, heartbeat)
 
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place, in as many tries as it takes."""
-        started, left = time.monotonic(), self._tries
+        left, seconds = self._tries, 0.0
         while True:
-            heard = heartbeat.heard
+            heard, started = heartbeat.heard, time.monotonic()
             end = await self._try(place, job, limits, heartbeat)
             if isinstance(end, Measurement):
                 return end
+            seconds += time.monotonic() - started if end.seconds is None else end.seconds
             await heartbeat.listen()
             left = self._tries if heartbeat.heard > heard else left - 1
             if not end.lost or not left:
                 break
         words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
-        seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
 
     @abstractmethod
@@ -160,17 +160,17 @@ class CommandPool(TurnPool[int]):
         """
 
     async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
-        path = await asyncio.to_thread(_write, job)
+        path = await asyncio.to_thread(write_job, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
         running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
         try:
-            found: int | TookTooLong = await _watch(running, job, limits, heartbeat)
-        except TookTooLong as late:
-            found = late
+            found: int | OverLimit = await _watch(running, job, Watch(job, limits, heartbeat))
+        except OverLimit as over:
+            found = over
         return await ended(found, job, job.device)
 
 
-def _write(job: Job) -> Path:
+def write_job(job: Job) -> Path:
     """Write a job down, and remove the answer and the log of an earlier try."""
     path = job.save()
     for left in (job.files.answer, job.files.log):
@@ -178,47 +178,44 @@ def _write(job: Job) -> Path:
     return path
 
 
-async def _watch(running: "asyncio.Future[int]", job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> int:
+async def _watch(running: "asyncio.Future[int]", job: Job, watch: Watch) -> int:
     """Tell of the epochs of a command that does a job, until it ends; return its exit code.
 
     The clock of the limits starts when the worker opens its log.
-    Raises: TookTooLong. The command is cancelled in every case.
+    Raises: OverLimit. The command is cancelled in every case.
     """
-    begun = heard = 0.0
     try:
         while not running.done():
             await asyncio.wait([running], timeout=_BEAT)
-            now = time.monotonic()
-            begun = begun or (now if job.files.log.exists() else 0.0)
-            heard = now if await heartbeat.listen() else heard or begun
-            if begun:
-                limits.check(begun, heard, heartbeat.last)
+            if job.files.log.exists():
+                await watch.look()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     return running.result()
 
 
-async def ended(found: int | TookTooLong, job: Job, device: str, early_complaint: str = "") -> Measurement | TryEnd:
-    """Return the answer that a worker left, which ended with an exit code or took too long, or why there is none.
+async def ended(found: int | OverLimit, job: Job, device: str, early_complaint: str = "") -> Measurement | TryEnd:
+    """Return the answer that a worker left, which ended with an exit code or over a limit, or why there is none.
 
     Raises: DiskFull; RunFailed where the job cannot be done, whatever the architecture.
     """
+    await asyncio.to_thread(shorten, job.files.log)
     if answer := await asyncio.to_thread(read_measurement, job.files.answer):
         return answer
-    if isinstance(found, TookTooLong):
-        return TryEnd("timed out", str(found), device)
+    if isinstance(found, OverLimit):
+        return TryEnd(found.failure, str(found), device)
     complaint = await asyncio.to_thread(read_log, job.folder) or early_complaint
     if found == DISK_FULL:
         raise disk_full(job.folder)
     if found == JOB_REFUSED:
-        raise RunFailed(_last_line(complaint))
+        raise RunFailed(last_line(complaint))
     number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
     if number in _SIGNALS:
         why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
     else:
-        why = _last_line(complaint) or f"the worker ended with code {found} and no answer"
-    return TryEnd("crashed", f"training failed: {why}", device, lost=number in _FROM_OUTSIDE)
+        why = last_line(complaint) or f"the worker ended with code {found} and no answer"
+    return TryEnd("crashed", f"{job.noun} failed: {why}", device, lost=number in _FROM_OUTSIDE)
 
 
 def read_measurement(path: Path) -> Measurement | None:
@@ -240,7 +237,7 @@ def read_log(folder: Path) -> str:
         return ""
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     """Return the last line of a text that says something."""
     said = [line.strip() for line in text.splitlines() if line.strip()]
     return said[-1] if said else ""

@@ -9,22 +9,19 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 from weakref import WeakSet
 
-from ..record.lines import read_lines
 from ..record.secret_names import without_secrets
-from ..schema import BadRecord
-from ..training.job import EPOCH, Epoch, OnEpoch
 from .containment import CONTAINED
+from .watch import Watch
 
 GRACE = 5.0
 """Seconds between the request to stop and the kill."""
 
 _LAST = 5.0  # seconds between the kill of a worker and that of its whole process group
-_BEAT = 0.1  # seconds between two looks at a process and at its epochs
+_BEAT = 0.1  # seconds between two looks at a process
 
 
 def worker_command() -> tuple[str, ...]:
@@ -35,81 +32,30 @@ def worker_command() -> tuple[str, ...]:
 _CONTAINMENT = (sys.executable, "-m", "genius.evaluators.containment") if CONTAINED else ()
 
 
-class TookTooLong(Exception):
-    """A training passed its deadline, or was silent for too long."""
-
-
-@dataclass(frozen=True)
-class TimeLimits:
-    """The seconds that a training may take, and those that may pass without an epoch; None sets no limit."""
-
-    deadline: float | None = None
-    silence: float | None = None
-
-    def check(self, started: float, heard: float, last: str) -> None:
-        """Check a training that started and was last heard at these times of the monotonic clock.
-
-        `last` describes its last epoch, for the message. Raises: TookTooLong.
-        """
-        now = time.monotonic()
-        if self.deadline is not None and now - started > self.deadline:
-            raise TookTooLong(f"training took longer than {self.deadline:g} s ({last})")
-        if self.silence is not None and now - heard > self.silence:
-            raise TookTooLong(f"training showed no life for {self.silence:g} s ({last})")
-
-
-class Heartbeat:
-    """The new epochs in a training's heartbeat file, one JSON line each; `heard` counts them."""
-
-    def __init__(self, path: Path, on_epoch: OnEpoch) -> None:
-        self._path, self._on_epoch = path, on_epoch
-        self._read = self._size()
-        self.heard = 0
-        self.last = "no epoch ended"
-
-    def _size(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    async def listen(self) -> bool:
-        """Call `on_epoch` with each new epoch; return whether there was one."""
-        size = self._size()
-        if size <= self._read:
-            self._read = size  # a worker that continues a training cuts off a torn last line
-            return False
-        lines = await asyncio.to_thread(lambda: list(read_lines(self._path, self._read)))
-        for line in lines:
-            self._read += len(line)
-            if epoch := _read_epoch(line):
-                self.last = f"the last epoch to end was {epoch.epoch}" + (f" of {epoch.epochs}" if epoch.epochs else "")
-                self.heard += 1
-                self._on_epoch(epoch)
-        return bool(lines)
-
-
-def _read_epoch(line: bytes) -> Epoch | None:
-    """Read an epoch; None for a line that a kill tore, since the training continues from its checkpoint."""
-    try:
-        return EPOCH.read(line)
-    except BadRecord:
-        return None
-
-
 def signals_named(*names: str) -> tuple[signal.Signals, ...]:
     """Return the signals of these names that this platform has."""
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
 _KILL = signals_named("SIGKILL", "SIGTERM")[0]
-_living: "WeakSet[Process]" = WeakSet()
+
+
+class Killable(Protocol):
+    """A worker, wherever it runs."""
+
+    def kill(self) -> None:
+        """Kill it, without waiting for its end."""
+        ...
+
+
+living: "WeakSet[Killable]" = WeakSet()
+"""The workers of this process."""
 
 
 def kill_all() -> None:
     """Kill every worker of this process, with its descendants, at once; may be called in any thread."""
-    for process in list(_living):
-        process.kill()
+    for worker in list(living):
+        worker.kill()
 
 
 class Process:
@@ -130,7 +76,7 @@ class Process:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
-        _living.add(self)
+        living.add(self)
 
     @property
     def pid(self) -> int:
@@ -151,21 +97,18 @@ class Process:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
-    async def do(self, job: Path, limits: TimeLimits, heartbeat: Heartbeat) -> int:
+    async def do(self, job: Path, watch: Watch) -> int:
         """Have the worker do a job; return its exit code.
 
-        Raises: TookTooLong, and every exception of `on_epoch`; the process then still runs.
+        Raises: OverLimit, and every exception of `on_epoch`; the process then still runs.
         """
         assert self._popen.stdin is not None
         with suppress(BrokenPipeError, ValueError):  # it has ended already: its exit code says more
             await asyncio.to_thread(os.write, self._popen.stdin.fileno(), os.fsencode(job) + b"\n")
-        started = heard = time.monotonic()
         while (code := self.code) is None:
+            await watch.look(self.pid)
             await asyncio.sleep(_BEAT)
-            if await heartbeat.listen():
-                heard = time.monotonic()
-            limits.check(started, heard, heartbeat.last)
-        await heartbeat.listen()
+        await watch.listen()
         return code
 
     async def stop(self) -> str:
@@ -188,7 +131,7 @@ class Process:
 
     def bury(self) -> str:
         """Reap a process that has ended; return the same text as `stop`."""
-        _living.discard(self)
+        living.discard(self)
         with self._popen, self._early as early:
             early.seek(0)
             return early.read().decode(errors="replace")

@@ -18,7 +18,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Self, cast
 from ..errors import GeniusError
 from ..record.measurement import Measurement
 from ..training.disk import told_when_full
-from ..training.job import Job
+from ..training.job import Job, cores
 from .mirror import FileChanges, FileStamps, apply_changes, changes_of
 from .pools import TryEnd, TurnPool
-from .process import GRACE, Heartbeat, TimeLimits
+from .process import GRACE
+from .watch import Heartbeat, TimeLimits
 from .workers import LocalWorkers, Place
 
 if TYPE_CHECKING:
@@ -236,9 +237,11 @@ class _Training:
             with told_when_full(base), tempfile.TemporaryDirectory(prefix="genius-", dir=base) as scratch:
                 folder, seen = Path(scratch), FileStamps()
                 apply_changes(folder, kept)
-                async with LocalWorkers([place], ahead=None) as workers:
+                workers_here = max(1, cores() // place.threads)  # as many as Ray may start on this node
+                async with LocalWorkers([place], ahead=None, workers=workers_here) as workers:
                     job = replace(job, folder=folder)
-                    self._task = asyncio.create_task(workers.train(job, **asdict(limits)))
+                    training = workers.train(job, deadline=limits.deadline, silence=limits.silence)
+                    self._task = asyncio.create_task(training)
                     while not self._task.done():
                         await asyncio.wait([self._task], timeout=_LOOK)
                         if changes := await asyncio.to_thread(changes_of, folder, seen):

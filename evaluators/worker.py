@@ -1,8 +1,8 @@
 """The process that does one job: `python -m genius.evaluators.worker`, perhaps with the path of the job.
 
-Where it was given no path, the worker first loads the modules of a kind of job (`--ahead`), torch among them, which
-takes seconds. Then it waits for the path on standard input, and ends when the process that started it closes the other
-end of this pipe, or ends itself. It prints nothing and answers by a file.
+Where it was given no path, the worker first loads the modules of a kind of job, or of a user's function (`--ahead`),
+which takes seconds. Then it waits for the path on standard input, and ends when the process that started it closes the
+other end of this pipe, or ends itself. It answers by a file, and what its job prints is the log of the evaluation.
 """
 
 import argparse
@@ -13,10 +13,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from ..errors import GeniusError
+from ..plugins import import_object
+from ..python_files import find_siblings_first
 from ..record.files import open_plain
 from ..training.disk import DiskFull
 from .containment import CONTAINED, adopt_orphans, end_descendants
@@ -38,23 +41,49 @@ def main() -> None:
     """Do one job; the exit code is JOB_REFUSED or DISK_FULL where the fault is not the architecture's."""
     if CONTAINED:
         adopt_orphans()
+    _be_first_to_go()
+    find_siblings_first()
     asked = _ARGUMENTS.parse_args()
     jobs: queue.Queue[str] = queue.Queue()
     if asked.job:
         jobs.put(asked.job)
     else:  # before anything is loaded, since the parent may end in the seconds that this takes
-        threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+        threading.Thread(target=_listen, args=(_own_input(), jobs), daemon=True).start()
     try:
-        if asked.ahead in KINDS:
-            _loading(KINDS[asked.ahead].load_ahead)
+        _load(asked.ahead)
         kind, job = load_job(Path(jobs.get()))
         with open(job.files.log, "ab", opener=open_plain) as log:
-            os.dup2(log.fileno(), sys.stderr.fileno())
+            for number in (1, 2):
+                os.dup2(log.fileno(), number)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is Python's own
         _loading(kind.load)(job)
     except DiskFull:
         os._exit(DISK_FULL)  # a usual end would flush buffers to the full disk
     except GeniusError as error:
         _refuse(str(error))
+
+
+def _be_first_to_go() -> None:
+    """Have the kernel choose this process and its children where the machine's memory runs out, not the search."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _own_input() -> int:
+    """Return the pipe from the parent, and give the job's own code an empty standard input."""
+    pipe, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return pipe
+
+
+def _load(ahead: str) -> None:
+    """Load the modules of a kind of job, or the module of a user's function, before there is a job."""
+    if ahead in KINDS:
+        _loading(KINDS[ahead].load_ahead)
+    elif ahead:
+        with suppress(GeniusError):  # the job says it again
+            import_object(ahead, "evaluator")
 
 
 def _loading(load: Callable[[], _T]) -> _T:
@@ -75,11 +104,11 @@ def _refuse(why: str) -> NoReturn:
     sys.exit(JOB_REFUSED)
 
 
-def _listen(jobs: "queue.Queue[str]") -> None:
+def _listen(pipe: int, jobs: "queue.Queue[str]") -> None:
     """Put the job's path into the queue, and end the process when its parent ends."""
     told = b""
     # os.read, since a thread that waits in sys.stdin holds a lock that the interpreter needs at its exit
-    while read := os.read(0, 1024):
+    while read := os.read(pipe, 1024):
         told += read
         if told.endswith(b"\n"):
             jobs.put(os.fsdecode(told[:-1]))

@@ -14,7 +14,8 @@ from ..record.files import open_plain
 from ..record.measurement import Measurement
 from ..training.job import Job, cores
 from .pools import TryEnd, TurnPool, ended
-from .process import Heartbeat, Process, TimeLimits, TookTooLong
+from .process import Process
+from .watch import Heartbeat, OverLimit, TimeLimits, Watch, memory_limit
 
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
@@ -86,13 +87,22 @@ class LocalWorkers(TurnPool["_Seat"]):
     last epoch, until it was killed `tries` times in a row without an epoch in between. Leaving the pool ends the
     processes that were started ahead; `ahead` is what these load, None for none: see `worker`.
 
+    `workers` is how many evaluations share this machine's memory, by default as many as there are places.
+
     Raises: GeniusError without a place.
     """
 
-    def __init__(self, places: Sequence[Place], *, tries: int = 4, ahead: str | None = "training") -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        *,
+        tries: int = 4,
+        ahead: str | None = "training",
+        workers: int | None = None,
+    ) -> None:
         if not places:
             raise GeniusError("a pool of workers needs at least one place to train at")
-        self._seats = [_Seat(place, ahead or "") for place in places]
+        self._seats = [_Seat(place, ahead or "", workers or len(places)) for place in places]
         self._ahead = ahead is not None
         super().__init__(self._seats, tries)
 
@@ -121,8 +131,8 @@ class LocalWorkers(TurnPool["_Seat"]):
 class _Seat:
     """A place, and the process that was started ahead there."""
 
-    def __init__(self, place: Place, ahead: str) -> None:
-        self._place, self._ahead = place, ahead
+    def __init__(self, place: Place, ahead: str, workers: int) -> None:
+        self._place, self._ahead, self._workers = place, ahead, workers
         self._next: Process | None = None
 
     async def prepare(self) -> None:
@@ -152,10 +162,11 @@ class _Seat:
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
+        watch = Watch(job, limits, heartbeat, memory_limit(job, self._workers))
         try:
-            found: int | TookTooLong = await process.do(path, limits, heartbeat)
-        except TookTooLong as late:
-            found = late
+            found: int | OverLimit = await process.do(path, watch)
+        except OverLimit as over:
+            found = over
         finally:
             early_complaint = await process.stop()
         return await ended(found, job, self._place.device, early_complaint)

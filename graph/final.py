@@ -7,19 +7,19 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
+from ..python_files import absolute_name, split_file
 from ..record.files import check_folder
-from ..record.lines import read_records
 from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
-from ..spaces import SPACES, get_space
+from ..spaces import SPACES, full_name, get_space, short_name
 from ..spaces.space import Architecture, SearchSpace
-from ..spaces.space_file import is_space_file
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import EPOCH, Epoch, TrainingJob
+from ..training.job import TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
-from .trust import Claim, check_claims, claims
+from .setup import named_space
+from .trust import Claim, check_claims, claims, own_claims
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,20 @@ def find_subject(target: str, architecture: str | None, space: str | None = None
     found = get_space(target)
     if architecture is None:
         raise GeniusError(f"name an architecture of {target}, as in [{', '.join('0' * 3)}, …], or a run folder")
-    return Subject(found, target, read_architecture(architecture, found))
+    return Subject(found, full_name(target), read_architecture(architecture, found))
 
 
 def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
     result = read(run)
     if result.best is None or result.best.architecture is None:
         raise GeniusError(f"{run} has measured nothing yet: there is no best architecture")
-    found = space_of_file(run / SETTINGS_FILE, result.settings.space, space, trust=trust)
-    return Subject(found, result.settings.space, found.check(result.best.architecture), result.settings, trust)
+    settings = result.settings
+    if settings.decisions:
+        found = named_space(settings)
+    else:
+        found = space_of_file(run / SETTINGS_FILE, settings.space, space, trust=trust)
+    trusted = trust or {*claims(settings)} <= {*own_claims(run)}
+    return Subject(found, settings.space, found.check(result.best.architecture), settings, trusted)
 
 
 def subject_of(job: TrainingJob, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
@@ -74,11 +79,17 @@ def space_of_file(file: Path, name: str, again: str | None, *, trust: bool) -> S
 
     Raises: GeniusError where it is one's own and named by the file alone.
     """
-    if again not in (None, name) and not (is_space_file(name) and os.path.abspath(again or "") == name):
+    if again is not None and not _is_named(name, again):
         raise GeniusError(f"{file} names the space {name!r}, and --space names {again!r}")
     if SPACES.known(name) is None and not (trust or again):
         check_claims(file, [Claim("space", name)])
     return get_space(name)
+
+
+def _is_named(name: str, again: str) -> bool:
+    """Tell whether a space's name in a file and in the call are the same; of a script the file is enough."""
+    path, _ = split_file(name) or (name, "")
+    return again == name or absolute_name(again) in (name, path) or os.path.abspath(again) == path
 
 
 def plan_training(
@@ -97,7 +108,8 @@ def plan_training(
         chosen, scaling = scaled(chosen, asked.batch)
         said.append(scaling)
     named = folder_name(subject.architecture, seed)
-    folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
+    space, data = (_plain(short_name(name)) for name in (subject.space_name, names[0]))
+    folder = out or Path("runs") / f"train-{space}-{named}-{data}-{chosen.name}"
     job = TrainingJob(
         space=subject.space_name,
         architecture=subject.architecture,
@@ -143,14 +155,6 @@ def _check_folder(job: TrainingJob) -> None:
 def finished_training(job: TrainingJob) -> Measurement | None:
     """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
-
-
-def read_epochs(path: Path) -> list[Epoch]:
-    """Read the epochs of a training; of one that was made twice, after a kill, the later line counts.
-
-    Raises: BrokenRun, with the file and the line.
-    """
-    return list({epoch.epoch: epoch for epoch in read_records(path, EPOCH)}.values())
 
 
 def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, object]:

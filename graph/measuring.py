@@ -1,28 +1,38 @@
 """Who measures in a search: the evaluators that are built in, and the door for one's own."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from ..agents.replay import load_measurements
 from ..errors import GeniusError
-from ..evaluators.evaluator import Evaluator
+from ..evaluators.command_line import check_program, words_of
+from ..evaluators.evaluator import Evaluator, is_evaluator
 from ..evaluators.from_recording import recorded_evaluator
+from ..evaluators.from_script import here_evaluator, script_evaluator
 from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
-from ..plugins import Plugins, signature_refusing
-from ..record.settings import Settings
+from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
+from ..evaluators.told import told
+from ..evaluators.watch import TimeLimits
+from ..plugins import OWN, Plugins
+from ..printable import brief
+from ..python_files import split_file
+from ..record.settings import COMMAND, TOLD, Settings
+from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
-from .pool import common_job, open_pool
+from .meters import NO_MEASURES, EvaluatorOfTrial, Measures, of_meter
+from .pool import Workload, common_job, open_pool
 
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
+_Script = TypeVar("_Script", bound=ScriptJob)
 
 OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
@@ -30,12 +40,21 @@ OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, and a table of one's own, if there is one."""
+    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and what is
+    measured besides."""
 
     settings: Settings
     space: SearchSpace
     table: Table | None
     downloads: Path
+    measures: Measures = NO_MEASURES
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The quantities that an evaluator of one's own has to tell, its own objective first."""
+        goal, measured = self.settings.goal, {measure.name for measure in self.measures.by_name.values()}
+        own = self.space.measured.name if goal.objective.name in measured else goal.objective.name
+        return own, *(name for name in goal.needed if name not in (own, *measured))
 
 
 OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[OpenedEvaluator]]
@@ -47,6 +66,8 @@ def evaluator_named(search: Measuring) -> str:
     Raises: GeniusError where nothing does.
     """
     settings, space = search.settings, search.space
+    if settings.command is not None:
+        return COMMAND
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -57,12 +78,21 @@ def evaluator_named(search: Measuring) -> str:
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
     if space.build is None:
-        raise GeniusError(
-            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, or a table"
-        )
+        raise GeniusError(f"{space.name} has no network to train: {_who_measures(settings)}")
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
-        "an evaluator by --evaluator MODULE:NAME"
+        f"an evaluator by --evaluator {OWN}"
+    )
+
+
+def _who_measures(settings: Settings) -> str:
+    """Say how to name an evaluator; a script without its function is the likely reason that there is none."""
+    if (parts := split_file(settings.space)) is None:
+        return f"name an evaluator by --evaluator {OWN}, a command by --command, or a table"
+    file = brief(os.path.basename(parts[0]))
+    return (
+        f"{file} holds no function `{FUNCTION}`: write one that takes the configuration, or name another one, as in "
+        f"{file}:NAME, by --evaluator {OWN}, or a table"
     )
 
 
@@ -96,34 +126,121 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if space.build is None:
         raise NoNetwork(space)
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    common = replace(common, keep_weights=bool(search.measures.after))
     async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
 
 
+@asynccontextmanager
+async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Measure networks without training them."""
+    if (meter := search.measures.meter) is None:
+        raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+    yield of_meter(meter, search.settings.goal), ()
+
+
+@asynccontextmanager
+async def _command(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Run a command of the user's on a pool."""
+    settings = search.settings
+    if settings.command is None:
+        raise GeniusError("the evaluator command runs a command: name it, as in --command ./train.sh")
+    words, home = words_of(settings.command, search.space.decisions), Path(settings.run.working_folder)
+    if settings.training.on == "local":
+        check_program(words, home)
+    common = CommandJob(command=words, **_shared(search))
+    async with await asyncio.to_thread(open_pool, settings.training) as pool:
+        yield _scripts(search, common, pool), _unused(settings)
+
+
 @dataclass(frozen=True)
 class OwnEvaluator:
-    """An evaluator of one's own: a function of an architecture."""
+    """An evaluator of one's own: a function of a configuration.
+
+    One that a worker can find by its name runs in workers; an object runs in this process, and so does a function that
+    is to.
+    """
 
     evaluate: Evaluator
 
     @asynccontextmanager
     async def __call__(self, search: Measuring) -> AsyncIterator[OpenedEvaluator]:
-        unused = "what is named to train on is not used: the evaluator is your own"
-        yield _the_same(search.space.handing(self.evaluate)), (unused,) if search.settings.training.is_named else ()
+        settings, space = search.settings, search.space
+        name = EVALUATORS.importable(settings.evaluator) if settings.evaluator else None
+        shared = _shared(search)
+        if name is None or settings.training.in_process:
+            common = FunctionJob(function=brief(repr(self.evaluate)), by_value=space.by_value, **shared)
+            yield _here(search, self.evaluate, common), _unused(settings)
+            return
+        common = FunctionJob(function=name, by_value=space.by_value, space=_space_of_objects(search), **shared)
+        async with await asyncio.to_thread(open_pool, settings.training, Workload(name)) as pool:
+            yield _scripts(search, common, pool), _unused(settings)
+
+
+def _shared(search: Measuring) -> dict[str, Any]:
+    """Return the fields that the jobs of functions and commands have in common; places and trials fill in others."""
+    asked = search.settings.training
+    return {
+        "config": {},
+        "architecture": (),
+        "names": search.told,
+        "home": Path(search.settings.run.working_folder),
+        "folder": Path(),
+        "device": asked.device or "cpu",
+        "threads": asked.threads or 1,
+        "memory_limit": asked.memory_limit,
+    }
+
+
+def _space_of_objects(search: Measuring) -> str | None:
+    """Return the name of a space whose options workers have to get from the space itself; None where they are plain.
+
+    Raises: GeniusError where workers cannot find it.
+    """
+    settings, decisions = search.settings, search.space.decisions
+    if all(decision.scalar for decision in decisions):
+        return None
+    if "space" in settings.run.custom:
+        raise GeniusError(
+            f"the space {search.space.name!r} is an object, and options of it are objects that workers cannot find: "
+            "name the space as MODULE:NAME, or run the function here by in_process=True"
+        )
+    return settings.space
+
+
+def _unused(settings: Settings) -> Sequence[str]:
+    unused = "what is named to train on is not used: the evaluator is your own"
+    return (unused,) if settings.training.is_named else ()
 
 
 def _read(value: object) -> OpenEvaluator | None:
-    """Take a function of an architecture."""
-    if not callable(value) or signature_refusing(value, 1):
+    """Take a function of a configuration.
+
+    Raises: GeniusError for a function of other arguments.
+    """
+    if not callable(value):
         return None
+    if not is_evaluator(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise GeniusError(
+            f"{name} takes {signature(value)}: an evaluator takes a configuration, and perhaps the trial, as in "
+            "train(config, trial)"
+        )
     return OwnEvaluator(cast("Evaluator", value))
 
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded},
+    {
+        "table": _table,
+        "train": _train,
+        "recording": _recorded,
+        COMMAND: _command,
+        "measure": _measure,
+        TOLD: OwnEvaluator(told),
+    },
     _read,
-    "a function of an architecture",
+    "a function of a configuration, and perhaps of a trial",
 )
 """The evaluators, and the door for one's own."""
 
@@ -170,3 +287,30 @@ def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool:
         )
 
     return of_trial
+
+
+def _scripts(search: Measuring, common: ScriptJob, pool: Pool) -> EvaluatorOfTrial:
+    """Evaluate by a function or a command on a shared pool."""
+
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        job, limits = _of_trial(common, search, trial, folder)
+        return script_evaluator(search.space, job, pool, queue=trial, limits=limits, on_epoch=on_epoch)
+
+    return of_trial
+
+
+def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> EvaluatorOfTrial:
+    """Evaluate by a function in this process."""
+
+    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+        job, limits = _of_trial(common, search, trial, folder)
+        return here_evaluator(function, search.space, job, limits=limits, on_epoch=on_epoch)
+
+    return of_trial
+
+
+def _of_trial(common: _Script, search: Measuring, trial: int, folder: Path) -> tuple[_Script, TimeLimits]:
+    """Return the job that a trial's evaluations share, with a seed of its own, and their limits."""
+    asked, seed = search.settings.training, search.settings.loop.first_seed + trial - 1
+    job = replace(common, seed=seed, folder=folder / "evaluations" / f"trial-{trial}")
+    return job, TimeLimits(asked.deadline, asked.silence, job.noun)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from inspect import isawaitable
 from typing import Any, Literal
 
 from langgraph.checkpoint.memory import InMemorySaver
@@ -14,9 +13,21 @@ from typing_extensions import TypedDict
 
 from ..agents.approver import BadAnswer, decide, question
 from ..evaluators.evaluator import Evaluator
+from ..evaluators.in_process import evaluated
 from ..record.candidate import Candidate
 from ..spaces.space import Architecture
+from ..tools.measured_limits import doubts, weigh
 from .state import Context, SearchState, history_of, in_flight, ready
+
+
+async def weighed(candidate: Candidate, context: Context) -> Candidate:
+    """Measure the network of a candidate that is to be trained, where one is to be, and hold it to the limits."""
+    if candidate.architecture is None or context.weigh is None:
+        return candidate
+    found = await context.weigh(candidate.architecture)
+    for words in doubts(found, context.goal):
+        context.tell("note", candidate, words)
+    return weigh(candidate, found, context.goal, context.region.space, context.max_replies)
 
 
 def before_training(candidate: Candidate, context: Context) -> Literal["approver", "trainer"]:
@@ -44,6 +55,7 @@ async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
             asked = {**asked, "error": str(bad)}
             continue
         break
+    decided = await weighed(decided, context)
     update = {"candidate": decided.to_json()}
     return Command(goto="trainer" if decided.architecture or decided.error else "proposer", update=update)
 
@@ -76,8 +88,7 @@ def answered(evaluate: Evaluator, answers: Sequence[object]) -> Evaluator:
             if len(taken_in) < len(answers):
                 for _ in (*taken_in, None):
                     interrupt(None)  # LangGraph takes the answers one by one; only then the evaluation starts
-            returned: Any = evaluate(architecture)
-            found.append(await returned if isawaitable(returned) else returned)
+            found.append(await evaluated(evaluate, architecture))
 
         graph = StateGraph(_Evaluation).add_node(evaluation).add_edge(START, "evaluation").compile(InMemorySaver())
         config: Any = {"configurable": {"thread_id": "evaluation"}}

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
@@ -16,24 +15,34 @@ from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
+from ..evaluators.measures import find_measures
+from ..evaluators.meter import Weigh
 from ..printable import brief
 from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
-from ..record.settings import LLM, Settings
+from ..record.settings import COMMAND, LLM, Settings
 from ..record.settings.llm_settings import Sent
-from ..spaces import SPACES, get_space
+from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.decision import Decision
-from ..spaces.disguise import Meanings, conceal, disguise, reveal
-from ..spaces.mapping import space_of
-from ..spaces.objective import ACCURACY, Objective, get_objective
+from ..spaces.disguise import Meanings, conceal, reveal
+from ..spaces.mapping import plain_decisions, space_of
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
-from ..spaces.space_file import is_space_file
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, Measuring, OwnEvaluator, evaluator_named, own_evaluator
+from .meters import (
+    EvaluatorOfTrial,
+    names_of_measures,
+    objective_of,
+    open_measures,
+    weigh_shown,
+    with_measures,
+)
+from .predictions import look_up_of, shown_region
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -43,8 +52,8 @@ if TYPE_CHECKING:
     Llm = str | Model | Sequence[str | Model]
 
 
-AnySpace = str | SearchSpace | Mapping[str, object]
-"""A space, its name, MODULE:NAME or path, or a dict of its decisions."""
+AnySpace = str | Path | SearchSpace | Mapping[str, object]
+"""A space, its name, MODULE:NAME or path, perhaps of a script, or a dict of its decisions."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,13 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    region: Region
+    region: Region  # as the proposers are shown it
+    space: SearchSpace  # as it is
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
+    weigh: Weigh | None = None  # of a network, before it is trained
 
 
 def choose_parts(
@@ -85,39 +96,79 @@ def choose_parts(
     A part that is not named stays as the `old` settings name it; where they name no proposer there is a default.
     Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
     """
-    if llm is not None and proposer not in (None, LLM):
-        raise GeniusError("an llm and a proposer exclude each other: name one of them")
-    names: dict[str, Any] = {}
-    if isinstance(proposer, str) and proposer != LLM:
-        PROPOSERS.find(proposer)
-    if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
-        if old.llm.models:
-            names = {"proposer": LLM}  # and the models stay, as the old settings' claims: the call names none
-        else:
-            llm = default_llm()[0]
-    llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
-    if llms:
-        first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
-        names = {"proposer": LLM, "llm.models": (first, *others)}
-    elif proposer not in (None, LLM):
-        name = proposer if isinstance(proposer, str) else _name_of(proposer)
-        names = {"proposer": name, "llm.models": ()}
-    if isinstance(space, Mapping):
-        space = space_of(space)
-    own_space = space if isinstance(space, SearchSpace) and SPACES.get(space.name) is not space else None
-    if space is not None:
-        names["space"] = space.name if isinstance(space, SearchSpace) else _name_of_space(space)
+    named, own_space = _name_space(space, evaluator, old)
+    asked, llms = _name_proposer(llm, proposer, old)
+    names = named | asked
     given = Given(
         space=own_space,
         llm=None if all(isinstance(each, str) for each in llms) else llms,
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
-    if evaluator is not None:
-        names["evaluator"] = evaluator if isinstance(evaluator, str) else None
-    replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator"} & set(names)
+    if evaluator not in (None, COMMAND):
+        names["command"] = None
+    replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator", "space"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
+
+
+def _name_proposer(
+    llm: "Llm | None", proposer: str | Proposer | None, old: Settings
+) -> tuple[dict[str, Any], "list[str | Model]"]:
+    """Name the proposer or the language models; return these, too.
+
+    Raises: GeniusError.
+    """
+    if llm is not None and proposer not in (None, LLM):
+        raise GeniusError("an llm and a proposer exclude each other: name one of them")
+    if isinstance(proposer, str) and proposer != LLM:
+        PROPOSERS.find(proposer)
+    if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
+        if old.llm.models:
+            return {"proposer": LLM}, []  # and the models stay, as the old settings' claims: the call names none
+        llm = default_llm()[0]
+    llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
+    if llms:
+        first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
+        return {"proposer": LLM, "llm.models": (first, *others)}, llms
+    if proposer in (None, LLM):
+        return {}, []
+    return {"proposer": proposer if isinstance(proposer, str) else _name_of(proposer), "llm.models": ()}, []
+
+
+def _name_space(
+    space: AnySpace | None, evaluator: str | Evaluator | ValueEvaluator | None, old: Settings
+) -> tuple[dict[str, Any], SearchSpace | None]:
+    """Name the space and the evaluator; return the space, too, where it is an object that no name finds again.
+
+    Raises: GeniusError.
+    """
+    named: dict[str, Any] = {}
+    if evaluator is not None:
+        named["evaluator"] = evaluator if isinstance(evaluator, str) else None
+    if isinstance(space, str | Path):
+        return named | parts_of_space(str(space), evaluator, old) | {"decisions": {}}, None
+    if space is None:
+        return named, None
+    decisions = plain_decisions(space) if isinstance(space, Mapping) else None
+    made = space_of(space) if isinstance(space, Mapping) else space
+    found_again = decisions is not None or SPACES.get(made.name) is made
+    return named | {"space": made.name, "decisions": decisions or {}}, None if found_again else made
+
+
+def parts_of_space(name: str, evaluator: str | Evaluator | ValueEvaluator | None, old: Settings) -> dict[str, Any]:
+    """Return the full name of a space; that of a script brings its own function as the evaluator, if none is named.
+
+    Raises: GeniusError for a file that cannot be used, and where both it and the evaluator name a function.
+    """
+    if (script := read_script(name)) is None:
+        found = get_space(name)
+        return {"space": found.name if SPACES.get(found.name) is found else full_name(name)}
+    if script.chosen and evaluator is not None:
+        raise GeniusError(f"{brief(name)} names a function, and the evaluator is another one: name one of them")
+    if script.chosen or (script.function and evaluator is None and not old.says_who_measures):
+        return {"space": script.space, "evaluator": script.function}
+    return {"space": script.space}
 
 
 def choose_goal(
@@ -127,17 +178,23 @@ def choose_goal(
     objectives: Sequence[str | Objective] | str | Objective,
     limits: NamedRanges,
     pareto: bool,
-) -> Goal:
-    """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
+) -> tuple[Goal, tuple[str, ...]]:
+    """Return the goal of a search, and the names of its measures.
 
-    `limits` are those on measured quantities. `open_setup` checks that the evaluator measures them all.
+    Its objectives are the named ones, else those of its settings, else the measured one. `limits` are those on measured
+    quantities. `open_setup` checks that the evaluator, or a measure, tells them all.
     Raises: GeniusError for a name of no objective.
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
-    found = tuple(get_objective(each) for each in named)
-    if not found and settings.goal == GOAL:
-        found = (_measured(space, settings, given),)
-    return Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
+    found = [objective_of(each) for each in named]
+    own = _own_evaluator(settings, given) is not None
+    names = names_of_measures(settings, [measure for _, measure in found], limits, own=own)
+    chosen = tuple(objective for objective, _ in found)
+    if not chosen and settings.goal == GOAL:
+        chosen = (_measured(space, settings, given),)
+    chosen = chosen or settings.goal.objectives
+    metrics = [measure.objective for measure in find_measures(names).values() if measure.objective not in chosen]
+    return Goal(chosen, limits, pareto or settings.goal.pareto, tuple(metrics)), names
 
 
 def choose_limits(
@@ -149,7 +206,7 @@ def choose_limits(
     Raises: GeniusError for a range that cannot be read, or where `cost` fails.
     """
     ranges = settings.goal.limits if named is None else read_limits(named)
-    told = further_costs(space) if ranges else ()
+    told = {*further_costs(space), *(cost.name for cost in look_up_of(settings, space))} if ranges else set()
     computed = {name: ends for name, ends in ranges.items() if name in told}
     measured = {name: ends for name, ends in ranges.items() if name not in told}
     return measured, {**settings.limits.others, **computed} if named is None else computed
@@ -162,7 +219,8 @@ def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluat
 def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
     """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
     own = _own_evaluator(settings, given)
-    return ACCURACY if own is None and settings.training.table is None else default_goal(space, own).objective
+    ours = own is None and settings.command is None and settings.training.table is None
+    return ACCURACY if ours else default_goal(space, own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
@@ -171,7 +229,9 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
-    if (own is None or hasattr(own, "objective")) and named != measured:
+    besides = {measure.name for measure in find_measures(settings.measures.names).values()}
+    ours = own is None and settings.command is None
+    if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -180,8 +240,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
-    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
-    if own is None and unknown:
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
+    if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
@@ -198,12 +258,20 @@ def _more(decision: Decision) -> list[object]:
     return [[type(option).__name__ for option in decision.options], decision.scale, decision.condition]
 
 
-def check_fits(old: Settings, given: Given) -> None:
+def named_space(settings: Settings) -> SearchSpace:
+    """Return the space that settings name, or whose decisions they hold.
+
+    Raises: GeniusError.
+    """
+    return space_of(settings.decisions, settings.space) if settings.decisions else get_space(settings.space)
+
+
+def check_fits(old: Settings, new: Settings, given: Given) -> None:
     """Make sure that a run goes on with the space that it began with.
 
     Raises: GeniusError.
     """
-    space = given.space or (None if "space" in old.run.custom else get_space(old.space))
+    space = given.space or (None if "space" in new.run.custom else named_space(new))
     if space is not None and old.run.fingerprint and fingerprint(space) != old.run.fingerprint:
         raise GeniusError(
             f"the space {space.name} has other decisions or options than when this run began: its architectures would "
@@ -218,14 +286,6 @@ def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
     before, after = (one.llm.models or (one.proposer,) for one in (old, new))
     if before != after:
         yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
-
-
-def _name_of_space(name: str) -> str:
-    """Return a space's own name, MODULE:NAME as it is, or a file's full path: the workers find it by that."""
-    if is_space_file(name):
-        return os.path.abspath(name)
-    found = get_space(name)
-    return found.name if SPACES.get(found.name) is found else name
 
 
 def _name_of(function: Proposer) -> str:
@@ -245,22 +305,28 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    _check_measured(settings.goal, space, settings, given)
-    limits = settings.limits.ranges
-    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
-    await asyncio.to_thread(Region(space, limits).check)
-    search = Measuring(settings, space, table, downloads)
+    await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
+    shown = await asyncio.to_thread(shown_region, space, settings)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
-        open_evaluator = EVALUATORS.find(evaluator_named(search))
+        open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
+    if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
+        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
-        open_evaluator(search) as (evaluator, notes),
+        open_measures(settings, space, downloads) as measures,
+        open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
+        here = settings.training.on == "local" or not settings.trains
+        told = _measured(space, settings, given)
+        evaluator = with_measures(evaluator, measures, settings, told, here=here)
+        weigh: Weigh | None = measures.meter
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+            weigh = weigh and weigh_shown(weigh, settings.run.meanings)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, space, proposers, evaluator, sent, notes, weigh)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
@@ -268,10 +334,10 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
 
     Raises: GeniusError where the table is not the one that the run began with.
     """
-    space = given.space or get_space(settings.space)
+    space = given.space or named_space(settings)
     if settings.training.table is None:
         return space, None
-    if given.evaluator is not None or settings.evaluator not in (None, "table"):
+    if given.evaluator is not None or settings.command is not None or settings.evaluator not in (None, "table"):
         raise GeniusError("a table and an evaluator exclude each other: values are looked up or evaluated")
     narrowed, table = open_table(space, Path(settings.training.table))
     if table.sha256 != settings.run.table_sha256:
@@ -288,8 +354,9 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
     def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
         evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
 
-        def evaluate_shown(architecture: Architecture) -> Measured | Awaitable[Measured]:
-            return evaluate(reveal(architecture, meanings))
+        async def evaluate_shown(architecture: Architecture) -> Measured:
+            returned = evaluate(reveal(architecture, meanings))
+            return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown
 

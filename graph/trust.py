@@ -1,7 +1,7 @@
 """Trust in a run folder, which a stranger may have made.
 
 Modules to import, servers to ask and paths to open that `search.json` names are used only where the user names them
-too, in the same call or in the environment, or trusts the file.
+too, in the same call or in the environment, trusts the file, or sealed it: see `graph.seal`.
 """
 
 import json
@@ -14,14 +14,18 @@ from pathlib import Path
 from ..agents.backends import servers_named
 from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
+from ..evaluators.measures import MEASURES
 from ..printable import brief
-from ..record.settings import LLM, OPTIONS, Settings
+from ..python_files import split_file
+from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
 from .measuring import EVALUATORS
 from .pool import POOLS
+from .seal import sealed_settings
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,19 @@ class Claim:
     @property
     def words(self) -> str:
         """The claim in words."""
-        if self.setting == "space" and is_space_file(self.value):
+        if split_file(self.value) is not None or (self.setting == "space" and is_space_file(self.value)):
             return f"the file {brief(self.value)!r}"
         return f"{OPTIONS[self.setting].about.claim} {brief(self.value)!r}"
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it leads to the same from any folder: a server or a full path does, MODULE:NAME does not."""
+        path = (split_file(self.value) or [self.value])[0]
+        return self.setting in _FIXED or "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
+
+
+_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "downloads", "command")
+"""Settings whose paths are full ones, or are of the folder where they were named."""
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
@@ -45,14 +59,14 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
     Parts that are `given` as objects, or were, take nothing from the file.
     """
     given = {*given, *settings.run.custom}
-    found = [] if "space" in given else list(_of_space(settings.space))
+    found = [] if "space" in given or settings.decisions else list(_of_space(settings.space))
     if settings.proposer == LLM and "llm" not in given:
         found += _of_llms(settings)
     if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
         found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
-    return found
+    return [*found, *_of_measures(settings)]
 
 
 def _of_space(name: str) -> Iterator[Claim]:
@@ -73,9 +87,20 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
         yield Claim("llm.model_file", settings.llm.model_file)
 
 
+def _of_measures(settings: Settings) -> Iterator[Claim]:
+    for name in settings.measures.names:
+        if MEASURES.known(name) is None:
+            yield Claim("measures.names", name)
+    table = settings.measures.table
+    if table and (settings.run.look_up_sha256 is None or _on_another_host(table)):
+        yield Claim("measures.table", table)
+
+
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
         yield Claim("evaluator", settings.evaluator)
+    if settings.command:
+        yield Claim("command", settings.command)
     if settings.training.recipe and RECIPES.known(settings.training.recipe) is None:
         yield Claim("training.recipe", settings.training.recipe)
     if settings.training.data and ":" in settings.training.data:
@@ -86,8 +111,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:
@@ -102,18 +130,34 @@ def _on_another_host(path: str) -> bool:
     return path.startswith(("//", r"\\"))
 
 
+def own_claims(folder: Path) -> list[Claim]:
+    """List the claims of a run that are the user's own: it bears their seal, and here they lead where they led then."""
+    if (settings := sealed_settings(folder)) is None:
+        return []
+    here = settings.run.working_folder == working_folder()
+    return [claim for claim in claims(settings) if here or claim.is_fixed]
+
+
 def check_claims(file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None) -> None:
     """Refuse claims that a file alone makes; `flags` are the options of a command that calls settings otherwise.
 
-    Raises: GeniusError, which names the claim and how to allow it.
+    Those of a run of the user's own are their own. Raises: GeniusError, which names the claim and how to allow it.
     """
+    own = own_claims(file.parent) if found else []
+    found = [claim for claim in found if claim not in own]
     if not found:
         return
     what, again = ", ".join(claim.words for claim in found), shlex.join(_again(found, flags or {}))
     raise GeniusError(
         f"{file} names {what}, and what a file alone names is neither imported, asked nor opened: where you want it, "
-        f"name the same in this call ({again}), or take all that the file names with --trust"
+        f"name the same in this call ({again}), or take all that the file names with --trust{_began(file.parent)}"
     )
+
+
+def _began(folder: Path) -> str:
+    """Say from which folder a run of the user's own goes on as it is."""
+    settings = sealed_settings(folder)
+    return f"; it is your own run, and in {brief(settings.run.working_folder)} it goes on as it is" if settings else ""
 
 
 def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
@@ -121,12 +165,14 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
-    found = claims(settings) if settings is not None else []
+    """Return the command that goes on with a run; it names the modules, servers and paths that need the user's word."""
+    own = own_claims(folder)
+    found = [claim for claim in claims(settings) if claim not in own] if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]
         found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
+    command = "ask" if settings is not None and settings.is_told else "resume"
+    return shlex.join(["genius", command, str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
+from ..spaces.objective import LATENCY, MEMORY
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
@@ -57,12 +58,17 @@ class Guide:
         prior = self.prior and encoder(space).sized and measurements in (0, self.doubt)
         return has_ranges(space) and measurements < self.drawn and not prior
 
+    def of(self, goal: Goal) -> "Guide":
+        """Return the guide of a search: small networks are fast."""
+        return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
+
     def prior_after(self, measurements: int) -> float:
         """Return the weight of the prior after so many measurements."""
         return self.prior * self.trust ** (measurements - 1)
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
+_GROWING = (LATENCY, MEMORY)  # with the size of a network
 
 
 def ranges_for(space: SearchSpace) -> Ranges:
@@ -156,13 +162,15 @@ def suggest(
     None of them is the same function as an earlier one, or as one that was `refused`.
     """
     known = History.of(history)
+    guide = guide.of(known.goal)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
     surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    improving = surrogate and (known.goal.limits or has_ranges(region.space))
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and improving else None
+    weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
+    judged = (weighed and known.goal.limits) or ranged
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     drawn = guide.draws(region.space, len(observed))
     choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
@@ -170,10 +178,12 @@ def suggest(
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if drawn or (surrogate is None and not guide.prior):
-        scores = chance
+        scores = feasibility.preferred(chance, choices.encoded) if feasibility else chance
     elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
         promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
+        if feasibility and known.weighed:
+            scores = feasibility.preferred(scores, choices.encoded, -2 * _FAR)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
@@ -190,7 +200,8 @@ def _score(
     architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
-        return guide.prior * architectures.promise(leanings)
+        promise = guide.prior * architectures.promise(leanings)
+        return feasibility.preferred(promise, architectures) if feasibility else promise
     mean, sd = surrogate.standard(architectures)
     if feasibility is not None:
         return feasibility.acquisition(mean, sd, architectures)
@@ -198,21 +209,26 @@ def _score(
 
 
 def _feasibility(
-    region: Region, known: History, observed: Observed, surrogate: Surrogate, rng: np.random.Generator
+    region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
-    """Fit a surrogate to each metric that is limited and that differs between the measurements."""
+    """Fit a surrogate to each metric that is limited and that differs between the measurements.
+
+    What was measured of networks that were refused for it counts, too.
+    """
     goal, found = known.goal, []
     for name, (low, high) in goal.limits.items():
         readings = [(c.architecture, goal.reading(c, name)) for c in known.measured if c.architecture]
+        readings += [(architecture, metrics.get(name)) for architecture, metrics in known.weighed]
         told = [(architecture, value) for architecture, value in readings if value is not None]
         values = np.array([value for _, value in told])
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
-            fitted = fit(region, metric, rng, WITHOUT_PRIOR, lifted=False)
+            prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
+            fitted = fit(region, metric, rng, prior, lifted=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
     kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
-    return Feasibility(found, surrogate.in_standard_units(max(kept)) if kept else None)
+    return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
 def _best(observed: Observed) -> list[Architecture]:
@@ -271,7 +287,8 @@ def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int])
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.value is not None
-        surrogate = fit(region, observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at]))
+        before, rng = observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at])
+        surrogate = fit(region, before, rng, GUIDE.of(goal))
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))

@@ -10,16 +10,16 @@ from ..printable import named, one_line
 from ..schema import CLOSED, Amount, Count, Number, Schema, Text, Title
 from .plain import BadValue, number, text, whole
 
-Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "lost", "raised"]
-"""How an evaluation can fail: the device's memory did not suffice, or was estimated not to; the loss became NaN or
-infinite; the process ended by itself; it took too long or showed no life; the machine it ran on was lost; the evaluator
-raised an exception, or returned what is no measurement."""
+Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "too much output", "lost", "raised"]
+"""How an evaluation can fail: the memory did not suffice, or was estimated not to; the loss or the value became NaN or
+infinite; the process ended by itself; it took too long or showed no life; it printed too much; the machine it ran on
+was lost; the evaluator raised an exception, or returned what is no measurement."""
 
 ERROR_LENGTH, DEVICE_LENGTH = 400, 100  # characters that are kept
 _TITLE = 60  # characters of a metric's name
-_METRICS, _CURVE = 100, 10_000  # how many are kept
+MOST_METRICS, _CURVE = 100, 10_000  # how many are kept
 
-Metrics = Annotated[dict[Title, Number], Field(max_length=_METRICS)]
+Metrics = Annotated[dict[Title, Number], Field(max_length=MOST_METRICS)]
 Curve = Annotated[tuple[Number, ...], Field(max_length=_CURVE)]
 
 
@@ -139,12 +139,17 @@ def _curve(given: object) -> tuple[float, ...]:
 
 
 def _metrics(given: object) -> dict[str, float]:
-    if not isinstance(given, Mapping) or len(given) > _METRICS:
-        raise BadValue(f"expected at most {_METRICS} numbers by their names, got {named(given)} as metrics")
+    if not isinstance(given, Mapping) or len(given) > MOST_METRICS:
+        raise BadValue(f"expected at most {MOST_METRICS} numbers by their names, got {named(given)} as metrics")
     for name in given:
-        if not isinstance(name, str) or not name.strip() or name != one_line(name, _TITLE):
+        if not is_metric_name(name):
             raise BadValue(f"expected a short text, got {named(name)} as a metric's name")
     return {name: number(f"the metric {name}", value) for name, value in given.items()}
+
+
+def is_metric_name(name: object) -> bool:
+    """Tell whether a metric can have this name: a short text in one line."""
+    return isinstance(name, str) and bool(name.strip()) and name == one_line(name, _TITLE)
 
 
 MEASUREMENT = Schema[Measurement](Measurement)

@@ -15,15 +15,20 @@ def number(name: str, value: object, least: float = -inf, expected: str = "a fin
 
     Raises: BadValue for text, truth values, complex numbers, NaN, infinity, and numbers below `least`.
     """
-    plain = _item(value)
-    try:
-        found = float(plain) if _is_real(plain) else None  # type: ignore[arg-type]  # by __float__ or __index__
-    except Exception:  # another library's conversion may raise anything; the error below names the value
-        found = None
+    found = real(value)
     if found is None or not abs(found) <= LARGEST or found < least:
         bound = f" from {least:g} on" if isfinite(least) else ""
         raise BadValue(f"expected {expected}{bound}, got {named(value)} as {name}")
     return found
+
+
+def real(value: object) -> float | None:
+    """Convert a real number of any type, NaN and infinity too; None for anything else, text and truth values too."""
+    plain = _item(value)
+    try:
+        return float(plain) if _is_real(plain) else None  # type: ignore[arg-type]  # by __float__ or __index__
+    except Exception:  # another library's conversion may raise anything
+        return None
 
 
 def whole(name: str, value: object, least: int = 1) -> int:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ..graph.final import read_epochs
 from ..record.measurement import Measurement
-from ..training.job import TrainingJob
+from ..training.job import TrainingJob, read_epochs
 from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"

@@ -10,7 +10,7 @@ from ..printable import one_line
 from ..record.candidate import Candidate, measured
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
-from ..spaces import table_of
+from ..spaces import short_name, table_of
 from ..spaces.objective import Objective
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    title = f"{settings.space}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
+    title = f"{short_name(settings.space)}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
 

@@ -110,8 +110,12 @@ class Decision:
     def plain_value(self, number: int) -> Scalar:
         """Return the option of a number in plain JSON types: an object is its name."""
         option = self.options[number - self.first]
-        plain = option is None or isinstance(option, bool | int | float | str)
-        return cast("Scalar", option) if plain else self.names[number - self.first]
+        return cast("Scalar", option) if _is_scalar(option) else self.names[number - self.first]
+
+    @property
+    def scalar(self) -> bool:
+        """Whether every option is a text, a number, True, False or None, and none an object."""
+        return all(map(_is_scalar, self.options))
 
     @property
     def plain(self) -> bool:
@@ -145,6 +149,10 @@ class Decision:
             return ""
         parent, options = self.when
         return f"{parent} is {' or '.join(_shortened([_name_of(option, parent) for option in options]))}"
+
+
+def _is_scalar(option: object) -> bool:
+    return option is None or isinstance(option, bool | int | float | str)
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -4,14 +4,19 @@ A tuple of two numbers is a range, a list is a decision's options, and a dict sa
 {"optimizer": "sgd"}}`.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from pydantic import JsonValue
 
 from ..errors import GeniusError
 from ..schema import CLOSED, BadRecord, Count, Flag, Schema, Text
 from .decision import Decision, When, is_number
 from .door import is_sequence, is_text, shown
+from .network_space import is_network, vary_network
 from .objective import Objective
 from .rule import Rule
 from .space import SearchSpace
@@ -53,27 +58,36 @@ _KEYS = ("range", "log", "levels", "step", "options", "stage", "when")
 
 
 def space_of(
-    decisions: Mapping[str, object],
-    name: str = "space",
+    decisions: "Mapping[str, object] | nn.Module",
+    name: str = "",
     description: str = "",
     *,
     build: "Callable[..., nn.Module] | None" = None,
-    input_shape: tuple[int, int, int] | None = None,
+    input_shape: tuple[int, ...] | None = None,
     valid: Rule | Callable[..., bool | str] | None = None,
     cost: Callable[..., object] | None = None,
     objective: Objective | None = None,
 ) -> SearchSpace:
-    """Make a search space of a dict; evaluators, `build`, `valid` and `cost` are called with the dict of values.
+    """Make a search space of a dict, or of a network: then of the widths, depths, kernels and so on that can vary in it.
 
-    A tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart, and whole
+    Evaluators, `build`, `valid` and `cost` are called with the dict of values. Of a network, `input_shape` is that of one
+    input, guessed from its first layer where it is not given, and `build` and `cost` are not taken: it brings its own.
+    It is left as it is, and its variants begin with new weights.
+
+    Of a dict, a tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart, and whole
     where both are. A list is the options. A dict has `range` or `options`, and perhaps `log`, `levels`, `step`, `stage`
     and `when`, as in `{"range": [0, 0.99], "when": {"optimizer": "sgd"}}`.
 
     Raises: GeniusError, with the decision's name.
     """
+    if is_network(decisions):
+        if build is not None or cost is not None:
+            raise GeniusError("a space of a network builds and counts its variants itself: give no `build` or `cost`")
+        found = vary_network(decisions, name, input_shape).space(None, description, objective)
+        return found if valid is None else replace(found, valid=valid)
     return SearchSpace(
-        name,
-        decisions_of(decisions),
+        name or "space",
+        decisions_of(cast("Mapping[str, object]", decisions)),
         description,
         build=build,
         input_shape=input_shape,
@@ -96,6 +110,34 @@ def decisions_of(given: Mapping[str, object]) -> tuple[Decision, ...]:
     if unnamed := [name for name in given if not is_text(name)]:
         raise GeniusError(f"a decision is named by a text, got {shown(unnamed[0])}")
     return tuple(_decision(name, entry) for name, entry in given.items())
+
+
+def plain_decisions(given: Mapping[str, object]) -> dict[str, JsonValue] | None:
+    """Return a dict of decisions in plain JSON types, which means the same; None where JSON cannot hold an option.
+
+    Raises: GeniusError for what is no dict of decisions.
+    """
+    meant = decisions_of(given)
+    try:
+        words = json.loads(json.dumps({name: _in_words(entry) for name, entry in given.items()}, default=_item))
+    except TypeError:
+        return None
+    found = decisions_of(words)
+    types, same = ([[type(option) for option in each.options] for each in one] for one in (meant, found))
+    return cast("dict[str, JsonValue]", words) if found == meant and types == same else None
+
+
+def _in_words(entry: object) -> object:
+    if isinstance(entry, list | tuple):
+        return {"options" if isinstance(entry, list) else "range": list(entry)}
+    return dict(entry) if isinstance(entry, Mapping) else entry
+
+
+def _item(option: object) -> object:
+    """Return a NumPy number as a plain one. Raises: TypeError for another object."""
+    if isinstance(option, np.generic):
+        return option.item()
+    raise TypeError
 
 
 def _decision(name: str, entry: object) -> Decision:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import ceil, inf, log10
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field
 
 from ..errors import GeniusError
 from ..plugins import Plugins
 from ..printable import brief, named
+from ..python_files import split_file
 from ..schema import CLOSED, LARGEST, Number, Title
 from .figures import SHOWN, written
 
@@ -140,18 +142,35 @@ ACCURACY = Objective("accuracy", "%", "higher", 0, 100)
 SCORE = Objective("score")
 FLOPS = Objective("flops", "", "lower", 0)
 PARAMS = Objective("params", "", "lower", 0)
+LATENCY = Objective("latency", "ms", "lower", 0)
+MEMORY = Objective("memory", "MB", "lower", 0)
 OBJECTIVES = Plugins[Objective](
     "objective",
-    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)},
+    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS, LATENCY, MEMORY)},
     lambda value: value if isinstance(value, Objective) else None,
     "a genius.Objective",
+    own="NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME",
 )
 """The objectives by name."""
 
 
 def get_objective(named_by: str | Objective) -> Objective:
-    """Return an objective by its name, or one's own as `MODULE:NAME`; an objective itself stays as it is.
+    """Return an objective by its name; `NAME:higher` and `NAME:lower` make one, an objective itself stays as it is.
 
     Raises: GeniusError for an unknown name.
     """
-    return OBJECTIVES.find(named_by) if isinstance(named_by, str) else OBJECTIVES.take(named_by)
+    if not isinstance(named_by, str):
+        return OBJECTIVES.take(named_by)
+    name, _, better = named_by.rpartition(":")
+    if better not in get_args(Better) or split_file(named_by) is not None:
+        try:
+            return OBJECTIVES.find(named_by)
+        except GeniusError as error:
+            near = get_close_matches(better, get_args(Better), 1) if name else []
+            raise GeniusError(f"{error}; did you mean {brief(name)}:{near[0]}?" if near else str(error)) from error
+    known = OBJECTIVES.known(name)
+    if known is not None and known.better != better:
+        raise GeniusError(
+            f"of {name} the {known.better} is better, got {brief(named_by)!r}: give your own another name"
+        )
+    return known or Objective(name, better=cast("Better", better))

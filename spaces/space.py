@@ -67,9 +67,9 @@ class SearchSpace:
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
-    - `build`: makes the network of an architecture. Where it also takes `num_classes`, `in_channels`, or `input_size`
+    - `build`: makes the network of an architecture. Where it also takes `num_classes`, `input_channels`, or `input_size`
       in pixels, the space can be trained on data sets of another kind than its own. None where a space has no network.
-    - `input_shape`: (channels, height, width) of one image.
+    - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
@@ -95,7 +95,7 @@ class SearchSpace:
     decisions: tuple[Decision, ...]
     description: str = ""
     build: Callable[..., "nn.Module"] | None = None
-    input_shape: tuple[int, int, int] | None = None
+    input_shape: tuple[int, ...] | None = None
     parts: tuple[Part, ...] = ()
     identity: Callable[[Architecture], Hashable] = itself
     key: Callable[[Architecture], str] = digits
@@ -327,8 +327,8 @@ class SearchSpace:
         return self.build
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of an image of the space.
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of an image of the space, or the shape of another kind of input.
 
         Raises: NoNetwork.
         """
@@ -354,28 +354,16 @@ class SearchSpace:
         except Exception as error:
             raise CannotBuild(f"{list(architecture)} cannot be built: {said_by(error)}") from error
 
-    @property
-    def channels(self) -> int | None:
-        """The channels of the images that every network takes; None where `build` is told them as `in_channels`.
-
-        Raises: NoNetwork.
-        """
-        return None if "in_channels" in signature(self._build).parameters else self.shape[0]
-
     def build_for(
-        self, architecture: Architecture, num_classes: int, input_size: int, in_channels: int | None = None
+        self, architecture: Architecture, num_classes: int, input_size: int, input_channels: int | None = None
     ) -> "nn.Module":
         """Build the network for a data set's classes, image size and channels, as far as `build` takes them.
 
-        Channels of None are the space's own.
-
         Raises: BadArchitecture; NoNetwork.
         """
-        build = self._build
-        self.check(architecture)
-        taken = signature(build).parameters
-        told = {"num_classes": num_classes, "input_size": input_size, "in_channels": in_channels or self.shape[0]}
-        return build(architecture, **{name: value for name, value in told.items() if name in taken})
+        taken = signature(build := self._build).parameters
+        told = {"num_classes": num_classes, "input_size": input_size, "input_channels": input_channels or self.shape[0]}
+        return build(self.check(architecture), **{name: value for name, value in told.items() if name in taken})
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly.

@@ -81,10 +81,3 @@ def device_name(device: torch.device, threads: int) -> str:
     if device.type == "mps":
         return "Apple GPU (mps)"
     return f"CPU ({threads} thread{'s' * (threads > 1)})"
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an allocator of any device ran out of memory; PyTorch has an exception type for GPUs alone."""
-    said = str(error)
-    typed = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-    return typed or "DefaultCPUAllocator" in said or "ALLOC_FAILED" in said or "MPS backend out of memory" in said

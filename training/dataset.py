@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from ..spaces.space import SearchSpace
 from .job import DataSummary
 
 if TYPE_CHECKING:
@@ -76,3 +78,12 @@ class DataKind:
     form: ImageForm
     size: int
     open: Callable[[str, Path], DataSet]
+
+
+def channels_taken(space: SearchSpace) -> int | None:
+    """Return the channels of the images that every network takes; None where `build` is told them as `input_channels`.
+
+    Raises: NoNetwork.
+    """
+    channels = space.shape[0]
+    return None if space.build and "input_channels" in signature(space.build).parameters else channels

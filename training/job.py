@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from ..errors import GeniusError
 from ..record.files import read_plain, write_atomically
+from ..record.lines import read_records
 from ..record.measurement import Metrics
 from ..schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
 from .recipes import Recipe
@@ -37,9 +38,15 @@ class Job:
     - `folder`: belongs to this evaluation alone; the same job in the same folder continues one that was cut off.
     - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU.
     - `memory_limit`: bytes that the evaluation may use; None for all that are free.
+
+    `noun` is the word for the evaluation in messages. `may_be_silent` is whether it may take its time before its first
+    epoch: a limit on silence then holds from this one on. `limits_itself` is whether it keeps to its memory by itself.
     """
 
     __pydantic_config__ = CLOSED
+    noun: ClassVar[str] = "evaluation"
+    may_be_silent: ClassVar[bool] = False
+    limits_itself: ClassVar[bool] = False
 
     kind: Name
     folder: Path
@@ -83,6 +90,8 @@ class TrainingJob(Job):
     """
 
     __pydantic_config__ = CLOSED
+    noun = "training"
+    limits_itself = True
 
     kind: Literal["training"] = "training"
     space: Name
@@ -134,13 +143,33 @@ class JobFiles:
 
     @property
     def log(self) -> Path:
-        """The worker's standard error."""
+        """The worker's standard error, and all that a user's own code prints."""
         return self.folder / "log.txt"
+
+    @property
+    def own(self) -> Path:
+        """The folder of the files that a user's own code keeps."""
+        return self.folder / "files"
+
+    @property
+    def config(self) -> Path:
+        """The configuration as JSON, for a user's command."""
+        return self.folder / "config.json"
+
+    @property
+    def result(self) -> Path:
+        """The result that a user's command may write, as JSON."""
+        return self.folder / "result.json"
+
+    @property
+    def held(self) -> Path:
+        """The seconds that a user's own code has taken so far, in all tries together."""
+        return self.folder / "seconds.txt"
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch, or another step, of an evaluation: counted from 1, of `epochs` where their number is known.
+    """One epoch, or another step, of an evaluation: trainings count from 1, to `epochs` where their number is known.
 
     `value` is that of the objective after it, `loss` the mean training loss, `metrics` are further numbers; each where
     it was measured. `seconds` is how long the device has been held so far, in all tries together.
@@ -148,7 +177,7 @@ class Epoch:
 
     __pydantic_config__ = CLOSED
 
-    epoch: Count
+    epoch: Whole
     epochs: Count | None = None
     value: Number | None = None
     loss: Number | None = None
@@ -161,6 +190,23 @@ OnEpoch = Callable[[Epoch], None]
 """Called with every epoch as it ends."""
 
 EPOCH = Schema[Epoch](Epoch)
+
+
+def unheard(epoch: Epoch) -> None:
+    """Take no notice of an epoch."""
+
+
+def read_epochs(path: Path) -> list[Epoch]:
+    """Read the epochs of an evaluation; one that was made again, after a kill, takes the place of those from it on.
+
+    Raises: BrokenRun, with the file and the line.
+    """
+    kept: list[Epoch] = []
+    for epoch in read_records(path, EPOCH):
+        while kept and kept[-1].epoch >= epoch.epoch:
+            kept.pop()
+        kept.append(epoch)
+    return kept
 
 
 def cores() -> int:

@@ -15,14 +15,16 @@ from ..record.measurement import Failure, Measurement
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
-from .backend import backend, device_name, is_out_of_memory
+from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
+from .dataset import channels_taken
 from .disk import told_when_full
 from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
+from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
 from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
@@ -80,7 +82,7 @@ def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
     saved = checkpoint.load()
-    images = load_images(job.data, job.downloads, space.channels)
+    images = load_images(job.data, job.downloads, channels_taken(space))
     if job.found is not None and job.found.digest not in ("", images.digest):
         raise GeniusError(
             f"{job.data} is not split as it was when this training was planned: images were added, removed or sorted "
@@ -140,7 +142,7 @@ class _Run:
         free = available(self.device)
         limit = min(free, self.job.memory_limit or free)
         if self.estimate.total > limit:
-            raise TooLarge(f"too large for {_gb(limit)} of memory on {self.device_name}: {self.size()}")
+            raise TooLarge(f"too large for {bytes_in_words(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
         """Describe the network's size, so that a language model can choose a smaller one."""
@@ -149,7 +151,8 @@ class _Run:
         flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
         words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
         if self.estimate is not None:
-            words += f"; training it on {self.estimate.batch} images at once takes about {_gb(self.estimate.total)}"
+            size = bytes_in_words(self.estimate.total)
+            words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
@@ -198,10 +201,6 @@ class _Run:
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""
         return Measurement(seconds=self.seconds, error=error, failure=failure, device=self.device_name)
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 
 def warm_up() -> None:

@@ -1,23 +1,16 @@
 """Memory of a device: the estimate for a training before it starts, and the bytes that are free. Imports torch."""
 
 import copy
-import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .channels_last import CHANNELS_LAST
+from .machine import free_memory
 
 _FEW, _MORE = 2, 4  # images of the two small batches; batch norm takes no single one
-_MEMINFO = Path("/proc/meminfo")
-_CGROUPS = (
-    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
-    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
 
 
 @dataclass(frozen=True)
@@ -85,27 +78,4 @@ def available(device: torch.device) -> float:
         return torch.cuda.mem_get_info(device)[0] + unused
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return min(_free_of_machine(), _free_of_cgroup())
-
-
-def _free_of_machine() -> float:
-    if _MEMINFO.is_file():
-        return _numbers(_MEMINFO)["MemAvailable:"] * 1024
-    if hasattr(os, "sysconf"):  # macOS tells the whole memory, not the free part of it
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return math.inf  # Windows needs a call of its own: no network is too large there
-
-
-def _free_of_cgroup() -> float:
-    """Return the bytes left under the container's limit, by control groups of version 2 or 1; caches count as free."""
-    for folder, limit, usage, cached in _CGROUPS:
-        if (folder / limit).is_file() and (most := (folder / limit).read_text().strip()) != "max":
-            used = int((folder / usage).read_text()) - _numbers(folder / "memory.stat")[cached]
-            return max(0, int(most) - used)
-    return math.inf
-
-
-def _numbers(file: Path) -> dict[str, int]:
-    """Map the first word of each line to the number behind it."""
-    lines = (line.split() for line in file.read_text().splitlines())
-    return {words[0]: int(words[1]) for words in lines}
+    return free_memory()

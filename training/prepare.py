@@ -6,6 +6,7 @@ from torch import nn
 from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
+from .dataset import channels_taken
 from .images import Pixels, SplitImages
 from .job import TrainingJob
 from .loading import pixels_of
@@ -34,10 +35,10 @@ def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) ->
     Raises: GeniusError where the network does not fit the data set's channels or classes.
     """
     shape, classes = image_shape(job, split), split.data.classes
-    if space.channels not in (None, shape[0]):
+    if (taken := channels_taken(space)) not in (None, shape[0]):
         raise GeniusError(
-            f"{space.name} takes images of {space.channels} channels, {job.data}'s have {shape[0]}: let the space's "
-            "build take in_channels"
+            f"{space.name} takes images of {taken} channels, {job.data}'s have {shape[0]}: let the space's "
+            "build take input_channels"
         )
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():

@@ -1,5 +1,6 @@
 """The facts of a run: found when it began or as it went on, and asked for by nobody."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +12,21 @@ from .llm_settings import Sent
 from .setting import Word
 
 
+def working_folder() -> str:
+    """Return the current folder as `search.json` holds it: printable, whatever its name."""
+    return os.fsencode(os.getcwd()).decode(errors="backslashreplace")
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts that tell a run from another of the same settings.
 
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
-    same name, `table_sha256` the table from another at the same path. `meanings` are the real options behind the shown
-    ones of a search in disguise. `sent` holds the parameters that each language model was sent, and those that its
-    server refused.
+    same name, `table_sha256` and `look_up_sha256` a table and a look-up of costs from others at the same paths.
+    `meanings` are the real options behind the shown ones of a search in disguise. `sent` holds the parameters that each
+    language model was sent, and those that its server refused. `working_folder` is the folder where the parts were
+    named: modules are imported from there and short paths lead from there. `seal` is the proof of `graph.seal` that
+    this user's own search wrote all this.
     """
 
     id: Word = field(default_factory=fresh_id)
@@ -28,5 +36,8 @@ class Facts:
     custom: Sequence[Literal["space", "llm", "proposer", "evaluator"]] = ()
     fingerprint: Name = ""
     table_sha256: Name | None = None
+    look_up_sha256: Name | None = None
     meanings: Sequence[Sequence[Whole]] = ()
     sent: Sequence[Sent] = ()
+    working_folder: Name = field(default_factory=working_folder)
+    seal: Name = ""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 from pydantic import Field
 
+from ...python_files import absolute_name
 from ...schema import Name
 
 _Default = TypeVar("_Default")
@@ -56,6 +57,13 @@ def declared(group: type) -> dict[str, tuple[About, Any, object]]:
         for each in fields(group)
         if About in each.metadata
     }
+
+
+def with_full_names(settings: Any, *names: str) -> None:
+    """Have settings of a frozen group name Python files by their full paths, so that a run goes on from any folder."""
+    for name in names:
+        if isinstance(named := getattr(settings, name), str):
+            object.__setattr__(settings, name, absolute_name(named))
 
 
 def absolute(path: str | Path | None) -> str | None:

@@ -6,21 +6,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from ...errors import GeniusError
 from ...printable import brief
-from ...schema import CLOSED, BadRecord, Name, Schema
+from ...schema import CLOSED, BadRecord, Name, Schema, Text
 from ..files import BrokenRun, read_plain, write_atomically
 from ..goal import GOAL, Goal
 from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
 from .loop_settings import LoopSettings
-from .setting import absolute, setting
+from .measure_settings import MeasureSettings
+from .setting import absolute, setting, with_full_names
 from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
+COMMAND = "command"
+"""The evaluator that runs a command of the user's."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +40,26 @@ class Settings:
     __pydantic_config__ = CLOSED
 
     version: Literal[2] = 2
-    space: Name = setting("", "The run's own space, MODULE:NAME, as the run names it: imports it.", claim="the module")
+    space: Name = setting("", "The run's own space, as the run names it: imports it.", claim="the module")
+    decisions: Mapping[Text, JsonValue] = setting({}, "The decisions of a space that was given as a dict.", hidden=True)
     proposer: Name = setting(
         "",
         "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your own "
-        "MODULE:NAME.",
+        "MODULE:NAME or FILE.py:NAME.",
         claim="the module",
         rank=2,
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, or your own MODULE:NAME, a function of an architecture; default: as fits the space.",
+        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
+        "trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
+    )
+    command: Name | None = setting(
+        None,
+        "Evaluate by a command, as in 'python train.py --lr {lr}' or ./train.sh: its result is the last JSON object or "
+        "number that it prints, or the file GENIUS_RESULT; GENIUS_CONFIG names the configuration's.",
+        claim="the command",
     )
     downloads: Name | None = setting(
         None,
@@ -55,12 +70,14 @@ class Settings:
     llm: LLMSettings = field(default_factory=LLMSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    measures: MeasureSettings = field(default_factory=MeasureSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     goal: Goal = GOAL
     run: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "downloads", absolute(self.downloads))
+        with_full_names(self, "space", "proposer", "evaluator")
 
     def check(self) -> "Settings":
         """Return the settings if every one has its type and is in its range.
@@ -77,10 +94,13 @@ class Settings:
             raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
+        if self.command is not None and self.evaluator not in (None, COMMAND):
+            raise GeniusError("a command and an evaluator exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
+        self.measures.check()
         if self.training.table is not None and self.trains:
             raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits.ranges
@@ -106,13 +126,25 @@ class Settings:
     @property
     def looks_up(self) -> bool:
         """Whether accuracies are those of the space's published table, if it has one."""
-        own = self.training.table is not None or "evaluator" in self.run.custom or self.evaluator not in (None, "table")
-        return not own and not self.trains
+        own = "evaluator" in self.run.custom or self.command is not None or self.evaluator not in (None, "table")
+        return not own and self.training.table is None and not self.trains
 
     @property
     def trains(self) -> bool:
         """Whether architectures are trained rather than looked up: the settings name that, or a data set."""
-        return self.evaluator == "train" or (self.evaluator is None and self.training.is_named)
+        named = self.evaluator is not None or self.command is not None
+        return self.evaluator == "train" or (not named and self.training.is_named)
+
+    @property
+    def says_who_measures(self) -> bool:
+        """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
+        own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
+        return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from math import inf
 
 from ...errors import GeniusError
-from ...schema import Name
-from .setting import Few, Names, Seconds, Upto, Word, absolute, setting
+from ...schema import Flag, Name
+from .setting import Few, Names, Seconds, Upto, Word, absolute, setting, with_full_names
+from .slurm_request import SlurmRequest, read_request
+
+SLURM = "slurm"
+"""The pool whose workers are jobs on Slurm."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,54 @@ class TrainingSettings:
     workers: Few = setting(1, "Evaluations at once, of all trials together.", rank=4)
     on: Name = setting(
         "local",
-        "Where trainings run: local, ray, ray:ADDRESS of a cluster, or your own MODULE:NAME.",
+        "Where trainings run: local, ray, ray:ADDRESS of a cluster, slurm, or your own MODULE:NAME.",
         claim="the pool",
+    )
+    slurm: Names = setting(
+        (),
+        "Options of sbatch for each job, as in partition=gpu,gres=gpu:1,time=04:00:00; with --on slurm.",
+        metavar="NAME=VALUE,…",
+        claim="the request to Slurm",
+    )
+    in_process: Flag = setting(
+        False,
+        "Run an evaluator of your own in this process, for a function that needs its objects: in a thread, or as a "
+        "coroutine.",
     )
     device: Word | None = setting(None, "cpu, cuda or mps; default: CUDA's GPUs, if any.")
     threads: Few | None = setting(None, "Threads of the CPU for each worker; default: an even share.")
-    memory: Word | None = setting(None, "Memory of its device, for each worker, as in 20G; default: all.")
-    deadline: Seconds | None = setting(None, "Seconds one training may take; default: no limit.")
-    silence: Seconds | None = setting(1800.0, "Seconds without an epoch after which a training hangs.")
+    memory: Word | None = setting(
+        None,
+        "Memory of its device, for each worker, as in 20G; default: all, and for an evaluator of your own an even "
+        "share of 90% of the machine's.",
+    )
+    deadline: Seconds | None = setting(None, "Seconds one evaluation may take; default: no limit.")
+    silence: Seconds | None = setting(
+        1800.0,
+        "Seconds without an epoch after which a training hangs; an evaluator of your own may be silent until its first "
+        "report.",
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", absolute(self.table))
+        with_full_names(self, "data", "recipe", "on")
 
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other, or that cannot be read."""
         _ = self.memory_limit
+        asked = self.slurm_request.threads
+        if self.slurm and self.on != SLURM:
+            raise GeniusError(f"--slurm is a request to Slurm, and trainings run on {self.on}: add --on slurm")
+        if asked and self.threads and asked != self.threads:
+            raise GeniusError(f"--threads is {self.threads}, and --slurm cpus-per-task is {asked}: name one of them")
+
+    @property
+    def slurm_request(self) -> SlurmRequest:
+        """The resources that each job asks Slurm for.
+
+        Raises: GeniusError for a request that cannot be read.
+        """
+        return read_request(self.slurm)
 
     @property
     def is_named(self) -> bool:

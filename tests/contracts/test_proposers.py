@@ -1,6 +1,7 @@
 """One contract for every proposer: by its name and as an object, in a search and in a bench."""
 
 import json
+import shutil
 
 import genius
 import pytest
@@ -69,12 +70,15 @@ async def test_a_run_goes_on_by_the_names_that_its_command_prints(tmp_path, monk
     run = tmp_path / "run"
     asked = {"proposer": "mine:propose", "evaluator": "mine:evaluate"}
     await genius.search("mine:SPACE", iterations=2, run=run, **asked)
-    expected = f"genius resume {run} --space mine:SPACE --proposer mine:propose --evaluator mine:evaluate"
-    assert going_on(run) == expected
+    assert going_on(run) == f"genius resume {run}"
+    copy = shutil.copytree(run, tmp_path / "copy")
+    expected = f"genius resume {copy} --space mine:SPACE --proposer mine:propose --evaluator mine:evaluate"
+    assert going_on(copy) == expected
     with pytest.raises(genius.GeniusError, match="names the module 'mine:SPACE', the module 'mine:propose'"):
-        await genius.resume(run, iterations=4)
-    for allowed in ({"space": "mine:SPACE", **asked}, {"trust": True}):
-        result = await genius.resume(run, iterations=4, **allowed)
+        await genius.resume(copy, iterations=4)
+    for folder, allowed in ((copy, {"space": "mine:SPACE", **asked}), (run, {})):
+        result = await genius.resume(folder, iterations=4, **allowed)
+        assert going_on(folder) == f"genius resume {folder}"
         assert [candidate.architecture for candidate in result.trials[0].candidates][:3] == [(0, 0), (0, 1), (1, 0)]
 
 

@@ -396,12 +396,19 @@ async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, 
         assert (await genius.resume(run, evaluator=evaluate, set=[named, "loop.iterations=3"])).finished
 
 
-async def test_the_command_that_a_search_prints_names_all_again(openai_server, run):
+@pytest.mark.parametrize("kept", [True, False])
+async def test_the_command_that_a_search_prints_names_what_no_key_seals(
+    openai_server, run, tmp_path, monkeypatch, kept
+):
+    if not kept:
+        (tmp_path / "state").write_text("a file in the place of the folder")
+        monkeypatch.setenv("GENIUS_STATE", str(tmp_path / "state"))
     with pytest.raises(genius.RunFailed) as failure:
         await genius.search(
             "nas-bench-macro", llm="openai:m", base_url=openai_server.url, evaluator=evaluate, run=run, tries=1
         )
-    assert f"go on with `genius resume {run} --base-url {openai_server.url}`" in str(failure.value)
+    again = "" if kept else f" --base-url {openai_server.url}"
+    assert f"go on with `genius resume {run}{again}`" in str(failure.value)
 
 
 SECRETS = [

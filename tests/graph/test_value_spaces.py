@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import genius
 import pytest
@@ -62,14 +63,16 @@ async def test_a_dict_is_a_space_and_a_model_reads_and_writes_values(tmp_path):
         await genius.resume(run, space=changed, proposer=propose, evaluator=evaluate, iterations=4)
 
 
-async def test_a_file_is_named_again_where_a_run_goes_on_and_noticed_where_it_changed(tmp_path):
+async def test_a_file_is_found_again_where_a_run_goes_on_and_noticed_where_it_changed(tmp_path):
     file, run = tmp_path / "mine.yaml", tmp_path / "run"
     file.write_text(f"decisions: {json.dumps({'lr': {'range': [1e-4, 1e-1]}, 'width': [16, 32]})}")
     options = {"proposer": "guided", "evaluator": evaluate}
     await genius.search(str(file), **options, iterations=1, run=run)
+    copy = shutil.copytree(run, tmp_path / "copy")
     with pytest.raises(GeniusError, match=r"names the file '.*mine.yaml'.*name the same in this call \(--space"):
-        await genius.resume(run, evaluator=evaluate, iterations=2)
-    found = await genius.resume(run, space=str(file), evaluator=evaluate, iterations=2)
+        await genius.resume(copy, evaluator=evaluate, iterations=2)
+    assert len((await genius.resume(run, evaluator=evaluate, iterations=2)).trials[0].candidates) == 2
+    found = await genius.resume(copy, space=str(file), evaluator=evaluate, iterations=2)
     assert len(found.trials[0].candidates) == 2
     file.write_text("decisions: {lr: {range: [1e-4, 1e-1]}, width: [16, 64]}")
     with pytest.raises(GeniusError, match="has other decisions or options"):

@@ -10,10 +10,10 @@ from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 
-def build(architecture: genius.Architecture, num_classes: int = 2, in_channels: int = 3) -> nn.Module:
+def build(architecture: genius.Architecture, num_classes: int = 2, input_channels: int = 3) -> nn.Module:
     """Build a network of one convolution for any channels."""
     width = 4 * (architecture[0] + 1)
-    layers = (nn.Conv2d(in_channels, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    layers = (nn.Conv2d(input_channels, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return nn.Sequential(*layers, nn.Linear(width, num_classes))
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from genius.errors import GeniusError
 from genius.graph.bundle import ExportOptions, find_trained
-from genius.spaces import get_space
 from genius.training.card import PHOTOGRAPHS
 from genius.training.data import find_data
 from genius.training.export import Normalised
@@ -173,4 +172,3 @@ def test_what_is_told_of_the_digits_is_what_is_loaded(tmp_path):
     found, split = find_data("digits", tmp_path).found(), load_images("digits", tmp_path)
     parts = (split.train, split.validation, split.test)
     assert [found.train, found.validation, found.test] == [len(part.labels) for part in parts]
-    assert get_space("digits").channels == 1

@@ -6,9 +6,10 @@ import torch
 from genius.evaluators.workers import Place
 from genius.graph import pool
 from genius.record.settings import TrainingSettings
-from genius.training.backend import backend, checked_device, device_name, is_out_of_memory
+from genius.training.backend import backend, checked_device, device_name
 from genius.training.epochs import uses_amp
 from genius.training.job import TrainingJob
+from genius.training.machine import is_out_of_memory
 from genius.training.recipes import RECIPES
 
 MPS = torch.device("mps")
