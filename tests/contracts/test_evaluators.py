@@ -6,6 +6,7 @@ import sys
 import genius
 import pytest
 from genius.graph.measuring import EVALUATORS
+from genius.record.settings import TOLD
 
 from . import mine
 
@@ -37,7 +38,13 @@ SEARCHES = {
 
 
 def test_there_is_a_search_for_every_built_in_one():
-    assert set(EVALUATORS) <= set(SEARCHES)
+    assert set(EVALUATORS) - {TOLD} <= set(SEARCHES)
+
+
+async def test_a_search_of_told_values_says_how_it_is_made(tmp_path):
+    with pytest.raises(genius.GeniusError, match=r"by `genius ask` and `genius tell`, or by genius\.open"):
+        await genius.search("mine:SPACE", proposer="random", evaluator=TOLD, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", SEARCHES)
