@@ -111,6 +111,10 @@ def crashes(config):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def kills_itself(config):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def hangs(config):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3000)"], start_new_session=True)

@@ -161,6 +161,22 @@ async def test_the_memory_is_shared_by_the_workers_where_no_limit_is_named(tmp_p
     assert measurement.error.endswith(words)
 
 
+async def test_a_kill_by_the_kernel_for_memory_is_told_and_not_tried_again(tmp_path, monkeypatch):
+    kills = iter(range(2))
+    monkeypatch.setattr("genius.evaluators.workers.kills_for_memory", lambda: next(kills))
+    measurement = await evaluated(tmp_path, "kills_itself")
+    assert measurement.failure == "out of memory"
+    assert measurement.error == "out of memory: the kernel ended the evaluation, since the machine had none left"
+
+
+async def test_what_is_started_ahead_loads_the_module_of_the_function(tmp_path):
+    (tmp_path / "ahead.py").write_text(
+        "import pathlib\npathlib.Path(__file__).with_name('loaded').touch()\nf = float\n"
+    )
+    async with LocalWorkers([Place()], ahead=f"{tmp_path / 'ahead.py'}:f"):
+        await asyncio.to_thread(wait_until, (tmp_path / "loaded").exists)
+
+
 async def test_what_a_function_prints_is_bounded_and_its_ends_are_kept(tmp_path):
     measurement = await evaluated(tmp_path, "prints_a_lot")
     log = (tmp_path / "prints_a_lot" / "log.txt").read_bytes()
