@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, Unpack
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
+from ..evaluators.measures import find_measures
+from ..evaluators.meter import readings_of
 from ..evaluators.outcome import measurement_of
 from ..python_files import refuse_while_importing
 from ..record.candidate import Candidate
@@ -122,7 +124,7 @@ class AskTell:
         """
         async with self._locked() as run, saying_why(run.folder, run.settings):
             candidate = await run.find(_id_of(asked))
-            told = _read(run, candidate, value, error)
+            told = await asyncio.to_thread(_read, run, candidate, value, error)
             finished = await train(candidate, lambda _: told, run.settings.goal)
             took = max(0.0, time.time() - candidate.started)
             since_asked = max(0.0, took - candidate.seconds)
@@ -283,12 +285,23 @@ def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str |
         raise GeniusError(f"{id} still pends: tell either its value, or by error= why there is none")
     if error is not None:
         return Measurement(error=error or "it failed")
+    measured = {each.name for each in find_measures(run.settings.measures.names).values()} - {goal.objective.name}
     try:
-        told = measurement_of(value, goal.needed)
+        told = measurement_of(value, [name for name in goal.needed if name not in measured])
+        if measured:
+            told = _with_reading(told, run, candidate)
         goal.check(candidate, told)
     except BadValue as bad:
         raise GeniusError(f"{id} still pends, since this is no outcome of it: {bad}") from None
     return told
+
+
+def _with_reading(told: Measurement, run: SharedRun, candidate: Candidate) -> Measurement:
+    """Add what was measured of a candidate's network before it was handed out."""
+    shown = candidate.architecture or ()
+    real = reveal(shown, run.settings.run.meanings) if run.settings.loop.disguise else shown
+    found = readings_of(run.folder).get(real)
+    return replace(told, metrics={**told.metrics, **(found.metrics if found else {})})
 
 
 def open(
