@@ -46,7 +46,7 @@ _LEAVING = 60.0  # seconds in which a cancelled job is to end
 _LONG = 60.0  # seconds in the queue that are told
 _END_OF_LOG = 10_000  # characters
 _KILL = (-9, 137)  # exit codes of a worker that was killed
-_KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated)", re.MULTILINE)
+_KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated|Exited with exit code 143)", re.MULTILINE)
 _OUT_OF_MEMORY = re.compile(r"exceeded (job )?memory limit|oom.?kill", re.IGNORECASE)
 """What Slurm writes into a job's log, by its own measurements and by those of the kernel."""
 
