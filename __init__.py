@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .evaluators.pools import CommandPool as CommandPool
     from .evaluators.pools import Pool as Pool
     from .evaluators.trial_object import Trial as Trial
+    from .graph.ask_tell import Asked as Asked
+    from .graph.ask_tell import AskTell as AskTell
+    from .graph.ask_tell import open as open
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -52,6 +55,7 @@ _HOMES = {
     "evaluators.evaluator": ("Evaluator",),
     "evaluators.pools": ("CommandPool", "Pool"),
     "evaluators.trial_object": ("Trial",),
+    "graph.ask_tell": ("AskTell", "Asked", "open"),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),

@@ -1,9 +1,11 @@
 """Who measures in a search: the evaluators that are built in, and the door for one's own."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,10 +19,13 @@ from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
 from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
+from ..evaluators.told import told
 from ..evaluators.watch import TimeLimits
-from ..plugins import Plugins
+from ..plugins import OWN, Plugins
 from ..printable import brief
-from ..record.settings import Settings
+from ..python_files import split_file
+from ..record.settings import COMMAND, TOLD, Settings
+from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
@@ -55,7 +60,7 @@ def evaluator_named(search: Measuring) -> str:
     """
     settings, space = search.settings, search.space
     if settings.command is not None:
-        return "command"
+        return COMMAND
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -66,13 +71,21 @@ def evaluator_named(search: Measuring) -> str:
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
     if space.build is None:
-        raise GeniusError(
-            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, a command by "
-            "--command, or a table"
-        )
+        raise GeniusError(f"{space.name} has no network to train: {_who_measures(settings)}")
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
-        "an evaluator by --evaluator MODULE:NAME"
+        f"an evaluator by --evaluator {OWN}"
+    )
+
+
+def _who_measures(settings: Settings) -> str:
+    """Say how to name an evaluator; a script without its function is the likely reason that there is none."""
+    if (parts := split_file(settings.space)) is None:
+        return f"name an evaluator by --evaluator {OWN}, a command by --command, or a table"
+    file = brief(os.path.basename(parts[0]))
+    return (
+        f"{file} holds no function `{FUNCTION}`: write one that takes the configuration, or name another one, as in "
+        f"{file}:NAME, by --evaluator {OWN}, or a table"
     )
 
 
@@ -185,13 +198,24 @@ def _unused(settings: Settings) -> Sequence[str]:
 
 
 def _read(value: object) -> OpenEvaluator | None:
-    """Take a function of a configuration."""
-    return OwnEvaluator(cast("Evaluator", value)) if is_evaluator(value) else None
+    """Take a function of a configuration.
+
+    Raises: GeniusError for a function of other arguments.
+    """
+    if not callable(value):
+        return None
+    if not is_evaluator(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise GeniusError(
+            f"{name} takes {signature(value)}: an evaluator takes a configuration, and perhaps the trial, as in "
+            "train(config, trial)"
+        )
+    return OwnEvaluator(cast("Evaluator", value))
 
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, "command": _command},
+    {"table": _table, "train": _train, "recording": _recorded, COMMAND: _command, TOLD: OwnEvaluator(told)},
     _read,
     "a function of a configuration, and perhaps of a trial",
 )

@@ -19,7 +19,7 @@ from ..printable import brief
 from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
-from ..record.settings import LLM, Settings
+from ..record.settings import COMMAND, LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.decision import Decision
@@ -64,7 +64,8 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    region: Region
+    region: Region  # as the proposers are shown it
+    space: SearchSpace  # as it is
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
@@ -92,8 +93,8 @@ def choose_parts(
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
-    if evaluator is not None:
-        names |= {"evaluator": evaluator if isinstance(evaluator, str) else None, "command": None}
+    if evaluator not in (None, COMMAND):
+        names["command"] = None
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator", "space"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
@@ -302,7 +303,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     ):
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, space, proposers, evaluator, sent, notes)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

@@ -104,7 +104,8 @@ class Context:
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
-    are the evaluations in flight.
+    are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
+    candidate out and ends.
     """
 
     region: Region
@@ -122,6 +123,7 @@ class Context:
     iterations: int | None = None
     approve: bool = False
     whole: bool = False
+    told: bool = False
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 

@@ -155,13 +155,14 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
+    """Return the command that goes on with a run; it names the modules, servers and paths that need the user's word."""
     own = own_claims(folder)
     found = [claim for claim in claims(settings) if claim not in own] if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]
         found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
+    command = "ask" if settings is not None and settings.is_told else "resume"
+    return shlex.join(["genius", command, str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

@@ -10,8 +10,8 @@ import genius as package
 import pytest
 from genius.record.settings import OPTIONS
 
-COMMANDS = ("search", "resume", "fork", "train", "export", "bench", "show", "spaces", "cost", "recipes", "fetch")
-COMMANDS += ("baseline",)
+COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "train", "export", "bench", "show", "spaces", "cost")
+COMMANDS += ("recipes", "fetch", "baseline")
 PANELS = ["Main options", "Language model", "Limits", "Training", "The loop", "Files and output", "Options"]
 
 

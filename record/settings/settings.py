@@ -23,6 +23,10 @@ from .training_settings import TrainingSettings
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
+COMMAND = "command"
+"""The evaluator that runs a command of the user's."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, command, or your own MODULE:NAME or FILE.py:NAME: a function train(config, trial), "
-        "which runs in worker processes; default: as fits the space.",
+        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
+        "trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
     )
     command: Name | None = setting(
@@ -88,7 +92,7 @@ class Settings:
             raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
-        if self.command is not None and self.evaluator not in (None, "command"):
+        if self.command is not None and self.evaluator not in (None, COMMAND):
             raise GeniusError("a command and an evaluator exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
@@ -133,6 +137,11 @@ class Settings:
         """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:
