@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1" >> srun.txt; shift; done\nexec "$@"\n'
 MINE = "def evaluate(architecture): return 50.0"
 
 
@@ -52,24 +51,6 @@ def test_accuracy_and_latency_are_searched_together(run, tmp_path):
     run("-m", "genius", *search, "--limit", "latency", "-", 1000, "--iterations", 2, "--run", "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
     assert all(line["measurement"]["metrics"]["latency"] > 0 for line in lines)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Slurm runs on Linux alone")
-def test_trainings_are_run_by_srun(run, tmp_path):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "srun").write_text(SRUN)
-    (programs / "srun").chmod(0o755)
-    search = ("search", "digits", "--proposer", "random", "--iterations", 1, "--set", "epochs=1", "--json")
-    path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    best = best_of(run("-m", "genius", *search, "--on", "examples.slurm:SlurmWithGpu", PATH=path))
-    assert best["accuracy"] is not None
-    assert (tmp_path / "srun.txt").read_text().split() == [
-        "--ntasks=1",
-        "--quit-on-interrupt",
-        "--gpus=1",
-        "--cpus-per-task=8",
-    ]
 
 
 def test_traces_go_to_a_file_of_one_s_own(run, tmp_path):

@@ -113,7 +113,9 @@ class _Ledger:
     def _names(self) -> dict[str, dict[Value, set[str]]]:
         """The names of the modules that are there, by each option of each depth, where the others are deepest."""
         return {
-            depth.name: {option: self._there(depth, option) for option in self.decisions[self._places[depth.name]].options}
+            depth.name: {
+                option: self._there(depth, option) for option in self.decisions[self._places[depth.name]].options
+            }
             for depth in self._depths
         }
 
@@ -128,10 +130,14 @@ class _Ledger:
         base, kernels = self._sizes(self.deepest), [each for each in self.variations if isinstance(each, Kernels)]
 
         def cost(*options: int) -> Cost:
-            chosen = {self.decisions[at].name: self.decisions[at].options[n] for at, n in zip(places, options, strict=True)}
+            chosen = {
+                self.decisions[at].name: self.decisions[at].options[n] for at, n in zip(places, options, strict=True)
+            }
             values = self.deepest | chosen
             sizes = self._sizes(values)
-            grown = {name: _ratio(values[each.name], self.deepest[each.name]) for each in kernels for name in each.layers}
+            grown = {
+                name: _ratio(values[each.name], self.deepest[each.name]) for each in kernels for name in each.layers
+            }
             there = [term for term in terms if all(term.entry.name in self._names[n][values[n]] for n in self._names)]
             return total([term.at(base, sizes, grown.get(term.entry.origin, Fraction(1))) for term in there])
 

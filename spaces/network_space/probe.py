@@ -196,7 +196,9 @@ class _Probe(TorchFunctionMode):
                     out = self.network(images)
             except FAULTS as error:
                 self._blame_module(error)
-        self.found.left = tuple(size for leaf in tree_leaves(out) if isinstance(leaf, Tensor) for size in leaf.shape[1:])
+        self.found.left = tuple(
+            size for leaf in tree_leaves(out) if isinstance(leaf, Tensor) for size in leaf.shape[1:]
+        )
 
     def _enter(self, name: str) -> Any:
         def enter(module: nn.Module, args: Any, told: Any) -> Any:

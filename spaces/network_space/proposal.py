@@ -112,5 +112,3 @@ def _activations(anatomy: Anatomy) -> list[Activations]:
         Activations(f"activation{f' ({own})' if len(by_kind) > 1 else ''}", "", tuple(names), own)
         for own, names in by_kind.items()
     ]
-
-
