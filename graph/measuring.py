@@ -29,12 +29,10 @@ from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
+from .meters import NO_MEASURES, EvaluatorOfTrial, Measures, of_meter
 from .pool import Workload, common_job, open_pool
 
 _Script = TypeVar("_Script", bound=ScriptJob)
-
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
 
 OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
@@ -42,12 +40,21 @@ OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, and a table of one's own, if there is one."""
+    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and what is
+    measured besides."""
 
     settings: Settings
     space: SearchSpace
     table: Table | None
     downloads: Path
+    measures: Measures = NO_MEASURES
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The quantities that an evaluator of one's own has to tell, its own objective first."""
+        goal, measured = self.settings.goal, {measure.name for measure in self.measures.by_name.values()}
+        own = self.space.measured.name if goal.objective.name in measured else goal.objective.name
+        return own, *(name for name in goal.needed if name not in (own, *measured))
 
 
 OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[OpenedEvaluator]]
@@ -119,8 +126,17 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if space.build is None:
         raise NoNetwork(space)
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    common = replace(common, keep_weights=bool(search.measures.after))
     async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
+
+
+@asynccontextmanager
+async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Measure networks without training them."""
+    if (meter := search.measures.meter) is None:
+        raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+    yield of_meter(meter, search.settings.goal), ()
 
 
 @asynccontextmanager
@@ -167,7 +183,7 @@ def _shared(search: Measuring) -> dict[str, Any]:
     return {
         "config": {},
         "architecture": (),
-        "names": tuple(search.settings.goal.needed),
+        "names": search.told,
         "home": Path(search.settings.run.working_folder),
         "folder": Path(),
         "device": asked.device or "cpu",
@@ -215,7 +231,14 @@ def _read(value: object) -> OpenEvaluator | None:
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, COMMAND: _command, TOLD: OwnEvaluator(told)},
+    {
+        "table": _table,
+        "train": _train,
+        "recording": _recorded,
+        COMMAND: _command,
+        "measure": _measure,
+        TOLD: OwnEvaluator(told),
+    },
     _read,
     "a function of a configuration, and perhaps of a trial",
 )

@@ -24,8 +24,10 @@ from ..record.settings import (
 from ..record.settings.llm_settings import Sent
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
+from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
+from .meters import choose_evaluator
 from .setup import (
     AnySpace,
     Given,
@@ -106,7 +108,7 @@ def _check_aim(aim: Aim, settings: Settings, given: Given) -> None:
         return
     space = given.space or named_space(settings)
     measured, computed = choose_limits(space, settings, aim.limits)
-    goal = choose_goal(space, settings, given, aim.objectives, measured, aim.pareto)
+    goal, _ = choose_goal(space, settings, given, aim.objectives, measured, aim.pareto)
     if goal != settings.goal or dict(computed) != dict(settings.limits.others):
         raise GeniusError(
             "a search keeps the objectives and limits that it began with, and this call names others: begin another run"
@@ -185,11 +187,15 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)
+    goal, measures = choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto)
     return settings.changed(
         {
-            "goal": choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto),
+            "goal": goal,
+            "evaluator": choose_evaluator(settings, goal, measures, given=asked.given.evaluator is not None),
             "limits.others": computed,
+            "measures.names": measures,
             "run.fingerprint": fingerprint(space),
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),
@@ -210,6 +216,8 @@ def continued(asked: Request, old: Settings) -> Settings:
     if settings.loop.disguise != old.loop.disguise:
         raise GeniusError("a run is in disguise from its beginning or not at all")
     hashed = {"run.table_sha256": _hash_of_table(asked, settings)} if "training.table" in asked.named else {}
+    if "measures.table" in asked.named:
+        hashed["run.look_up_sha256"] = _hash_of_look_up(settings)
     return settings.changed(hashed)
 
 
@@ -261,6 +269,10 @@ def _hash_of_table(asked: Request, settings: Settings) -> str | None:
     """Return the SHA-256 of the table, so that another one at its path is noticed; errors call it as the call does."""
     table = asked.named.get("training.table", settings.training.table)
     return None if table is None else table_sha256(Path(str(table)))
+
+
+def _hash_of_look_up(settings: Settings) -> str | None:
+    return None if settings.measures.table is None else cost_table_sha256(Path(settings.measures.table))
 
 
 def as_path(given: Path | str | None) -> Path | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..agents.backends import servers_named
 from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
+from ..evaluators.measures import MEASURES
 from ..printable import brief
 from ..python_files import split_file
 from ..record.settings import LLM, OPTIONS, Settings, working_folder
@@ -65,7 +66,7 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
         found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
-    return found
+    return [*found, *_of_measures(settings)]
 
 
 def _of_space(name: str) -> Iterator[Claim]:
@@ -84,6 +85,15 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
             yield Claim("llm.options", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
     if settings.llm.model_file:
         yield Claim("llm.model_file", settings.llm.model_file)
+
+
+def _of_measures(settings: Settings) -> Iterator[Claim]:
+    for name in settings.measures.names:
+        if MEASURES.known(name) is None:
+            yield Claim("measures.names", name)
+    table = settings.measures.table
+    if table and (settings.run.look_up_sha256 is None or _on_another_host(table)):
+        yield Claim("measures.table", table)
 
 
 def _of_trainings(settings: Settings) -> Iterator[Claim]:

@@ -142,9 +142,11 @@ ACCURACY = Objective("accuracy", "%", "higher", 0, 100)
 SCORE = Objective("score")
 FLOPS = Objective("flops", "", "lower", 0)
 PARAMS = Objective("params", "", "lower", 0)
+LATENCY = Objective("latency", "ms", "lower", 0)
+MEMORY = Objective("memory", "MB", "lower", 0)
 OBJECTIVES = Plugins[Objective](
     "objective",
-    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)},
+    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS, LATENCY, MEMORY)},
     lambda value: value if isinstance(value, Objective) else None,
     "a genius.Objective",
     own="NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME",

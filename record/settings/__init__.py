@@ -1,4 +1,4 @@
-"""The settings of a search in groups: `llm`, `limits`, `training` and `loop`, as `search.json` holds them."""
+"""The settings of a search in groups, as `search.json` holds them: `llm`, `limits`, `training`, `measures`, `loop`."""
 
 from .facts import working_folder as working_folder
 from .limit_settings import LimitSettings as LimitSettings
@@ -7,6 +7,7 @@ from .llm_settings import LLMSettings as LLMSettings
 from .loop_settings import LoopSettings as LoopSettings
 from .loop_settings import Order as Order
 from .loop_settings import WhenDone as WhenDone
+from .measure_settings import MeasureSettings as MeasureSettings
 from .options import BY_NAME as BY_NAME
 from .options import OPTIONS as OPTIONS
 from .options import Options as Options

@@ -14,6 +14,7 @@ from ...schema import BadRecord, Schema
 from .limit_settings import LimitSettings, RepairMode
 from .llm_settings import LLMSettings, read_options
 from .loop_settings import LoopSettings, Order, WhenDone
+from .measure_settings import MeasureSettings
 from .setting import About, declared
 from .settings import Settings
 from .training_settings import TrainingSettings
@@ -21,7 +22,13 @@ from .training_settings import TrainingSettings
 Ends = tuple[str | float | None, str | float | None]
 """The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
 
-GROUPS = {"llm": LLMSettings, "loop": LoopSettings, "limits": LimitSettings, "training": TrainingSettings}
+GROUPS = {
+    "llm": LLMSettings,
+    "loop": LoopSettings,
+    "limits": LimitSettings,
+    "training": TrainingSettings,
+    "measures": MeasureSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,13 @@ class Options(TypedDict, total=False):
     disguise: bool
     deadline: float | None
     silence: float | None
+    measure: Sequence[str]
+    on_device: Literal["cpu", "cuda"]
+    on_batch: int
+    on_threads: int
+    runtime: Literal["torch", "onnx"]
+    on_seconds: float
+    latency_table: Path | str | None
     trace: bool
 
 

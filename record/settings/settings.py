@@ -17,6 +17,7 @@ from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
 from .loop_settings import LoopSettings
+from .measure_settings import MeasureSettings
 from .setting import absolute, setting, with_full_names
 from .training_settings import TrainingSettings
 
@@ -69,6 +70,7 @@ class Settings:
     llm: LLMSettings = field(default_factory=LLMSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    measures: MeasureSettings = field(default_factory=MeasureSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     goal: Goal = GOAL
     run: Facts = field(default_factory=Facts)
@@ -98,6 +100,7 @@ class Settings:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
+        self.measures.check()
         if self.training.table is not None and self.trains:
             raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits.ranges
@@ -133,7 +136,7 @@ class Settings:
         return self.evaluator == "train" or (not named and self.training.is_named)
 
     @property
-    def measures(self) -> bool:
+    def says_who_measures(self) -> bool:
         """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named

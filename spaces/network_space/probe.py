@@ -21,7 +21,7 @@ from ...errors import GeniusError
 from ...printable import said_by
 from ..operators import POOLING
 from .axes import Axes, Axis
-from .layers import axis_taken, divisor, fit, layers_of, output_size, produces, set_output
+from .layers import divisor, fit, layers_of, output_size, produces, set_output
 
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
 """What torch and a network's own checks raise where sizes do not fit."""
