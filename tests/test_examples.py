@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1" >> srun.txt; shift; done\nexec "$@"\n'
 MINE = "def evaluate(architecture): return 50.0"
 
 
@@ -62,24 +61,6 @@ def test_the_front_of_accuracy_and_latency_is_printed(run):
     assert len(printed) == 1
     assert "%, " in printed[0]
     assert printed[0].endswith(" ms")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Slurm runs on Linux alone")
-def test_trainings_are_run_by_srun(run, tmp_path):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "srun").write_text(SRUN)
-    (programs / "srun").chmod(0o755)
-    search = ("search", "digits", "--proposer", "random", "--iterations", 1, "--set", "epochs=1", "--json")
-    path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    best = best_of(run("-m", "genius", *search, "--on", "examples.slurm:SlurmWithGpu", PATH=path))
-    assert best["accuracy"] is not None
-    assert (tmp_path / "srun.txt").read_text().split() == [
-        "--ntasks=1",
-        "--quit-on-interrupt",
-        "--gpus=1",
-        "--cpus-per-task=8",
-    ]
 
 
 def test_traces_go_to_a_file_of_one_s_own(run, tmp_path):
