@@ -267,10 +267,8 @@ def _hands_out(start: Start, context: Context) -> bool:
 
 
 def _all_pend(run: SharedRun, pending: Sequence[Candidate]) -> str:
-    return (
-        f"{run.words(pending)}, and with {run.settings.training.workers} workers no further candidate may: tell one of "
-        "them, or name more workers"
-    )
+    workers = run.settings.training.workers
+    return f"{run.words(pending)}, as many as there are workers ({workers}): tell one of them, or name more workers"
 
 
 def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str | None) -> Measurement:

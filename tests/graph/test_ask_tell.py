@@ -131,7 +131,7 @@ async def test_tasks_may_ask_and_tell_at_once(tmp_path):
 async def test_as_many_pend_as_there_are_workers(tmp_path):
     async with opened(tmp_path / "run", workers=2) as search:
         first, second = await search.ask(), await search.ask()
-        with pytest.raises(AllPending, match=r"^1, 2 are pending, and with 2 workers no further candidate may"):
+        with pytest.raises(AllPending, match=r"^1, 2 are pending, as many as there are workers \(2\)"):
             await search.ask()
         assert await search.pending() == [first, second]
         await search.tell(second, 70.0)
