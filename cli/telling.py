@@ -175,7 +175,7 @@ async def _print_next(search: "AskTell") -> int:
         _print([asked])
         await search.leave(asked)
     except AllPending as error:
-        say(f"genius: {error}")
+        say(f"genius: {error}; --pending prints them")
         return ALL_PENDING
     finally:
         await search.close()

@@ -188,13 +188,14 @@ class AskTell:
 
     async def _parts(self, run: SharedRun) -> Setup:
         """Return the parts of the search; the first call opens them, with the settings that differ from now on."""
-        if self._setup is not None:
-            return self._setup
-        settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
-        setup = await self._open_parts(settings, given)
-        check_journal(run.journal, settings, setup.region.space)
-        await run.save(settings)
-        return setup
+        async with self._beginning:
+            if self._setup is not None:
+                return self._setup
+            settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
+            setup = await self._open_parts(settings, given)
+            check_journal(run.journal, settings, setup.region.space)
+            await run.save(settings)
+            return setup
 
     async def _open_parts(self, settings: Settings, given: Given) -> Setup:
         setup = await self._opened.enter_async_context(open_setup(settings, given))

@@ -65,7 +65,8 @@ def test_each_asked_for_candidate_is_another_and_pends_until_it_is_told(run):
     code, out, err = run("ask")
     assert (code, out) == (4, "")
     assert err == (
-        "genius: 1, 2 are pending, as many as there are workers (2): tell one of them, or name more workers\n"
+        "genius: 1, 2 are pending, as many as there are workers (2): tell one of them, or name more workers; --pending "
+        "prints them\n"
     )
     code, out, _ = run("ask", "--pending")
     assert [json.loads(line) for line in out.splitlines()] == [first, second]

@@ -472,6 +472,29 @@ async def test_a_reply_is_paid_for_once_whatever_happens_behind_it(tmp_path, ope
     assert result.spent.tokens == 220
 
 
+async def test_a_value_is_told_while_the_next_proposal_is_awaited(tmp_path, openai_server):
+    server, loop, called = openai_server, asyncio.get_running_loop(), asyncio.Event()
+
+    def answer(call):
+        if (count := len(server.calls)) == 2:
+            loop.call_soon_threadsafe(called.set)
+        return server.says(f"[0,0,0,0,0,0,0,{count - 1}]", delay=0.5 * (count == 2))
+
+    server.answer = answer
+    options = {"proposer": None, "llm": "openai:m", "base_url": server.url, "iterations": 3}
+    async with opened(tmp_path / "run", **options) as search:
+        first = await search.ask()
+        asking = asyncio.create_task(search.ask())
+        await called.wait()
+        await search.tell(first, 70.0)
+        assert not asking.done()
+        assert len(lines_of(tmp_path / "run")) == 1
+        assert (await asking).id == "2"
+        assert len(server.calls) == 2
+        assert (await search.ask()).id == "3"
+    assert "70.00%" in lines_of(tmp_path / "run", "calls.jsonl")[2]["prompt"][1]["content"]
+
+
 async def test_an_iteration_without_a_valid_reply_is_skipped(tmp_path):
     replies = ("nonsense", "more of it", "[0,0,0,0,0,0,0,1]")
     model = GenericFakeChatModel(messages=iter([AIMessage(reply) for reply in replies]))
