@@ -71,17 +71,41 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A space to describe, by its name or file.", autocompletion=completing.spaces_and_files),
+    ] = None,
     flops: RangeEnds = OPEN_RANGE,
     params: RangeEnds = OPEN_RANGE,
     flops_convention: FlopsConvention = "macs",
     exact: Annotated[bool, typer.Option("--exact", help="Count exactly, however long it takes.")] = False,
+    of: Annotated[
+        str | None,
+        typer.Option("--of", metavar="MODULE:NAME", help="Write the space of a network as a file that you edit."),
+    ] = None,
+    shape: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option("--input", metavar="CHANNELS HEIGHT WIDTH", help="One input of that network, as in 3 32 32."),
+    ] = None,
 ) -> None:
-    """List the search spaces, or describe one as a model reads it, and count what keeps the limits."""
+    """List the search spaces, or describe one as a model reads it, and count what keeps the limits.
+
+    With --of it prints a space file instead: what can vary in a network, as in --of torchvision.models:resnet18.
+    """
+    from ..errors import GeniusError
     from ..spaces.cost import check_convention
     from ..spaces.listing import describe_space, list_spaces
     from ..spaces.region import Limits, parse_range
 
+    if of is None and shape is not None:
+        raise GeniusError("--input is that of a network: name it by --of MODULE:NAME")
+    if of is not None:
+        if name is not None:
+            raise GeniusError("a space is described, or written of a network by --of: ask for one of these")
+        from ..spaces.network_space.space_text import space_text
+
+        print_text(space_text(of, shape))
+        return
     limits = Limits(parse_range(*flops), parse_range(*params), check_convention(flops_convention))
     print_text(describe_space(name, limits, exact=exact) if name else list_spaces())
 

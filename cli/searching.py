@@ -10,6 +10,7 @@ from . import beginning, completing
 from .asking import answer
 from .looking import print_result
 from .options import (
+    SPACE,
     AsJson,
     Callbacks,
     ConfigFile,
@@ -41,7 +42,10 @@ Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 def search(
     space: Annotated[
         str | None,
-        typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces),
+        typer.Argument(
+            help=f"{SPACE} Of train.py its `space` is searched by its function `train`, or by another as train.py:fit.",
+            autocompletion=completing.spaces_and_files,
+        ),
     ] = None,
     config: ConfigFile = None,
     objectives: Objectives = None,

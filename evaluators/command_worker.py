@@ -14,7 +14,7 @@ from ..record.measurement import Measurement
 from ..record.plain import BadValue
 from ..training.job import read_epochs
 from .command_line import filled_in, find_program
-from .command_output import Complaints, Output, read_result, without_numbers
+from .command_output import Complaints, Output, parsed, without_numbers
 from .process import signals_named
 from .script_worker import do_script
 from .scripts import CommandJob
@@ -83,7 +83,7 @@ def _result(job: CommandJob, output: Output) -> object:
     Raises: BadValue where the file holds none, or where there is none.
     """
     if job.files.result.exists():
-        if (found := read_result(read_plain(job.files.result))) is None:
+        if (found := parsed(read_plain(job.files.result))) is None:
             raise BadValue("the file that GENIUS_RESULT names holds neither a number nor a JSON object")
         return without_numbers(found)
     found = output.result

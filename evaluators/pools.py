@@ -73,13 +73,15 @@ class Pool(Protocol):
 class TryEnd:
     """The end of a try without an answer: its failure, in words, on which device.
 
-    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one.
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one. `seconds`
+    are those for which it held the device, None where that is all its time.
     """
 
     failure: Failure
     words: str
     device: str
     lost: bool = False
+    seconds: float | None = None
 
 
 class TurnPool(ABC, Generic[_T]):
@@ -121,18 +123,18 @@ class TurnPool(ABC, Generic[_T]):
 
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place, in as many tries as it takes."""
-        started, left = time.monotonic(), self._tries
+        left, seconds = self._tries, 0.0
         while True:
-            heard = heartbeat.heard
+            heard, started = heartbeat.heard, time.monotonic()
             end = await self._try(place, job, limits, heartbeat)
             if isinstance(end, Measurement):
                 return end
+            seconds += time.monotonic() - started if end.seconds is None else end.seconds
             await heartbeat.listen()
             left = self._tries if heartbeat.heard > heard else left - 1
             if not end.lost or not left:
                 break
         words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
-        seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
 
     @abstractmethod
@@ -158,7 +160,7 @@ class CommandPool(TurnPool[int]):
         """
 
     async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
-        path = await asyncio.to_thread(_write, job)
+        path = await asyncio.to_thread(write_job, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
         running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
         try:
@@ -168,7 +170,7 @@ class CommandPool(TurnPool[int]):
         return await ended(found, job, job.device)
 
 
-def _write(job: Job) -> Path:
+def write_job(job: Job) -> Path:
     """Write a job down, and remove the answer and the log of an earlier try."""
     path = job.save()
     for left in (job.files.answer, job.files.log):
@@ -207,12 +209,12 @@ async def ended(found: int | OverLimit, job: Job, device: str, early_complaint: 
     if found == DISK_FULL:
         raise disk_full(job.folder)
     if found == JOB_REFUSED:
-        raise RunFailed(_last_line(complaint))
+        raise RunFailed(last_line(complaint))
     number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
     if number in _SIGNALS:
         why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
     else:
-        why = _last_line(complaint) or f"the worker ended with code {found} and no answer"
+        why = last_line(complaint) or f"the worker ended with code {found} and no answer"
     return TryEnd("crashed", f"{job.noun} failed: {why}", device, lost=number in _FROM_OUTSIDE)
 
 
@@ -235,7 +237,7 @@ def read_log(folder: Path) -> str:
         return ""
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     """Return the last line of a text that says something."""
     said = [line.strip() for line in text.splitlines() if line.strip()]
     return said[-1] if said else ""

@@ -10,7 +10,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 from weakref import WeakSet
 
 from ..record.secret_names import without_secrets
@@ -38,13 +38,24 @@ def signals_named(*names: str) -> tuple[signal.Signals, ...]:
 
 
 _KILL = signals_named("SIGKILL", "SIGTERM")[0]
-_living: "WeakSet[Process]" = WeakSet()
+
+
+class Killable(Protocol):
+    """A worker, wherever it runs."""
+
+    def kill(self) -> None:
+        """Kill it, without waiting for its end."""
+        ...
+
+
+living: "WeakSet[Killable]" = WeakSet()
+"""The workers of this process."""
 
 
 def kill_all() -> None:
     """Kill every worker of this process, with its descendants, at once; may be called in any thread."""
-    for process in list(_living):
-        process.kill()
+    for worker in list(living):
+        worker.kill()
 
 
 class Process:
@@ -65,7 +76,7 @@ class Process:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
-        _living.add(self)
+        living.add(self)
 
     @property
     def pid(self) -> int:
@@ -120,7 +131,7 @@ class Process:
 
     def bury(self) -> str:
         """Reap a process that has ended; return the same text as `stop`."""
-        _living.discard(self)
+        living.discard(self)
         with self._popen, self._early as early:
             early.seek(0)
             return early.read().decode(errors="replace")

@@ -23,9 +23,10 @@ from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
+from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
-from .questions import answered, approver, asker, before_training
+from .questions import answered, approver, asker, before_training, weighed
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
 async def validator(
     state: SearchState, runtime: Runtime[Context]
 ) -> Command[Literal["proposer", "approver", "trainer"]]:
-    """Judge the reply; after a refusal another is asked for.
+    """Judge the reply, and measure its network where limits are held against that; after a refusal ask for another.
 
     Counting FLOPs may build the network, so it runs in a thread.
     """
@@ -163,6 +164,7 @@ async def validator(
         max_replies=context.max_replies,
         when_done=context.when_done,
     )
+    judged = await weighed(judged, context)
     update = {"candidate": judged.to_json()}
     # what is valid, and what came to nothing, is passed on
     if judged.architecture or judged.error:
@@ -248,3 +250,5 @@ async def _measure(candidate: Candidate, context: Context, answers: Sequence[obj
     await context.journal.add(candidate)
     if candidate.measurement and candidate.measurement.failure == "raised":
         check_evaluator(candidate, context.journal.finished(candidate.trial))
+    if candidate.architecture is None:
+        check_limits(candidate, context.journal.finished(candidate.trial), context.goal)

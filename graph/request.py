@@ -10,12 +10,24 @@ from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..evaluators.told import NotEvaluated
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_file, read_set, working_folder
+from ..record.settings import (
+    COMMAND,
+    OPTIONS,
+    SETTINGS_FILE,
+    Options,
+    Settings,
+    by_path,
+    read_file,
+    read_set,
+    working_folder,
+)
 from ..record.settings.llm_settings import Sent
 from ..spaces.disguise import shuffle
 from ..spaces.objective import Objective
+from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
+from .meters import choose_evaluator
 from .setup import (
     AnySpace,
     Given,
@@ -96,7 +108,7 @@ def _check_aim(aim: Aim, settings: Settings, given: Given) -> None:
         return
     space = given.space or named_space(settings)
     measured, computed = choose_limits(space, settings, aim.limits)
-    goal = choose_goal(space, settings, given, aim.objectives, measured, aim.pareto)
+    goal, _ = choose_goal(space, settings, given, aim.objectives, measured, aim.pareto)
     if goal != settings.goal or dict(computed) != dict(settings.limits.others):
         raise GeniusError(
             "a search keeps the objectives and limits that it began with, and this call names others: begin another run"
@@ -138,11 +150,12 @@ def read_call(call: Arguments, old: Settings) -> Request:
     flags = by_path(call.options) | ({} if call.downloads is None else {"downloads": str(call.downloads)})
     named, alone = (flags | read_set(call.set, each.changed(flags), RECIPE_FIELDS) for each in (old, Settings()))
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
-    if call.evaluator is not None and "command" in named:
+    if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
     if "command" in named:
-        names |= {"evaluator": None, "run.custom": [part for part in names["run.custom"] if part != "evaluator"]}
+        own = [part for part in names["run.custom"] if part != "evaluator"]
+        names |= {"evaluator": call.evaluator, "run.custom": own}
     _check_object(given, named)
     return Request(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
@@ -174,11 +187,15 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
         raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)
+    goal, measures = choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto)
     return settings.changed(
         {
-            "goal": choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto),
+            "goal": goal,
+            "evaluator": choose_evaluator(settings, goal, measures, given=asked.given.evaluator is not None),
             "limits.others": computed,
+            "measures.names": measures,
             "run.fingerprint": fingerprint(space),
             "run.meanings": meanings,
             "run.table_sha256": _hash_of_table(asked, settings),
@@ -199,6 +216,8 @@ def continued(asked: Request, old: Settings) -> Settings:
     if settings.loop.disguise != old.loop.disguise:
         raise GeniusError("a run is in disguise from its beginning or not at all")
     hashed = {"run.table_sha256": _hash_of_table(asked, settings)} if "training.table" in asked.named else {}
+    if "measures.table" in asked.named:
+        hashed["run.look_up_sha256"] = _hash_of_look_up(settings)
     return settings.changed(hashed)
 
 
@@ -250,6 +269,10 @@ def _hash_of_table(asked: Request, settings: Settings) -> str | None:
     """Return the SHA-256 of the table, so that another one at its path is noticed; errors call it as the call does."""
     table = asked.named.get("training.table", settings.training.table)
     return None if table is None else table_sha256(Path(str(table)))
+
+
+def _hash_of_look_up(settings: Settings) -> str | None:
+    return None if settings.measures.table is None else cost_table_sha256(Path(settings.measures.table))
 
 
 def as_path(given: Path | str | None) -> Path | None:

@@ -17,6 +17,7 @@ from ..spaces import short_name
 from .seal import save_sealed
 from .trust import resume_command
 
+_OWN = "evaluations/*/*/files"  # what the user's own functions and commands keep, and alone open
 LOCK_FILE = "lock"
 _POLL = 0.05  # seconds
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -120,7 +121,7 @@ async def _acquire(lock: FileLock, wait: float) -> None:
 
 @asynccontextmanager
 async def _locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
-    await asyncio.to_thread(check_folder, folder)
+    await asyncio.to_thread(check_folder, folder, _OWN)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
         await _acquire(lock, wait)

@@ -90,6 +90,7 @@ def context_of(
         region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
+        weigh=setup.weigh,
         goal=settings.goal,
         journal=journal,
         repair=settings.limits.repair,

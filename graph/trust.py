@@ -14,10 +14,12 @@ from pathlib import Path
 from ..agents.backends import servers_named
 from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
+from ..evaluators.measures import MEASURES
 from ..printable import brief
 from ..python_files import split_file
 from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
@@ -64,7 +66,7 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
         found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
-    return found
+    return [*found, *_of_measures(settings)]
 
 
 def _of_space(name: str) -> Iterator[Claim]:
@@ -85,6 +87,15 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
         yield Claim("llm.model_file", settings.llm.model_file)
 
 
+def _of_measures(settings: Settings) -> Iterator[Claim]:
+    for name in settings.measures.names:
+        if MEASURES.known(name) is None:
+            yield Claim("measures.names", name)
+    table = settings.measures.table
+    if table and (settings.run.look_up_sha256 is None or _on_another_host(table)):
+        yield Claim("measures.table", table)
+
+
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
         yield Claim("evaluator", settings.evaluator)
@@ -100,8 +111,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:

@@ -9,6 +9,7 @@ import numpy as np
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
+from ..spaces.objective import LATENCY, MEMORY
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
@@ -50,12 +51,13 @@ class Guide:
         """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
 
-    def of(self, space: SearchSpace) -> "Guide":
-        """Return the guide of a space: with ranges it is more curious."""
+    def of(self, space: SearchSpace, goal: Goal) -> "Guide":
+        """Return the guide of a search: in a space with ranges it is more curious, and small networks are fast."""
+        found = replace(self, prior=-self.prior) if goal.objective in _GROWING else self
         if not any(decision.scale for decision in space.decisions):
-            return self
+            return found
         curiosity, fading = self.in_ranges
-        return replace(self, curiosity=curiosity, fading=fading)
+        return replace(found, curiosity=curiosity, fading=fading)
 
     def prior_after(self, measurements: int) -> float:
         """Return the weight of the prior after so many measurements."""
@@ -63,6 +65,7 @@ class Guide:
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
+_GROWING = (LATENCY, MEMORY)  # with the size of a network
 UNLIFTED = replace(RANGES, tail=np.inf)
 """Ranges that leave a metric's tail as it is."""
 
@@ -147,23 +150,27 @@ def suggest(
 
     None of them is the same function as an earlier one, or as one that was `refused`.
     """
-    guide, known = guide.of(region.space), History.of(history)
+    known = History.of(history)
+    guide = guide.of(region.space, known.goal)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
     surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and known.goal.limits else None
+    weighed = surrogate is not None or bool(known.weighed)
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if weighed and known.goal.limits else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     choices = gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
     if surrogate is None and not guide.prior:
-        scores = chance
+        scores = feasibility.preferred(chance, choices.encoded) if feasibility else chance
     elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
         promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
+        if feasibility and known.weighed:
+            scores = feasibility.preferred(scores, choices.encoded, -2 * _FAR)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
@@ -180,7 +187,8 @@ def _score(
     architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
-        return guide.prior * architectures.promise(leanings)
+        promise = guide.prior * architectures.promise(leanings)
+        return feasibility.preferred(promise, architectures) if feasibility else promise
     mean, sd = surrogate.standard(architectures)
     if feasibility is not None:
         return feasibility.acquisition(mean, sd, architectures)
@@ -188,21 +196,26 @@ def _score(
 
 
 def _feasibility(
-    region: Region, known: History, observed: Observed, surrogate: Surrogate, rng: np.random.Generator
+    region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
-    """Fit a surrogate to each metric that is limited and that differs between the measurements."""
+    """Fit a surrogate to each metric that is limited and that differs between the measurements.
+
+    What was measured of networks that were refused for it counts, too.
+    """
     goal, found = known.goal, []
     for name, (low, high) in goal.limits.items():
         readings = [(c.architecture, goal.reading(c, name)) for c in known.measured if c.architecture]
+        readings += [(architecture, metrics.get(name)) for architecture, metrics in known.weighed]
         told = [(architecture, value) for architecture, value in readings if value is not None]
         values = np.array([value for _, value in told])
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
-            fitted = fit(region, metric, rng, WITHOUT_PRIOR, UNLIFTED)
+            prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
+            fitted = fit(region, metric, rng, prior, UNLIFTED)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
     kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
-    return Feasibility(found, surrogate.in_standard_units(max(kept)) if kept else None)
+    return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
 def _best(observed: Observed) -> list[Architecture]:
@@ -261,7 +274,8 @@ def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int])
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.value is not None
-        surrogate = fit(region, observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at]))
+        before, rng = observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at])
+        surrogate = fit(region, before, rng, GUIDE.of(region.space, goal))
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ..schema import Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
-from .candidate import CANDIDATE, Candidate, Message
+from .candidate import CANDIDATE, Candidate, Message, Refusal
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .history import History, Index
@@ -90,9 +90,19 @@ class Journal:
         """Return a trial's finished candidates in the order of their end; the sequence grows with the search."""
         return self._indices[trial].candidates
 
-    def history(self, trial: int, first: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> History:
-        """Return the history of the `first` finished candidates of a trial, followed by those `running`."""
-        return History(self._indices[trial], first, running, goal)
+    def history(
+        self,
+        trial: int,
+        first: int,
+        running: Sequence[Candidate] = (),
+        goal: Goal = GOAL,
+        asked: Sequence[Refusal] = (),
+    ) -> History:
+        """Return the history of the `first` finished candidates of a trial, followed by those `running`.
+
+        `asked` are the refusals of the iteration that is being made.
+        """
+        return History(self._indices[trial], first, running, goal, asked)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""

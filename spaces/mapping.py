@@ -16,6 +16,7 @@ from ..errors import GeniusError
 from ..schema import CLOSED, BadRecord, Count, Flag, Schema, Text
 from .decision import Decision, When, is_number
 from .door import is_sequence, is_text, shown
+from .network_space import is_network, vary_network
 from .objective import Objective
 from .rule import Rule
 from .space import SearchSpace
@@ -57,27 +58,36 @@ _KEYS = ("range", "log", "levels", "step", "options", "stage", "when")
 
 
 def space_of(
-    decisions: Mapping[str, object],
-    name: str = "space",
+    decisions: "Mapping[str, object] | nn.Module",
+    name: str = "",
     description: str = "",
     *,
     build: "Callable[..., nn.Module] | None" = None,
-    input_shape: tuple[int, int, int] | None = None,
+    input_shape: tuple[int, ...] | None = None,
     valid: Rule | Callable[..., bool | str] | None = None,
     cost: Callable[..., object] | None = None,
     objective: Objective | None = None,
 ) -> SearchSpace:
-    """Make a search space of a dict; evaluators, `build`, `valid` and `cost` are called with the dict of values.
+    """Make a search space of a dict, or of a network: then of the widths, depths, kernels and so on that can vary in it.
 
-    A tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart, and whole
+    Evaluators, `build`, `valid` and `cost` are called with the dict of values. Of a network, `input_shape` is that of one
+    input, guessed from its first layer where it is not given, and `build` and `cost` are not taken: it brings its own.
+    It is left as it is, and its variants begin with new weights.
+
+    Of a dict, a tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart, and whole
     where both are. A list is the options. A dict has `range` or `options`, and perhaps `log`, `levels`, `step`, `stage`
     and `when`, as in `{"range": [0, 0.99], "when": {"optimizer": "sgd"}}`.
 
     Raises: GeniusError, with the decision's name.
     """
+    if is_network(decisions):
+        if build is not None or cost is not None:
+            raise GeniusError("a space of a network builds and counts its variants itself: give no `build` or `cost`")
+        found = vary_network(decisions, name, input_shape).space(None, description, objective)
+        return found if valid is None else replace(found, valid=valid)
     return SearchSpace(
-        name,
-        decisions_of(decisions),
+        name or "space",
+        decisions_of(cast("Mapping[str, object]", decisions)),
         description,
         build=build,
         input_shape=input_shape,

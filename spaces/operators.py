@@ -56,13 +56,13 @@ class Operators:
     reads_values: bool = False
 
 
-def count_operators(module: nn.Module, images: Tensor) -> Operators:
-    """Run a network on images, without gradients, and count its operators.
+def count_operators(module: nn.Module, images: Tensor, found: Operators | None = None) -> Operators:
+    """Run a network on images, without gradients, and count its operators, perhaps on top of what was `found`.
 
     Torch takes no fast paths, which fuse a whole layer into one operator, while functions are watched.
     Raises: every exception of the network.
     """
-    found = Operators()
+    found = found or Operators()
     with torch.no_grad(), _uncompiled(), _Functions(found), _Dispatched(found):
         module(images)
     return found
@@ -92,9 +92,9 @@ class _Functions(TorchFunctionMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if func in _POOLING:
+        if func in POOLING:
             images, *_ = (*args, *(kwargs or {}).values())
-            self._found.pooling += _POOLING[func](images, out)
+            self._found.pooling += POOLING[func](images, out)
         elif func in _LEAVING:
             self._found.uncounted.add(f"Tensor.{func.__name__}")
         self._found.reads_values |= func is Tensor.tolist
@@ -118,7 +118,7 @@ def _one_each(_: Tensor, out: Tensor) -> int:
     return out.numel()
 
 
-_POOLING: dict[Any, Callable[[Tensor, Tensor], int]] = {
+POOLING: dict[Any, Callable[[Tensor, Tensor], int]] = {
     functional.adaptive_avg_pool1d: _adaptive(1),
     functional.adaptive_avg_pool2d: _adaptive(2),
     functional.adaptive_avg_pool3d: _adaptive(3),

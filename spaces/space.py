@@ -69,7 +69,7 @@ class SearchSpace:
       Of a space by value the options are listed behind it.
     - `build`: makes the network of an architecture. Where it also takes `num_classes` or `input_size`, in pixels, the
       space can be trained on data sets of another kind than its own. None where a space has no network.
-    - `input_shape`: (channels, height, width) of one image.
+    - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
@@ -95,7 +95,7 @@ class SearchSpace:
     decisions: tuple[Decision, ...]
     description: str = ""
     build: Callable[..., "nn.Module"] | None = None
-    input_shape: tuple[int, int, int] | None = None
+    input_shape: tuple[int, ...] | None = None
     parts: tuple[Part, ...] = ()
     identity: Callable[[Architecture], Hashable] = itself
     key: Callable[[Architecture], str] = digits
@@ -327,8 +327,8 @@ class SearchSpace:
         return self.build
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of an image of the space.
+    def shape(self) -> tuple[int, ...]:
+        """(channels, height, width) of an image of the space, or the shape of another kind of input.
 
         Raises: NoNetwork.
         """

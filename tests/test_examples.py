@@ -55,12 +55,21 @@ def test_a_search_is_asked_and_told_and_goes_on_where_it_was_stopped(run, tmp_pa
     assert run(ROOT / "examples" / "ask_and_tell.py").splitlines() == first[-1:]
 
 
-def test_accuracy_and_latency_are_searched_together(run, tmp_path):
-    objectives = ("--objective", "accuracy", "--objective", "examples.latency:LATENCY", "--pareto")
-    search = ("search", "digits", "--evaluator", "examples.latency:evaluate", *objectives, "--proposer", "guided")
-    run("-m", "genius", *search, "--limit", "latency", "-", 1000, "--iterations", 2, "--run", "run")
+def test_accuracy_and_latency_are_searched_together_without_code(run, tmp_path):
+    objectives = ("--objective", "accuracy", "--objective", "latency", "--on-device", "cpu", "--pareto")
+    search = ("search", "digits", *objectives, "--proposer", "guided", "--set", "epochs=1", "--on-seconds", 1)
+    shown = run("-m", "genius", *search, "--limit", "latency", "-", 1000, "--iterations", 2, "--run", "run")
+    assert "measured limits: latency at most 1000 ms; 0 of 2 measured are not feasible" in " ".join(shown.split())
     lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
-    assert all(line["measurement"]["metrics"]["latency"] > 0 for line in lines)
+    metrics = [line["measurement"]["metrics"] for line in lines]
+    assert all(each["latency"] > 0 and each["latency sd"] >= 0 for each in metrics)
+
+
+def test_the_front_of_accuracy_and_latency_is_printed(run):
+    printed = run(ROOT / "examples" / "latency.py", 1000, 1).splitlines()
+    assert len(printed) == 1
+    assert "%, " in printed[0]
+    assert printed[0].endswith(" ms")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Slurm runs on Linux alone")

@@ -93,4 +93,4 @@ def _numbers(file: Path) -> dict[str, int]:
 
 def bytes_in_words(size: float) -> str:
     """Write a number of bytes."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

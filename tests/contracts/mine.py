@@ -172,6 +172,25 @@ class Sink(BaseCallbackHandler):
             file.write(f"{told['name']}\n")
 
 
+def layers(network: nn.Module, images: Tensor) -> int:
+    """Count the layers of a network."""
+    return len(list(network.children()))
+
+
+def energy(network: nn.Module, images: Tensor) -> float:
+    """Return millijoules, as a meter would."""
+    return 2.5 * len(images)
+
+
+energy.objective = genius.Objective("energy", "mJ", "lower", 0)  # type: ignore[attr-defined]
+
+
+@genius.after_training
+def kept(folder: Path) -> int:
+    """Count the files of a training that hold weights."""
+    return len(list(folder.glob("weights.*")))
+
+
 SINK = Sink()
 TABLE = genius.PublishedTable("mine:TABLE", "http://127.0.0.1:9/mine.json", "0" * 64, 1_000, "accuracy", "accuracy")
 PUBLISHED = replace(SPACE, table=TABLE)

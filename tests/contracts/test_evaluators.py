@@ -1,6 +1,7 @@
 """One contract for every evaluator: by its name and as an object."""
 
 import json
+import sys
 
 import genius
 import pytest
@@ -30,6 +31,7 @@ SEARCHES = {
     "table": table,
     "recording": recording,
     "train": lambda folder: {"proposer": "random", "set": ("epochs=1",)},
+    "command": lambda folder: {"proposer": "random", "command": f"{sys.executable} -c 'print(50 + {{width}}0 % 50)'"},
     **dict.fromkeys((*OWN, "tiny-evaluator"), lambda folder: {"proposer": "random"}),
 }
 """A search that each evaluator can measure for; a new one is added here."""

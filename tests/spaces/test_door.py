@@ -50,8 +50,8 @@ def test_a_decision_that_is_none_is_refused(decision, error):
         ({"name": "long" * 30}, "at most 100 characters"),
         ({"description": None}, "the description of digits is to be a text, got None"),
         (
-            {"input_shape": (1, 8)},
-            r"of digits is \(channels, height, width\) of an image, got \(1, 8\)",
+            {"input_shape": ()},
+            r"of digits is that of one input, as \(channels, height, width\), got \(\)",
         ),
         ({"input_shape": (1, 8, 0)}, r"the input_shape of digits .* got \(1, 8, 0\)"),
         ({"input_shape": 8}, "the input_shape of digits .* got 8"),

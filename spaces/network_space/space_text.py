@@ -1,0 +1,45 @@
+"""The proposed space of a network as a YAML file, for a user to edit."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from ...printable import one_line
+from . import vary_network
+from .named_network import find_network
+
+_LONGEST = 110
+
+_HEAD = """\
+# What can vary in {network}. Edit it: without a decision the network stays as it is there, and its options are yours.
+# Then: genius spaces FILE, and genius search FILE with --data, or with an evaluator of your own.
+name: {name}
+network: {quoted}
+input: [{shape}]
+decisions:
+"""
+
+
+def space_text(network: str, input_shape: Sequence[int] | None = None) -> str:
+    """Write the file that the space of a network is read from; the network is named, as `MODULE:NAME`.
+
+    Raises: GeniusError.
+    """
+    name = one_line(network.rpartition(":")[2], 100)
+    varied = vary_network(find_network(network), name, input_shape)
+    shape = ", ".join(map(str, varied.anatomy.shape))
+    lines = [
+        f"  {_word(each.name)}: [{', '.join(map(_word, each.options))}]  # {each.words}; {_word(each.own)} in the network"
+        for each in varied.variations
+    ]
+    head = _HEAD.format(network=one_line(network, _LONGEST), name=_word(name), quoted=_word(network), shape=shape)
+    return head + "\n".join(lines)
+
+
+def _word(value: object) -> str:
+    """Write a value so that YAML reads it back: a text is plain where nothing in it could be anything else."""
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[A-Za-z_][\w.-]*(?::[A-Za-z_]\w*)?(?: [\w.()-]+)*", value)
+        reserved = value.lower() in ("true", "false", "null", "yes", "no", "on", "off")
+        return value if plain and not reserved else json.dumps(value, ensure_ascii=False)
+    return f"{value:g}" if isinstance(value, float) else str(value)
