@@ -122,7 +122,7 @@ class AskTell:
         """
         async with self._locked() as run, saying_why(run.folder, run.settings):
             candidate = await run.find(_id_of(asked))
-            told = _read(run, candidate, value, error)
+            told = _read(run, candidate, value, error, await self._readings(run, candidate))
             finished = await train(candidate, lambda _: told, run.settings.goal)
             took = max(0.0, time.time() - candidate.started)
             since_asked = max(0.0, took - candidate.seconds)
@@ -208,6 +208,13 @@ class AskTell:
         self._setup = None
         await self._opened.aclose()
 
+    async def _readings(self, run: SharedRun, candidate: Candidate) -> Mapping[str, float]:
+        """Return what this machine measures of a candidate's network, beside what is told."""
+        if not run.settings.measures.names or candidate.architecture is None:
+            return {}
+        context = self._context(run, await self._parts(run), candidate.trial)
+        return {} if context.weigh is None else (await context.weigh(candidate.architecture)).metrics
+
     def _held(self, run: SharedRun) -> Holds:
         self._holds = self._holds or Holds(run.folder)
         return self._holds
@@ -272,8 +279,10 @@ def _all_pend(run: SharedRun, pending: Sequence[Candidate]) -> str:
     return f"{run.words(pending)}, as many as there are workers ({workers}): tell one of them, or name more workers"
 
 
-def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str | None) -> Measurement:
-    """Read the outcome that is told.
+def _read(
+    run: SharedRun, candidate: Candidate, value: Told | None, error: str | None, readings: Mapping[str, float]
+) -> Measurement:
+    """Read the outcome that is told; the `readings` of its network join it.
 
     Raises: GeniusError where it cannot be one.
     """
@@ -283,7 +292,9 @@ def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str |
     if error is not None:
         return Measurement(error=error or "it failed")
     try:
-        told = measurement_of(value, goal.needed)
+        first, *others = goal.needed
+        told = measurement_of(value, [first, *(name for name in others if name not in readings)])
+        told = replace(told, metrics={**readings, **told.metrics}) if told.error is None else told
         goal.check(candidate, told)
     except BadValue as bad:
         raise GeniusError(f"{id} still pends, since this is no outcome of it: {bad}") from None

@@ -218,6 +218,25 @@ async def test_the_time_from_ask_to_tell_counts_where_no_other_is_told(tmp_path)
         assert 0.2 <= (await search.result()).candidates[0].evaluation_seconds < 100
 
 
+async def test_what_is_measured_of_networks_limits_what_is_handed_out_and_joins_what_is_told(tmp_path):
+    from torch import nn
+
+    space = genius.SearchSpace(
+        "networks",
+        (genius.Decision("width", ("small", "large")), genius.Decision("kind", ("a", "b"))),
+        build=lambda architecture: nn.Conv2d(1, (1, 4000)[architecture[0]], 3, padding=1),
+        input_shape=(1, 64, 64),
+    )
+    options = {"measure": ("memory",), "limits": {"memory": (None, 30)}, "iterations": 2}
+    async with opened(tmp_path / "run", space, proposer="largest", **options) as search:
+        while asked := await search.ask():
+            assert asked.config["width"] == "small"
+            await search.tell(asked, {"accuracy": 70.0})
+        result = await search.result()
+    assert [candidate.value for candidate in result.candidates] == [70.0, 70.0]
+    assert all(0 < candidate.measurement.metrics["memory"] < 30 for candidate in result.candidates)
+
+
 # --- what is told
 
 
