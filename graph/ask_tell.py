@@ -120,7 +120,7 @@ class AskTell:
         Raises: GeniusError for a candidate that does not pend, and for a value that is none, after which the candidate
         still pends; RunFailed where the journal cannot be written.
         """
-        async with self._locked() as run, saying_why(run.folder, run.settings):
+        async with self._locked() as run, run.telling, saying_why(run.folder, run.settings):
             candidate = await run.find(_id_of(asked))
             told = _read(run, candidate, value, error, await self._readings(run, candidate))
             finished = await train(candidate, lambda _: told, run.settings.goal)

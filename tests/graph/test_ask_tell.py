@@ -314,6 +314,14 @@ async def test_only_a_pending_candidate_can_be_told_once(tmp_path):
     assert [line["measurement"]["value"] for line in lines_of(tmp_path / "run")] == [70.0, 72.0]
 
 
+async def test_of_two_values_that_are_told_at_once_one_counts(tmp_path):
+    async with opened(tmp_path / "run", iterations=2) as search:
+        asked = await search.ask()
+        told = await asyncio.gather(*(search.tell(asked, 70.0 + at) for at in range(3)), return_exceptions=True)
+        assert [str(each) for each in told if each] == ["1 was told already: none is pending"] * 2
+    assert [line["measurement"]["value"] for line in lines_of(tmp_path / "run")] == [70.0]
+
+
 # --- crashes, other processes, other tasks
 
 
