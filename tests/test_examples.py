@@ -46,6 +46,15 @@ def test_values_are_tuned_within_a_measured_limit(run):
     assert "% of errors, {'vectors': " in run(ROOT / "examples" / "tune.py")
 
 
+def test_a_search_is_asked_and_told_and_goes_on_where_it_was_stopped(run, tmp_path):
+    first = run(ROOT / "examples" / "ask_and_tell.py").splitlines()
+    assert sorted(int(line.partition(":")[0]) for line in first[:-1]) == list(range(1, 13))
+    journal = tmp_path / "runs" / "neighbours" / "candidates.jsonl"
+    values = [json.loads(line)["measurement"]["value"] for line in journal.read_text().splitlines()]
+    assert first[-1].startswith(f"best: {max(values):.2f}% with ")
+    assert run(ROOT / "examples" / "ask_and_tell.py").splitlines() == first[-1:]
+
+
 def test_accuracy_and_latency_are_searched_together_without_code(run, tmp_path):
     objectives = ("--objective", "accuracy", "--objective", "latency", "--on-device", "cpu", "--pareto")
     search = ("search", "digits", *objectives, "--proposer", "guided", "--set", "epochs=1", "--on-seconds", 1)
