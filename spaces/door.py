@@ -50,7 +50,9 @@ def check_space(space: "SearchSpace", kind: type) -> None:
     if (space.build is None) != (shape is None):
         raise GeniusError(f"{space.name} needs both a build and the input_shape of its networks, or neither")
     if shape is not None and not _is_shape(shape):
-        raise GeniusError(f"the input_shape of {space.name} is that of one input, as (channels, height, width), got {shape!r}")
+        raise GeniusError(
+            f"the input_shape of {space.name} is that of one input, as (channels, height, width), got {shape!r}"
+        )
     for field in (*_CALLABLE, *_CALLABLE_OR_NONE):
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
