@@ -45,6 +45,8 @@ class Claim:
     @property
     def is_fixed(self) -> bool:
         """Whether it leads to the same from any folder: a server or a full path does, MODULE:NAME does not."""
+        if self.setting == "command":  # its words may be short paths
+            return False
         path = (split_file(self.value) or [self.value])[0]
         full = "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
         return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
