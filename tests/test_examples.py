@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1" >> srun.txt; shift; done\nexec "$@"\n'
 MINE = "def evaluate(architecture): return 50.0"
 
 
@@ -47,6 +46,15 @@ def test_values_are_tuned_within_a_measured_limit(run):
     assert "% of errors, {'vectors': " in run(ROOT / "examples" / "tune.py")
 
 
+def test_a_search_is_asked_and_told_and_goes_on_where_it_was_stopped(run, tmp_path):
+    first = run(ROOT / "examples" / "ask_and_tell.py").splitlines()
+    assert sorted(int(line.partition(":")[0]) for line in first[:-1]) == list(range(1, 13))
+    journal = tmp_path / "runs" / "neighbours" / "candidates.jsonl"
+    values = [json.loads(line)["measurement"]["value"] for line in journal.read_text().splitlines()]
+    assert first[-1].startswith(f"best: {max(values):.2f}% with ")
+    assert run(ROOT / "examples" / "ask_and_tell.py").splitlines() == first[-1:]
+
+
 def test_accuracy_and_latency_are_searched_together_without_code(run, tmp_path):
     objectives = ("--objective", "accuracy", "--objective", "latency", "--on-device", "cpu", "--pareto")
     search = ("search", "digits", *objectives, "--proposer", "guided", "--set", "epochs=1", "--on-seconds", 1)
@@ -62,24 +70,6 @@ def test_the_front_of_accuracy_and_latency_is_printed(run):
     assert len(printed) == 1
     assert "%, " in printed[0]
     assert printed[0].endswith(" ms")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Slurm runs on Linux alone")
-def test_trainings_are_run_by_srun(run, tmp_path):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "srun").write_text(SRUN)
-    (programs / "srun").chmod(0o755)
-    search = ("search", "digits", "--proposer", "random", "--iterations", 1, "--set", "epochs=1", "--json")
-    path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    best = best_of(run("-m", "genius", *search, "--on", "examples.slurm:SlurmWithGpu", PATH=path))
-    assert best["accuracy"] is not None
-    assert (tmp_path / "srun.txt").read_text().split() == [
-        "--ntasks=1",
-        "--quit-on-interrupt",
-        "--gpus=1",
-        "--cpus-per-task=8",
-    ]
 
 
 def test_traces_go_to_a_file_of_one_s_own(run, tmp_path):

@@ -18,13 +18,18 @@ from .recipes import Recipe
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The classes of a data set of one's own, the number of images of each part, and sentences on how it was read."""
+    """The classes of a data set, the number of images of each part, and sentences on how it was read and split.
+
+    `digest` is the SHA-256 of the labels of the training, validation and test images: another digest is another split.
+    It is empty for a data set that is always the same.
+    """
 
     classes: tuple[Text, ...]
     train: Whole
     validation: Whole
     test: Whole
     notes: tuple[Text, ...] = ()
+    digest: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ class TrainingJob(Job):
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `loaders`: processes that read images, None for as many as suit the device.
     - `keep_weights`: leave the trained weights in the folder.
-    - `found`: the summary of the image folder when the training was planned; None for other data sets.
+    - `found`: the summary of the data set when the training was planned.
     """
 
     __pydantic_config__ = CLOSED
