@@ -32,7 +32,7 @@ from ..training.job import Job
 from .pools import TryEnd, TurnPool, ended, last_line, read_measurement, write_job
 from .process import living
 from .slurm_cluster import GONE, Busy, Cluster, JobState, Slurm, ThisMachine
-from .slurm_node import End, Submission, read_end, read_submission, submission_file, work
+from .slurm_node import Submission, WorkerEnd, read_end, read_submission, submission_file, work
 from .watch import Heartbeat, TimeLimits
 from .workers import Place
 
@@ -151,7 +151,7 @@ class SlurmWorkers(TurnPool[int]):
             self._queue.add(submitted, state)
         return submitted
 
-    async def _follow(self, submitted: "_Job", job: Job, heartbeat: Heartbeat) -> End | JobState:
+    async def _follow(self, submitted: "_Job", job: Job, heartbeat: Heartbeat) -> WorkerEnd | JobState:
         """Tell of epochs until the worker has ended, or the job has without it, or begins anew."""
         restarts = self._queue.state(submitted.name).restarts
         while (end := read_end(submitted.folder)) is None:
@@ -171,7 +171,7 @@ class SlurmWorkers(TurnPool[int]):
             await self._until_over(submitted, _LATE)
         return end
 
-    async def _late_end(self, submitted: "_Job", state: JobState) -> End | None:
+    async def _late_end(self, submitted: "_Job", state: JobState) -> WorkerEnd | None:
         """Wait for the file of a worker that has ended, which may take seconds to be seen on a shared file system."""
         until = time.monotonic() + (_LATE if state.name in ("COMPLETED", "FAILED", "GONE") else 0.0)
         while (end := read_end(submitted.folder)) is None and time.monotonic() < until:
@@ -180,7 +180,7 @@ class SlurmWorkers(TurnPool[int]):
             await asyncio.sleep(_BEAT)
         return end
 
-    async def _verdict(self, found: End | JobState, submitted: "_Job", job: Job) -> Measurement | TryEnd:
+    async def _verdict(self, found: WorkerEnd | JobState, submitted: "_Job", job: Job) -> Measurement | TryEnd:
         """Return the answer of a job that has ended, or why there is none.
 
         Raises: RunFailed where no job of its kind can be done.
@@ -191,7 +191,7 @@ class SlurmWorkers(TurnPool[int]):
         if short and await asyncio.to_thread(read_measurement, job.files.answer) is None:
             words = f"{job.noun} failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
             return TryEnd("out of memory", words, device, seconds=submitted.seconds)
-        if isinstance(found, End):
+        if isinstance(found, WorkerEnd):
             end = await ended(found.found, job, device, found.complaint)
             return end if isinstance(end, Measurement) else replace(end, seconds=found.seconds)
         if answer := await asyncio.to_thread(read_measurement, job.files.answer):
