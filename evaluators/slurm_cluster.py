@@ -63,6 +63,11 @@ class JobState:
         """Whether the job waits in the queue."""
         return self.name in _WAITING
 
+    @property
+    def failed_by_itself(self) -> bool:
+        """Whether the job's own program ended, and Slurm names no failure of a node or of the launch."""
+        return self.name == "COMPLETED" or (self.name == "FAILED" and self.reason in ("", "None", "NonZeroExitCode"))
+
 
 GONE = JobState(name="GONE")
 """The state of a job that the cluster does not know, or has forgotten."""

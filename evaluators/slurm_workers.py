@@ -196,7 +196,7 @@ class SlurmWorkers(TurnPool[int]):
             return end if isinstance(end, Measurement) else replace(end, seconds=found.seconds)
         if answer := await asyncio.to_thread(read_measurement, job.files.answer):
             return answer
-        if state.name in ("COMPLETED", "FAILED") and not _KILLED.search(log):
+        if state.failed_by_itself and not _KILLED.search(log):
             raise RunFailed(submitted.why_not_begun(state, log))
         late = state.name in ("TIMEOUT", "DEADLINE")
         why = _WORDS.get(state.name, f"its state is {state.name}") if state.is_over else "it was requeued"
