@@ -300,7 +300,7 @@ async def test_what_cannot_be_called_as_an_evaluator_is_refused(script, code):
     (script / "bad.py").write_text(code)
     with pytest.raises(
         genius.GeniusError,
-        match="of a configuration, and perhaps of a trial|takes a configuration, and perhaps the trial",
+        match=r"of a configuration, and perhaps of a trial|takes a configuration, and perhaps the trial",
     ):
         await searched(f"{script / 'bad.py'}:f", run="run")
 
