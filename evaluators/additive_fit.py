@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..errors import GeniusError
 from ..spaces.cost import FIELDS, Cost
 from ..spaces.objective import Objective
-from ..spaces.region import Integers, PredictedCost, Term
+from ..spaces.region import CostTerm, Integers, PredictedCost
 from ..spaces.space import SearchSpace
 
 LEAST = 10
@@ -19,7 +19,7 @@ _PENALTIES = np.logspace(-6, 3, 28)  # times the number of measurements
 _USED = [np.array(Cost(flops=1).row), np.array(Cost(norm_outputs=1).row)]  # costs of parts that take time
 
 _Reals = npt.NDArray[np.float64]
-_Feature = Sequence[Term]
+_Feature = Sequence[CostTerm]
 
 
 def fit_cost(space: SearchSpace, objective: Objective, architectures: Integers, values: _Reals) -> PredictedCost:
@@ -85,7 +85,7 @@ def _held_out(matrix: _Reals, values: _Reals) -> _Reals:
     return off
 
 
-def _terms(features: Sequence[_Feature], weights: _Reals) -> tuple[Term, ...]:
+def _terms(features: Sequence[_Feature], weights: _Reals) -> tuple[CostTerm, ...]:
     """Return what the features add together, a term for each group of decisions."""
     found: dict[tuple[int, ...], _Reals] = {}
     for feature, weight in zip(features, weights.tolist(), strict=True):

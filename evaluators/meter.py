@@ -26,7 +26,7 @@ _AT_MOST = 3  # times the seconds of a measure that it may take, with its warm-u
 
 
 @dataclass(frozen=True)
-class Reading:
+class NetworkReading:
     """What was measured of a network, under which conditions; a line of the run's file."""
 
     __pydantic_config__ = CLOSED
@@ -36,7 +36,16 @@ class Reading:
     measurement: Measurement
 
 
-READING = Schema[Reading](Reading)
+NETWORK_READING = Schema[NetworkReading](NetworkReading)
+
+
+def readings_of(folder: Path) -> dict[Architecture, Measurement]:
+    """Return what a run folder holds of networks, whatever the conditions; the latest where there are several.
+
+    Raises: BrokenRun.
+    """
+    return {each.architecture: each.measurement for each in read_records(folder / READINGS_FILE, NETWORK_READING)}
+
 
 DoJob = Callable[[NetworkJob], Awaitable[Measurement]]
 """Does a network job."""
@@ -86,7 +95,7 @@ class Meter:
 
     def _read(self) -> dict[Architecture, Measurement]:
         cut_torn_line(self._file)
-        readings = [each for each in read_records(self._file, READING) if each.conditions == self._conditions]
+        readings = [each for each in read_records(self._file, NETWORK_READING) if each.conditions == self._conditions]
         return {each.architecture: each.measurement for each in readings}
 
     @property
@@ -119,7 +128,7 @@ class Meter:
             await asyncio.to_thread(_remove, folder)
 
     async def _keep(self, architecture: Architecture, found: Measurement) -> None:
-        line = READING.plain(Reading(architecture, self._conditions, found))
+        line = NETWORK_READING.plain(NetworkReading(architecture, self._conditions, found))
         await asyncio.to_thread(append_records, self._file, [line])
 
 

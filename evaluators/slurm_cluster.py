@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,8 +75,8 @@ class Cluster(Protocol):
         """Raises: GeniusError where it takes no job like these."""
         ...
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
-        """Submit a job that calls a function of a module; its files go into the folder.
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
+        """Submit a job that calls a function of a module, and return its number; its files go into the folder.
 
         Raises: GeniusError where the cluster refuses it; Busy.
         """
@@ -109,7 +109,7 @@ class Slurm:
         options = (f"--{name}={value}" if value else f"--{name}" for name, value in self._options.items())
         self._run("sbatch", "--test-only", *options, "--wrap=true")
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
         """Submit a job of one task."""
         from submitit import SlurmExecutor, SlurmJob
         from submitit.core.utils import FailedSubmissionError
@@ -132,9 +132,10 @@ class Slurm:
             additional_parameters={option: value or True for option, value in self._options.items()},
         )
         try:
-            self._numbers[name] = executor.submit(work, *arguments).job_id
+            self._numbers[name] = number = executor.submit(work, *arguments).job_id
         except FailedSubmissionError as error:
             raise GeniusError(f"sbatch gave no number of a job: {one_line(str(error), 300)}") from error
+        return number
 
     def states(self, names: Collection[str]) -> Mapping[str, JobState]:
         """Ask for all of these jobs in one call, and for those that Slurm has forgotten in another."""
@@ -152,7 +153,7 @@ class Slurm:
         """Ask the accounting, where it is switched on, how jobs ended that the controller has forgotten."""
         if not names:
             return {}
-        ended = dict.fromkeys(names, GONE)
+        ended = {name: replace(GONE, number=self._numbers[name]) for name in names}
         asked = ("--noheader", "--parsable2", "--allocations", "--format=JobID,JobName%40,State")
         numbers = ",".join(self._numbers[name] for name in names)
         try:
@@ -225,7 +226,7 @@ class ThisMachine:
     def check(self) -> None:
         """Nothing can be refused here."""
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
         """Submit a job; `debug` does it in this call."""
         from submitit import AutoExecutor
 
@@ -234,6 +235,7 @@ class ThisMachine:
         self._jobs[name] = job = executor.submit(work, *arguments)
         if self._kind == "debug":
             job.results()
+        return job.job_id
 
     def states(self, names: Collection[str]) -> Mapping[str, JobState]:
         """Return the states in Slurm's words."""

@@ -46,7 +46,7 @@ _LEAVING = 60.0  # seconds in which a cancelled job is to end
 _LONG = 60.0  # seconds in the queue that are told
 _END_OF_LOG = 10_000  # characters
 _KILL = (-9, 137)  # exit codes of a worker that was killed
-_KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated)", re.MULTILINE)
+_KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated|Exited with exit code 143)", re.MULTILINE)
 _OUT_OF_MEMORY = re.compile(r"exceeded (job )?memory limit|oom.?kill", re.IGNORECASE)
 """What Slurm writes into a job's log, by its own measurements and by those of the kernel."""
 
@@ -135,15 +135,15 @@ class SlurmWorkers(TurnPool[int]):
         write_atomically(submission_file(job.folder), json.dumps(asdict(submission)))
         tried: list[str] = []
 
-        def submit() -> None:
-            if tried and self._cluster.states(tried):
-                return  # it was taken, though the answer did not come
+        def submit() -> str:
+            if tried and (known := self._cluster.states(tried)):
+                return known[submission.name].number  # it was taken, though the answer did not come
             tried.append(submission.name)
-            self._cluster.submit(folder, submission.name, work, (job.folder, submission, self._place, limits))
+            return self._cluster.submit(folder, submission.name, work, (job.folder, submission, self._place, limits))
 
-        state = JobState()
+        state = JobState()  # it may have been taken, where this is cancelled
         try:
-            await _patiently(submit)
+            state = JobState(await _patiently(submit))
         except GeniusError as error:
             state = GONE
             raise RunFailed(str(error)) from error
@@ -166,6 +166,7 @@ class SlurmWorkers(TurnPool[int]):
             await heartbeat.listen()
             if not (submitted.began or state.waits):
                 submitted.began = time.monotonic()
+        await heartbeat.listen()
         if end.code in _KILL:  # Slurm knows whether that was for its memory
             await self._until_over(submitted, _LATE)
         return end
@@ -325,7 +326,8 @@ class _Queue:
         except GeniusError as error:
             self.failure = error
             return
-        self._states.update((name, found.get(name, GONE)) for name in names if name in self._states)
+        for name in self._states.keys() & set(names):
+            self._states[name] = found.get(name, GONE)
         self._tell()
 
     def _tell(self) -> None:

@@ -120,9 +120,9 @@ class AskTell:
         Raises: GeniusError for a candidate that does not pend, and for a value that is none, after which the candidate
         still pends; RunFailed where the journal cannot be written.
         """
-        async with self._locked() as run, saying_why(run.folder, run.settings):
+        async with self._locked() as run, run.telling, saying_why(run.folder, run.settings):
             candidate = await run.find(_id_of(asked))
-            told = _read(run, candidate, value, error)
+            told = _read(run, candidate, value, error, await self._readings(run, candidate))
             finished = await train(candidate, lambda _: told, run.settings.goal)
             took = max(0.0, time.time() - candidate.started)
             since_asked = max(0.0, took - candidate.seconds)
@@ -188,13 +188,14 @@ class AskTell:
 
     async def _parts(self, run: SharedRun) -> Setup:
         """Return the parts of the search; the first call opens them, with the settings that differ from now on."""
-        if self._setup is not None:
-            return self._setup
-        settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
-        setup = await self._open_parts(settings, given)
-        check_journal(run.journal, settings, setup.region.space)
-        await run.save(settings)
-        return setup
+        async with self._beginning:
+            if self._setup is not None:
+                return self._setup
+            settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
+            setup = await self._open_parts(settings, given)
+            check_journal(run.journal, settings, setup.region.space)
+            await run.save(settings)
+            return setup
 
     async def _open_parts(self, settings: Settings, given: Given) -> Setup:
         setup = await self._opened.enter_async_context(open_setup(settings, given))
@@ -206,6 +207,13 @@ class AskTell:
     async def _close_parts(self) -> None:
         self._setup = None
         await self._opened.aclose()
+
+    async def _readings(self, run: SharedRun, candidate: Candidate) -> Mapping[str, float]:
+        """Return what this machine measures of a candidate's network, beside what is told."""
+        if not run.settings.measures.names or candidate.architecture is None:
+            return {}
+        context = self._context(run, await self._parts(run), candidate.trial)
+        return {} if context.weigh is None else (await context.weigh(candidate.architecture)).metrics
 
     def _held(self, run: SharedRun) -> Holds:
         self._holds = self._holds or Holds(run.folder)
@@ -267,14 +275,14 @@ def _hands_out(start: Start, context: Context) -> bool:
 
 
 def _all_pend(run: SharedRun, pending: Sequence[Candidate]) -> str:
-    return (
-        f"{run.words(pending)}, and with {run.settings.training.workers} workers no further candidate may: tell one of "
-        "them, or name more workers"
-    )
+    workers = run.settings.training.workers
+    return f"{run.words(pending)}, as many as there are workers ({workers}): tell one of them, or name more workers"
 
 
-def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str | None) -> Measurement:
-    """Read the outcome that is told.
+def _read(
+    run: SharedRun, candidate: Candidate, value: Told | None, error: str | None, readings: Mapping[str, float]
+) -> Measurement:
+    """Read the outcome that is told; the `readings` of its network join it.
 
     Raises: GeniusError where it cannot be one.
     """
@@ -284,7 +292,9 @@ def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str |
     if error is not None:
         return Measurement(error=error or "it failed")
     try:
-        told = measurement_of(value, goal.needed)
+        first, *others = goal.needed
+        told = measurement_of(value, [first, *(name for name in others if name not in readings)])
+        told = replace(told, metrics={**readings, **told.metrics}) if told.error is None else told
         goal.check(candidate, told)
     except BadValue as bad:
         raise GeniusError(f"{id} still pends, since this is no outcome of it: {bad}") from None

@@ -40,3 +40,12 @@ def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, .
             "now by naming it with --latency-table"
         )
     return (read_cost_table(path, space)[0],)
+
+
+def notes_on_look_up(settings: Settings, space: SearchSpace) -> list[str]:
+    """Say how the look-up of a search was made, and by how much it is off."""
+    if settings.measures.table is None:
+        return []
+    cost, file = read_cost_table(Path(settings.measures.table), space)
+    made = f"{file.samples} networks ({file.conditions})"
+    return [f"{cost.name} is predicted by a look-up, fitted to {made}: {cost.words}"]

@@ -16,7 +16,7 @@ from ..evaluators.evaluator import Evaluator
 from ..evaluators.in_process import evaluated
 from ..record.candidate import Candidate
 from ..spaces.space import Architecture
-from ..tools.measured_limits import doubts, weigh
+from ..tools.measured_limits import doubts, held_to_measures
 from .state import Context, SearchState, history_of, in_flight, ready
 
 
@@ -27,7 +27,7 @@ async def weighed(candidate: Candidate, context: Context) -> Candidate:
     found = await context.weigh(candidate.architecture)
     for words in doubts(found, context.goal):
         context.tell("note", candidate, words)
-    return weigh(candidate, found, context.goal, context.region.space, context.max_replies)
+    return held_to_measures(candidate, found, context.goal, context.region.space, context.max_replies)
 
 
 def before_training(candidate: Candidate, context: Context) -> Literal["approver", "trainer"]:

@@ -42,7 +42,7 @@ from .meters import (
     weigh_shown,
     with_measures,
 )
-from .predictions import look_up_of, shown_region
+from .predictions import look_up_of, notes_on_look_up, shown_region
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -187,7 +187,7 @@ def choose_goal(
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
     found = [objective_of(each) for each in named]
-    own = _own_evaluator(settings, given) is not None
+    own = _own_evaluator(settings, given) is not None or settings.command is not None
     names = names_of_measures(settings, [measure for _, measure in found], limits, own=own)
     chosen = tuple(objective for objective, _ in found)
     if not chosen and settings.goal == GOAL:
@@ -307,6 +307,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
     shown = await asyncio.to_thread(shown_region, space, settings)
+    predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
@@ -326,7 +327,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             evaluator = _of_shown(evaluator, settings.run.meanings)
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
-        yield Setup(shown, space, proposers, evaluator, sent, notes, weigh)
+        yield Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

@@ -260,7 +260,9 @@ def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
-    return f"limits: {result.settings.limits.ranges.words()}; {refused} replies refused, {repaired} repaired"
+    table, limits = result.settings.measures.table, result.settings.limits
+    predicted = f", {' and '.join(limits.others)} as {table} predicts" if table and limits.others else ""
+    return f"limits: {limits.ranges.words()}{predicted}; {refused} replies refused, {repaired} repaired"
 
 
 def _search_cost(device: str, seconds: float) -> str:

@@ -11,8 +11,8 @@ import pytest
 from genius.record.settings import OPTIONS
 
 COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "train", "export", "bench", "show", "spaces", "cost")
-COMMANDS += ("recipes", "fetch", "baseline")
-PANELS = ["Main options", "Language model", "Limits", "Training", "The loop", "Files and output", "Options"]
+COMMANDS += ("latency", "recipes", "fetch", "baseline")
+PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ REFUSED_AT_FIRST = 5
 _ROUNDING = 1.01
 
 
-def weigh(candidate: Candidate, found: Measurement, goal: Goal, space: SearchSpace, max_replies: int) -> Candidate:
+def held_to_measures(
+    candidate: Candidate, found: Measurement, goal: Goal, space: SearchSpace, max_replies: int
+) -> Candidate:
     """Hold a candidate to what was found of its network; refuse one beyond the limits, or that cannot be measured.
 
     Returns the candidate, or with one refusal more and no reply, to be asked again.

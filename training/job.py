@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -165,6 +166,21 @@ class JobFiles:
     def held(self) -> Path:
         """The seconds that a user's own code has taken so far, in all tries together."""
         return self.folder / "seconds.txt"
+
+    def read_held(self) -> float:
+        """Return those seconds; 0 where there are none."""
+        try:
+            return max(0.0, float(self.held.read_text()))
+        except (OSError, ValueError):
+            return 0.0
+
+    def saved_at(self) -> int:
+        """Return when a file that a user's own code keeps was last written, in ns since 1970; 0 where there is none."""
+        times = [0]
+        for file in self.own.iterdir() if self.own.is_dir() else ():
+            with suppress(OSError):  # it has just been removed
+                times.append(file.stat(follow_symlinks=False).st_mtime_ns)
+        return max(times)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,6 @@ from .limits import Range as Range
 from .limits import in_words as in_words
 from .limits import parse_range as parse_range
 from .limits import range_of as range_of
+from .predicted import CostTerm as CostTerm
 from .predicted import PredictedCost as PredictedCost
-from .predicted import Term as Term
 from .region import Region as Region

@@ -102,6 +102,11 @@ class Limits:
         """Return the predicted cost of a name; None where it is told, or counted."""
         return next((predicted for predicted in self.predicted if predicted.name == name), None)
 
+    def suffix(self, at: int) -> str:
+        """Return the unit of a cost, by its place in the ranges, as it stands behind a number; empty without one."""
+        predicted = self.prediction(self.names[at])
+        return predicted.objective.suffix if predicted else ""
+
     @property
     def by_prediction(self) -> bool:
         """Whether there are further costs, and all that is limited is predicted."""

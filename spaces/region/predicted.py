@@ -10,7 +10,7 @@ from ..objective import Objective
 from ..space import SearchSpace
 from .feasible import Integers, Reals
 
-Term = tuple[tuple[int, ...], Reals]
+CostTerm = tuple[tuple[int, ...], Reals]
 """Some decisions, and what each combination of their options adds: shape (options of each decision, …)."""
 
 
@@ -24,7 +24,7 @@ class PredictedCost:
 
     objective: Objective
     base: float
-    terms: tuple[Term, ...]
+    terms: tuple[CostTerm, ...]
     mae: float
     within: float
 
@@ -36,7 +36,7 @@ class PredictedCost:
     @property
     def words(self) -> str:
         """The errors, as in `off by 0.021 ms on average, and by at most 0.06 ms in 95% of cases`."""
-        mae, within = self.objective.texts([self.mae, self.within])
+        mae, within = (f"{off:.2g}{self.objective.suffix}" for off in (self.mae, self.within))
         return f"off by {mae} on average, and by at most {within} in 95% of cases"
 
     @property
