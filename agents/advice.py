@@ -60,7 +60,7 @@ def advise(
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
-    guide = GUIDE.of(region.space, History.of(history).goal)
+    guide = GUIDE.of(History.of(history).goal)
     found = tuple(effects(region, observed, rng, guide)), tuple(forecasts(region, history, seed))
     return Advice(shortlist, *found, objective)
 

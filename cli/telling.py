@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,6 +134,8 @@ def tell(
         from ..graph.run_folder import check_is_run
 
     check_is_run(run)
+    if (value is None) == (failed is None):
+        raise GeniusError(f"tell of {brief(repr(id))} either its value, or by --failed why there is none")
     told = None if value is None else _read_value(value)
     with stopping("what was told before is kept: tell it again"):
         asyncio.run(ask_tell.open(run=run).tell(id, told, error=failed))
@@ -172,7 +175,7 @@ async def _print_next(search: "AskTell") -> int:
         _print([asked])
         await search.leave(asked)
     except AllPending as error:
-        say(f"genius: {error}")
+        say(f"genius: {error}; --pending prints them")
         return ALL_PENDING
     finally:
         await search.close()
@@ -193,10 +196,11 @@ async def _print_pending(search: "AskTell") -> int:
 
 
 def _print(candidates: "Sequence[Asked]") -> None:
-    """Print each candidate in a line, and have it read before anything else happens."""
+    """Print each candidate in a line; only what could be printed is left to others."""
     for asked in candidates:
         line = {"id": asked.id, "config": dict(asked.plain), "architecture": list(asked.architecture)}
-        print(json.dumps(line), flush=True)
+        print_text(json.dumps(line))
+    sys.stdout.flush()
 
 
 def _note(step: "Progress") -> None:

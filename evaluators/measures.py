@@ -95,7 +95,7 @@ class NetworkJob(Job):
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `measures`: their names; `runtime` is the library that runs the network for its latency.
     - `seconds`: the most that one measure takes, the last run of the network aside.
-    - `classes`, `size`: those of the data set that the network is built for, None for the space's own.
+    - `classes`, `size`, `channels`: those of the data set that the network is built for, None for the space's own.
     """
 
     __pydantic_config__ = CLOSED
@@ -110,6 +110,7 @@ class NetworkJob(Job):
     seconds: Amount = 10.0
     classes: Count | None = None
     size: Count | None = None
+    channels: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

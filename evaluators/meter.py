@@ -111,6 +111,7 @@ class Meter:
             job.runtime,
             job.classes,
             job.size,
+            job.channels,
             job.seed,
         ]
         packages = ("torch", "onnxruntime") if job.runtime == "onnx" else ("torch",)

@@ -129,8 +129,8 @@ def _built(space: SearchSpace, job: NetworkJob, device: torch.device) -> tuple[n
         if job.classes is None:
             network = space.network(job.architecture)
         else:
-            size = job.size or width
-            network, height, width = space.build_for(job.architecture, job.classes, size), size, size
+            size, channels = job.size or width, job.channels or channels
+            network, height, width = space.build_for(job.architecture, job.classes, size, channels), size, size
     return network.eval().to(device), torch.zeros(job.batch, channels, height, width, device=device)
 
 

@@ -14,11 +14,10 @@ from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 from ..errors import RunFailed
 from ..record.files import open_plain, read_plain
 from ..record.measurement import MEASUREMENT, Failure, Measurement
-from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
 from ..training.job import Job, JobFiles, OnEpoch, unheard
-from .process import signals_named
+from .process import signals_named, worker_environment
 from .turns import Turns
 from .watch import Heartbeat, OverLimit, TimeLimits, Watch, shorten
 from .worker import DISK_FULL, JOB_REFUSED
@@ -88,7 +87,7 @@ class TurnPool(ABC, Generic[_T]):
     """A pool of places that each train one job at a time, lent to the queues in turns.
 
     A training that is lost goes on from its last epoch, until it was lost `tries` times in a row without an epoch in
-    between.
+    between. Files that a user's own code saves count as an epoch does.
     """
 
     def __init__(self, places: Sequence[_T], tries: int = 4) -> None:
@@ -123,15 +122,15 @@ class TurnPool(ABC, Generic[_T]):
 
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place, in as many tries as it takes."""
-        left, seconds = self._tries, 0.0
+        left, seconds = self._tries, await asyncio.to_thread(job.files.read_held)
         while True:
-            heard, started = heartbeat.heard, time.monotonic()
+            before, started = (heartbeat.heard, job.files.saved_at()), time.monotonic()
             end = await self._try(place, job, limits, heartbeat)
             if isinstance(end, Measurement):
                 return end
             seconds += time.monotonic() - started if end.seconds is None else end.seconds
             await heartbeat.listen()
-            left = self._tries if heartbeat.heard > heard else left - 1
+            left = self._tries if (heartbeat.heard, job.files.saved_at()) != before else left - 1
             if not end.lost or not left:
                 break
         words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
@@ -162,7 +161,7 @@ class CommandPool(TurnPool[int]):
     async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
         path = await asyncio.to_thread(write_job, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
-        running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
+        running = asyncio.ensure_future(self.run(command, worker_environment()))
         try:
             found: int | OverLimit = await _watch(running, job, Watch(job, limits, heartbeat))
         except OverLimit as over:

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,6 +63,11 @@ class JobState:
         """Whether the job waits in the queue."""
         return self.name in _WAITING
 
+    @property
+    def failed_by_itself(self) -> bool:
+        """Whether the job's own program ended, and Slurm names no failure of a node or of the launch."""
+        return self.name == "COMPLETED" or (self.name == "FAILED" and self.reason in ("", "None", "NonZeroExitCode"))
+
 
 GONE = JobState(name="GONE")
 """The state of a job that the cluster does not know, or has forgotten."""
@@ -75,8 +80,8 @@ class Cluster(Protocol):
         """Raises: GeniusError where it takes no job like these."""
         ...
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
-        """Submit a job that calls a function of a module; its files go into the folder.
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
+        """Submit a job that calls a function of a module, and return its number; its files go into the folder.
 
         Raises: GeniusError where the cluster refuses it; Busy.
         """
@@ -109,7 +114,7 @@ class Slurm:
         options = (f"--{name}={value}" if value else f"--{name}" for name, value in self._options.items())
         self._run("sbatch", "--test-only", *options, "--wrap=true")
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
         """Submit a job of one task."""
         from submitit import SlurmExecutor, SlurmJob
         from submitit.core.utils import FailedSubmissionError
@@ -132,9 +137,10 @@ class Slurm:
             additional_parameters={option: value or True for option, value in self._options.items()},
         )
         try:
-            self._numbers[name] = executor.submit(work, *arguments).job_id
+            self._numbers[name] = number = executor.submit(work, *arguments).job_id
         except FailedSubmissionError as error:
             raise GeniusError(f"sbatch gave no number of a job: {one_line(str(error), 300)}") from error
+        return number
 
     def states(self, names: Collection[str]) -> Mapping[str, JobState]:
         """Ask for all of these jobs in one call, and for those that Slurm has forgotten in another."""
@@ -142,7 +148,8 @@ class Slurm:
         said = self._run(
             "squeue", "--me", "--states=all", "--noheader", f"--name={','.join(names)}", f"--Format={shape}"
         )
-        rows = sorted(map(_row, said.splitlines()), key=lambda row: not row[1].is_over)
+        lines = (line for line in said.splitlines() if line.count("|") >= len(_FIELDS))
+        rows = sorted(map(_row, lines), key=lambda row: not row[1].is_over)
         found = dict(rows)  # of two with one name the one that is not over
         self._numbers.update((name, state.number) for name, state in found.items())
         forgotten = [name for name in names if name not in found and name in self._numbers]
@@ -152,7 +159,7 @@ class Slurm:
         """Ask the accounting, where it is switched on, how jobs ended that the controller has forgotten."""
         if not names:
             return {}
-        ended = dict.fromkeys(names, GONE)
+        ended = {name: replace(GONE, number=self._numbers[name]) for name in names}
         asked = ("--noheader", "--parsable2", "--allocations", "--format=JobID,JobName%40,State")
         numbers = ",".join(self._numbers[name] for name in names)
         try:
@@ -225,7 +232,7 @@ class ThisMachine:
     def check(self) -> None:
         """Nothing can be refused here."""
 
-    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> None:
+    def submit(self, folder: Path, name: str, work: Work, arguments: Sequence[object]) -> str:
         """Submit a job; `debug` does it in this call."""
         from submitit import AutoExecutor
 
@@ -234,6 +241,7 @@ class ThisMachine:
         self._jobs[name] = job = executor.submit(work, *arguments)
         if self._kind == "debug":
             job.results()
+        return job.job_id
 
     def states(self, names: Collection[str]) -> Mapping[str, JobState]:
         """Return the states in Slurm's words."""

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, Unpack
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
-from ..evaluators.measures import find_measures
-from ..evaluators.meter import readings_of
 from ..evaluators.outcome import measurement_of
 from ..python_files import refuse_while_importing
 from ..record.candidate import Candidate
@@ -60,9 +58,9 @@ class Asked:
     """
 
     id: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(hash=False)
     architecture: Architecture
-    plain: Mapping[str, Scalar] = field(repr=False)
+    plain: Mapping[str, Scalar] = field(hash=False, repr=False)
 
 
 class AllPending(GeniusError):
@@ -109,11 +107,16 @@ class AskTell:
         """
         async with self._locked() as run, run.proposing:
             setup = await self._parts(run)
-            opened = open_steps(run.folder, run.settings, setup, self._calling)
-            async with saying_why(run.folder, run.settings), opened as steps:
-                starts = {trial: await steps.start(trial) for trial in run.trials}
-                candidate = self._taken(run, starts.values()) or await self._proposed(run, steps, setup, starts)
-                return None if candidate is None else _asked(run, candidate, setup)
+            async with saying_why(run.folder, run.settings):
+                async with open_steps(run.folder, run.settings, setup, self._calling) as steps:
+                    starts = {trial: await steps.start(trial) for trial in run.trials}
+                    candidate = self._unheld(run, starts.values()) or await self._proposed(run, steps, setup, starts)
+                if candidate is None:
+                    return None
+                self._held(run).take(
+                    run.id_of(candidate)
+                )  # nothing is awaited behind it: a cancelled call holds nothing
+                return _asked(run, candidate, setup)
 
     async def tell(self, asked: Asked | str | int, value: Told | None = None, *, error: str | None = None) -> None:
         """Record the outcome of a candidate's evaluation: its value, or the `error` because of which it has none.
@@ -122,9 +125,9 @@ class AskTell:
         Raises: GeniusError for a candidate that does not pend, and for a value that is none, after which the candidate
         still pends; RunFailed where the journal cannot be written.
         """
-        async with self._locked() as run, saying_why(run.folder, run.settings):
+        async with self._locked() as run, run.telling, saying_why(run.folder, run.settings):
             candidate = await run.find(_id_of(asked))
-            told = await asyncio.to_thread(_read, run, candidate, value, error)
+            told = _read(run, candidate, value, error, await self._readings(run, candidate))
             finished = await train(candidate, lambda _: told, run.settings.goal)
             took = max(0.0, time.time() - candidate.started)
             since_asked = max(0.0, took - candidate.seconds)
@@ -190,13 +193,14 @@ class AskTell:
 
     async def _parts(self, run: SharedRun) -> Setup:
         """Return the parts of the search; the first call opens them, with the settings that differ from now on."""
-        if self._setup is not None:
-            return self._setup
-        settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
-        setup = await self._open_parts(settings, given)
-        check_journal(run.journal, settings, setup.region.space)
-        await run.save(settings)
-        return setup
+        async with self._beginning:
+            if self._setup is not None:
+                return self._setup
+            settings, given = await asyncio.to_thread(self._opening.go_on, run.folder, run.settings)
+            setup = await self._open_parts(settings, given)
+            check_journal(run.journal, settings, setup.region.space)
+            await run.save(settings)
+            return setup
 
     async def _open_parts(self, settings: Settings, given: Given) -> Setup:
         setup = await self._opened.enter_async_context(open_setup(settings, given))
@@ -209,19 +213,26 @@ class AskTell:
         self._setup = None
         await self._opened.aclose()
 
+    async def _readings(self, run: SharedRun, candidate: Candidate) -> Mapping[str, float]:
+        """Return what this machine measures of a candidate's network, beside what is told."""
+        if not run.settings.measures.names or candidate.architecture is None:
+            return {}
+        context = self._context(run, await self._parts(run), candidate.trial)
+        return {} if context.weigh is None else (await context.weigh(candidate.architecture)).metrics
+
     def _held(self, run: SharedRun) -> Holds:
         self._holds = self._holds or Holds(run.folder)
         return self._holds
 
     # --- candidates
 
-    def _taken(self, run: SharedRun, starts: Iterable[Start]) -> Candidate | None:
-        """Take hold of a pending candidate that nobody holds."""
+    def _unheld(self, run: SharedRun, starts: Iterable[Start]) -> Candidate | None:
+        """Return a pending candidate that nobody holds."""
         pending = [candidate for start in starts for candidate in run.pending(start.state)]
-        return next((candidate for candidate in pending if self._held(run).take(run.id_of(candidate))), None)
+        return next((candidate for candidate in pending if self._held(run).is_free(run.id_of(candidate))), None)
 
     async def _proposed(self, run: SharedRun, steps: Steps, setup: Setup, starts: dict[int, Start]) -> Candidate | None:
-        """Have the trial that has handed out least propose a candidate, and take hold of it.
+        """Have the trial that has handed out least propose a candidate.
 
         Raises: AllPending.
         """
@@ -234,7 +245,7 @@ class AskTell:
             async with contexts[trial].slots:
                 starts[trial] = await steps.make(contexts[trial], trial, starts[trial])
             run.settings = steps.settings
-            if new := self._taken(run, [starts[trial]]):
+            if new := self._unheld(run, [starts[trial]]):
                 return new
         return None
 
@@ -269,14 +280,14 @@ def _hands_out(start: Start, context: Context) -> bool:
 
 
 def _all_pend(run: SharedRun, pending: Sequence[Candidate]) -> str:
-    return (
-        f"{run.words(pending)}, and with {run.settings.training.workers} workers no further candidate may: tell one of "
-        "them, or name more workers"
-    )
+    workers = run.settings.training.workers
+    return f"{run.words(pending)}, as many as there are workers ({workers}): tell one of them, or name more workers"
 
 
-def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str | None) -> Measurement:
-    """Read the outcome that is told.
+def _read(
+    run: SharedRun, candidate: Candidate, value: Told | None, error: str | None, readings: Mapping[str, float]
+) -> Measurement:
+    """Read the outcome that is told; the `readings` of its network join it.
 
     Raises: GeniusError where it cannot be one.
     """
@@ -285,23 +296,14 @@ def _read(run: SharedRun, candidate: Candidate, value: Told | None, error: str |
         raise GeniusError(f"{id} still pends: tell either its value, or by error= why there is none")
     if error is not None:
         return Measurement(error=error or "it failed")
-    measured = {each.name for each in find_measures(run.settings.measures.names).values()} - {goal.objective.name}
     try:
-        told = measurement_of(value, [name for name in goal.needed if name not in measured])
-        if measured:
-            told = _with_reading(told, run, candidate)
+        first, *others = goal.needed
+        told = measurement_of(value, [first, *(name for name in others if name not in readings)])
+        told = replace(told, metrics={**readings, **told.metrics}) if told.error is None else told
         goal.check(candidate, told)
     except BadValue as bad:
         raise GeniusError(f"{id} still pends, since this is no outcome of it: {bad}") from None
     return told
-
-
-def _with_reading(told: Measurement, run: SharedRun, candidate: Candidate) -> Measurement:
-    """Add what was measured of a candidate's network before it was handed out."""
-    shown = candidate.architecture or ()
-    real = reveal(shown, run.settings.run.meanings) if run.settings.loop.disguise else shown
-    found = readings_of(run.folder).get(real)
-    return replace(told, metrics={**told.metrics, **(found.metrics if found else {})})
 
 
 def open(

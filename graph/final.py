@@ -103,7 +103,7 @@ def plan_training(
     names = task_named(subject, asked.data, asked.recipe)
     found = find_data(names[0], downloads).found()
     chosen: Recipe = override(RECIPES.find(names[1]), asked.recipe_changes)
-    said = list(found.notes) if found else []
+    said = list(found.notes)
     if asked.batch is not None:
         chosen, scaling = scaled(chosen, asked.batch)
         said.append(scaling)

@@ -23,6 +23,7 @@ from ..spaces.disguise import Meanings, reveal
 from ..spaces.objective import Better, Objective, get_objective
 from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..training.data import find_data
+from ..training.dataset import channels_taken
 from ..training.recipes import RECIPES, override, task_of
 
 EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
@@ -122,11 +123,11 @@ async def open_measures(settings: Settings, space: SearchSpace, downloads: Path)
 
 def _common_job(settings: Settings, space: SearchSpace, names: tuple[str, ...], downloads: Path) -> NetworkJob:
     """Return what all network jobs share; networks are built for the data set that is named, if one is."""
-    asked, classes, size = settings.measures, None, None
+    asked, classes, size, channels = settings.measures, None, None, None
     if settings.trains and settings.training.data:
         data, recipe = task_of(space, settings.training.data, settings.training.recipe)
-        images = find_data(data, downloads)
-        classes = images.classes
+        images = find_data(data, downloads).taken_as(channels_taken(space))
+        classes, channels = images.classes, images.channels
         size = override(RECIPES.find(recipe), settings.training.recipe_changes).size or images.size or None
     return NetworkJob(
         folder=Path(),
@@ -141,6 +142,7 @@ def _common_job(settings: Settings, space: SearchSpace, names: tuple[str, ...], 
         seconds=asked.seconds,
         classes=classes,
         size=size,
+        channels=channels,
     )
 
 

@@ -11,9 +11,8 @@ from ..printable import brief
 from ..record.call import CALLS_FILE
 from ..record.candidate import Candidate
 from ..record.journal import CANDIDATES_FILE, Journal, drop_torn_lines
-from ..record.result import check_journal, load
+from ..record.result import load
 from ..record.settings import SETTINGS_FILE, Settings
-from ..spaces.space import SearchSpace
 from .checkpoints import last_states
 from .run_folder import locked
 from .seal import save_sealed
@@ -27,15 +26,14 @@ _FILES = (SETTINGS_FILE, CANDIDATES_FILE, CALLS_FILE)
 class SharedRun:
     """A run of told values: its settings and its journal as they are while it is locked.
 
-    It belongs to an event loop. `proposing` is held by the call that has a candidate proposed. `space` is the space
-    that the journal is held against, once it is known.
+    It belongs to an event loop. `proposing` is held by the call that has a candidate proposed, `telling` by the one
+    that tells.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings, self.journal = Settings(), Journal()
-        self.space: SearchSpace | None = None
-        self.proposing = asyncio.Lock()
+        self.proposing, self.telling = asyncio.Lock(), asyncio.Lock()
         self._seen: list[tuple[int, int]] | None = None  # the files as they were when they were last read or written
         self._entering = asyncio.Lock()
         self._callers = 0
@@ -74,8 +72,6 @@ class SharedRun:
                 f"{self.folder} is a search that evaluates by itself: go on with it by `genius resume`, or name "
                 "another folder"
             )
-        if self.space is not None:
-            check_journal(self.journal, self.settings, self.space)
 
     async def save(self, settings: Settings) -> None:
         """Go on with other settings, which are written down."""

@@ -84,7 +84,7 @@ def context_of(
 
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
-        progress(Progress("epoch", candidate, run=folder, epoch=epoch))
+        progress(Progress("epoch", candidate, run=folder, epoch=epoch, goal=settings.goal))
 
     return Context(
         region=setup.region,

@@ -68,15 +68,16 @@ def space_of(
     cost: Callable[..., object] | None = None,
     objective: Objective | None = None,
 ) -> SearchSpace:
-    """Make a search space of a dict, or of a network: then of the widths, depths, kernels and so on that can vary in it.
+    """Make a search space of a dict, or of a network: of the widths, depths, kernels and so on that can vary in it.
 
-    Evaluators, `build`, `valid` and `cost` are called with the dict of values. Of a network, `input_shape` is that of one
-    input, guessed from its first layer where it is not given, and `build` and `cost` are not taken: it brings its own.
-    It is left as it is, and its variants begin with new weights.
+    Evaluators, `build`, `valid` and `cost` are called with the dict of values.
 
-    Of a dict, a tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart, and whole
-    where both are. A list is the options. A dict has `range` or `options`, and perhaps `log`, `levels`, `step`, `stage`
-    and `when`, as in `{"range": [0, 0.99], "when": {"optimizer": "sgd"}}`.
+    Of a dict, a tuple of two numbers is a range: logarithmic where both are above 0 and a factor of 100 or more apart,
+    and whole where both are. A list is the options. A dict has `range` or `options`, and perhaps `log`, `levels`,
+    `step`, `stage` and `when`, as in `{"range": [0, 0.99], "when": {"optimizer": "sgd"}}`.
+
+    A network is left as it is, and its variants begin with new weights. `input_shape` is that of one input, guessed
+    from the first layer where it is not given; `build` and `cost` are the network's own, and none are taken.
 
     Raises: GeniusError, with the decision's name.
     """

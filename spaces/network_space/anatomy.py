@@ -11,14 +11,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from ...errors import GeniusError
 from ...printable import said_by
+from .coupling import FAULTS, Coupling, Shape, shape_of
 from .initial import Initial, note_weights
 from .layers import axis_taken, layers_of
-from .probe import FAULTS, Coupling, Shape, couple, shape_of
+from .probe import couple
 
 ORIGIN = "_origin"
 """The attribute of a module that holds its name in the given network, while networks are built from it."""
@@ -62,8 +64,9 @@ class _Recorded:
 
 
 def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
-    """Look at a network that takes inputs of this shape; it is left as it is.
+    """Look at a network, for inputs of this shape; it is left as it is.
 
+    Where images have other channels than its first convolution takes, it is looked at with those.
     Raises: GeniusError where it does not take them, or cannot be run without data.
     """
     _check_plain(network)
@@ -74,16 +77,7 @@ def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
     template = own.to("meta")
     for name, module in template.named_modules():
         module.__dict__[ORIGIN] = name
-    images = torch.zeros(2, *shape, device="meta")
-    try:
-        usual, training = (_recorded(template, images, mode) for mode in (False, True))
-    except FAULTS as error:
-        _try(copy.deepcopy(network), tuple(shape))
-        raise GeniusError(
-            f"{type(network).__name__} cannot be run without data, on torch's device meta, as its space is found: "
-            f"{said_by(error)}; where it goes by the values of its tensors, or holds tensors that are neither "
-            "parameters nor buffers, give it a space by hand, with a `build`"
-        ) from error
+    images, usual, training = _recordings(network, template, tuple(shape))
     mode = training.calls.keys() > usual.calls.keys()
     told = training if mode else usual
     template.train(mode)
@@ -95,6 +89,31 @@ def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
     return Anatomy(
         template, mode, tuple(shape), initial, told.taken, told.given, told.gave, told.calls, coupling, classes
     )
+
+
+def _recordings(network: nn.Module, template: nn.Module, shape: Shape) -> tuple[Tensor, _Recorded, _Recorded]:
+    """Record a network as it is used and as it is trained, on inputs of a shape, or of as many channels as it takes.
+
+    Raises: GeniusError where it takes neither.
+    """
+    for each in dict.fromkeys((shape, _channels_taken(template, shape))):
+        images = torch.zeros(2, *each, device="meta")
+        try:
+            return images, _recorded(template, images, False), _recorded(template, images, True)
+        except FAULTS as error:
+            fault = error
+    _try(copy.deepcopy(network), shape)
+    raise GeniusError(
+        f"{type(network).__name__} cannot be run without data, on torch's device meta, as its space is found: "
+        f"{said_by(fault)}; where it goes by the values of its tensors, or holds tensors that are neither parameters nor "
+        "buffers, give it a space by hand, with a `build`"
+    ) from fault
+
+
+def _channels_taken(network: nn.Module, shape: Shape) -> Shape:
+    """Return a shape with as many channels as a network takes whose first layer is a convolution."""
+    first = next((module for module in network.modules() if isinstance(module, nn.Linear | _ConvNd)), None)
+    return (first.in_channels, *shape[1:]) if isinstance(first, _ConvNd) and len(shape) > 1 else shape
 
 
 def _check_plain(network: nn.Module) -> None:
@@ -146,7 +165,8 @@ def _recorded(template: nn.Module, images: Tensor, mode: bool) -> _Recorded:
 
 def _classes(coupling: Coupling, out: object) -> frozenset[int] | None:
     """Return the axes that are the number of scores; None where some of the output is anything else."""
-    axes, found = coupling.axes, set()
+    axes = coupling.axes
+    found: set[int] = set()
     tensors = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
     for size in coupling.left:
         roots = axes.among(size)

@@ -38,7 +38,8 @@ class Form:
 
     def plus(self, other: "Form") -> "Form":
         """Return the sum of both."""
-        both = {root: self.terms.get(root, 0) + other.terms.get(root, 0) for root in {*self.terms, *other.terms}}
+        none = Fraction(0)
+        both = {at: self.terms.get(at, none) + other.terms.get(at, none) for at in {*self.terms, *other.terms}}
         return Form(both, self.constant + other.constant, self.known and other.known)
 
     def at(self, sizes: Mapping[int, int]) -> Fraction:

@@ -23,7 +23,7 @@ OriginOf = Callable[[nn.Module], str]
 
 @dataclass(frozen=True)
 class _Distribution:
-    """The distribution of a parameter: its mean, standard deviation, and the inputs of an output in the given network."""
+    """The distribution of a parameter, and the inputs that each output of its layer has in the given network."""
 
     mean: float
     sd: float

@@ -42,18 +42,19 @@ def _own(module: nn.Module) -> Iterator[Tensor]:
 def _plain(module: nn.Module) -> bool:
     """Tell whether the parameters of a layer are its own, and its form is one that can be resized."""
     if isinstance(module, nn.MultiheadAttention):
-        return module._qkv_same_embed_dim and module.bias_k is None
+        return bool(module._qkv_same_embed_dim) and module.bias_k is None
     if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) > 1:
         return False
     if isinstance(module, nn.PReLU):
-        return module.num_parameters > 1
+        return int(module.num_parameters) > 1
     return isinstance(module, _NORMS) or module._parameters.get("weight") is not None
 
 
 def is_depthwise(layer: nn.Module) -> bool:
     """Tell a convolution whose output channels are as many as its input's, or a multiple, each of one channel."""
-    plain = isinstance(layer, _ConvNd) and not isinstance(layer, _ConvTransposeNd)
-    return plain and layer.groups > 1 and layer.groups == layer.in_channels
+    if not isinstance(layer, _ConvNd) or isinstance(layer, _ConvTransposeNd):
+        return False
+    return layer.groups > 1 and layer.groups == layer.in_channels
 
 
 def produces(layer: nn.Module) -> bool:
@@ -63,15 +64,16 @@ def produces(layer: nn.Module) -> bool:
 
 def output_size(layer: nn.Module) -> int:
     """Return the output size of a producer."""
-    return int(layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels)
+    assert isinstance(layer, nn.Linear | _ConvNd)
+    return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
 
 
 def divisor(layer: nn.Module) -> int:
     """Return the number that divides the sizes that a layer takes and gives: of groups, or of heads."""
     if isinstance(layer, nn.MultiheadAttention):
-        return layer.num_heads
+        return int(layer.num_heads)
     if isinstance(layer, nn.GroupNorm):
-        return layer.num_groups
+        return int(layer.num_groups)
     return int(layer.groups) if isinstance(layer, _ConvNd) and not is_depthwise(layer) else 1
 
 
@@ -178,6 +180,6 @@ def _reshape(module: nn.Module, name: str, shape: tuple[int, ...]) -> None:
 
 
 def step_of(size: int, divided_by: int) -> int:
-    """Return the step in which a size goes: `divided_by`, which divides it, or a rounder one where the size is large."""
+    """Return the step in which a size goes: `divided_by`, which divides it, or a rounder one of a large size."""
     rounder = (lcm(number, divided_by) for number in (8, 4, 2))
     return next((step for step in rounder if size % step == 0 and size >= 4 * step), divided_by)

@@ -12,8 +12,8 @@ import numpy as np
 from ..cost import Cost, Part, total
 from ..decision import Decision, Value
 from .anatomy import Anatomy
+from .coupling import FAULTS
 from .ledger import Term, entries_of, terms_of
-from .probe import FAULTS
 from .rebuild import variant
 from .variations import Depth, Kernels, Variation, Widths
 
@@ -127,21 +127,25 @@ class _Ledger:
         return {name for name, _ in network.named_modules()}
 
     def _cost(self, places: tuple[int, ...], terms: Sequence[Term]) -> Callable[..., Cost]:
-        base, kernels = self._sizes(self.deepest), [each for each in self.variations if isinstance(each, Kernels)]
+        base, own = self._sizes(self.deepest), self.deepest
 
         def cost(*options: int) -> Cost:
-            chosen = {
-                self.decisions[at].name: self.decisions[at].options[n] for at, n in zip(places, options, strict=True)
-            }
-            values = self.deepest | chosen
-            sizes = self._sizes(values)
-            grown = {
-                name: _ratio(values[each.name], self.deepest[each.name]) for each in kernels for name in each.layers
-            }
-            there = [term for term in terms if all(term.entry.name in self._names[n][values[n]] for n in self._names)]
-            return total([term.at(base, sizes, grown.get(term.entry.origin, Fraction(1))) for term in there])
+            chosen = {self.decisions[at].name: at for at in places}
+            numbers = dict(zip(chosen, options, strict=True))
+            values = own | {name: self.decisions[at].options[numbers[name]] for name, at in chosen.items()}
+            sizes, kernels = self._sizes(values), self._kernels(values)
+            there = [term for term in terms if self._is_there(term, values)]
+            return total([term.at(base, sizes, kernels.get(term.entry.origin, Fraction(1))) for term in there])
 
         return cost
+
+    def _is_there(self, term: Term, values: Values) -> bool:
+        return all(term.entry.name in names[values[depth]] for depth, names in self._names.items())
+
+    def _kernels(self, values: Values) -> dict[str, Fraction]:
+        """Return how many times as wide the kernels of layers are, by the names of these."""
+        found = [(each, values[each.name]) for each in self.variations if isinstance(each, Kernels)]
+        return {name: _ratio(option, self.deepest[each.name]) for each, option in found for name in each.layers}
 
 
 def _ratio(option: Value, other: Value) -> Fraction:

@@ -1,6 +1,7 @@
 """The proposal of a space: which variations a network has, a few for each stage. Imports torch."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from math import gcd, lcm
 
 from torch import nn
@@ -16,10 +17,9 @@ def variations_of(anatomy: Anatomy) -> list[Variation]:
     stages = stages_of(anatomy)
     heads = {stage.name: _heads(anatomy, stage) for stage in stages}
     of_stage: dict[str, list[Variation]] = {stage.name: [] for stage in stages}
-    for widths in _widths(anatomy, stages, [each for several in heads.values() for each in several]):
-        of_stage[widths.stage].append(widths)
-    for depth in _depths(anatomy, stages):
-        of_stage[depth.stage].append(depth)
+    widths = _widths(anatomy, stages, [each for several in heads.values() for each in several])
+    for each in chain(widths, _depths(anatomy, stages)):
+        of_stage[each.stage].append(each)
     for stage in stages:
         of_stage[stage.name] += [*_kernels(anatomy, stage), *heads[stage.name]]
     return [*(each for several in of_stage.values() for each in several), *_activations(anatomy)]
@@ -39,12 +39,17 @@ def _widths(anatomy: Anatomy, stages: Sequence[Stage], heads: Sequence[Heads]) -
 
 
 def _stage_of(anatomy: Anatomy, root: int, stages: Sequence[Stage]) -> Stage | None:
-    """Return the stage with the most of the layers whose size this is; None where none has it as its output."""
+    """Return the stage with the most of the layers whose size this is; of equals the last that passes it on.
+
+    None where no layer has it as its output.
+    """
     members = [axis.module for axis in anatomy.coupling.axes.members(root) if not axis.parameter]
     if not members:
         return None
-    counts = [sum(stage.holds(name) for name in members) for stage in stages]
-    return stages[counts.index(max(counts))]
+    counts = [
+        (sum(map(stage.holds, members)), _is_passed_on(anatomy, root, stage), at) for at, stage in enumerate(stages)
+    ]
+    return stages[max(counts)[-1]]
 
 
 def _is_passed_on(anatomy: Anatomy, root: int, stage: Stage) -> bool:
@@ -66,11 +71,11 @@ def _meets(anatomy: Anatomy, root: int, heads: Heads) -> bool:
 
 def _depths(anatomy: Anatomy, stages: Sequence[Stage]) -> Iterator[Depth]:
     chains = chains_of(anatomy, stages)
-    of = {chain.first: next(stage for stage in stages if stage.holds(chain.first)) for chain in chains}
+    of = {each.first: next(stage for stage in stages if stage.holds(each.first)) for each in chains}
     names = [stage.name for stage in of.values()]
-    for chain in chains:
-        stage = of[chain.first].name
-        yield Depth(f"{stage if names.count(stage) == 1 else chain.first} depth", stage, chain)
+    for each in chains:
+        stage = of[each.first].name
+        yield Depth(f"{stage if names.count(stage) == 1 else each.first} depth", stage, each)
 
 
 def _kernels(anatomy: Anatomy, stage: Stage) -> Iterator[Kernels]:

@@ -8,9 +8,9 @@ from torch import nn
 
 from ..decision import Value
 from .anatomy import ORIGIN, Anatomy
+from .coupling import fitting
 from .initial import begin
 from .layers import layers_of
-from .probe import fitting
 from .variations import Depth, Variation
 
 

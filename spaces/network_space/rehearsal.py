@@ -9,7 +9,7 @@ import numpy as np
 
 from ..decision import Value
 from .anatomy import Anatomy
-from .probe import FAULTS
+from .coupling import FAULTS
 from .rebuild import variant
 from .variations import Variation
 

@@ -8,13 +8,11 @@ from ...printable import one_line
 from . import vary_network
 from .named_network import find_network
 
-_LONGEST = 110
-
 _HEAD = """\
-# What can vary in {network}. Edit it: without a decision the network stays as it is there, and its options are yours.
-# Then: genius spaces FILE, and genius search FILE with --data, or with an evaluator of your own.
+# What can vary in a network, for you to edit: take decisions out, and the network stays as it is there; take options
+# out, or put in others of their kind. Then: genius spaces FILE, genius search FILE --data …
 name: {name}
-network: {quoted}
+network: {network}
 input: [{shape}]
 decisions:
 """
@@ -29,10 +27,11 @@ def space_text(network: str, input_shape: Sequence[int] | None = None) -> str:
     varied = vary_network(find_network(network), name, input_shape)
     shape = ", ".join(map(str, varied.anatomy.shape))
     lines = [
-        f"  {_word(each.name)}: [{', '.join(map(_word, each.options))}]  # {each.words}; {_word(each.own)} in the network"
+        f"  {_word(each.name)}: [{', '.join(map(_word, each.options))}]  # {each.words}; the network's own: "
+        f"{_word(each.own)}"
         for each in varied.variations
     ]
-    head = _HEAD.format(network=one_line(network, _LONGEST), name=_word(name), quoted=_word(network), shape=shape)
+    head = _HEAD.format(name=_word(name), network=_word(network), shape=shape)
     return head + "\n".join(lines)
 
 

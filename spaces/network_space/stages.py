@@ -56,7 +56,7 @@ def stages_of(anatomy: Anatomy) -> list[Stage]:
     units = _units(anatomy, producers)
     working = [unit for unit in units if any(is_within(name, unit) for name in producers)]
     kinds = {unit: _kind(anatomy, unit) for unit in working}
-    found = []
+    found: list[list[str]] = []
     for at, unit in enumerate(working):
         if at and kinds[unit] == kinds[working[at - 1]] and kinds[unit][-1]:
             found[-1].append(unit)

@@ -1,10 +1,10 @@
 """The ways in which a network can vary: each is one decision, and changes a copy of the network. Imports torch."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import lcm
-from typing import Protocol
 
 from torch import nn
 
@@ -18,34 +18,42 @@ from .stages import Chain
 _LARGEST = 65_536
 
 
-class Variation(Protocol):
-    """One way in which a network can vary.
-
-    - `name`: of its decision. `stage` is the part of the network; empty where it is all of it.
-    - `own`: the option that the given network has; `options` are those proposed, with it among them.
-    - `words`: the options in words.
-    """
+@dataclass(frozen=True)
+class Variation(ABC):
+    """One way in which a network can vary: the `name` of its decision, and the `stage` that it is about, if any."""
 
     name: str
     stage: str
 
     @property
-    def own(self) -> Value: ...
+    @abstractmethod
+    def own(self) -> Value:
+        """The option that the given network has."""
 
     @property
-    def options(self) -> tuple[Value, ...]: ...
+    @abstractmethod
+    def options(self) -> tuple[Value, ...]:
+        """The options that are proposed, the network's own among them."""
 
     @property
-    def words(self) -> str: ...
+    @abstractmethod
+    def words(self) -> str:
+        """The options in words."""
 
+    @abstractmethod
     def check(self, option: Value) -> None:
         """Raise GeniusError for an option that cannot be built."""
 
     def sizes(self, option: Value) -> Mapping[int, int]:
-        """Return the sizes of axes, by their roots."""
+        """Return the sizes of axes that an option sets, by their roots."""
+        return {}
 
     def apply(self, network: nn.Module, option: Value) -> None:
-        """Change a copy of the network."""
+        """Change a copy of the network otherwise."""
+        return
+
+    def _refuse(self, option: Value, rule: str) -> GeniusError:
+        return GeniusError(f"the decision {self.name!r} takes {rule}, got {shown(option)}")
 
 
 @dataclass(frozen=True)
@@ -63,21 +71,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class _Plain:
-    name: str
-    stage: str
-
-    def sizes(self, option: Value) -> Mapping[int, int]:
-        return {}
-
-    def apply(self, network: nn.Module, option: Value) -> None: ...
-
-    def refuse(self, option: Value, rule: str) -> GeniusError:
-        return GeniusError(f"the decision {self.name!r} takes {rule}, got {shown(option)}")
-
-
-@dataclass(frozen=True)
-class Widths(_Plain):
+class Widths(Variation):
     """The widths of a stage: channels or features, or where they differ shares of the network's own."""
 
     varied: tuple[Size, ...]
@@ -113,9 +107,9 @@ class Widths(_Plain):
     def check(self, option: Value) -> None:
         if not self.in_channels:
             if not (is_number(option) and 0 < option <= 16):
-                raise self.refuse(option, "shares of the network's own widths, above 0 and up to 16")
+                raise self._refuse(option, "shares of the network's own widths, above 0 and up to 16")
         elif type(option) is not int or not 0 < option <= _LARGEST or option % self.divisor:
-            raise self.refuse(option, f"whole numbers up to {_LARGEST:,} that {self.divisor} divides")
+            raise self._refuse(option, f"whole numbers up to {_LARGEST:,} that {self.divisor} divides")
 
     def sizes(self, option: Value) -> Mapping[int, int]:
         assert is_number(option)
@@ -125,7 +119,7 @@ class Widths(_Plain):
 
 
 @dataclass(frozen=True)
-class Depth(_Plain):
+class Depth(Variation):
     """The number of blocks of a chain; the last ones are left out, or the very last is repeated."""
 
     chain: Chain
@@ -147,7 +141,7 @@ class Depth(_Plain):
     def check(self, option: Value) -> None:
         least = max(1, self.chain.fixed)
         if type(option) is not int or not least <= option <= 1_000:
-            raise self.refuse(option, f"whole numbers from {least} to 1,000")
+            raise self._refuse(option, f"whole numbers from {least} to 1,000")
 
     def apply(self, network: nn.Module, option: Value) -> None:
         assert type(option) is int
@@ -172,25 +166,29 @@ def _new_name(last: str, number: int, taken: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True)
-class Kernels(_Plain):
+class Kernels(Variation):
     """The kernel of a stage's convolutions that keep the size of their input, but for strides."""
 
     layers: tuple[str, ...]
-    own: int
+    kernel: int
     depthwise: bool
 
     @property
+    def own(self) -> Value:
+        return self.kernel
+
+    @property
     def options(self) -> tuple[Value, ...]:
-        found = {self.own - 2, self.own, self.own + 2} | ({7} if self.depthwise else set())
+        found = {self.kernel - 2, self.kernel, self.kernel + 2} | ({7} if self.depthwise else set())
         return tuple(sorted(kernel for kernel in found if kernel >= 3))
 
     @property
     def words(self) -> str:
-        return "the sides of kernels, odd"
+        return "an odd side of kernels"
 
     def check(self, option: Value) -> None:
         if type(option) is not int or not 0 < option < 100 or option % 2 == 0:
-            raise self.refuse(option, "odd whole numbers up to 99")
+            raise self._refuse(option, "odd whole numbers up to 99")
 
     def apply(self, network: nn.Module, option: Value) -> None:
         assert type(option) is int
@@ -204,26 +202,30 @@ ACTIVATIONS = {kind.__name__: kind for kind in (*_OFFERED, nn.ReLU6, nn.LeakyReL
 
 
 @dataclass(frozen=True)
-class Activations(_Plain):
+class Activations(Variation):
     """The activation in place of all modules of one kind."""
 
     modules: tuple[str, ...]
-    own: str
+    kind: str
+
+    @property
+    def own(self) -> Value:
+        return self.kind
 
     @property
     def options(self) -> tuple[Value, ...]:
-        return tuple(dict.fromkeys((self.own, *(kind.__name__ for kind in _OFFERED))))
+        return tuple(dict.fromkeys((self.kind, *(kind.__name__ for kind in _OFFERED))))
 
     @property
     def words(self) -> str:
-        return f"the activation in place of every {self.own}"
+        return f"the activation in place of every {self.kind}"
 
     def check(self, option: Value) -> None:
         if option not in ACTIVATIONS:
-            raise self.refuse(option, f"one of {', '.join(ACTIVATIONS)}")
+            raise self._refuse(option, f"one of {', '.join(ACTIVATIONS)}")
 
     def apply(self, network: nn.Module, option: Value) -> None:
-        if option == self.own:
+        if option == self.kind:
             return
         for module in network.modules():  # another activation may need what is overwritten for its gradient
             if getattr(module, "inplace", False) is True:
@@ -237,12 +239,16 @@ class Activations(_Plain):
 
 
 @dataclass(frozen=True)
-class Heads(_Plain):
+class Heads(Variation):
     """The heads of a stage's attention, which divide its width."""
 
     modules: tuple[str, ...]
-    own: int
+    heads: int
     among: tuple[int, ...]
+
+    @property
+    def own(self) -> Value:
+        return self.heads
 
     @property
     def options(self) -> tuple[Value, ...]:
@@ -255,7 +261,7 @@ class Heads(_Plain):
     def check(self, option: Value) -> None:
         divided = lcm(*self.among)
         if type(option) is not int or option < 1 or divided % option:
-            raise self.refuse(option, f"whole numbers that divide {divided}")
+            raise self._refuse(option, f"whole numbers that divide {divided}")
 
     def apply(self, network: nn.Module, option: Value) -> None:
         assert type(option) is int

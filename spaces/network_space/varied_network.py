@@ -68,39 +68,32 @@ class VariedNetwork:
 
 
 @dataclass(frozen=True)
-class _Networks:
-    """Builds the variants of a network that gives no scores of classes."""
+class _Variants:
+    """Builds the variants of a network; `first` are the values of decisions that are not told."""
 
     varied: VariedNetwork
     first: Mapping[str, Value]
 
-    def __call__(
-        self, values: Mapping[str, Value], input_size: int | None = None, input_channels: int | None = None
-    ) -> nn.Module:
-        """Build a variant for inputs of its own shape, or for images of other pixels or channels."""
-        return self._built(values, None, input_size, input_channels)
-
-    def _built(
-        self, values: Mapping[str, Value], classes: int | None, size: int | None, channels: int | None
-    ) -> nn.Module:
+    def built(self, values: Mapping[str, Value], classes: int | None, size: int | None) -> nn.Module:
+        """Build a variant for its own classes and pixels, or for others."""
         shape = list(self.varied.anatomy.shape)
-        if len(shape) == 3:
-            shape = [channels or shape[0], *([size, size] if size else shape[1:])]
+        if len(shape) == 3 and size:
+            shape = [shape[0], size, size]
         return built(self.varied.anatomy, self.varied.variations, {**self.first, **values}, classes, shape)
 
 
-class _Classifiers(_Networks):
-    """Builds the variants of a network that gives a score for each class."""
+class _Networks(_Variants):
+    def __call__(self, values: Mapping[str, Value], input_size: int | None = None) -> nn.Module:
+        """Build a variant of a network that gives no scores of classes."""
+        return self.built(values, None, input_size)
 
+
+class _Classifiers(_Variants):
     def __call__(
-        self,
-        values: Mapping[str, Value],
-        num_classes: int | None = None,
-        input_size: int | None = None,
-        input_channels: int | None = None,
+        self, values: Mapping[str, Value], num_classes: int | None = None, input_size: int | None = None
     ) -> nn.Module:
-        """Build a variant for its own classes and inputs, or for others."""
-        return self._built(values, num_classes, input_size, input_channels)
+        """Build a variant of a network that gives a score for each class."""
+        return self.built(values, num_classes, input_size)
 
 
 def vary(network: nn.Module, name: str, shape: Sequence[int]) -> VariedNetwork:

@@ -82,6 +82,16 @@ def on_from_checkpoint(config, trial):
         (trial.folder / "partial").replace(saved)
 
 
+def saves_and_never_reports(config, trial):
+    """Count to 6 in steps that take a while, on from where an earlier try was killed."""
+    saved = trial.folder / "count"
+    for step in range(int(saved.read_text()) if saved.exists() else 0, 6):
+        time.sleep(0.3)
+        saved.with_suffix(".new").write_text(str(step + 1))
+        saved.with_suffix(".new").replace(saved)
+    return config["width"]
+
+
 # --- hostile
 
 
@@ -99,6 +109,10 @@ def exits_at_once(config):
 
 def crashes(config):
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def kills_itself(config):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hangs(config):

@@ -332,3 +332,14 @@ async def test_a_training_goes_on_when_its_node_was_down(slurm: RealSlurm, tmp_p
         await asyncio.to_thread(wait_until, lambda: "idle" in slurm.run("sinfo", "--noheader"), 30)
         assert (await training).value == undisturbed
     assert epochs_of(job).count(1) == 1
+
+
+def test_the_example_of_the_page_runs(slurm: RealSlurm, tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "slurm.sh"
+    (tmp_path / "genius").write_text(f'#!/bin/sh\nexec {sys.executable} -m genius "$@"\n')
+    (tmp_path / "genius").chmod(0o755)
+    environment = os.environ | {"PATH": os.pathsep.join((str(tmp_path), os.environ["PATH"]))}
+    small = ("--iterations", "2", "--workers", "2", "--set", "epochs=1", "--run", "run")
+    done = subprocess.run([example, *small], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "run").glob("evaluations/*/*/answer.json"))) == 2

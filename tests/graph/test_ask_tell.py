@@ -131,7 +131,7 @@ async def test_tasks_may_ask_and_tell_at_once(tmp_path):
 async def test_as_many_pend_as_there_are_workers(tmp_path):
     async with opened(tmp_path / "run", workers=2) as search:
         first, second = await search.ask(), await search.ask()
-        with pytest.raises(AllPending, match=r"^1, 2 are pending, and with 2 workers no further candidate may"):
+        with pytest.raises(AllPending, match=r"^1, 2 are pending, as many as there are workers \(2\)"):
             await search.ask()
         assert await search.pending() == [first, second]
         await search.tell(second, 70.0)
@@ -218,6 +218,25 @@ async def test_the_time_from_ask_to_tell_counts_where_no_other_is_told(tmp_path)
         assert 0.2 <= (await search.result()).candidates[0].evaluation_seconds < 100
 
 
+async def test_what_is_measured_of_networks_limits_what_is_handed_out_and_joins_what_is_told(tmp_path):
+    from torch import nn
+
+    space = genius.SearchSpace(
+        "networks",
+        (genius.Decision("width", ("small", "large")), genius.Decision("kind", ("a", "b"))),
+        build=lambda architecture: nn.Conv2d(1, (1, 4000)[architecture[0]], 3, padding=1),
+        input_shape=(1, 64, 64),
+    )
+    options = {"measure": ("memory",), "limits": {"memory": (None, 30)}, "iterations": 2}
+    async with opened(tmp_path / "run", space, proposer="largest", **options) as search:
+        while asked := await search.ask():
+            assert asked.config["width"] == "small"
+            await search.tell(asked, {"accuracy": 70.0})
+        result = await search.result()
+    assert [candidate.value for candidate in result.candidates] == [70.0, 70.0]
+    assert all(0 < candidate.measurement.metrics["memory"] < 30 for candidate in result.candidates)
+
+
 # --- what is told
 
 
@@ -293,6 +312,14 @@ async def test_only_a_pending_candidate_can_be_told_once(tmp_path):
         with pytest.raises(genius.GeniusError, match=r"^2 was told already: none is pending$"):
             await search.tell(second, 73.0)
     assert [line["measurement"]["value"] for line in lines_of(tmp_path / "run")] == [70.0, 72.0]
+
+
+async def test_of_two_values_that_are_told_at_once_one_counts(tmp_path):
+    async with opened(tmp_path / "run", iterations=2) as search:
+        asked = await search.ask()
+        told = await asyncio.gather(*(search.tell(asked, 70.0 + at) for at in range(3)), return_exceptions=True)
+        assert [str(each) for each in told if each] == ["1 was told already: none is pending"] * 2
+    assert [line["measurement"]["value"] for line in lines_of(tmp_path / "run")] == [70.0]
 
 
 # --- crashes, other processes, other tasks
@@ -438,6 +465,20 @@ async def test_a_cancelled_ask_is_asked_again(tmp_path, openai_server):
     assert len(lines_of(tmp_path / "run", "calls.jsonl")) == 1
 
 
+async def test_an_ask_that_is_cancelled_at_any_moment_holds_nothing(tmp_path):
+    async with opened(tmp_path / "run", workers=1) as search:
+        for at in range(1, 40):
+            try:
+                asked = await asyncio.wait_for(search.ask(), at / 500)
+                break
+            except TimeoutError:
+                pass
+        assert asked.id == "1"
+        assert {asked: "a candidate may be a key"}[asked]
+        await search.tell(asked, 70.0)
+        assert len(await told(search)) == 5
+
+
 # --- language models and persons
 
 
@@ -470,6 +511,29 @@ async def test_a_reply_is_paid_for_once_whatever_happens_behind_it(tmp_path, ope
         result = await search.result()
     assert len(server.calls) == result.trials[0].usage.llm_calls == 2
     assert result.spent.tokens == 220
+
+
+async def test_a_value_is_told_while_the_next_proposal_is_awaited(tmp_path, openai_server):
+    server, loop, called = openai_server, asyncio.get_running_loop(), asyncio.Event()
+
+    def answer(call):
+        if (count := len(server.calls)) == 2:
+            loop.call_soon_threadsafe(called.set)
+        return server.says(f"[0,0,0,0,0,0,0,{count - 1}]", delay=0.5 * (count == 2))
+
+    server.answer = answer
+    options = {"proposer": None, "llm": "openai:m", "base_url": server.url, "iterations": 3}
+    async with opened(tmp_path / "run", **options) as search:
+        first = await search.ask()
+        asking = asyncio.create_task(search.ask())
+        await called.wait()
+        await search.tell(first, 70.0)
+        assert not asking.done()
+        assert len(lines_of(tmp_path / "run")) == 1
+        assert (await asking).id == "2"
+        assert len(server.calls) == 2
+        assert (await search.ask()).id == "3"
+    assert "70.00%" in lines_of(tmp_path / "run", "calls.jsonl")[2]["prompt"][1]["content"]
 
 
 async def test_an_iteration_without_a_valid_reply_is_skipped(tmp_path):
