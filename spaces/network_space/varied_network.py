@@ -14,7 +14,7 @@ from ..space import SearchSpace
 from .account import description_of
 from .anatomy import Anatomy, study
 from .part_costs import parts_of
-from .proposal import variations_of
+from .proposed import variations_of
 from .rebuild import built
 from .rehearsal import rehearsed
 from .variations import Variation

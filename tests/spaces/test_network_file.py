@@ -104,7 +104,10 @@ def test_activations_and_shares_are_checked(read):
     ("name", "error"),
     [
         ("network_names:needing", "needs arguments: write a function without any"),
-        ("network_names:no_network", "is no torch.nn.Module, nor a class or function that makes one, but the str 'text'"),
+        (
+            "network_names:no_network",
+            "is no torch.nn.Module, nor a class or function that makes one, but the str 'text'",
+        ),
         ("network_names:failing", "cannot be made: ValueError: broken"),
         ("network_names:nothing", "there is no network 'network_names:nothing'"),
         ("nowhere_at_all:nothing", "there is no network 'nowhere_at_all:nothing'"),
@@ -117,7 +120,7 @@ def test_a_name_that_leads_to_no_network_is_refused(name, error):
 
 
 def test_weights_are_never_loaded():
-    assert "0 width: [4, 6, 8, 12]" in space_text("network_names:loading", (1, 8, 8))
+    assert '"0 width": [4, 6, 8, 12]' in space_text("network_names:loading", (1, 8, 8))
 
 
 def test_a_network_in_a_file_lies_beside_the_space(read, monkeypatch):
