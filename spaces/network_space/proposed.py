@@ -46,10 +46,8 @@ def _stage_of(anatomy: Anatomy, root: int, stages: Sequence[NetworkStage]) -> Ne
     members = [axis.module for axis in anatomy.coupling.axes.members(root) if not axis.parameter]
     if not members:
         return None
-    counts = [
-        (sum(map(stage.holds, members)), _is_passed_on(anatomy, root, stage), at) for at, stage in enumerate(stages)
-    ]
-    return stages[max(counts)[-1]]
+    counts = [(sum(map(stage.holds, members)), _is_passed_on(anatomy, root, stage)) for stage in stages]
+    return stages[max(range(len(stages)), key=lambda at: (counts[at], at))]
 
 
 def _is_passed_on(anatomy: Anatomy, root: int, stage: NetworkStage) -> bool:
