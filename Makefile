@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint clean
+.PHONY: search test heavy lint clean
 
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
@@ -12,13 +12,17 @@ test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--max-worker-restart 0 --within 3600
 
+heavy: $(VENV)/installed  ## run the tests that take long; some need Slurm's daemons, and are skipped without
+	$(BIN)/python -m pytest -m heavy --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--max-worker-restart 0 --within 2700
+
 lint: $(VENV)/installed  ## check style, and types for each Python
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	for python in 3.11 3.12 3.13; do $(BIN)/mypy --python-version $$python || exit 1; done
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,onnx,studio,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,slurm,onnx,studio,dev]'
 	touch $@
 
 clean:

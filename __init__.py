@@ -9,9 +9,13 @@ if TYPE_CHECKING:
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
     from .evaluators.evaluator import Evaluator as Evaluator
+    from .evaluators.measures import after_training as after_training
     from .evaluators.pools import CommandPool as CommandPool
     from .evaluators.pools import Pool as Pool
     from .evaluators.trial_object import Trial as Trial
+    from .graph.ask_tell import Asked as Asked
+    from .graph.ask_tell import AskTell as AskTell
+    from .graph.ask_tell import open as open
     from .graph.build import build_graph as build_graph
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from .record.settings import LimitSettings as LimitSettings
     from .record.settings import LLMSettings as LLMSettings
     from .record.settings import LoopSettings as LoopSettings
+    from .record.settings import MeasureSettings as MeasureSettings
     from .record.settings import Settings as Settings
     from .record.settings import TrainingSettings as TrainingSettings
     from .report.search_picture import draw as draw
@@ -50,13 +55,22 @@ _HOMES = {
     "agents.proposer": ("Proposer", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
+    "evaluators.measures": ("after_training",),
     "evaluators.pools": ("CommandPool", "Pool"),
     "evaluators.trial_object": ("Trial",),
+    "graph.ask_tell": ("AskTell", "Asked", "open"),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
-    "record.settings": ("LLMSettings", "LimitSettings", "LoopSettings", "Settings", "TrainingSettings"),
+    "record.settings": (
+        "LLMSettings",
+        "LimitSettings",
+        "LoopSettings",
+        "MeasureSettings",
+        "Settings",
+        "TrainingSettings",
+    ),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "Progress", "SearchState"),

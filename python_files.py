@@ -23,6 +23,7 @@ any other one there belongs to MODULE:NAME, or to a name such as folder:PATH."""
 _LOCK = threading.RLock()
 _importing: ContextVar[str] = ContextVar("importing", default="")
 _siblings_first = False
+_IMPORTED_BY = "GENIUS_IMPORTING"  # the variable that names the file which starts a process as it is imported
 _SHOWN = 8  # names that a message lists
 
 
@@ -62,6 +63,21 @@ def importing(name: str) -> Iterator[None]:
         _importing.reset(token)
 
 
+@contextmanager
+def _alone(file: str) -> Iterator[None]:
+    """Tell the processes that a file starts as it is imported that it is, so that they do not import it in turn.
+
+    Raises: GeniusError in such a process.
+    """
+    if os.environ.get(_IMPORTED_BY) == file:
+        raise GeniusError('it starts a program that imports it again: put that under `if __name__ == "__main__":`')
+    os.environ[_IMPORTED_BY] = file
+    try:
+        yield
+    finally:
+        os.environ.pop(_IMPORTED_BY, None)
+
+
 def refuse_while_importing() -> None:
     """Refuse a search that a module starts as it is imported, since the search would import it again.
 
@@ -81,8 +97,7 @@ def import_file(path: str) -> ModuleType:
     """
     file = os.path.realpath(path)
     if not os.path.isfile(file):
-        there = "is a folder, not a file" if os.path.isdir(file) else "is no file: there is none of this name"
-        raise GeniusError(f"{brief(path)} {there}")
+        raise GeniusError(f"{brief(path)} is no file" if os.path.exists(file) else f"there is no file {brief(path)}")
     with _LOCK:
         return _imported(file) or _import(file, path)
 
@@ -119,7 +134,7 @@ def _import(file: str, path: str) -> ModuleType:
     module = util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: dataclasses and pickle look there
     try:
-        with importing(path):
+        with importing(path), _alone(file):
             spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ..guide.guide import Effect, Forecast, effects, forecasts, observe, suggest
+from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe, suggest
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
@@ -60,7 +60,8 @@ def advise(
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
-    found = tuple(effects(region, observed, rng)), tuple(forecasts(region, history, seed))
+    guide = GUIDE.of(History.of(history).goal)
+    found = tuple(effects(region, observed, rng, guide)), tuple(forecasts(region, history, seed))
     return Advice(shortlist, *found, objective)
 
 

@@ -52,7 +52,8 @@ def _place(candidate: Candidate, goal: Goal) -> tuple[bool, float]:
 def _columns(space: SearchSpace, goal: Goal, convention: Convention) -> str:
     measured = [objective.name for objective in goal.objectives[:1]]
     counted = [f"millions of {_COUNTED[convention]}", "millions of parameters"] if space.costed else []
-    return ", ".join(["architecture", *measured, *counted, *_further(goal)])
+    further = [quantity.label if (quantity := goal.quantity(name)) else name for name in _further(goal)]
+    return ", ".join(["architecture", *measured, *counted, *further])
 
 
 def _further(goal: Goal) -> list[str]:
@@ -73,7 +74,7 @@ def _lines(space: SearchSpace, shown: Sequence[Candidate], goal: Goal, conventio
 
 def _column(shown: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
     readings = [goal.reading(candidate, name) for candidate in shown]
-    objective = next((each for each in goal.objectives if each.name == name), None)
+    objective = goal.quantity(name)
     known = [reading for reading in readings if reading is not None]
     words = iter(objective.texts(known) if objective else written(known))
     return ["-" if reading is None else next(words) for reading in readings]

@@ -41,9 +41,9 @@ def limits_in_words(region: Region, known: History) -> list[str]:
     Where costs are no sums over decisions, they also tell what the best so far leaves to the limits, and name some
     untried architectures within them. Networks are not built for that.
     """
-    best = _best(region, known) if region.space.looked_up else None
+    best = _best(region, known) if region.looked_up else None
     parts = [look_up_table(region, best), _RANGE.format(limits=region.words)]
-    return parts if region.is_additive or not region.space.looked_up else [*parts, *_inside(region, known, best)]
+    return parts if region.is_additive or not region.looked_up else [*parts, *_inside(region, known, best)]
 
 
 def questions(region: Region) -> str:

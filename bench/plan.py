@@ -19,7 +19,7 @@ from ..record.files import BrokenRun, check_folder
 from ..record.lines import append_records, cut_torn_line, read_records
 from ..record.secrets import redact
 from .task import Task, load_task
-from .trial import LLM_PREFIX, TRIAL, Trial, check_proposer, run_trial
+from .trial import LLM_PREFIX, TRIAL, BenchTrial, check_proposer, run_trial
 
 TRIALS_FILE = "trials.jsonl"
 _LONGEST = 1_000  # characters of a failure's reason
@@ -82,7 +82,7 @@ class _Chunk:
 
 async def make_trials(
     plan: Plan, data: Path, out: Path | None = None, *, processes: int = 0, tell: Tell = silent
-) -> list[Trial]:
+) -> list[BenchTrial]:
     """Make all trials of a plan that the folder `out` does not hold yet; return all of them.
 
     `processes` run at once, by default one for each core. Raises: GeniusError; RunFailed where a process was killed.
@@ -109,7 +109,7 @@ async def make_trials(
     return [found[_wanted_key(*each)] for each in wanted]
 
 
-def read_trials(out: Path) -> list[Trial]:
+def read_trials(out: Path) -> list[BenchTrial]:
     """Read the trials in a folder, without a last line that a kill tore.
 
     Raises: BrokenRun, with the file and the line.
@@ -123,7 +123,7 @@ def read_trials(out: Path) -> list[Trial]:
 _Key = tuple[str, str, str, int]
 
 
-def _key(trial: Trial) -> _Key:
+def _key(trial: BenchTrial) -> _Key:
     return trial.space, trial.pool, trial.proposer, trial.seed
 
 
@@ -131,7 +131,7 @@ def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
     return task.space, task.pool, proposer, seed
 
 
-def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
+def _check_tables(plan: Plan, done: Collection[BenchTrial], data: Path) -> None:
     """Raise GeniusError where the existing trials were made with another table than the present one."""
     now = {task.space: load_task(task, data)[1].sha256 for task in plan.tasks} if done else {}
     if changed := [trial.space for trial in done if trial.table != now.get(trial.space, trial.table)]:
@@ -139,7 +139,7 @@ def _check_tables(plan: Plan, done: Collection[Trial], data: Path) -> None:
         raise GeniusError(f"{made}: name another folder with --out")
 
 
-def _suffices(trial: Trial | None, plan: Plan) -> bool:
+def _suffices(trial: BenchTrial | None, plan: Plan) -> bool:
     return trial is not None and trial.iterations >= plan.iterations
 
 
@@ -152,7 +152,7 @@ def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]
                 yield _Chunk(task, proposer, seeds[first : first + together], plan.iterations, data)
 
 
-async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list[Trial], None]:
+async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list[BenchTrial], None]:
     """Yield the trials of each chunk when they are made."""
     if not chunks:
         return
@@ -206,13 +206,13 @@ def _end_with_the_bench() -> None:
     os._exit(1)
 
 
-def _make(chunk: _Chunk) -> list[Trial]:
+def _make(chunk: _Chunk) -> list[BenchTrial]:
     """Make the trials of a chunk.
 
     Raises: RunFailed for every exception of a proposer, since not all exceptions can be sent to another process.
     """
 
-    async def make() -> list[Trial]:
+    async def make() -> list[BenchTrial]:
         return [await run_trial(chunk.task, chunk.proposer, seed, chunk.iterations, chunk.data) for seed in chunk.seeds]
 
     try:

@@ -12,7 +12,7 @@ from ..spaces.objective import ACCURACY, Objective
 from ..tables.published import Table
 from .plan import Plan
 from .task import Task, load_task
-from .trial import Trial
+from .trial import BenchTrial
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Row:
     objective: Objective = ACCURACY
 
 
-def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
+def score(plan: Plan, trials: Sequence[BenchTrial], data: Path) -> list[Scores]:
     """Look up the scores of a plan's trials, for each task and proposer."""
     found = []
     for task in plan.tasks:
@@ -67,7 +67,7 @@ def score(plan: Plan, trials: Sequence[Trial], data: Path) -> list[Scores]:
     return found
 
 
-def _scores(task: Task, table: Table, proposer: str, trials: Sequence[Trial], evaluations: int) -> Scores:
+def _scores(task: Task, table: Table, proposer: str, trials: Sequence[BenchTrial], evaluations: int) -> Scores:
     best = np.array([list(_best_places(table, trial, evaluations)) for trial in trials])
     same = len({trial.architectures[:evaluations] for trial in trials}) == 1
     return Scores(
@@ -82,7 +82,7 @@ def _scores(task: Task, table: Table, proposer: str, trials: Sequence[Trial], ev
     )
 
 
-def _best_places(table: Table, trial: Trial, evaluations: int) -> Iterator[int]:
+def _best_places(table: Table, trial: BenchTrial, evaluations: int) -> Iterator[int]:
     """Go through the places in the table of the best so far; before the first measurement it is the worst there is."""
     best = int(table.utilities.argmin())
     for at in range(evaluations):

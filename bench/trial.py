@@ -33,7 +33,7 @@ _ADVICE, _DISGUISE = "+advice", "+disguise"
 
 
 @dataclass(frozen=True)
-class Trial:
+class BenchTrial:
     """The search of one proposer, with one seed, on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
@@ -56,7 +56,7 @@ class Trial:
     seconds: Amount = 0.0
 
 
-TRIAL = Schema[Trial](Trial)
+TRIAL = Schema[BenchTrial](BenchTrial)
 
 
 def check_proposer(name: str) -> None:
@@ -82,7 +82,7 @@ def _spec(name: str) -> str:
     return name.replace(_ADVICE, "").replace(_DISGUISE, "")
 
 
-async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> Trial:
+async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> BenchTrial:
     """Let a proposer search a task.
 
     Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
@@ -108,7 +108,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
-    return Trial(
+    return BenchTrial(
         task.space,
         task.pool,
         name,

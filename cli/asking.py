@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from langgraph.types import Interrupt
 
 
-async def ask(question: "Interrupt") -> Any:
+async def answer(question: "Interrupt") -> Any:
     """Ask on standard error, and read the answer from standard input; None at its end."""
     from ..agents.human import read_line
     from ..graph.pause import question_in_words

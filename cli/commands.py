@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, looking, searching, signals, training
+from . import benching, latency, looking, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -74,17 +74,23 @@ for command in (
     searching.search,
     searching.resume,
     searching.fork,
+    telling.open,
+    telling.ask,
+    telling.tell,
     training.train,
     training.export,
     benching.bench,
     looking.show,
     looking.spaces,
     looking.cost,
+    latency.latency,
     looking.recipes,
     looking.fetch,
     looking.baseline,
 ):
-    app.command(cls=Command)(_stoppable(command))
+    # of a value that is told, the minus sign begins no option
+    own = {"ignore_unknown_options": True} if command is telling.tell else None
+    app.command(cls=Command, context_settings=own)(_stoppable(command))
 
 # Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

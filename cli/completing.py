@@ -1,5 +1,6 @@
 """Completion in a shell: names of spaces, proposers, recipes and data sets, choices, and run folders."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -96,3 +97,24 @@ def _run_folders(parent: Path) -> Iterator[Path]:
 def spaces_and_runs(incomplete: str) -> list[str]:
     """Complete a space or a run folder."""
     return [*spaces(incomplete), *runs(incomplete)]
+
+
+def spaces_and_files(incomplete: str) -> list[str]:
+    """Complete a space, a file that may hold one, or a folder on the way to one."""
+    return [*spaces(incomplete), *files(incomplete)]
+
+
+def files(incomplete: str) -> list[str]:
+    """Complete the path of a script or of a file that describes a space; folders end in a slash."""
+    head, name = os.path.split(incomplete)
+    try:
+        entries = sorted(os.scandir(os.path.expanduser(head) or "."), key=lambda entry: entry.name)
+    except OSError:  # a folder that is not there, or that may not be read, completes nothing
+        return []
+    found = [entry for entry in entries if entry.name.startswith(name) and (name or entry.name[0] != ".")]
+    ends = ["/" if entry.is_dir() else "" for entry in found]
+    kept = [(entry, end) for entry, end in zip(found, ends, strict=True) if end or entry.name.endswith(_OF_SPACES)]
+    return [os.path.join(head, entry.name) + end for entry, end in kept]
+
+
+_OF_SPACES = (".py", ".yaml", ".yml", ".json", ".toml")

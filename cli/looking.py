@@ -71,7 +71,10 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(help="A space to describe.", autocompletion=completing.spaces)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A space to describe, by its name or file.", autocompletion=completing.spaces_and_files),
+    ] = None,
     flops: RangeEnds = OPEN_RANGE,
     params: RangeEnds = OPEN_RANGE,
     flops_convention: FlopsConvention = "macs",

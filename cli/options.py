@@ -29,10 +29,17 @@ NewRun = Annotated[
         "--run", metavar="FOLDER", help="New folder for the run; default: one in runs/.", rich_help_panel=FILES
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
-SpaceName = Annotated[
-    str, typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces)
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Start from a file of settings, YAML or JSON, as a run's search.json is one.",
+        rich_help_panel=FILES,
+    ),
 ]
+RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
+SPACE = "A space of `genius spaces`, or a file of your own: train.py, space.yaml."
+SpaceName = Annotated[str, typer.Argument(help=SPACE, autocompletion=completing.spaces_and_files)]
 RecipeName = Annotated[
     str | None,
     typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
@@ -43,7 +50,7 @@ OwnSpace = Annotated[
     str | None,
     typer.Option(
         "--space",
-        metavar="MODULE:NAME",
+        metavar="SPACE",
         help="The run's own space, as the run names it: imports it.",
         rich_help_panel=FILES,
     ),
@@ -73,8 +80,8 @@ Objectives = Annotated[
     typer.Option(
         "--objective",
         metavar="NAME",
-        help="What is measured: accuracy, score, flops, params, or your own as MODULE:NAME. Given several times, the "
-        "first one steers. Default: what the evaluator or the space names.",
+        help="What is measured: accuracy, score, flops, params, or your own as NAME:lower, NAME:higher or MODULE:NAME. "
+        "Given several times, the first one steers. Default: what the evaluator or the space names.",
         rich_help_panel=MAIN,
     ),
 ]

@@ -11,6 +11,7 @@ PANELS = {
     "llm": "Language model",
     "limits": "Limits",
     "training": "Training",
+    "measures": "Measures",
     "loop": "The loop",
     "": FILES,
 }

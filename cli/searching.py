@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import beginning, completing
-from .asking import ask
+from .asking import answer
 from .looking import print_result
 from .options import (
+    SPACE,
     AsJson,
     Callbacks,
+    ConfigFile,
     MeasuredLimits,
     NewRun,
     Objectives,
@@ -25,7 +26,7 @@ from .options import (
     named_limits,
     with_settings,
 )
-from .panels import FILES, MAIN
+from .panels import MAIN
 from .signals import stopping
 from .streams import say
 
@@ -41,16 +42,12 @@ Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 def search(
     space: Annotated[
         str | None,
-        typer.Argument(help="The search space; `genius spaces` lists them.", autocompletion=completing.spaces),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Start from a file of settings, YAML or JSON, as a run's search.json is one.",
-            rich_help_panel=FILES,
+        typer.Argument(
+            help=f"{SPACE} Of train.py its `space` is searched by its function `train`, or by another as train.py:fit.",
+            autocompletion=completing.spaces_and_files,
         ),
     ] = None,
+    config: ConfigFile = None,
     objectives: Objectives = None,
     limits: MeasuredLimits = None,
     pareto: Pareto = False,
@@ -63,17 +60,12 @@ def search(
 ) -> None:
     """Search a space: propose, validate, train, reflect, again."""
     with beginning():
-        from ..agents.backends import default_llm
         from ..agents.calling import callbacks_named
         from ..graph import search as searches
         from ..record.settings import Settings, read_file
 
-    base = read_file(config) if config else Settings()
-    asked = _asked(base, options, set)
-    if not (asked.proposer or asked.llm.models or "proposer" in options):
-        chosen, why = default_llm()
-        options["llm"] = [chosen]
-        say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
+    asked = settings_asked(read_file(config) if config else Settings(), options, set)
+    options |= default_model(asked, options)
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
@@ -86,7 +78,7 @@ def search(
             run=run,
             progress=progress,
             callbacks=callbacks_named(callbacks or ()),
-            ask=ask,
+            ask=answer,
             set=set or (),
             **options,
         )
@@ -117,12 +109,12 @@ def resume(
             trust=trust,
             progress=progress,
             callbacks=callbacks_named(callbacks or ()),
-            ask=ask,
+            ask=answer,
             set=set or (),
             **options,
         )
 
-    _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
 
 
 @with_settings()
@@ -155,15 +147,27 @@ def fork(
             trust=trust,
             progress=progress,
             callbacks=callbacks_named(callbacks or ()),
-            ask=ask,
+            ask=answer,
             set=set or (),
             **options,
         )
 
-    _show_search(start, _asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
 
 
-def _asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | None) -> "Settings":
+def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the language model of a search that names neither one nor a proposer, as an option; say which it is."""
+    with beginning():
+        from ..agents.backends import default_llm
+
+    if asked.proposer or asked.llm.models or "proposer" in options:
+        return {}
+    chosen, why = default_llm()
+    say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
+    return {"llm": [chosen]}
+
+
+def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | None) -> "Settings":
     """Return the settings that a command asks for, as far as they can be shown before its search is opened."""
     with beginning():
         from ..record.settings import by_path, read_set

@@ -83,7 +83,7 @@ class Output(Lines):
         self._number += 1
         if len(line) <= _LONGEST_OF_TAIL:
             self._tail.append((self._number, line.decode(errors="replace")))
-        if (found := read_result(line)) is None:
+        if (found := parsed(line)) is None:
             return
         self._last, self._at = without_numbers(found), self._number
         if isinstance(found, dict) and (epoch := _counted(found.get("epoch"))) is not None:
@@ -98,7 +98,7 @@ class Output(Lines):
             return self._last
         texts = [line for _, line in lines[: ends[-1] + 1]]
         for start in reversed(range(len(texts))):
-            if texts[start].startswith("{") and (found := read_result("\n".join(texts[start:]).encode())) is not None:
+            if texts[start].startswith("{") and (found := parsed("\n".join(texts[start:]).encode())) is not None:
                 return without_numbers(found)
         return self._last
 
@@ -125,7 +125,7 @@ class Complaints(Lines):
         return words
 
 
-def read_result(content: bytes) -> object:
+def parsed(content: bytes) -> object:
     """Read a number or a JSON object; None where it is neither."""
     text = content.decode(errors="replace").strip()
     if not text or (text[0] != "{" and len(text) > 100):

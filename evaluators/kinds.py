@@ -9,6 +9,7 @@ from ..errors import GeniusError
 from ..record.files import read_plain
 from ..schema import BadRecord, Name, Schema
 from ..training.job import Job, TrainingJob
+from .measures import FinishedJob, NetworkJob
 from .scripts import CommandJob, FunctionJob
 
 
@@ -43,6 +44,8 @@ def _imported(name: str) -> Callable[..., object]:
 
 KINDS = {
     "training": Kind(TrainingJob, "training.learn:do_job", "training.learn:warm_up"),
+    "network": Kind(NetworkJob, "evaluators.on_network:do_network_job"),
+    "finished": Kind(FinishedJob, "evaluators.on_network:do_finished_job"),
     "function": Kind(FunctionJob, "evaluators.function_worker:do_function"),
     "command": Kind(CommandJob, "evaluators.command_worker:do_command"),
 }

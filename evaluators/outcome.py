@@ -23,7 +23,7 @@ _MACHINE = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricsRead:
     """A dict of metrics as it is read: the objective's value and test value, None where there is none, and metrics."""
 
     value: float | None
@@ -31,7 +31,7 @@ class Reading:
     metrics: Mapping[str, float]
 
 
-def read_metrics(given: Mapping[str, object], names: Sequence[str]) -> Reading:
+def read_metrics(given: Mapping[str, object], names: Sequence[str]) -> MetricsRead:
     """Read a dict of metrics; what is no number is left out.
 
     The value has the name of the first objective for a key, which is the first of the `names`, else `value`; where the
@@ -45,7 +45,7 @@ def read_metrics(given: Mapping[str, object], names: Sequence[str]) -> Reading:
     tests = [numbers.pop(f"test_{each}") for each in (names[0], "value") if _is_test(each, numbers, names)]
     needed = {name: numbers[name] for name in names[1:] if name in numbers}
     metrics = needed | {name: number for name, number in numbers.items() if not is_lost(number)}
-    return Reading(value, next(iter(tests), None), dict(list(metrics.items())[:MOST_METRICS]))
+    return MetricsRead(value, next(iter(tests), None), dict(list(metrics.items())[:MOST_METRICS]))
 
 
 def _is_test(key: str, numbers: Mapping[str, float], names: Sequence[str]) -> bool:

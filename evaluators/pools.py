@@ -14,11 +14,10 @@ from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 from ..errors import RunFailed
 from ..record.files import open_plain, read_plain
 from ..record.measurement import MEASUREMENT, Failure, Measurement
-from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
 from ..training.job import Job, JobFiles, OnEpoch, unheard
-from .process import signals_named
+from .process import signals_named, worker_environment
 from .turns import Turns
 from .watch import Heartbeat, OverLimit, TimeLimits, Watch, shorten
 from .worker import DISK_FULL, JOB_REFUSED
@@ -73,20 +72,22 @@ class Pool(Protocol):
 class TryEnd:
     """The end of a try without an answer: its failure, in words, on which device.
 
-    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one.
+    A try is `lost` where a signal or a machine from outside ended it: the training goes on in the next one. `seconds`
+    are those for which it held the device, None where that is all its time.
     """
 
     failure: Failure
     words: str
     device: str
     lost: bool = False
+    seconds: float | None = None
 
 
 class TurnPool(ABC, Generic[_T]):
     """A pool of places that each train one job at a time, lent to the queues in turns.
 
     A training that is lost goes on from its last epoch, until it was lost `tries` times in a row without an epoch in
-    between.
+    between. Files that a user's own code saves count as an epoch does.
     """
 
     def __init__(self, places: Sequence[_T], tries: int = 4) -> None:
@@ -121,18 +122,18 @@ class TurnPool(ABC, Generic[_T]):
 
     async def _train(self, place: _T, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement:
         """Train a job that has no answer yet at a place, in as many tries as it takes."""
-        started, left = time.monotonic(), self._tries
+        left, seconds = self._tries, await asyncio.to_thread(job.files.read_held)
         while True:
-            heard = heartbeat.heard
+            before, started = (heartbeat.heard, job.files.saved_at()), time.monotonic()
             end = await self._try(place, job, limits, heartbeat)
             if isinstance(end, Measurement):
                 return end
+            seconds += time.monotonic() - started if end.seconds is None else end.seconds
             await heartbeat.listen()
-            left = self._tries if heartbeat.heard > heard else left - 1
+            left = self._tries if (heartbeat.heard, job.files.saved_at()) != before else left - 1
             if not end.lost or not left:
                 break
         words = end.words + f", {self._tries} times without an epoch in between" * (end.lost and self._tries > 1)
-        seconds = time.monotonic() - started
         return Measurement(seconds=seconds, error=words, failure=end.failure, device=end.device)
 
     @abstractmethod
@@ -158,9 +159,9 @@ class CommandPool(TurnPool[int]):
         """
 
     async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
-        path = await asyncio.to_thread(_write, job)
+        path = await asyncio.to_thread(write_job, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
-        running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
+        running = asyncio.ensure_future(self.run(command, worker_environment()))
         try:
             found: int | OverLimit = await _watch(running, job, Watch(job, limits, heartbeat))
         except OverLimit as over:
@@ -168,7 +169,7 @@ class CommandPool(TurnPool[int]):
         return await ended(found, job, job.device)
 
 
-def _write(job: Job) -> Path:
+def write_job(job: Job) -> Path:
     """Write a job down, and remove the answer and the log of an earlier try."""
     path = job.save()
     for left in (job.files.answer, job.files.log):
@@ -207,12 +208,12 @@ async def ended(found: int | OverLimit, job: Job, device: str, early_complaint: 
     if found == DISK_FULL:
         raise disk_full(job.folder)
     if found == JOB_REFUSED:
-        raise RunFailed(_last_line(complaint))
+        raise RunFailed(last_line(complaint))
     number = -found if found < 0 else found - 128  # as Python tells it, and as shells do
     if number in _SIGNALS:
         why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
     else:
-        why = _last_line(complaint) or f"the worker ended with code {found} and no answer"
+        why = last_line(complaint) or f"the worker ended with code {found} and no answer"
     return TryEnd("crashed", f"{job.noun} failed: {why}", device, lost=number in _FROM_OUTSIDE)
 
 
@@ -235,7 +236,7 @@ def read_log(folder: Path) -> str:
         return ""
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     """Return the last line of a text that says something."""
     said = [line.strip() for line in text.splitlines() if line.strip()]
     return said[-1] if said else ""

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 from weakref import WeakSet
 
 from ..record.secret_names import without_secrets
@@ -38,13 +39,38 @@ def signals_named(*names: str) -> tuple[signal.Signals, ...]:
 
 
 _KILL = signals_named("SIGKILL", "SIGTERM")[0]
-_living: "WeakSet[Process]" = WeakSet()
+
+
+class Killable(Protocol):
+    """A worker, wherever it runs."""
+
+    def kill(self) -> None:
+        """Kill it, without waiting for its end."""
+        ...
+
+
+living: "WeakSet[Killable]" = WeakSet()
+"""The workers of this process."""
 
 
 def kill_all() -> None:
     """Kill every worker of this process, with its descendants, at once; may be called in any thread."""
-    for process in list(_living):
-        process.kill()
+    for worker in list(living):
+        worker.kill()
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the variables of a worker: those of this process without secrets, and its places of modules.
+
+    So workers find the modules that this process finds, such as those beside the script that it runs.
+    """
+    found = without_secrets(os.environ)
+    installed = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+    own = [path for path in sys.path if os.path.isdir(path) and not path.startswith(installed)]
+    if own:
+        known = found.get("PYTHONPATH", "").split(os.pathsep)
+        found["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*own, *filter(None, known)]))
+    return found
 
 
 class Process:
@@ -58,14 +84,14 @@ class Process:
         self._early: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is read at the end
         self._popen = subprocess.Popen(
             (*_CONTAINMENT, *worker_command(), "--ahead", ahead),
-            env=without_secrets(os.environ) | environment,
+            env=worker_environment() | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._early,
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )
-        _living.add(self)
+        living.add(self)
 
     @property
     def pid(self) -> int:
@@ -120,7 +146,7 @@ class Process:
 
     def bury(self) -> str:
         """Reap a process that has ended; return the same text as `stop`."""
-        _living.discard(self)
+        living.discard(self)
         with self._popen, self._early as early:
             early.seek(0)
             return early.read().decode(errors="replace")

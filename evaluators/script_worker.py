@@ -15,12 +15,13 @@ from ..record.lines import cut_torn_line
 from ..record.measurement import Measurement
 from ..record.plain import BadValue
 from ..training.disk import told_when_full
+from ..training.job import read_epochs
 from ..training.machine import bytes_in_words
 from .outcome import failure_of
 from .scripts import ScriptJob
 from .trial_object import NotFinite, Reports
 
-_TICK = 1.0  # seconds between two notes of how long an evaluation has taken
+_TICK, _SHARE = 0.1, 0.05  # seconds between two notes of how long an evaluation has taken, and as a share of that
 _LINGER = 30.0  # seconds after the answer in which the threads and the exit handlers of a user's code may end
 
 
@@ -32,7 +33,8 @@ def do_script(job: ScriptJob, evaluate: Callable[[Reports], object]) -> None:
     own = os.getpid()
     with told_when_full(job.folder):
         cut_torn_line(job.files.epochs)
-        reports = Reports(job.files, job.names, read_held(job))
+        told = [epoch.seconds for epoch in read_epochs(job.files.epochs)]
+        reports = Reports(job.files, job.names, max(job.files.read_held(), *told, 0.0))
         threading.Thread(target=_note_seconds, args=(reports,), daemon=True).start()
         try:
             measurement = _measured(reports, evaluate)
@@ -61,14 +63,6 @@ def _measured(reports: Reports, evaluate: Callable[[Reports], object]) -> Measur
         return Measurement(error=str(error), failure="raised")
 
 
-def read_held(job: ScriptJob) -> float:
-    """Return the seconds that earlier tries of a job have taken."""
-    try:
-        return max(0.0, float(job.files.held.read_text()))
-    except (OSError, ValueError):
-        return 0.0
-
-
 def _note_seconds(reports: Reports) -> None:
     """Write down how long an evaluation has taken, again and again, for a try after a kill."""
     own = os.getpid()
@@ -77,7 +71,7 @@ def _note_seconds(reports: Reports) -> None:
             partial = reports.files.held.with_suffix(".new")
             partial.write_text(f"{reports.seconds:.3f}")
             partial.replace(reports.files.held)
-        time.sleep(_TICK)
+        time.sleep(_TICK + min(1.0, _SHARE * (reports.seconds - reports.earlier)))
 
 
 def _held() -> str:

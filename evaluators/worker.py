@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 
 from ..errors import GeniusError
 from ..plugins import import_object
+from ..python_files import find_siblings_first
 from ..record.files import open_plain
 from ..training.disk import DiskFull
 from .containment import CONTAINED, adopt_orphans, end_descendants
@@ -41,6 +42,7 @@ def main() -> None:
     if CONTAINED:
         adopt_orphans()
     _be_first_to_go()
+    find_siblings_first()
     asked = _ARGUMENTS.parse_args()
     jobs: queue.Queue[str] = queue.Queue()
     if asked.job:

@@ -13,10 +13,12 @@ from ..errors import GeniusError
 from ..record.files import open_plain
 from ..record.measurement import Measurement
 from ..training.job import Job, cores
+from ..training.machine import kills_for_memory
 from .pools import TryEnd, TurnPool, ended
 from .process import Process
-from .watch import Heartbeat, OverLimit, TimeLimits, Watch, memory_limit
+from .watch import Heartbeat, OverLimit, TimeLimits, TooMuchMemory, Watch, memory_limit
 
+_KILLED = -9  # the exit code of a process that the kernel killed
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 
@@ -162,9 +164,13 @@ class _Seat:
         await self.prepare()
         assert self._next is not None
         process, self._next = self._next, None
-        watch = Watch(job, limits, heartbeat, memory_limit(job, self._workers))
+        watch, kills = Watch(job, limits, heartbeat, memory_limit(job, self._workers)), kills_for_memory()
         try:
             found: int | OverLimit = await process.do(path, watch)
+            if found == _KILLED and kills_for_memory() > kills and not job.limits_itself:
+                found = TooMuchMemory(
+                    f"out of memory: the kernel ended the {job.noun}, since the machine had none left"
+                )
         except OverLimit as over:
             found = over
         finally:

@@ -1,7 +1,8 @@
 """The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
-finishes; the others go on between the invocations.
+finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal
+holds by now, hands one more candidate out, and ends.
 """
 
 import asyncio
@@ -22,9 +23,10 @@ from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
+from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
-from .questions import answered, approver, asker, before_training
+from .questions import answered, approver, asker, before_training, weighed
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ async def reflector(
     known, context = filled(state), ready(state, runtime)
     candidate = candidate_of(known)
     if candidate is None:
-        if not _may_propose(known, context, len(known["running"])):
+        if not _may_propose(known, context, running_of(known)):
             return Command(goto="trainer", update=known)
         iteration = known["done"] + len(known["running"]) + 1
         candidate = context.journal.find(known["trial"], iteration) or Candidate(
@@ -97,9 +99,18 @@ async def _write(context: Context, history: History) -> tuple[list[Message], tup
     return prompt, advice.shortlist if advice else ()
 
 
-def _may_propose(state: InFlight, context: Context, running: int) -> bool:
-    left = context.iterations is None or state["done"] + running < context.iterations
-    return left and not state["stopped"] and running < context.slots.count and not context.is_spent
+def _may_propose(state: InFlight, context: Context, running: Sequence[Candidate]) -> bool:
+    if context.told and _is_behind(state, context, running):
+        return False
+    left = context.iterations is None or state["done"] + len(running) < context.iterations
+    return left and not state["stopped"] and len(running) < context.slots.count and not context.is_spent
+
+
+def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) -> bool:
+    """Tell whether a running candidate has failed, or its value was told, and that is not taken in yet."""
+    failed = any(pending.error is not None and not _is_finished(pending, context) for pending in running)
+    told = _next_finished(state, context)
+    return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
 async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
@@ -139,7 +150,7 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
 async def validator(
     state: SearchState, runtime: Runtime[Context]
 ) -> Command[Literal["proposer", "approver", "trainer"]]:
-    """Judge the reply; after a refusal another is asked for.
+    """Judge the reply, and measure its network where limits are held against that; after a refusal ask for another.
 
     Counting FLOPs may build the network, so it runs in a thread.
     """
@@ -153,6 +164,7 @@ async def validator(
         max_replies=context.max_replies,
         when_done=context.when_done,
     )
+    judged = await weighed(judged, context)
     update = {"candidate": judged.to_json()}
     # what is valid, and what came to nothing, is passed on
     if judged.architecture or judged.error:
@@ -163,7 +175,8 @@ async def validator(
 async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
-    Without any pending evaluation the invocation ends at once. Where one of them asks a person, the graph pauses.
+    Without any pending evaluation the invocation ends at once, and so it does with a candidate whose value is to be
+    told. Where an evaluation asks a person, the graph pauses.
 
     Finished candidates are lines of the journal, and are taken in their order: also those that finished while the
     graph was at something else, or just before a crash.
@@ -171,15 +184,18 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Lite
     context, running, candidate = ready(state, runtime), running_of(state), candidate_of(state)
     context.slots.check()
     if candidate is not None and not (context.is_spent_on_training and candidate.error is None):
-        running.append(candidate)
-    for pending in running:
+        running.append(replace(candidate, seconds=time.time() - candidate.started))
+    here = [pending for pending in running if not _is_handed_out(pending, context)]
+    for pending in here:
         if not context.slots.holds(pending.iteration) and not _is_finished(pending, context):
             answers = state.get("answers", {}).get(str(pending.iteration), ())
             context.slots.start(pending.iteration, _measure(pending, context, answers))
     update: Update = {"candidate": None, "running": [pending.to_json() for pending in running]}
-    if _may_propose(state, context, len(running)):
+    if candidate is not None and _is_handed_out(candidate, context):
+        return Command(goto="__end__", update=update)
+    if _may_propose(state, context, running):
         return Command(goto="reflector", update=update)
-    while (finished := _next_finished(state, context)) is None and running:
+    while (finished := _next_finished(state, context)) is None and here:
         if question := context.slots.question:
             return Command(goto="asker", update=update | {"question": question})
         await context.slots.wait()
@@ -206,6 +222,11 @@ def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate]
     return update
 
 
+def _is_handed_out(candidate: Candidate, context: Context) -> bool:
+    """Tell whether a candidate's value is to be told, rather than measured here."""
+    return context.told and candidate.error is None and candidate.measurement is None
+
+
 def _is_finished(candidate: Candidate, context: Context) -> bool:
     return context.journal.find(candidate.trial, candidate.iteration) is not None
 
@@ -226,11 +247,8 @@ async def _measure(candidate: Candidate, context: Context, answers: Sequence[obj
         candidate = await train(candidate, answered(context.evaluator, answers), context.goal)
         candidate = replace(candidate, evaluation_seconds=time.monotonic() - started)
     candidate = replace(candidate, seconds=time.time() - candidate.started)
-    line = asyncio.create_task(context.journal.add(candidate))
-    try:
-        await asyncio.shield(line)
-    except asyncio.CancelledError:
-        await line  # what is measured is paid for: it is written down, whatever ends the search
-        raise
+    await context.journal.add(candidate)
     if candidate.measurement and candidate.measurement.failure == "raised":
         check_evaluator(candidate, context.journal.finished(candidate.trial))
+    if candidate.architecture is None:
+        check_limits(candidate, context.journal.finished(candidate.trial), context.goal)

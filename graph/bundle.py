@@ -92,6 +92,6 @@ def _guess(subject: Subject, weights: Path) -> Card:
 
 def _card(subject: Subject, data: str, recipe: Recipe, classes: tuple[str, ...]) -> Card:
     channels, *_, own = subject.space.shape
-    form, size = form_of(data, channels)
-    taken = input_of(form, recipe, channels, recipe.size or size or own)
+    form, size, scale = form_of(data, channels)
+    taken = input_of(form, recipe, recipe.size or size or own, scale)
     return Card(subject.space_name, subject.architecture, classes, taken)

@@ -23,6 +23,7 @@ from ..errors import GeniusError, RunFailed
 from ..printable import brief
 from ..record.candidate import Candidate
 from ..record.files import BrokenRun, open_plain
+from ..record.settings import Settings
 from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
 from .trust import resume_command
@@ -219,6 +220,20 @@ def read_state(values: Mapping[str, Any], trial: int) -> Mapping[str, Any]:
     except BadRecord as error:
         raise unusable(Path(CHECKPOINTS_FILE), str(error)) from None
     return {**FIRST, **values}
+
+
+async def last_states(folder: Path, settings: Settings) -> list[Mapping[str, Any]]:
+    """Read the last state of each trial of a run.
+
+    Raises: BrokenRun.
+    """
+    states = []
+    async with open_checkpoints(folder) as saver:
+        for trial in range(1, settings.loop.trials + 1):
+            thread: Any = {"configurable": {"thread_id": settings.thread(trial), "checkpoint_ns": ""}}
+            found = await saver.aget_tuple(thread)
+            states.append(read_state(found.checkpoint["channel_values"] if found else {}, trial))
+    return states
 
 
 def unusable(file: Path, why: str) -> BrokenRun:

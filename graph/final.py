@@ -12,7 +12,7 @@ from ..record.files import check_folder
 from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
-from ..spaces import SPACES, full_name, get_space
+from ..spaces import SPACES, full_name, get_space, short_name
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
@@ -103,12 +103,13 @@ def plan_training(
     names = task_named(subject, asked.data, asked.recipe)
     found = find_data(names[0], downloads).found()
     chosen: Recipe = override(RECIPES.find(names[1]), asked.recipe_changes)
-    said = list(found.notes) if found else []
+    said = list(found.notes)
     if asked.batch is not None:
         chosen, scaling = scaled(chosen, asked.batch)
         said.append(scaling)
     named = folder_name(subject.architecture, seed)
-    folder = out or Path("runs") / f"train-{_plain(subject.space_name)}-{named}-{_plain(names[0])}-{chosen.name}"
+    space, data = (_plain(short_name(name)) for name in (subject.space_name, names[0]))
+    folder = out or Path("runs") / f"train-{space}-{named}-{data}-{chosen.name}"
     job = TrainingJob(
         space=subject.space_name,
         architecture=subject.architecture,

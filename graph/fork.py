@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import GeniusError
+from ..evaluators.meter import READINGS_FILE
 from ..record.files import open_plain
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
@@ -96,7 +97,15 @@ async def take_over(
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="trainer")
     await asyncio.to_thread(save_sealed, settings, folder)
+    if source.folder is not None:
+        await asyncio.to_thread(_copy_readings, source.folder / READINGS_FILE, folder / READINGS_FILE)
     return journal
+
+
+def _copy_readings(source: Path, target: Path) -> None:
+    """Copy what was measured of networks, so that the new run sees the same numbers."""
+    with suppress(FileNotFoundError), open(source, "rb", opener=open_plain) as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:

@@ -1,9 +1,11 @@
 """Who measures in a search: the evaluators that are built in, and the door for one's own."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,19 +19,20 @@ from ..evaluators.from_table import table_evaluator
 from ..evaluators.from_training import OnEpochOf, training_evaluator
 from ..evaluators.pools import Pool
 from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
+from ..evaluators.told import told
 from ..evaluators.watch import TimeLimits
-from ..plugins import Plugins
+from ..plugins import OWN, Plugins
 from ..printable import brief
-from ..record.settings import Settings
+from ..python_files import split_file
+from ..record.settings import COMMAND, TOLD, Settings
+from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
+from .meters import NO_MEASURES, EvaluatorOfTrial, Measures, of_meter
 from .pool import Workload, common_job, open_pool
 
 _Script = TypeVar("_Script", bound=ScriptJob)
-
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
 
 OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
@@ -37,12 +40,21 @@ OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, and a table of one's own, if there is one."""
+    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and what is
+    measured besides."""
 
     settings: Settings
     space: SearchSpace
     table: Table | None
     downloads: Path
+    measures: Measures = NO_MEASURES
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The quantities that an evaluator of one's own has to tell, its own objective first."""
+        goal, measured = self.settings.goal, {measure.name for measure in self.measures.by_name.values()}
+        own = self.space.measured.name if goal.objective.name in measured else goal.objective.name
+        return own, *(name for name in goal.needed if name not in (own, *measured))
 
 
 OpenEvaluator = Callable[[Measuring], AbstractAsyncContextManager[OpenedEvaluator]]
@@ -55,7 +67,7 @@ def evaluator_named(search: Measuring) -> str:
     """
     settings, space = search.settings, search.space
     if settings.command is not None:
-        return "command"
+        return COMMAND
     if settings.evaluator is not None:
         return settings.evaluator
     if search.table is not None or (space.table is not None and not settings.trains):
@@ -66,13 +78,21 @@ def evaluator_named(search: Measuring) -> str:
     if settings.trains or own_or_quick or space.data is not None:
         return "train"
     if space.build is None:
-        raise GeniusError(
-            f"{space.name} has no network to train: name an evaluator by --evaluator MODULE:NAME, a command by "
-            "--command, or a table"
-        )
+        raise GeniusError(f"{space.name} has no network to train: {_who_measures(settings)}")
     raise GeniusError(
         f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
-        "an evaluator by --evaluator MODULE:NAME"
+        f"an evaluator by --evaluator {OWN}"
+    )
+
+
+def _who_measures(settings: Settings) -> str:
+    """Say how to name an evaluator; a script without its function is the likely reason that there is none."""
+    if (parts := split_file(settings.space)) is None:
+        return f"name an evaluator by --evaluator {OWN}, a command by --command, or a table"
+    file = brief(os.path.basename(parts[0]))
+    return (
+        f"{file} holds no function `{FUNCTION}`: write one that takes the configuration, or name another one, as in "
+        f"{file}:NAME, by --evaluator {OWN}, or a table"
     )
 
 
@@ -106,8 +126,17 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if space.build is None:
         raise NoNetwork(space)
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
+    common = replace(common, keep_weights=bool(search.measures.after))
     async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
+
+
+@asynccontextmanager
+async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
+    """Measure networks without training them."""
+    if (meter := search.measures.meter) is None:
+        raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+    yield of_meter(meter, search.settings.goal), ()
 
 
 @asynccontextmanager
@@ -154,7 +183,7 @@ def _shared(search: Measuring) -> dict[str, Any]:
     return {
         "config": {},
         "architecture": (),
-        "names": tuple(search.settings.goal.needed),
+        "names": search.told,
         "home": Path(search.settings.run.working_folder),
         "folder": Path(),
         "device": asked.device or "cpu",
@@ -185,13 +214,31 @@ def _unused(settings: Settings) -> Sequence[str]:
 
 
 def _read(value: object) -> OpenEvaluator | None:
-    """Take a function of a configuration."""
-    return OwnEvaluator(cast("Evaluator", value)) if is_evaluator(value) else None
+    """Take a function of a configuration.
+
+    Raises: GeniusError for a function of other arguments.
+    """
+    if not callable(value):
+        return None
+    if not is_evaluator(value):
+        name = getattr(value, "__name__", type(value).__name__)
+        raise GeniusError(
+            f"{name} takes {signature(value)}: an evaluator takes a configuration, and perhaps the trial, as in "
+            "train(config, trial)"
+        )
+    return OwnEvaluator(cast("Evaluator", value))
 
 
 EVALUATORS: Plugins[OpenEvaluator] = Plugins(
     "evaluator",
-    {"table": _table, "train": _train, "recording": _recorded, "command": _command},
+    {
+        "table": _table,
+        "train": _train,
+        "recording": _recorded,
+        COMMAND: _command,
+        "measure": _measure,
+        TOLD: OwnEvaluator(told),
+    },
     _read,
     "a function of a configuration, and perhaps of a trial",
 )
@@ -265,5 +312,5 @@ def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> Evalua
 def _of_trial(common: _Script, search: Measuring, trial: int, folder: Path) -> tuple[_Script, TimeLimits]:
     """Return the job that a trial's evaluations share, with a seed of its own, and their limits."""
     asked, seed = search.settings.training, search.settings.loop.first_seed + trial - 1
-    job = replace(common, seed=seed, folder=folder / "evaluations" / f"trial-{trial}")
+    job = replace(common, seed=seed, folder=folder.absolute() / "evaluations" / f"trial-{trial}")
     return job, TimeLimits(asked.deadline, asked.silence, job.noun)

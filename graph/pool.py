@@ -7,10 +7,12 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.pools import Pool
 from ..evaluators.ray_workers import RayWorkers
-from ..evaluators.workers import LocalWorkers, count_gpus, has_mps, places
+from ..evaluators.slurm_workers import SlurmWorkers
+from ..evaluators.workers import LocalWorkers, Place, count_gpus, has_mps, places
 from ..plugins import Plugins, signature_refusing
 from ..printable import named, reason
 from ..record.settings import Settings, TrainingSettings
+from ..record.settings.training_settings import SLURM
 from ..spaces.space import SearchSpace
 from ..training.data import find_data
 from ..training.job import TrainingJob
@@ -94,6 +96,15 @@ def _ray(asked: TrainingSettings, workload: Workload) -> Pool:
     return RayWorkers(asked.address, capacity=asked.workers, cpus=asked.threads or workload.threads or 1, gpus=each)
 
 
+def _slurm(asked: TrainingSettings, workload: Workload) -> Pool:
+    request = asked.slurm_request
+    if asked.device == "mps":
+        raise GeniusError("jobs on Slurm have CPUs and CUDA's GPUs alone: --device mps trains with --on local")
+    device = asked.device or ("cuda" if request.has_gpu else "cpu")
+    place = Place(device, request.threads or asked.threads or workload.threads or 1)
+    return SlurmWorkers(request, capacity=asked.workers, place=place)
+
+
 def _gpus(asked: TrainingSettings, *, must_be_here: bool) -> int:
     """Raises GeniusError where GPUs are asked for that must be here, and there is none."""
     gpus = 0 if asked.device in ("cpu", "mps") else count_gpus()
@@ -121,7 +132,7 @@ def _read(value: object) -> OpenPool | None:
 
 POOLS: Plugins[OpenPool] = Plugins(
     "pool",
-    {"local": _local, "ray": _ray},
+    {"local": _local, "ray": _ray, SLURM: _slurm},
     _read,
     "a class or a function that makes a pool from the number of workers",
     arguments={"ray": "[:ADDRESS]"},

@@ -16,7 +16,18 @@ from ..evaluators.evaluator import Evaluator
 from ..evaluators.in_process import evaluated
 from ..record.candidate import Candidate
 from ..spaces.space import Architecture
+from ..tools.measured_limits import doubts, held_to_measures
 from .state import Context, SearchState, history_of, in_flight, ready
+
+
+async def weighed(candidate: Candidate, context: Context) -> Candidate:
+    """Measure the network of a candidate that is to be trained, where one is to be, and hold it to the limits."""
+    if candidate.architecture is None or context.weigh is None:
+        return candidate
+    found = await context.weigh(candidate.architecture)
+    for words in doubts(found, context.goal):
+        context.tell("note", candidate, words)
+    return held_to_measures(candidate, found, context.goal, context.region.space, context.max_replies)
 
 
 def before_training(candidate: Candidate, context: Context) -> Literal["approver", "trainer"]:
@@ -44,6 +55,7 @@ async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
             asked = {**asked, "error": str(bad)}
             continue
         break
+    decided = await weighed(decided, context)
     update = {"candidate": decided.to_json()}
     return Command(goto="trainer" if decided.architecture or decided.error else "proposer", update=update)
 

@@ -17,7 +17,9 @@ from ..spaces import short_name
 from .seal import save_sealed
 from .trust import resume_command
 
+_OWN = "evaluations/*/*/files"  # what the user's own functions and commands keep, and alone open
 LOCK_FILE = "lock"
+_POLL = 0.05  # seconds
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -55,8 +57,9 @@ def _cannot_write(folder: Path, error: OSError) -> GeniusError:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Tell whether a folder holds no file, or only a partial `search.json` that a kill left."""
-    return folder.is_dir() and all(file.match(f".{SETTINGS_FILE}.*") for file in folder.iterdir())
+    """Tell whether a folder holds no file, or only a lock and a partial `search.json` that a kill left."""
+    left = (LOCK_FILE, f".{SETTINGS_FILE}.*")
+    return folder.is_dir() and all(any(map(file.match, left)) for file in folder.iterdir())
 
 
 def _unused(parent: Path, settings: Settings) -> Path:
@@ -68,19 +71,65 @@ def _unused(parent: Path, settings: Settings) -> Path:
     return folder
 
 
+def check_is_run(folder: Path) -> None:
+    """Raises BrokenRun where a folder is no run."""
+    if not (folder / SETTINGS_FILE).exists():
+        raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
+
+
 @asynccontextmanager
-async def locked(folder: Path, *, to_read: bool = False) -> AsyncIterator[GeniusError | None]:
+async def begun_once(folder: Path, settings: Settings, wait: float) -> AsyncIterator[bool]:
+    """Lock an empty folder, and make it a run; yields False where another process has done so meanwhile.
+
+    Raises: GeniusError, as `locked` does.
+    """
+    async with _locked(folder, wait=wait):
+        if new := not (folder / SETTINGS_FILE).exists():
+            await asyncio.to_thread(save_sealed, settings, folder)
+        yield new
+
+
+@asynccontextmanager
+async def locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
     """Lock a run for this process; `to_read` leaves a folder without write permission unlocked, and yields the reason.
 
+    Another process's lock is waited for, `wait` seconds at most.
     Raises: BrokenRun where the folder is no run; GeniusError where another process holds the lock, the folder cannot be
     written, or it holds links.
     """
-    if not await asyncio.to_thread((folder / SETTINGS_FILE).exists):
-        raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
-    await asyncio.to_thread(check_folder, folder)
+    await asyncio.to_thread(check_is_run, folder)
+    async with _locked(folder, to_read=to_read, wait=wait) as unwritable:
+        yield unwritable
+
+
+async def _acquire(lock: FileLock, wait: float) -> None:
+    """Acquire a lock, at the latest after `wait` seconds; one that is cancelled has acquired nothing.
+
+    Raises: Timeout, OSError, NotImplementedError.
+    """
+    until = time.monotonic() + wait
+    while True:
+        acquiring = asyncio.create_task(asyncio.to_thread(lock.acquire, timeout=0))
+        try:
+            await asyncio.shield(acquiring)
+        except asyncio.CancelledError:
+            await asyncio.gather(acquiring, return_exceptions=True)
+            lock.release()
+            raise
+        except Timeout:
+            if time.monotonic() >= until:
+                raise
+            await asyncio.sleep(_POLL)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
+    await asyncio.to_thread(check_folder, folder, _OWN)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
-        await asyncio.to_thread(lock.acquire, timeout=0)
+        await _acquire(lock, wait)
     except Timeout as error:
         raise GeniusError(f"{folder} is in use by another process; wait for it to end") from error
     except (OSError, NotImplementedError) as error:

@@ -15,23 +15,34 @@ from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.from_training import OnEpochOf
+from ..evaluators.measures import find_measures
+from ..evaluators.meter import Weigh
 from ..printable import brief
 from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
-from ..record.settings import LLM, Settings
+from ..record.settings import COMMAND, LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.decision import Decision
-from ..spaces.disguise import Meanings, conceal, disguise, reveal
+from ..spaces.disguise import Meanings, conceal, reveal
 from ..spaces.mapping import plain_decisions, space_of
-from ..spaces.objective import ACCURACY, Objective, get_objective
+from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
-from .measuring import EVALUATORS, EvaluatorOfTrial, Measuring, OwnEvaluator, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, Measuring, OwnEvaluator, evaluator_named, own_evaluator
+from .meters import (
+    EvaluatorOfTrial,
+    names_of_measures,
+    objective_of,
+    open_measures,
+    weigh_shown,
+    with_measures,
+)
+from .predictions import look_up_of, notes_on_look_up, shown_region
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -64,11 +75,13 @@ class Given:
 class Setup:
     """The parts of a search, ready to run."""
 
-    region: Region
+    region: Region  # as the proposers are shown it
+    space: SearchSpace  # as it is
     proposers: Sequence[Proposer]  # of each trial
     evaluator: EvaluatorOfTrial
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
+    weigh: Weigh | None = None  # of a network, before it is trained
 
 
 def choose_parts(
@@ -92,8 +105,8 @@ def choose_parts(
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=None if isinstance(evaluator, str) else evaluator,
     )
-    if evaluator is not None:
-        names |= {"evaluator": evaluator if isinstance(evaluator, str) else None, "command": None}
+    if evaluator not in (None, COMMAND):
+        names["command"] = None
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator", "space"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
@@ -153,7 +166,7 @@ def parts_of_space(name: str, evaluator: str | Evaluator | ValueEvaluator | None
         return {"space": found.name if SPACES.get(found.name) is found else full_name(name)}
     if script.chosen and evaluator is not None:
         raise GeniusError(f"{brief(name)} names a function, and the evaluator is another one: name one of them")
-    if script.chosen or (script.function and evaluator is None and not old.measures):
+    if script.chosen or (script.function and evaluator is None and not old.says_who_measures):
         return {"space": script.space, "evaluator": script.function}
     return {"space": script.space}
 
@@ -165,17 +178,23 @@ def choose_goal(
     objectives: Sequence[str | Objective] | str | Objective,
     limits: NamedRanges,
     pareto: bool,
-) -> Goal:
-    """Return the goal of a search: the named objectives, else those of its settings, else the measured one.
+) -> tuple[Goal, tuple[str, ...]]:
+    """Return the goal of a search, and the names of its measures.
 
-    `limits` are those on measured quantities. `open_setup` checks that the evaluator measures them all.
+    Its objectives are the named ones, else those of its settings, else the measured one. `limits` are those on measured
+    quantities. `open_setup` checks that the evaluator, or a measure, tells them all.
     Raises: GeniusError for a name of no objective.
     """
     named = [objectives] if isinstance(objectives, str | Objective) else objectives
-    found = tuple(get_objective(each) for each in named)
-    if not found and settings.goal == GOAL:
-        found = (_measured(space, settings, given),)
-    return Goal(found or settings.goal.objectives, limits, pareto or settings.goal.pareto)
+    found = [objective_of(each) for each in named]
+    own = _own_evaluator(settings, given) is not None or settings.command is not None
+    names = names_of_measures(settings, [measure for _, measure in found], limits, own=own)
+    chosen = tuple(objective for objective, _ in found)
+    if not chosen and settings.goal == GOAL:
+        chosen = (_measured(space, settings, given),)
+    chosen = chosen or settings.goal.objectives
+    metrics = [measure.objective for measure in find_measures(names).values() if measure.objective not in chosen]
+    return Goal(chosen, limits, pareto or settings.goal.pareto, tuple(metrics)), names
 
 
 def choose_limits(
@@ -187,7 +206,7 @@ def choose_limits(
     Raises: GeniusError for a range that cannot be read, or where `cost` fails.
     """
     ranges = settings.goal.limits if named is None else read_limits(named)
-    told = further_costs(space) if ranges else ()
+    told = {*further_costs(space), *(cost.name for cost in look_up_of(settings, space))} if ranges else set()
     computed = {name: ends for name, ends in ranges.items() if name in told}
     measured = {name: ends for name, ends in ranges.items() if name not in told}
     return measured, {**settings.limits.others, **computed} if named is None else computed
@@ -210,8 +229,9 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
+    besides = {measure.name for measure in find_measures(settings.measures.names).values()}
     ours = own is None and settings.command is None
-    if (ours or hasattr(own, "objective")) and named != measured:
+    if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
             f"{measured.words}, is measured here, and {named.words}, is named as the first objective: name "
             f"{measured.name} first, or an evaluator that measures {named.name}"
@@ -220,7 +240,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
-    unknown = [name for name in goal.others if name not in (*OF_COSTS, named.name)]
+    unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
     if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
@@ -286,23 +306,28 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
-    limits = settings.limits.ranges
-    shown = Region(disguise(space, settings.run.meanings) if settings.loop.disguise else space, limits)
-    await asyncio.to_thread(Region(space, limits).check)
-    search = Measuring(settings, space, table, downloads)
+    shown = await asyncio.to_thread(shown_region, space, settings)
+    predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
     if given.evaluator is not None:
         open_evaluator = EVALUATORS.take(given.evaluator)
     else:
-        open_evaluator = EVALUATORS.find(evaluator_named(search))
+        open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
     if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
         raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
-        open_evaluator(search) as (evaluator, notes),
+        open_measures(settings, space, downloads) as measures,
+        open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
         _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
     ):
+        here = settings.training.on == "local" or not settings.trains
+        told = _measured(space, settings, given)
+        evaluator = with_measures(evaluator, measures, settings, told, here=here)
+        weigh: Weigh | None = measures.meter
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
-        yield Setup(shown, [of_trial(trial) for trial in range(1, settings.loop.trials + 1)], evaluator, sent, notes)
+            weigh = weigh and weigh_shown(weigh, settings.run.meanings)
+        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
+        yield Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh)
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
+from ..evaluators.meter import Weigh
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
@@ -104,7 +105,8 @@ class Context:
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
     trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
-    are the evaluations in flight.
+    are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
+    candidate out and ends. `weigh` measures a network before it is trained, where limits are held against that.
     """
 
     region: Region
@@ -122,6 +124,8 @@ class Context:
     iterations: int | None = None
     approve: bool = False
     whole: bool = False
+    told: bool = False
+    weigh: Weigh | None = None
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 
@@ -227,4 +231,6 @@ def history_of(state: InFlight, context: Context) -> History:
 
     A line that was written just before a crash is not in the state's history yet: the iteration is made again.
     """
-    return context.journal.history(state["trial"], state["done"], running_of(state), context.goal)
+    candidate = candidate_of(state)
+    asked = candidate.refusals if candidate else ()
+    return context.journal.history(state["trial"], state["done"], running_of(state), context.goal, asked)

@@ -19,13 +19,12 @@ from ..record.candidate import Candidate
 from ..record.journal import Journal, drop_torn_lines
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
-from ..record.settings.llm_settings import Sent
 from ..spaces import short_name
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
-from .pause import Answers, paused
+from .pause import Answers, Paused, paused
 from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
@@ -54,25 +53,22 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
 
     Raises: Paused where nobody answers; RunFailed where it has to stop; all that was done until then is kept.
     """
-    async with _saying_why(folder, settings):
+    async with saying_why(folder, settings):
         settings = settings.changed({"run.sent": setup.sent()})
         await asyncio.to_thread(save_sealed, settings, folder)
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
-        sent = _Sent(folder, settings, setup.sent)
-        keep_secrets_out()
-        async with open_checkpoints(folder) as saver:
-            graph = build_graph(saver, tries=settings.llm.tries).with_config(calling.config)
+        async with open_steps(folder, settings, setup, calling) as steps:
             numbers = range(1, settings.loop.trials + 1)
             contexts = {
                 trial: context_of(folder, settings, setup, journal, trial, calling.progress) for trial in numbers
             }
-            starts = {trial: await _start(graph, settings, trial) for trial in numbers}
+            starts = {trial: await steps.start(trial) for trial in numbers}
             calling.answers.sort([each for start in starts.values() for each in start.interrupts])
             async with asyncio.TaskGroup() as trials:
                 for trial, context in contexts.items():
-                    trials.create_task(_trial(graph, context, settings, trial, starts[trial], sent, calling.answers))
+                    trials.create_task(_trial(steps, context, settings, trial, starts[trial]))
         return read_result(folder, settings, journal)
 
 
@@ -88,12 +84,13 @@ def context_of(
 
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
-        progress(Progress("epoch", candidate, run=folder, epoch=epoch))
+        progress(Progress("epoch", candidate, run=folder, epoch=epoch, goal=settings.goal))
 
     return Context(
         region=setup.region,
         proposer=setup.proposers[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
+        weigh=setup.weigh,
         goal=settings.goal,
         journal=journal,
         repair=settings.limits.repair,
@@ -110,53 +107,78 @@ def context_of(
     )
 
 
-class _Sent:
-    """Writes the parameters really sent to the language models into `search.json`, as servers refuse some of them."""
-
-    def __init__(self, folder: Path, settings: Settings, sent: Callable[[], Sequence[Sent]]) -> None:
-        self._folder, self._settings, self._sent = folder, settings, sent
-
-    async def note(self) -> None:
-        """Write it down where it has changed."""
-        if (sent := self._sent()) != self._settings.run.sent:
-            self._settings = self._settings.changed({"run.sent": sent})
-            await asyncio.to_thread(save_sealed, self._settings, self._folder)
-
-
 @dataclass(frozen=True)
-class _Start:
+class Start:
     """The start of a trial: its last state, and its open questions to a person."""
 
     state: Mapping[str, Any]
     interrupts: Sequence["Interrupt"]
 
 
-async def _start(graph: "Graph", settings: Settings, trial: int) -> _Start:
-    snapshot = await graph.aget_state({"configurable": {"thread_id": settings.thread(trial)}})
-    no_more = snapshot.next == ("approver",) and not settings.loop.approve
-    return _Start(read_state(snapshot.values, trial), () if no_more else snapshot.interrupts)
+class Steps:
+    """The invocations of a run's graph; each is named, traced and checkpointed."""
+
+    def __init__(self, graph: "Graph", folder: Path, settings: Settings, setup: Setup, answers: Answers) -> None:
+        self.settings = settings
+        self._graph, self._folder, self._setup, self._answers = graph, folder, setup, answers
+
+    async def start(self, trial: int) -> Start:
+        """Read the last checkpoint of a trial.
+
+        Raises: BrokenRun.
+        """
+        snapshot = await self._graph.aget_state({"configurable": {"thread_id": self.settings.thread(trial)}})
+        no_more = snapshot.next == ("approver",) and not self.settings.loop.approve
+        return Start(read_state(snapshot.values, trial), () if no_more else snapshot.interrupts)
+
+    async def make(self, context: Context, trial: int, begun: Start, *, anew: bool = True) -> Start:
+        """Invoke the graph from where a trial stands, `anew` or behind an invocation of this process, and return where
+        it stands then.
+
+        Raises: Paused where a person's answer is missing, and what the graph raises.
+        """
+        given: Any = {"trial": trial, "candidate": None} if anew else {}  # a cut-off one begins anew, by the journal
+        if begun.interrupts:
+            given = Command(resume=await self._answers.to(begun.interrupts, self._folder))
+        tracer = TraceCollector() if self.settings.loop.trace else None
+        config = invocation_config(self.settings, trial, begun.state["done"] + 1, tracer, self._graph.config)
+        if context.whole:
+            config["recursion_limit"] *= self.settings.loop.iterations
+        try:
+            state = await self._graph.ainvoke(given, config, context=context, durability="exit")
+        finally:
+            await context.journal.trace(tracer.take() if tracer else [])
+            await self._note_sent()
+        return Start(state, state.get("__interrupt__", ()))
+
+    async def _note_sent(self) -> None:
+        """Write the parameters really sent to the language models into `search.json`: servers refuse some of them."""
+        if (sent := self._setup.sent()) != self.settings.run.sent:
+            self.settings = self.settings.changed({"run.sent": sent})
+            await asyncio.to_thread(save_sealed, self.settings, self._folder)
 
 
-async def _trial(
-    graph: "Graph", context: Context, settings: Settings, trial: int, begun: _Start, sent: _Sent, answers: Answers
-) -> None:
-    state, asked = begun.state, begun.interrupts
-    tracer = TraceCollector() if settings.loop.trace else None
-    start: Any = {"trial": trial, "candidate": None}  # what was cut off begins anew, from what the journal knows of it
+@asynccontextmanager
+async def open_steps(folder: Path, settings: Settings, setup: Setup, calling: Calling) -> AsyncIterator[Steps]:
+    """Open the checkpoints of a run, and the graph that goes on from them.
+
+    Raises: BrokenRun.
+    """
+    keep_secrets_out()
+    async with open_checkpoints(folder) as saver:
+        graph = build_graph(saver, tries=settings.llm.tries).with_config(calling.config)
+        yield Steps(graph, folder, settings, setup, calling.answers)
+
+
+async def _trial(steps: Steps, context: Context, settings: Settings, trial: int, at: Start) -> None:
+    anew = True
     async with context.slots:
-        while asked or state["running"] or _goes_on(state, context, settings):
-            if asked:
-                start = Command(resume=await answers.to(asked, context.journal.folder or Path()))
-            config = invocation_config(settings, trial, state["done"] + 1, tracer, graph.config)
-            try:
-                state = await graph.ainvoke(start, config, context=context, durability="exit")
-            finally:
-                await context.journal.trace(tracer.take() if tracer else [])
-                await sent.note()
-            start, asked = {}, state.get("__interrupt__", ())
+        while at.interrupts or at.state["running"] or goes_on(at.state, context, settings):
+            at, anew = await steps.make(context, trial, at, anew=anew), False
 
 
-def _goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
+def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
+    """Tell whether a trial lacks iterations and may make them."""
     return state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
 
 
@@ -192,18 +214,20 @@ def invocation_config(
 
 
 @asynccontextmanager
-async def _saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
+async def saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
     """Convert an error of the machine, or of a model's server, that ends a search into one sentence.
 
-    Raises: RunFailed.
+    Raises: RunFailed; Paused as it is.
     """
     try:
         yield
-    except (BaseExceptionGroup, OSError, sqlite3.Error) as raised:
+    except (BaseExceptionGroup, OSError, sqlite3.Error, ProviderError, RunFailed) as raised:
         kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
         if isinstance(raised, BaseExceptionGroup) and (pause := paused(raised.exceptions)):
             raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised
+        if isinstance(error, Paused):
+            raise error from None
         if isinstance(error, ProviderError):
             times = f" after {settings.llm.tries} tries" if error.transient else ""
             raise RunFailed(f"{settings.llm.first} gave no answer{times}: {error}; {kept}") from None

@@ -14,10 +14,12 @@ from pathlib import Path
 from ..agents.backends import servers_named
 from ..agents.baselines import PROPOSERS
 from ..errors import GeniusError
+from ..evaluators.measures import MEASURES
 from ..printable import brief
 from ..python_files import split_file
 from ..record.settings import LLM, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
+from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
 from ..spaces.space_file import is_space_file
 from ..training.recipes import RECIPES
@@ -43,12 +45,15 @@ class Claim:
     @property
     def is_fixed(self) -> bool:
         """Whether it leads to the same from any folder: a server or a full path does, MODULE:NAME does not."""
+        if self.setting == "command":  # its words may be short paths
+            return False
         path = (split_file(self.value) or [self.value])[0]
-        return self.setting in _FIXED or "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
+        full = "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
+        return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "downloads", "command")
-"""Settings whose paths are full ones, or are of the folder where they were named."""
+_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "training.slurm", "downloads")
+"""Settings whose paths are full ones, or that name none."""
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
@@ -64,7 +69,7 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
         found.append(Claim("proposer", settings.proposer))
     if "evaluator" not in given:
         found += _of_trainings(settings)
-    return found
+    return [*found, *_of_measures(settings)]
 
 
 def _of_space(name: str) -> Iterator[Claim]:
@@ -85,6 +90,15 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
         yield Claim("llm.model_file", settings.llm.model_file)
 
 
+def _of_measures(settings: Settings) -> Iterator[Claim]:
+    for name in settings.measures.names:
+        if MEASURES.known(name) is None:
+            yield Claim("measures.names", name)
+    table = settings.measures.table
+    if table and (settings.run.look_up_sha256 is None or _on_another_host(table)):
+        yield Claim("measures.table", table)
+
+
 def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.evaluator and EVALUATORS.known(settings.evaluator) is None:
         yield Claim("evaluator", settings.evaluator)
@@ -100,8 +114,11 @@ def _of_trainings(settings: Settings) -> Iterator[Claim]:
     if settings.downloads and (_data_of(settings) == "imagenet" or _on_another_host(settings.downloads)):
         yield Claim("downloads", settings.downloads)
     own, address = POOLS.known(settings.training.on) is None, settings.training.address
-    if own or (address and address != os.environ.get("RAY_ADDRESS")):
+    submits = settings.training.on == SLURM  # jobs on the user's account
+    if own or submits or (address and address != os.environ.get("RAY_ADDRESS")):
         yield Claim("training.on", settings.training.on)
+    for request in settings.training.slurm:
+        yield Claim("training.slurm", request)
 
 
 def _data_of(settings: Settings) -> str | None:
@@ -116,20 +133,27 @@ def _on_another_host(path: str) -> bool:
     return path.startswith(("//", r"\\"))
 
 
-def own_claims(folder: Path) -> list[Claim]:
-    """List the claims of a run that are the user's own: it bears their seal, and here they lead where they led then."""
+def own_claims(folder: Path, home: str | None = None) -> list[Claim]:
+    """List the claims of a run that are the user's own: it bears their seal, and here they lead where they led then.
+
+    `home` is the folder in which a command runs, where it is not that of the file.
+    """
     if (settings := sealed_settings(folder)) is None:
         return []
-    here = settings.run.working_folder == working_folder()
-    return [claim for claim in claims(settings) if here or claim.is_fixed]
+    then, here = settings.run.working_folder, working_folder()
+    homes = {"command": then if home is None else home}
+    return [claim for claim in claims(settings) if claim.is_fixed or homes.get(claim.setting, here) == then]
 
 
-def check_claims(file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None) -> None:
+def check_claims(
+    file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None, home: str | None = None
+) -> None:
     """Refuse claims that a file alone makes; `flags` are the options of a command that calls settings otherwise.
 
-    Those of a run of the user's own are their own. Raises: GeniusError, which names the claim and how to allow it.
+    Those of a run of the user's own are their own; `home` is as in `own_claims`. Raises: GeniusError, which names the
+    claim and how to allow it.
     """
-    own = own_claims(file.parent) if found else []
+    own = own_claims(file.parent, home) if found else []
     found = [claim for claim in found if claim not in own]
     if not found:
         return
@@ -151,13 +175,14 @@ def _again(found: Collection[Claim], flags: Mapping[str, str]) -> list[str]:
 
 
 def resume_command(folder: Path, settings: Settings | None = None) -> str:
-    """Return the command that resumes a run; it names the modules, servers and paths that need the user's word."""
+    """Return the command that goes on with a run; it names the modules, servers and paths that need the user's word."""
     own = own_claims(folder)
     found = [claim for claim in claims(settings) if claim not in own] if settings is not None else []
     if settings is not None and any(claim.setting == "llm.models" for claim in found):
         kept = [claim for claim in found if claim.setting != "llm.models"]
         found = [*(Claim("llm.models", spec) for spec in settings.llm.models), *kept]  # one names them all or none
-    return shlex.join(["genius", "resume", str(folder), *_again(found, {})])
+    command = "ask" if settings is not None and settings.is_told else "resume"
+    return shlex.join(["genius", command, str(folder), *_again(found, {})])
 
 
 def going_on(folder: Path) -> str:

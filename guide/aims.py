@@ -12,6 +12,8 @@ from .surrogate import Surrogate
 
 _AUGMENTED = 0.05  # of the weighted sum, so that nothing dominated is as good as what dominates it
 
+_PROBABLE = 0.5
+
 
 def scalarised(points: npt.ArrayLike, weights: Floats) -> Floats:
     """Make one utility of the utilities of several objectives, of shape (n, objectives): shape (n,).
@@ -49,12 +51,26 @@ class Feasibility:
     limits: Sequence[MetricLimit]
     best: float | None
 
+    def probability(self, architectures: Encoded) -> Floats:
+        """Return the probability of n architectures to be measured within all limits: shape (n,)."""
+        found = np.ones(len(architectures))
+        for limit in self.limits:
+            found = found * limit.probability(architectures)
+        return found
+
+    def preferred(self, scores: Floats, architectures: Encoded, least: float = -100.0) -> Floats:
+        """Put architectures that are probably not feasible behind all others, those that may be first: shape (n,).
+
+        `least` is less than all scores by more than ten.
+        """
+        probability = self.probability(architectures)
+        found: Floats = np.where(probability >= _PROBABLE, scores, least + 10 * probability)
+        return found
+
     def acquisition(self, mean: Floats, sd: Floats, architectures: Encoded) -> Floats:
         """Return the expected improvement over the best, times the probability to be feasible; without a best one that
         probability alone (Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints")."""
-        feasible = np.ones(len(mean))
-        for limit in self.limits:
-            feasible = feasible * limit.probability(architectures)
+        feasible = self.probability(architectures)
         return feasible if self.best is None else feasible * expected_improvement(mean, sd, self.best)
 
 

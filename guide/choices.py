@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..spaces.region import Integers, Region
 from ..spaces.space import Architecture, SearchSpace
-from .features import WHOLE, Encoded, Floats, encoder
+from .features import WHOLE, Encoded, Floats, encoder, has_ranges
 
 _DRAWN, _LARGEST = 2_048, 64  # architectures of a large space to begin with: drawn uniformly, and with the most FLOPs
 _CLIMBERS, _STEPS = 16, 30  # from how many one goes uphill at once, and how often
@@ -66,6 +66,27 @@ def gather(region: Region, good: Sequence[Architecture], score: Score, rng: np.r
     return Choices(met, encoder(space).encode(met))
 
 
+def draw_by_options(region: Region, rng: np.random.Generator) -> Choices:
+    """Draw architectures of a region such that the options of each decision come equally often, hidden ones aside.
+
+    Uniform draws of a space with conditions prefer the options that show many other decisions.
+    """
+    space = region.space
+    drawn = region.draw(rng, _DRAWN)
+    if space.conditions:
+        drawn = _by_options(region, rng, drawn)
+    return Choices(drawn, encoder(space).encode(drawn))
+
+
+def _by_options(region: Region, rng: np.random.Generator, otherwise: Integers) -> Integers:
+    decisions, conditions = region.space.decisions, region.space.conditions
+    columns = [rng.integers(d.numbers.start, d.numbers.stop, _DRAWN) for d in decisions]
+    rows: Integers = np.stack(columns, axis=1)
+    settled = np.where(conditions.visible(rows), rows, conditions.first)
+    kept = settled[region.allows(settled)]
+    return kept if len(kept) else otherwise
+
+
 def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collection[Hashable], count: int) -> list[int]:
     """Return the places of the highest scores in the choices, at most `count`, without functions that were tried."""
     taken, found = set(tried), []
@@ -80,7 +101,7 @@ def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collecti
 
 
 def _drawn(region: Region, rng: np.random.Generator) -> Integers:
-    drawn = region.draw(rng, _DRAWN)
+    drawn = draw_by_options(region, rng).architectures if has_ranges(region.space) else region.draw(rng, _DRAWN)
     largest = list(islice(region.largest_first(), _LARGEST))
     return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(region.space.decisions))])
 

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, islice
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import GeniusError
 from ..printable import said_by
-from ..spaces.decision import Decision
 from ..spaces.region import Integers
 from ..spaces.space import SearchSpace
 
@@ -23,9 +21,6 @@ WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
 
 _SAMPLE = 4_096  # architectures that stand for a larger space
-_WAVES, _PAIRED = 4, 2  # waves over the levels of a range; those of them that are multiplied by another range's
-_NEAR = 0.3  # share of a range within which levels are similar
-_PAIRS = 100  # pairs of ranges
 _COUNTED = 2  # networks built for each option where costs have to be counted on networks
 
 
@@ -38,11 +33,14 @@ class Encoded:
       each option, the size of the network, and the features of the space itself.
     - `promises`: shape (n, 3), size and depth in standard deviations of the space: by FLOPs and depth, by
       parameters and depth, and by depth alone.
+    - `places`: of a space with ranges, shape (n, decisions, 2), points of the plane: levels lie from (0, 0) to (1, 0),
+      other options at distances of 1 or more; of any other space shape (n, 0, 2).
     """
 
     options: npt.NDArray[np.int16]
     groups: tuple[npt.NDArray[np.float32], ...]
     promises: Floats
+    places: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.options)
@@ -50,7 +48,7 @@ class Encoded:
     def __getitem__(self, rows: npt.ArrayLike) -> "Encoded":
         """Return some of the architectures."""
         at = np.asarray(rows)
-        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at])
+        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at], self.places[at])
 
     def promise(self, leanings: Sequence[Leaning]) -> Floats:
         """Return the mean of the promises, weighted by the leanings: shape (n,)."""
@@ -113,7 +111,7 @@ class Encoder:
         raw = zip(self._scales, self._raw_groups(numbers, logs), strict=True)
         groups = tuple(scale(group).astype(np.float32) for scale, group in raw if scale)
         promises = self._promises(self._raw_promises(numbers, logs))
-        return Encoded(self._options(numbers).astype(np.int16), groups, promises)
+        return Encoded(self._options(numbers).astype(np.int16), groups, promises, places_of(self.space, numbers))
 
     @property
     def sized(self) -> bool:
@@ -135,7 +133,6 @@ class Encoder:
             np.concatenate([worth, worth.sum(axis=1, keepdims=True), -(worth**2)], axis=1),
             np.stack([flops, params, flops**2, params**2, flops * params], axis=1),
             self._feature_columns(self._own_features(numbers)),
-            *level_features(self.space, numbers),
         ]
 
     def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
@@ -188,28 +185,26 @@ def _reference(space: SearchSpace) -> Integers:
     return space.draw(np.random.default_rng(0), _SAMPLE)
 
 
-def level_features(space: SearchSpace, numbers: Integers) -> list[Floats]:
-    """Return waves over the levels of each range, and their products over pairs of ranges; nothing without ranges.
+def places_of(space: SearchSpace, numbers: Integers) -> npt.NDArray[np.float32]:
+    """Return the places of a space with ranges, as in `Encoded`.
 
-    Neighbouring levels are similar by them, wherever in the range they are, and its two ends are not. A hidden decision
-    has no waves.
+    A range that is hidden lies beside its middle, as far from both ends as these are from each other.
     """
-    ranges = [at for at, decision in enumerate(space.decisions) if decision.scale]
-    if not ranges:
-        return []
-    counting = space.conditions.visible(numbers) if space.conditions else np.ones(numbers.shape, dtype=bool)
-    waves = [_waves(space.decisions[at], numbers[:, at]) * counting[:, at, None] for at in ranges]
-    pairs = islice(combinations([wave[:, : 2 * _PAIRED] for wave in waves], 2), _PAIRS)
-    products = [(one[:, :, None] * other[:, None, :]).reshape(len(numbers), -1) for one, other in pairs]
-    return [np.concatenate(group, axis=1) for group in (waves, products) if group]
+    if not has_ranges(space):
+        return np.zeros((len(numbers), 0, 2), dtype=np.float32)
+    scaled = np.array([bool(decision.scale) for decision in space.decisions])
+    most = np.array([len(decision.options) - 1 for decision in space.decisions])
+    options = numbers - [decision.first for decision in space.decisions]
+    places = np.stack([np.where(scaled, options / np.maximum(most, 1), options), np.zeros(options.shape)], axis=2)
+    if space.conditions:
+        beside = np.where(scaled[:, None], (0.5, np.sqrt(0.75)), (-1.0, 0.0))
+        places = np.where(space.conditions.visible(numbers)[:, :, None], places, beside)
+    return places.astype(np.float32)
 
 
-def _waves(decision: Decision, numbers: npt.NDArray[np.int64]) -> Floats:
-    """Return waves over a range whose sum of products falls with the distance of two levels: shape (n, 2 * _WAVES)."""
-    angles = np.pi * ((numbers - decision.first) / (len(decision.options) - 1))[:, None] * np.arange(1, _WAVES + 1)
-    strengths = np.exp(-((np.pi * _NEAR * np.arange(1, _WAVES + 1)) ** 2) / 4)
-    found: Floats = np.stack([strengths * np.cos(angles), strengths * np.sin(angles)], axis=2).reshape(len(numbers), -1)
-    return found
+def has_ranges(space: SearchSpace) -> bool:
+    """Tell whether the options of some decision are levels of a range, or numbers that lie between others."""
+    return any(decision.scale for decision in space.decisions)
 
 
 def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:

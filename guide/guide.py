@@ -9,12 +9,13 @@ import numpy as np
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
+from ..spaces.objective import LATENCY, MEMORY
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
-from .choices import Choices, choose, gather
-from .features import Encoded, Floats, Leaning, encoder
-from .surrogate import RANGES, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
+from .choices import Choices, choose, draw_by_options, gather
+from .features import Encoded, Floats, Leaning, encoder, has_ranges
+from .surrogate import RANGES, RANGES_OF_LEVELS, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -33,8 +34,10 @@ class Guide:
     the opposite of it, which shows the price of a wrong one; it is worth `trust` times as much after each further
     measurement. `whole` defines larger for a space without limits, and `within` for one with limits. After
     `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
-    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. In a space
-    with ranges `in_ranges` stands for curiosity and fading: there is more to find out between two measurements.
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
+
+    In a space with ranges the first `drawn` architectures are drawn, but for one by the prior, and the others maximise
+    the expected improvement over the best.
     """
 
     prior: float = 1.0
@@ -42,7 +45,7 @@ class Guide:
     fading: float = 0.9
     doubt: int = 3
     trust: float = 0.7
-    in_ranges: tuple[float, float] = (1.0, 0.95)
+    drawn: int = 4
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
 
@@ -50,12 +53,14 @@ class Guide:
         """Return the leanings of the prior."""
         return self.within if limits.limited else self.whole
 
-    def of(self, space: SearchSpace) -> "Guide":
-        """Return the guide of a space: with ranges it is more curious."""
-        if not any(decision.scale for decision in space.decisions):
-            return self
-        curiosity, fading = self.in_ranges
-        return replace(self, curiosity=curiosity, fading=fading)
+    def draws(self, space: SearchSpace, measurements: int) -> bool:
+        """Tell whether the next architecture is drawn, since too few were measured to learn from."""
+        prior = self.prior and encoder(space).sized and measurements in (0, self.doubt)
+        return has_ranges(space) and measurements < self.drawn and not prior
+
+    def of(self, goal: Goal) -> "Guide":
+        """Return the guide of a search: small networks are fast."""
+        return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
 
     def prior_after(self, measurements: int) -> float:
         """Return the weight of the prior after so many measurements."""
@@ -63,8 +68,12 @@ class Guide:
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
-UNLIFTED = replace(RANGES, tail=np.inf)
-"""Ranges that leave a metric's tail as it is."""
+_GROWING = (LATENCY, MEMORY)  # with the size of a network
+
+
+def ranges_for(space: SearchSpace) -> Ranges:
+    """Return the ranges of the hyper-parameters of a space's surrogate."""
+    return RANGES_OF_LEVELS if has_ranges(space) else RANGES
 
 
 @dataclass(frozen=True)
@@ -105,9 +114,14 @@ def fit(
     observed: Observed,
     rng: np.random.Generator,
     guide: Guide = GUIDE,
-    ranges: Ranges = RANGES,
+    *,
+    lifted: bool = True,
 ) -> Surrogate:
-    """Fit a surrogate to at least one observation; of many, to the best and the latest."""
+    """Fit a surrogate to at least one observation; of many, to the best and the latest.
+
+    Observations far below the median are raised unless `lifted` is False.
+    """
+    ranges = ranges_for(region.space)
     coder = encoder(region.space)
     prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
@@ -121,7 +135,7 @@ def fit(
         bounds=kept.bounds,
         prior=prior,
         leanings=leanings,
-        ranges=ranges,
+        ranges=ranges if lifted else replace(ranges, tail=np.inf),
     )
 
 
@@ -147,23 +161,29 @@ def suggest(
 
     None of them is the same function as an earlier one, or as one that was `refused`.
     """
-    guide, known = guide.of(region.space), History.of(history)
+    known = History.of(history)
+    guide = guide.of(known.goal)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
     surrogate = fit(region, observed, rng, fitted) if len(observed) else None
     leanings = guide.leanings(region.limits)
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if surrogate and known.goal.limits else None
+    weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
+    judged = (weighed and known.goal.limits) or ranged
+    feasibility = _feasibility(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
-    choices = gather(region, _best(observed), score, rng)
+    drawn = guide.draws(region.space, len(observed))
+    choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
-    if surrogate is None and not guide.prior:
-        scores = chance
+    if drawn or (surrogate is None and not guide.prior):
+        scores = feasibility.preferred(chance, choices.encoded) if feasibility else chance
     elif guide.prior and len(observed) == guide.doubt and encoder(region.space).sized:
         promise = encoder(region.space).encode(observed.architectures).promise(leanings).mean()
         scores = chance - _FAR * (np.abs(choices.encoded.promise(leanings) - promise) < _OTHER_SIZE)
+        if feasibility and known.weighed:
+            scores = feasibility.preferred(scores, choices.encoded, -2 * _FAR)
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
@@ -180,7 +200,8 @@ def _score(
     architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
-        return guide.prior * architectures.promise(leanings)
+        promise = guide.prior * architectures.promise(leanings)
+        return feasibility.preferred(promise, architectures) if feasibility else promise
     mean, sd = surrogate.standard(architectures)
     if feasibility is not None:
         return feasibility.acquisition(mean, sd, architectures)
@@ -188,21 +209,26 @@ def _score(
 
 
 def _feasibility(
-    region: Region, known: History, observed: Observed, surrogate: Surrogate, rng: np.random.Generator
+    region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
-    """Fit a surrogate to each metric that is limited and that differs between the measurements."""
+    """Fit a surrogate to each metric that is limited and that differs between the measurements.
+
+    What was measured of networks that were refused for it counts, too.
+    """
     goal, found = known.goal, []
     for name, (low, high) in goal.limits.items():
         readings = [(c.architecture, goal.reading(c, name)) for c in known.measured if c.architecture]
+        readings += [(architecture, metrics.get(name)) for architecture, metrics in known.weighed]
         told = [(architecture, value) for architecture, value in readings if value is not None]
         values = np.array([value for _, value in told])
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
-            fitted = fit(region, metric, rng, WITHOUT_PRIOR, UNLIFTED)
+            prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
+            fitted = fit(region, metric, rng, prior, lifted=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
     kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
-    return Feasibility(found, surrogate.in_standard_units(max(kept)) if kept else None)
+    return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
 def _best(observed: Observed) -> list[Architecture]:
@@ -261,7 +287,8 @@ def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int])
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.value is not None
-        surrogate = fit(region, observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at]))
+        before, rng = observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at])
+        surrogate = fit(region, before, rng, GUIDE.of(goal))
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))

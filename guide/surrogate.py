@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .features import Encoded, Floats, Leaning
 
-Kernels = list[npt.NDArray[np.float32]]
+Matrix = npt.NDArray[np.float32]
 Bounds = tuple[float, float]
 """The least and the highest utility there is, infinite where that end is open."""
 
@@ -28,6 +28,7 @@ _BLOCK = 2_048  # architectures that are predicted at once
 _ALIKE, _APART = 1e-8, 1e-3  # the least deviation: of the range that bounds leave; of the range of the measurements
 _SHARE = 0.01  # of a range, that is the unit where all measurements are equal
 _SAME = 1e-12  # of the size of utilities: they are equal but for rounding
+_KEPT = 16  # draws
 _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 
 
@@ -38,7 +39,8 @@ class Ranges:
     `effect` is the scale of each group of effects, and `noise` that of the residuals. `prior` is the gain of an
     architecture that is larger by one standard deviation of the space; every other draw has no prior. Measurements more
     than `tail` robust standard deviations below the median are raised to that level, since the rank among bad networks
-    says little about the good ones.
+    says little about the good ones. `steep` is how fast similarity falls with the distance of two places: by the factor
+    exp(-steep) over a whole range, or from one option to another. Of the `draws` the 16 of the most evidence are kept.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
@@ -46,9 +48,13 @@ class Ranges:
     prior: float = 1.0
     tail: float = 1.0
     draws: int = 16
+    steep: tuple[float, float] = (0.05, 30.0)
 
 
 RANGES = Ranges()
+
+RANGES_OF_LEVELS = Ranges(effect=(0.3, 2.0), noise=(0.02, 0.5), tail=2.0, draws=128)
+"""Those for a space with ranges: what is measured changes smoothly along a range, and repeats itself more exactly."""
 
 SIZE: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 """The prior in a whole space: by FLOPs and depth, or by parameters and depth. Which is right differs between spaces."""
@@ -82,6 +88,7 @@ class _Draw:
     prior (universal kriging)."""
 
     weights: Floats  # variance of each group of effects
+    steep: Floats  # of each decision, where places are compared
     noise: float
     prior: Floats  # what each of an architecture's promises is worth
     constant: float
@@ -92,13 +99,59 @@ class _Draw:
     surprise: float  # how far four of five lie at most from what the others predict, over how far they should
 
 
-def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernels:
-    """Compare architectures, a matrix of shape (left, right) for each group of effects; 1 is an architecture's mean
-    similarity to itself, 0 that of two drawn from the space.
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two lists of architectures, compared by matrices of shape (left, right).
 
-    `counts` are how many options each decision has. Sums over options and over pairs of options that two architectures
-    have in common depend on nothing but how many options these are.
+    - `kernels`: a similarity by each group of effects; 1 is an architecture's mean similarity to itself, 0 that of two
+      drawn from the space.
+    - `apart`: of each decision the squared distance of the places, at most 1; empty without ranges.
     """
+
+    kernels: Sequence[Matrix]
+    apart: Sequence[Matrix]
+
+    @property
+    def groups(self) -> int:
+        """The groups of effects; all places together are one more."""
+        return len(self.kernels) + bool(self.apart)
+
+    def covariance(self, weights: Floats, steep: Floats) -> Matrix:
+        """Add the groups up by their variances; the similarity by places is a product over the decisions."""
+        total = np.zeros((self.kernels or self.apart)[0].shape, dtype=np.float32)
+        for weight, kernel in zip(weights, self.similarities(steep), strict=True):
+            total += np.float32(weight) * kernel
+        return total
+
+    def exact(self, weights: Floats, steep: Floats) -> Floats:
+        """Add the groups up as `covariance` does, in double precision."""
+        parts = zip(weights, self.similarities(steep), strict=True)
+        found: Floats = sum(weight * kernel.astype(float) for weight, kernel in parts)
+        return found
+
+    def similarities(self, steep: Floats) -> list[Matrix]:
+        """Return the similarities by each group of effects, that by places the last."""
+        return [*self.kernels, self.near(steep)] if self.apart else list(self.kernels)
+
+    def near(self, steep: Floats) -> Matrix:
+        """Return the similarity by places."""
+        exponent = np.zeros(self.apart[0].shape, dtype=np.float32)
+        for factor, matrix in zip(steep, self.apart, strict=True):
+            exponent -= np.float32(factor) * matrix
+        return np.exp(exponent)
+
+
+def compared(left: Encoded, right: Encoded, counts: Sequence[int]) -> Comparison:
+    """Compare architectures; `counts` are how many options each decision has.
+
+    Without ranges, sums over options and over pairs of options that two architectures have in common depend on nothing
+    but how many options these are.
+    """
+    with np.errstate(invalid="ignore"):  # what BLAS computes beyond the edges of a matrix may be no number
+        products = [mine @ other.T for mine, other in zip(left.groups, right.groups, strict=True)]
+    if left.places.shape[1]:
+        columns = zip(left.places.swapaxes(0, 1), right.places.swapaxes(0, 1), strict=True)
+        return Comparison(products, [_apart(mine, other) for mine, other in columns])
     same = np.zeros((len(left), len(right)), dtype=np.float32)
     for mine, other in zip(left.options.T, right.options.T, strict=True):
         same += mine[:, None] == other
@@ -107,9 +160,14 @@ def similarities(left: Encoded, right: Encoded, counts: Sequence[int]) -> Kernel
     singles, pairs = chance.sum(), (chance.sum() ** 2 - (chance**2).sum()) / 2
     found = [(same, singles, decisions), (same * (same - 1) / 2, pairs, decisions * (decisions - 1) / 2)]
     kernels = [(matrix - mean) / (most - mean) for matrix, mean, most in found if most - mean > 1e-9]
-    with np.errstate(invalid="ignore"):  # what BLAS computes beyond the edges of a matrix may be no number
-        products = [mine @ other.T for mine, other in zip(left.groups, right.groups, strict=True)]
-    return [kernel.astype(np.float32) for kernel in (*kernels, *products)]
+    return Comparison([kernel.astype(np.float32) for kernel in (*kernels, *products)], [])
+
+
+def _apart(mine: Matrix, other: Matrix) -> Matrix:
+    """Return the squared distances of points of the plane, at most 1: shape (mine, other)."""
+    across, up = (mine[:, None, axis] - other[None, :, axis] for axis in (0, 1))
+    found: Matrix = np.minimum(across**2 + up**2, 1)
+    return found
 
 
 class Surrogate:
@@ -141,21 +199,22 @@ class Surrogate:
         self._centre, self._unit = float(values.mean()), _unit(values, errors, bounds)
         self._least, self._most = ((end - self._centre) / self._unit for end in bounds)
         known = (errors / self._unit) ** 2
-        own = similarities(tried, tried, counts)
+        own = compared(tried, tried, counts)
         targets = (values - self._centre) / self._unit
         lifted = (values - given) / self._unit
-        levels = _latin_hypercube(rng, ranges.draws, len(own) + 1)
+        levels = _latin_hypercube(rng, ranges.draws, own.groups + 1 + len(own.apart))
         draws = [
             self._draw(own, targets, lifted, known, _prior_of_draw(at, prior * ranges.prior, leanings), level, ranges)
             for at, level in enumerate(levels)
         ]
+        draws = _heaviest(draws)
         evidence = np.array([draw.evidence for draw in draws])
         shares = np.exp(evidence - evidence.max())
         self._draws = list(zip(shares / shares.sum(), draws, strict=True))
 
     def _draw(
         self,
-        own: Kernels,
+        own: Comparison,
         targets: Floats,
         lifted: Floats,
         known: Floats,
@@ -163,10 +222,10 @@ class Surrogate:
         level: Floats,
         ranges: Ranges,
     ) -> _Draw:
-        weights = _log_scale(ranges.effect, level[:-1]) ** 2
-        noise = float(_log_scale(ranges.noise, level[-1:])[0])
-        covariance = sum(weight * kernel.astype(float) for weight, kernel in zip(weights, own, strict=True))
-        lower = np.linalg.cholesky(covariance + np.diag(noise**2 + known))
+        effects, residual, steepness = np.split(level, [own.groups, own.groups + 1])
+        weights, steep = _log_scale(ranges.effect, effects) ** 2, _log_scale(ranges.steep, steepness)
+        noise = float(_log_scale(ranges.noise, residual)[0])
+        lower = np.linalg.cholesky(own.exact(weights, steep) + np.diag(noise**2 + known))
         inverse = np.linalg.inv(lower)
         ones, left = inverse.sum(axis=1), inverse @ (targets - self._tried.promises @ prior)
         constant = float(ones @ left / (ones @ ones))
@@ -175,6 +234,7 @@ class Surrogate:
         solved = inverse.T @ left
         return _Draw(
             weights,
+            steep,
             noise,
             prior,
             constant,
@@ -208,16 +268,16 @@ class Surrogate:
 
     def _predict(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Return means and variances in standard units."""
-        kernels = similarities(architectures, self._tried, self._counts)
-        own = _self_similarities(architectures, len(kernels))
-        means = self._means(kernels, architectures.promises)
+        across = compared(architectures, self._tried, self._counts)
+        own = _self_similarities(architectures, across.groups)
+        means = self._means(across, architectures.promises)
         # a prior that promises more than there is, or less, promises nothing by it
         means = np.clip(means, self._least, self._most)
         shares = np.array([share for share, _ in self._draws])
         mean = means @ shares
         between = (means - mean[:, None]) ** 2 @ shares
         heavy = [(share, draw) for share, draw in self._draws if share > _WEIGHTLESS]
-        within = sum(share * self._variance(draw, kernels, own) for share, draw in heavy)
+        within = sum(share * self._variance(draw, across, own) for share, draw in heavy)
         return mean, between + within / sum(share for share, _ in heavy)
 
     def _calibration(self) -> float:
@@ -228,42 +288,48 @@ class Surrogate:
 
     def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict the utilities of architectures together: means of shape (n,), covariances of shape (n, n)."""
-        kernels = similarities(architectures, self._tried, self._counts)
-        own = similarities(architectures, architectures, self._counts)
+        between = compared(architectures, self._tried, self._counts)
+        own = compared(architectures, architectures, self._counts)
         mean, second = np.zeros(len(architectures)), np.zeros((len(architectures), len(architectures)))
         for share, draw in self._draws:
-            across = self._covariance(draw, kernels)
+            across = between.covariance(draw.weights, draw.steep)
             half = across @ draw.inverse.T
             unknown = 1.0 - half @ draw.ones
             this = architectures.promises @ draw.prior + draw.constant + across @ draw.solved
             covariance = (
-                self._covariance(draw, own) - half @ half.T + np.outer(unknown, unknown) / (draw.ones @ draw.ones)
+                own.covariance(draw.weights, draw.steep)
+                - half @ half.T
+                + np.outer(unknown, unknown) / (draw.ones @ draw.ones)
             )
             mean += share * this
             second += share * (covariance + np.outer(this, this))
         return self._centre + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
 
-    def _means(self, kernels: Kernels, promises: Floats) -> Floats:
+    def _means(self, across: Comparison, promises: Floats) -> Floats:
         """Return the means by each draw: shape (architectures, draws)."""
         draws = [draw for _, draw in self._draws]
         found = np.stack([promises @ draw.prior + draw.constant for draw in draws], axis=1)
-        for group, kernel in enumerate(kernels):
+        for group, kernel in enumerate(across.kernels):
             weighted = np.stack([draw.weights[group] * draw.solved for draw in draws], axis=1)
             found += kernel @ weighted.astype(np.float32)
+        if across.apart:
+            found += np.stack([across.near(draw.steep) @ (draw.weights[-1] * draw.solved) for draw in draws], axis=1)
         return found
 
-    def _variance(self, draw: _Draw, kernels: Kernels, own: Floats) -> Floats:
-        half = self._covariance(draw, kernels) @ draw.inverse.T.astype(np.float32)
+    def _variance(self, draw: _Draw, across: Comparison, own: Floats) -> Floats:
+        half = across.covariance(draw.weights, draw.steep) @ draw.inverse.T.astype(np.float32)
         explained = np.einsum("ij,ij->i", half, half)
         unknown = (1.0 - half @ draw.ones.astype(np.float32)) ** 2 / (draw.ones @ draw.ones)
         left: Floats = np.maximum(own @ draw.weights - explained + unknown, 0.0)
         return left
 
-    def _covariance(self, draw: _Draw, kernels: Kernels) -> npt.NDArray[np.float32]:
-        total = np.zeros(kernels[0].shape, dtype=np.float32)
-        for weight, kernel in zip(draw.weights, kernels, strict=True):
-            total += np.float32(weight) * kernel
-        return total
+
+def _heaviest(draws: list[_Draw]) -> list[_Draw]:
+    """Return the draws of the most evidence, in their order."""
+    if len(draws) <= _KEPT:
+        return draws
+    least = sorted(draw.evidence for draw in draws)[-_KEPT]
+    return [draw for draw in draws if draw.evidence >= least]
 
 
 def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:
@@ -282,7 +348,8 @@ def _self_similarities(architectures: Encoded, groups: int) -> Floats:
     """Return how similar each architecture is to itself in each group: shape (n, groups)."""
     lengths = [(group.astype(float) ** 2).sum(axis=1) for group in architectures.groups]
     ones = [np.ones(len(architectures))] * (groups - len(lengths))
-    return np.stack([*ones, *lengths], axis=1)
+    ordered = [*lengths, *ones] if architectures.places.shape[1] else [*ones, *lengths]
+    return np.stack(ordered, axis=1)
 
 
 def _prior_of_draw(at: int, gain: float, leanings: Sequence[Leaning]) -> Floats:

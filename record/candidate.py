@@ -1,14 +1,14 @@
 """The candidate: one proposal, from the reply to its measurement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from typing_extensions import TypedDict
 
 from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text
 from ..spaces.cost import Cost
-from .measurement import Measurement
+from .measurement import Measurement, Metrics
 
 NOTHING_LEFT = "-"
 """The reply of a proposer that has nothing better to offer."""
@@ -23,10 +23,15 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A reply that was sent back, and the rule it broke."""
+    """A reply that was sent back, and the rule it broke.
+
+    `metrics` are those of its network, and `architecture` is whose they are, where these were measured.
+    """
 
     reply: Text
     reason: Text
+    architecture: Numbers | None = None
+    metrics: Metrics = field(default_factory=dict)
 
 
 RepairedBy = Literal["nearest", "person"]

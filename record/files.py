@@ -50,9 +50,10 @@ def _refusal(path: str, what: str) -> NotPlain:
     return NotPlain(f"{path} is {what}: in a run folder and among downloads only plain files are read or written")
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, unopened: str = "") -> None:
     """Check that a folder holds only files and folders, at every depth, before a library opens files in it.
 
+    `unopened` is a pattern of folders in it in which nobody opens anything.
     Raises: NotPlain for a link, a pipe or a device.
     """
     pending = [os.fspath(folder)] if folder.is_dir() else []
@@ -60,7 +61,8 @@ def check_folder(folder: Path) -> None:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
+                    if not (unopened and Path(entry.path).relative_to(folder).match(unopened)):
+                        pending.append(entry.path)
                 elif not entry.is_file(follow_symlinks=False):
                     raise _refusal(entry.path, "a link" if entry.is_symlink() else "no file")
 

@@ -13,7 +13,7 @@ from ..errors import GeniusError
 from ..printable import brief
 from ..schema import CLOSED, Flag, Schema
 from ..spaces.cost import Cost
-from ..spaces.objective import ACCURACY, FLOPS, PARAMS, Objective
+from ..spaces.objective import ACCURACY, FLOPS, LATENCY, MEMORY, PARAMS, Objective
 from ..spaces.space import SearchSpace
 from .candidate import Candidate, measured
 from .front import hypervolume, nondominated
@@ -25,8 +25,14 @@ from .statistics import weigh
 MOST = 3
 """How many objectives a search can have: the volume of a front is exact and fast up to three."""
 
+_METRICS = 20  # that are told besides
+
 OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), PARAMS.name: attrgetter("params")}
 """Objectives that need no measurement: FLOPs, in multiply-adds, and parameters."""
+
+
+MEASURED = (LATENCY.name, MEMORY.name)
+"""Quantities of a network that are measured without an evaluator."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Goal:
 
     The first of the `objectives` is a measurement's value and steers the search; the others are metrics of that name,
     or costs. `limits` are the lowest and the highest value of metrics, None where that end is open: what is measured
-    beyond is not feasible. With `pareto` the search is after the front of all objectives.
+    beyond is not feasible. With `pareto` the search is after the front of all objectives. `metrics` are further
+    quantities that are measured and told.
 
     Raises: GeniusError for objectives and limits that make no goal.
     """
@@ -45,6 +52,7 @@ class Goal:
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=MOST)] = (ACCURACY,)
     limits: NamedRanges = field(default_factory=dict)
     pareto: Flag = False
+    metrics: Annotated[tuple[Objective, ...], Field(max_length=_METRICS)] = ()
 
     def __post_init__(self) -> None:
         names = [objective.name for objective in self.objectives]
@@ -68,8 +76,18 @@ class Goal:
 
     @property
     def others(self) -> list[str]:
-        """The quantities that a measurement needs besides its value: further objectives, and limited ones."""
-        return list(dict.fromkeys([*(o.name for o in self.objectives[1:]), *self.limits]))
+        """The quantities that a measurement needs besides its value: further objectives, limited ones, and metrics."""
+        named = [objective.name for objective in (*self.objectives[1:], *self.metrics)]
+        return list(dict.fromkeys([*named, *self.limits]))
+
+    def quantity(self, name: str) -> Objective | None:
+        """Return an objective or a metric by its name; None for another quantity, of which no unit is known."""
+        return next((each for each in (*self.objectives, *self.metrics) if each.name == name), None)
+
+    def suffix(self, name: str) -> str:
+        """Return the unit of a quantity as it stands behind a number."""
+        quantity = self.quantity(name)
+        return quantity.suffix if quantity else ""
 
     @property
     def needed(self) -> list[str]:
@@ -99,10 +117,15 @@ class Goal:
     def beyond(self, candidate: Candidate) -> list[str]:
         """Say which limits a measured candidate does not keep; none for one that is feasible."""
         readings = ((name, self.reading(candidate, name)) for name in self.limits)
-        return [f"{name} is {value:g}" for name, value in readings if value is not None and self._forbids(name, value)]
+        return [
+            f"{name} is {value:g}{self.suffix(name)}"
+            for name, value in readings
+            if value is not None and self.forbids(name, value)
+        ]
 
-    def _forbids(self, name: str, value: float) -> bool:
-        low, high = self.limits[name]
+    def forbids(self, name: str, value: float) -> bool:
+        """Tell whether a value is beyond the limits of its metric."""
+        low, high = self.limits.get(name, (None, None))
         return (low is not None and value < low) or (high is not None and value > high)
 
     def feasible(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -120,7 +143,10 @@ class Goal:
         found = Candidate(candidate.trial, candidate.iteration, cost=candidate.cost, measurement=measurement)
         for name in self.others:
             if self.reading(found, name) is None:
-                raise BadValue(f"the evaluator gave no {name}: return it as in Measurement(…, metrics={{{name!r}: …}})")
+                measured = f", or have it measured by --measure {name}" if name in MEASURED else ""
+                raise BadValue(
+                    f"the evaluator gave no {name}: return it as in Measurement(…, metrics={{{name!r}: …}}){measured}"
+                )
         for objective in self.objectives:
             reading = self.reading(found, objective.name)
             if reading is not None and (words := objective.outside(reading)):
@@ -166,8 +192,9 @@ def limit_words(goal: Goal) -> str:
     """Write the limits on measured quantities, as in `latency_ms at most 5`."""
     words = []
     for name, (low, high) in goal.limits.items():
-        ends = [f"at least {low:g}"] if low is not None else []
-        ends += [f"at most {high:g}"] if high is not None else []
+        unit = goal.suffix(name)
+        ends = [f"at least {low:g}{unit}"] if low is not None else []
+        ends += [f"at most {high:g}{unit}"] if high is not None else []
         words.append(f"{name} {' and '.join(ends)}")
     return "; ".join(words)
 

@@ -1,11 +1,11 @@
 """A trial's history, indexed as it grows, so that tried and best architectures are looked up in constant time."""
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import overload
 
 from ..spaces.space import Architecture, SearchSpace
-from .candidate import Candidate
+from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
 
 
@@ -16,7 +16,7 @@ class Index:
         self.candidates: list[Candidate] = []
         self.measured: list[Candidate] = []
         self.places: list[int] = []  # of the measured ones among all
-        self.sent_back: list[tuple[int, str]] = []  # the replies that were refused, with their candidate's place
+        self.refused: list[tuple[int, Refusal]] = []  # with their candidate's place
         self.replies = [0]  # how many replies were used before each place
         self.totals = [0.0]  # the sum of the first so many values
         self._space: SearchSpace | None = None
@@ -32,7 +32,7 @@ class Index:
         place = len(self.candidates)
         self.candidates.append(candidate)
         self.replies.append(self.replies[-1] + _replies(candidate))
-        self.sent_back += [(place, refusal.reply) for refusal in candidate.refusals]
+        self.refused += [(place, refusal) for refusal in candidate.refusals]
         if candidate.value is not None:
             self.measured.append(candidate)
             self.places.append(place)
@@ -65,11 +65,18 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search.
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made.
     """
 
-    def __init__(self, index: Index, finished: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> None:
-        self._index, self.finished, self.running, self.goal = index, finished, running, goal
+    def __init__(
+        self,
+        index: Index,
+        finished: int,
+        running: Sequence[Candidate] = (),
+        goal: Goal = GOAL,
+        asked: Sequence[Refusal] = (),
+    ) -> None:
+        self._index, self.finished, self.running, self.goal, self._asked = index, finished, running, goal, asked
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL) -> "History":
@@ -122,8 +129,17 @@ class History(Sequence[Candidate]):
     @property
     def sent_back(self) -> list[str]:
         """The replies that were refused."""
-        finished = [reply for place, reply in self._index.sent_back if place < self.finished]
-        return finished + [refusal.reply for candidate in self.running for refusal in candidate.refusals]
+        return [refusal.reply for refusal in self._refused()]
+
+    @property
+    def weighed(self) -> list[tuple[Architecture, Mapping[str, float]]]:
+        """The networks that were measured and refused, with what was measured; also those of this iteration."""
+        refused = (*self._refused(), *self._asked)
+        return [(refusal.architecture, refusal.metrics) for refusal in refused if refusal.architecture]
+
+    def _refused(self) -> Iterator[Refusal]:
+        yield from (refusal for place, refusal in self._index.refused if place < self.finished)
+        yield from (refusal for candidate in self.running for refusal in candidate.refusals)
 
     @property
     def replies(self) -> int:

@@ -5,16 +5,16 @@ Both files only grow, line by line, flushed and synced. A line that a crash cut 
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..schema import Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Reply
-from .candidate import CANDIDATE, Candidate, Message
+from .candidate import CANDIDATE, Candidate, Message, Refusal
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .history import History, Index
@@ -90,12 +90,25 @@ class Journal:
         """Return a trial's finished candidates in the order of their end; the sequence grows with the search."""
         return self._indices[trial].candidates
 
-    def history(self, trial: int, first: int, running: Sequence[Candidate] = (), goal: Goal = GOAL) -> History:
-        """Return the history of the `first` finished candidates of a trial, followed by those `running`."""
-        return History(self._indices[trial], first, running, goal)
+    def history(
+        self,
+        trial: int,
+        first: int,
+        running: Sequence[Candidate] = (),
+        goal: Goal = GOAL,
+        asked: Sequence[Refusal] = (),
+    ) -> History:
+        """Return the history of the `first` finished candidates of a trial, followed by those `running`.
+
+        `asked` are the refusals of the iteration that is being made.
+        """
+        return History(self._indices[trial], first, running, goal, asked)
 
     async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
-        """Log the reply of a call, before it is used."""
+        """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""
+        await _to_the_end(self._log(call, prompt, reply))
+
+    async def _log(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
         trial, iteration, attempt = call
         place = {"trial": trial, "iteration": iteration, "attempt": attempt}
         await self._append(CALLS_FILE, [place | {"prompt": list(prompt), "reply": asdict(reply)}])
@@ -115,7 +128,13 @@ class Journal:
         self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
 
     async def add(self, candidate: Candidate) -> None:
-        """Record a finished candidate, unless its iteration is recorded already."""
+        """Record a finished candidate, unless its iteration is recorded already.
+
+        It is paid for: it is written down even where the caller is cancelled.
+        """
+        await _to_the_end(self._add(candidate))
+
+    async def _add(self, candidate: Candidate) -> None:
         if self.find(candidate.trial, candidate.iteration) is None:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
             self._settle(candidate)
@@ -143,6 +162,16 @@ class Journal:
         if self.folder is not None and lines:
             async with self._writing:
                 await asyncio.to_thread(append_records, self.folder / file, lines)
+
+
+async def _to_the_end(writing: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, even where the caller is cancelled meanwhile."""
+    task = asyncio.create_task(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:

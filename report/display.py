@@ -15,6 +15,7 @@ from rich.table import Table
 from ..graph.state import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
+from ..record.goal import Goal
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
 from ..tables.fetch import fetch
@@ -22,6 +23,7 @@ from ..training.job import Epoch
 from .show import as_text
 
 _LONGEST = 300  # characters of an error or a note
+_METRICS = 2  # of an epoch that are shown
 _NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
 _COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
 _FEW_COLUMNS = ("made", "best", "now")
@@ -39,7 +41,7 @@ class Display:
         self._steps: dict[int, Progress] = {}
         self._best: dict[int, Progress | None] = {}
         self._last: dict[int, Progress] = {}
-        self._training: dict[int, dict[Architecture | None, Epoch | None]] = {}
+        self._training: dict[int, dict[Architecture | None, Progress]] = {}
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=4)
             if live and console.is_interactive
@@ -64,7 +66,7 @@ class Display:
             # before it is needed: then arithmetic in a thread may leave this one little time
             self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
         if step.stage in ("training", "epoch"):
-            self._training.setdefault(trial, {})[step.candidate.architecture] = step.epoch
+            self._training.setdefault(trial, {})[step.candidate.architecture] = step
         if step.stage not in ("epoch", "note"):
             self._steps[trial] = step
         if step.stage == "finished":
@@ -112,7 +114,7 @@ class Display:
         if step.note:
             return f"no answer: {one_line(step.note, _LONGEST)}"
         running = self._training.get(trial, {})
-        epochs = [_epoch(epoch) for epoch in running.values() if epoch]
+        epochs = [_epoch(each.epoch, each.goal) for each in running.values() if each.epoch]
         words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
         words += [f"training {len(running)}" if len(running) > 1 else "training"] if running else []
         return ", ".join([*words, *epochs[:4]])
@@ -136,12 +138,13 @@ def _move(bars: Bars, bar: TaskID, done: int, size: int | None) -> None:
     bars.update(bar, completed=done, total=size)
 
 
-def _epoch(epoch: Epoch) -> str:
+def _epoch(epoch: Epoch, goal: Goal) -> str:
+    words = [] if epoch.loss is None else [f"loss {epoch.loss:.3f}"]
+    words += [] if epoch.value is None else [goal.objective.text(epoch.value)]
+    words += [f"{one_line(name, 20)} {number:.4g}" for name, number in epoch.metrics.items()][:_METRICS]
+    words += [] if epoch.images_per_second is None else [f"{epoch.images_per_second:,.0f} images/s"]
     of = f"/{epoch.epochs}" if epoch.epochs else ""
-    loss = "" if epoch.loss is None else f"loss {epoch.loss:.3f}"
-    value = "" if epoch.value is None else f"{epoch.value:.1f}%"
-    speed = "" if epoch.images_per_second is None else f"{epoch.images_per_second:,.0f} images/s"
-    return f"epoch {epoch.epoch}{of}: {', '.join(filter(None, (loss, value, speed)))}"
+    return f"epoch {epoch.epoch}{of}{': ' * bool(words)}{', '.join(words)}"
 
 
 def _taken(step: Progress) -> str:

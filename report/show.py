@@ -96,7 +96,8 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     goal, convention, best = result.goal, result.settings.limits.convention, result.trials[0].best
     columns = {"iteration": [str(candidate.iteration) for candidate in candidates]}
     columns |= {_title(goal): _values([candidate.value for candidate in candidates], goal.objective)}
-    columns |= {name: _metric(candidates, goal, name) for name in goal.others if name not in (*OF_COSTS, *columns)}
+    others = [name for name in goal.others if name not in (*OF_COSTS, *columns)]
+    columns |= {_label(goal, name): _metric(candidates, goal, name) for name in others}
     columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
     columns |= {} if narrow or not any(c.cost for c in candidates) else _costs(candidates, convention)
     table = _table(list(columns), "architecture")
@@ -110,6 +111,11 @@ def _title(goal: Goal) -> str:
     return goal.objective.name if goal.is_accuracy else goal.objective.label
 
 
+def _label(goal: Goal, name: str) -> str:
+    quantity = goal.quantity(name)
+    return quantity.label if quantity else name
+
+
 def _values(values: Sequence[float | None], objective: Objective) -> list[str]:
     """Write a column of values, with as many digits as tell them apart."""
     words = iter(objective.numbers([value for value in values if value is not None]))
@@ -117,7 +123,7 @@ def _values(values: Sequence[float | None], objective: Objective) -> list[str]:
 
 
 def _metric(candidates: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
-    objective = next((each for each in goal.objectives if each.name == name), Objective(name))
+    objective = goal.quantity(name) or Objective(name)
     return _values([goal.reading(candidate, name) for candidate in candidates], objective)
 
 
@@ -202,7 +208,8 @@ def _best(best: Candidate, goal: Goal) -> str:
     assert m is not None
     objective = goal.objective
     words = [f"best: {best.written} ({where}), {objective.name} {objective.text(m.value or 0.0)}"]
-    words += [f"{name} {_metric([best], goal, name)[0]}" for name in goal.others if name != objective.name]
+    others = [name for name in goal.others if name != objective.name]
+    words += [f"{name} {_metric([best], goal, name)[0]}{goal.suffix(name)}" for name in others]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
@@ -253,7 +260,9 @@ def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
-    return f"limits: {result.settings.limits.ranges.words()}; {refused} replies refused, {repaired} repaired"
+    table, limits = result.settings.measures.table, result.settings.limits
+    predicted = f", {' and '.join(limits.others)} as {table} predicts" if table and limits.others else ""
+    return f"limits: {limits.ranges.words()}{predicted}; {refused} replies refused, {repaired} repaired"
 
 
 def _search_cost(device: str, seconds: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
-from ..plugins import Plugins
+from ..plugins import Plugins, import_object
 from ..printable import brief, named
 from ..python_files import absolute_name, import_file, object_of, split_file
 from .cells import NAS_BENCH_201
@@ -47,7 +47,43 @@ def get_space(name: str) -> SearchSpace:
     `space` or `SPACE`. A name may be that of a dict of decisions or of a network, too.
     Raises: GeniusError for an unknown name.
     """
-    return read_space(Path(name)) if is_space_file(name) else SPACES.find(full_name(name))
+    if is_space_file(name):
+        return read_space(Path(name))
+    if (parts := split_file(full := full_name(name))) is None:
+        if SPACES.known(name) is None:
+            _refuse_path(name)
+        return SPACES.find(name)
+    value = import_object(full, "space")
+    return _named_after(parts[0], value) or SPACES.take(value, full)
+
+
+def _named_after(path: str, value: object) -> SearchSpace | None:
+    """Return the space of a dict that a script holds, under the script's name; None for another object.
+
+    Raises: GeniusError for a dict of no decisions.
+    """
+    if not isinstance(value, Mapping):
+        return None
+    try:
+        return space_of(value, Path(path).stem)
+    except GeniusError as error:
+        raise GeniusError(f"{brief(path)}: {error}") from None
+
+
+def _refuse_path(name: str) -> None:
+    """Refuse the path of what holds no space.
+
+    Raises: GeniusError.
+    """
+    if ":" not in name and os.path.isfile(f"{name}.py"):
+        raise GeniusError(f"there is no space {brief(name)!r}: did you mean {brief(name)}.py?")
+    if os.path.isdir(name):
+        raise GeniusError(f"{brief(name)} is a folder: name the file in it that holds the space, as in train.py")
+    if os.path.isfile(name):
+        raise GeniusError(
+            f"{brief(name)} is neither a Python file nor YAML, JSON or TOML, of which a space is read; the objects of "
+            "a notebook are passed from Python"
+        )
 
 
 def full_name(name: str) -> str:
@@ -93,7 +129,7 @@ def read_script(name: str) -> Script | None:
         return None
     path, attribute = parts
     module = import_file(path)
-    if attribute and _read(value := object_of(module, attribute, path)) is None:
+    if attribute and not _is_space(value := object_of(module, attribute, path)):
         if not callable(value):
             raise GeniusError(f"{brief(name)} is neither a space nor a function, but {named(value)}")
         return Script(full_name(path), absolute_name(name), chosen=True)
@@ -106,6 +142,11 @@ FUNCTION = "train"
 _SPACE = ("space", "SPACE")
 
 
+def _is_space(value: object) -> bool:
+    """Tell a space, or a dict that is meant as one, from other objects of a script."""
+    return isinstance(value, Mapping) or _read(value) is not None
+
+
 def _space_in(path: str) -> str:
     """Return the name of the space that a file holds.
 
@@ -113,9 +154,8 @@ def _space_in(path: str) -> str:
     """
     module = import_file(path)
     held = [name for name in _SPACE if hasattr(module, name)]
-    for name in held:
-        if _read(getattr(module, name)) is not None:
-            return name
+    if spaces := [name for name in held if _is_space(getattr(module, name))]:
+        return spaces[0]
     if held:
         raise GeniusError(
             f"the {held[0]} of {brief(path)} is neither a SearchSpace nor a dict of decisions, but "

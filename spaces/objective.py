@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import ceil, inf, log10
 from typing import Annotated, Literal, cast, get_args
 
@@ -141,9 +142,11 @@ ACCURACY = Objective("accuracy", "%", "higher", 0, 100)
 SCORE = Objective("score")
 FLOPS = Objective("flops", "", "lower", 0)
 PARAMS = Objective("params", "", "lower", 0)
+LATENCY = Objective("latency", "ms", "lower", 0)
+MEMORY = Objective("memory", "MB", "lower", 0)
 OBJECTIVES = Plugins[Objective](
     "objective",
-    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS)},
+    {objective.name: objective for objective in (ACCURACY, SCORE, FLOPS, PARAMS, LATENCY, MEMORY)},
     lambda value: value if isinstance(value, Objective) else None,
     "a genius.Objective",
     own="NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME",
@@ -160,7 +163,11 @@ def get_objective(named_by: str | Objective) -> Objective:
         return OBJECTIVES.take(named_by)
     name, _, better = named_by.rpartition(":")
     if better not in get_args(Better) or split_file(named_by) is not None:
-        return OBJECTIVES.find(named_by)
+        try:
+            return OBJECTIVES.find(named_by)
+        except GeniusError as error:
+            near = get_close_matches(better, get_args(Better), 1) if name else []
+            raise GeniusError(f"{error}; did you mean {brief(name)}:{near[0]}?" if near else str(error)) from error
     known = OBJECTIVES.known(name)
     if known is not None and known.better != better:
         raise GeniusError(

@@ -67,8 +67,8 @@ class SearchSpace:
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
-    - `build`: makes the network of an architecture. Where it also takes `num_classes` or `input_size`, in pixels, the
-      space can be trained on data sets of another kind than its own. None where a space has no network.
+    - `build`: makes the network of an architecture. Where it also takes `num_classes`, `input_size` in pixels or
+      `input_channels`, the space can be trained on data sets of another kind than its own. None without networks.
     - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.
@@ -354,16 +354,16 @@ class SearchSpace:
         except Exception as error:
             raise CannotBuild(f"{list(architecture)} cannot be built: {said_by(error)}") from error
 
-    def build_for(self, architecture: Architecture, num_classes: int, input_size: int) -> "nn.Module":
-        """Build the network for a data set's classes and image size, as far as `build` takes them.
+    def build_for(
+        self, architecture: Architecture, num_classes: int, input_size: int, input_channels: int | None = None
+    ) -> "nn.Module":
+        """Build the network for a data set's classes, image size and channels, as far as `build` takes them.
 
         Raises: BadArchitecture; NoNetwork.
         """
-        build = self._build
-        self.check(architecture)
-        taken = signature(build).parameters
-        told = {"num_classes": num_classes, "input_size": input_size}
-        return build(architecture, **{name: value for name, value in told.items() if name in taken})
+        taken = signature(build := self._build).parameters
+        told = {"num_classes": num_classes, "input_size": input_size, "input_channels": input_channels or self.shape[0]}
+        return build(self.check(architecture), **{name: value for name, value in told.items() if name in taken})
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture uniformly.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SRUN = '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1" >> srun.txt; shift; done\nexec "$@"\n'
 MINE = "def evaluate(architecture): return 50.0"
 
 
@@ -46,30 +46,30 @@ def test_values_are_tuned_within_a_measured_limit(run):
     assert "% of errors, {'vectors': " in run(ROOT / "examples" / "tune.py")
 
 
-def test_accuracy_and_latency_are_searched_together(run, tmp_path):
-    objectives = ("--objective", "accuracy", "--objective", "examples.latency:LATENCY", "--pareto")
-    search = ("search", "digits", "--evaluator", "examples.latency:evaluate", *objectives, "--proposer", "guided")
-    run("-m", "genius", *search, "--limit", "latency", "-", 1000, "--iterations", 2, "--run", "run")
+def test_a_search_is_asked_and_told_and_goes_on_where_it_was_stopped(run, tmp_path):
+    first = run(ROOT / "examples" / "ask_and_tell.py").splitlines()
+    assert sorted(int(line.partition(":")[0]) for line in first[:-1]) == list(range(1, 13))
+    journal = tmp_path / "runs" / "neighbours" / "candidates.jsonl"
+    values = [json.loads(line)["measurement"]["value"] for line in journal.read_text().splitlines()]
+    assert first[-1].startswith(f"best: {max(values):.2f}% with ")
+    assert run(ROOT / "examples" / "ask_and_tell.py").splitlines() == first[-1:]
+
+
+def test_accuracy_and_latency_are_searched_together_without_code(run, tmp_path):
+    objectives = ("--objective", "accuracy", "--objective", "latency", "--on-device", "cpu", "--pareto")
+    search = ("search", "digits", *objectives, "--proposer", "guided", "--set", "epochs=1", "--on-seconds", 1)
+    shown = run("-m", "genius", *search, "--limit", "latency", "-", 1000, "--iterations", 2, "--run", "run")
+    assert "measured limits: latency at most 1000 ms; 0 of 2 measured are not feasible" in " ".join(shown.split())
     lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
-    assert all(line["measurement"]["metrics"]["latency"] > 0 for line in lines)
+    metrics = [line["measurement"]["metrics"] for line in lines]
+    assert all(each["latency"] > 0 and each["latency sd"] >= 0 for each in metrics)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Slurm runs on Linux alone")
-def test_trainings_are_run_by_srun(run, tmp_path):
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "srun").write_text(SRUN)
-    (programs / "srun").chmod(0o755)
-    search = ("search", "digits", "--proposer", "random", "--iterations", 1, "--set", "epochs=1", "--json")
-    path = os.pathsep.join([str(programs), os.environ["PATH"]])
-    best = best_of(run("-m", "genius", *search, "--on", "examples.slurm:SlurmWithGpu", PATH=path))
-    assert best["accuracy"] is not None
-    assert (tmp_path / "srun.txt").read_text().split() == [
-        "--ntasks=1",
-        "--quit-on-interrupt",
-        "--gpus=1",
-        "--cpus-per-task=8",
-    ]
+def test_the_front_of_accuracy_and_latency_is_printed(run):
+    printed = run(ROOT / "examples" / "latency.py", 1000, 1).splitlines()
+    assert len(printed) == 1
+    assert "%, " in printed[0]
+    assert printed[0].endswith(" ms")
 
 
 def test_traces_go_to_a_file_of_one_s_own(run, tmp_path):
@@ -102,3 +102,34 @@ def test_a_network_is_a_space_by_its_name_and_as_an_edited_file(run, tmp_path):
     found = best_of(run("-m", "genius", "search", "space.yaml", *search))
     assert found["accuracy"] is not None
     assert all(name.endswith("width") for name in found["values"])
+
+
+def test_a_script_is_a_space_and_a_generator_that_goes_on_from_its_checkpoint(run, tmp_path):
+    search = ("search", ROOT / "examples" / "own_script.py", "--proposer", "random", "--iterations", 2, "--json")
+    assert best_of(run("-m", "genius", *search, "--run", "run"))["value"] > 20
+    lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
+    assert [len(line["measurement"]["curve"]) for line in lines] == [5, 5]
+    assert len(list((tmp_path / "run").glob("evaluations/*/*/files/checkpoint.pt"))) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no shell scripts")
+def test_a_shell_script_and_a_space_in_a_file_are_enough(run, tmp_path):
+    shutil.copytree(ROOT / "examples" / "own_command", tmp_path, dirs_exist_ok=True)
+    command = ("--command", "./train.sh {depth} --rate {rate} --decay {decay}", "--objective", "error:lower")
+    search = ("search", "space.yaml", *command, "--proposer", "largest", "--iterations", 3, "--run", "run", "--json")
+    best = best_of(run("-m", "genius", *search))
+    assert best["value"] > 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
+    assert [line["error"] for line in lines] == [None] * 3
+    assert [len(line["measurement"]["curve"]) for line in lines] == [3] * 3
+
+
+def test_the_docs_show_the_code_of_the_examples():
+    shown = (ROOT / "docs" / "own-script.md").read_text()
+    for file, begin in (
+        ("own_script.py", "from collections"),
+        ("own_command/space.yaml", "words:"),
+        ("own_command/train.sh", "#!"),
+    ):
+        text = (ROOT / "examples" / file).read_text()
+        assert text[text.index(begin) :].rstrip() in shown

@@ -17,7 +17,7 @@ import genius
 import ormsgpack
 import pytest
 from genius.bench.plan import TRIALS_FILE, read_trials
-from genius.bench.trial import TRIAL, Trial
+from genius.bench.trial import TRIAL, BenchTrial
 from genius.evaluators.pools import read_measurement
 from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_tables
@@ -78,7 +78,7 @@ def training(tmp_path_factory) -> Path:
         for at in range(1, 5)
     ]
     job.files.epochs.write_text("".join(json.dumps(EPOCH.plain(epoch)) + "\n" for epoch in epochs))
-    trials = [Trial("nas-bench-macro", "all", "random", seed, 2, ((0,) * 8, None)) for seed in range(3)]
+    trials = [BenchTrial("nas-bench-macro", "all", "random", seed, 2, ((0,) * 8, None)) for seed in range(3)]
     (folder / TRIALS_FILE).write_text("".join(json.dumps(TRIAL.plain(trial)) + "\n" for trial in trials))
     return folder
 

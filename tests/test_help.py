@@ -10,9 +10,9 @@ import genius as package
 import pytest
 from genius.record.settings import OPTIONS
 
-COMMANDS = ("search", "resume", "fork", "train", "export", "bench", "show", "spaces", "cost", "recipes", "fetch")
-COMMANDS += ("baseline",)
-PANELS = ["Main options", "Language model", "Limits", "Training", "The loop", "Files and output", "Options"]
+COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "train", "export", "bench", "show", "spaces", "cost")
+COMMANDS += ("latency", "recipes", "fetch", "baseline")
+PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def look_up_table(region: Region, centre: Architecture | None = None) -> str:
 
 def adds_up(region: Region) -> bool:
     """Tell whether the table's costs add up to an architecture's."""
-    return _is_summed(region) and all(_summands(region, at) is not None for at in _limited(region))
+    return all(_summed(region, at) is not None for at in _limited(region))
 
 
 def _is_summed(region: Region) -> bool:
@@ -49,14 +49,26 @@ def _limited(region: Region) -> list[int]:
 
 
 def _of_quantity(region: Region, quantity: int, centre: Architecture | None) -> str:
-    if not _is_summed(region) or (found := _summands(region, quantity)) is None:
-        return _around(region, quantity, centre or _middle(region))
-    return found
+    return _summed(region, quantity) or _around(region, quantity, centre or _middle(region))
+
+
+def _summed(region: Region, quantity: int) -> str | None:
+    """Write a table that adds up; None where there is none, or it would be too long."""
+    if quantity < 2:
+        return _summands(region, quantity) if _is_summed(region) else None
+    predicted = region.limits.prediction(region.limits.names[quantity])
+    if predicted is None or not predicted.is_single or region.space.conditions:
+        return None
+    options = [len(decision.options) for decision in region.space.decisions]
+    rows = [tuple(predicted.added(at, count).tolist()) for at, count in enumerate(options)]
+    return _of_options(region, quantity, _own(predicted.base), _lines(region, rows, _own))
 
 
 def _title(region: Region, quantity: int) -> str:
     if quantity > 1:
-        return region.limits.names[quantity]
+        name = region.limits.names[quantity]
+        predicted = region.limits.prediction(name)
+        return f"{predicted.objective.label}, as predicted" if predicted else name
     return f"FLOPs in millions, {CONVENTIONS[region.limits.convention]}" if not quantity else "parameters in millions"
 
 
@@ -64,15 +76,20 @@ def _title(region: Region, quantity: int) -> str:
 def _summands(region: Region, quantity: int) -> str | None:
     """Write a table that adds up; None where it would be too long."""
     parts = _Parts(region, quantity)
-    title, fixed = _title(region, quantity), in_millions(parts.fixed)
     if parts.is_single:
-        head = f"What each option adds to the network ({title}); what no decision changes adds {fixed}:"
         lines = _lines(region, [parts.single(at) for at in range(len(region.space.decisions))])
-        more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
-        return "\n".join([head, *lines[:_ROWS], *more])
+        return _of_options(region, quantity, in_millions(parts.fixed), lines)
+    title = _title(region, quantity)
     head = f"The costs below add up to the network's ({title}); to begin with, {_exact(parts.base)}."
     found = parts.by_pairs or parts.by_part
     return "\n".join([head, *found]) if found else None
+
+
+def _of_options(region: Region, quantity: int, fixed: str, lines: Sequence[str]) -> str:
+    title = _title(region, quantity)
+    head = f"What each option adds to the network ({title}); what no decision changes adds {fixed}:"
+    more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
+    return "\n".join([head, *lines[:_ROWS], *more])
 
 
 class _Parts:

@@ -30,7 +30,7 @@ def number_in_words(at: int, number: float) -> str:
 def amount_in_words(limits: Limits, at: int, number: float) -> str:
     """Write an amount of a cost with its name: `45.12 M FLOPs`, `memory_mb 512`."""
     words = number_in_words(at, number)
-    return f"{words} {limits.names[at]}" if at < 2 else f"{limits.names[at]} {words}"
+    return f"{words} {limits.names[at]}" if at < 2 else f"{limits.names[at]} {words}{limits.suffix(at)}"
 
 
 def amounts_in_words(limits: Limits, cost: Cost) -> list[str]:
@@ -57,7 +57,7 @@ def _gap(limits: Limits, at: int, amount: float, gap: float) -> str:
     side = "above the most that is allowed" if gap > 0 else "below the least that is allowed"
     name = f"FLOPs ({limits.convention})" if at == 0 else limits.names[at]
     found = f"{amount:,} {name}" if at < 2 else amount_in_words(limits, at, amount)
-    return f"{found}, {'+' if gap > 0 else '-'}{number_in_words(at, abs(gap))} {side}"
+    return f"{found}, {'+' if gap > 0 else '-'}{number_in_words(at, abs(gap))}{limits.suffix(at)} {side}"
 
 
 def _by_stage(space: SearchSpace, convention: Convention, architecture: Architecture) -> list[str]:

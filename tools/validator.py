@@ -1,6 +1,6 @@
 """The agent that holds a reply against the rules: readable, in the space, not tried before, within the limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal,
 from ..record.history import History
 from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
-from ..spaces.region import Limits, Region
+from ..spaces.region import Limits, Region, cost_within
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
 from .prices import amounts_in_words, differences, in_millions, off_limits
 from .replies import UnreadableReply, read_reply
@@ -93,7 +93,7 @@ def check_architecture(architecture: Architecture, region: Region, history: Hist
     if repeat := _repeat(architecture, space, history):
         return Broken(repeat, repeat=True)
     try:
-        cost = space.cost_of(architecture, strict=limits.of_flops)
+        cost = cost_within(limits, space, architecture)
     except CannotBuild as error:
         return Broken(str(error))
     if cost is None or limits.accept(cost):
@@ -133,12 +133,24 @@ def _nearest(
     if architecture is None:
         return None
     reason = f"{why}; changed {differences(space, proposed, architecture)}"
-    return taken(candidate, space, architecture, space.cost_of(architecture), Repair(proposed, reason))
+    return taken(
+        candidate, space, architecture, cost_within(region.limits, space, architecture), Repair(proposed, reason)
+    )
 
 
-def refuse(candidate: Candidate, reason: str, max_replies: int) -> Candidate:
-    """Send a candidate's reply back; with the last of `max_replies` the iteration is over."""
-    refusals = (*candidate.refusals, Refusal(shortened(candidate.reply, _HEAD, _TAIL), reason))
+def refuse(
+    candidate: Candidate,
+    reason: str,
+    max_replies: int,
+    architecture: Architecture | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Candidate:
+    """Send a candidate's reply back; with the last of `max_replies` the iteration is over.
+
+    Where its network was measured, `architecture` and `metrics` say what was found.
+    """
+    reply = shortened(candidate.reply, _HEAD, _TAIL)
+    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {})))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None

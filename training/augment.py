@@ -58,14 +58,18 @@ def change(padded: Tensor, numbers: Tensor, how: Augmentation, height: int, widt
     """Crop height × width pixels out of padded images, and mirror and add noise as drawn.
 
     `padded` are the images of the whole set, `numbers` the places of k of them, of shape (k,), and `how` the changes of
-    these k. Returns images of shape (k, channels, height, width), channels last in memory.
+    these k. Returns images of shape (k, channels, height, width), channels last in memory; bytes stay bytes.
     """
     rows = how.down[:, None] + torch.arange(height, device=padded.device)
     columns = how.right[:, None] + torch.arange(width, device=padded.device)
     if how.mirrored is not None:
         columns = torch.where(how.mirrored[:, None], columns.flip(1), columns)
     cropped = padded[numbers[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-    return cropped if how.noise is None else cropped + how.noise
+    if how.noise is None:
+        return cropped
+    if cropped.dtype == torch.uint8:
+        return (cropped + 255 * how.noise).round().clamp(0, 255).to(torch.uint8)
+    return cropped + how.noise
 
 
 def distort(images: Tensor, rng: torch.Generator) -> Tensor:

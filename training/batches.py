@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..errors import GeniusError
 from .augment import change, draw_augmentation, pad
-from .card import MEAN, SD
+from .card import ChannelScale
 from .channels_last import CHANNELS_LAST
 from .images import Pixels
 from .recipes import Recipe
@@ -79,7 +79,7 @@ class Resident:
         self._recipe, self._seed, self._rank, self._device = recipe, seed, rank, device
         self._shape = tuple(images.images.shape)
         self._padded = pad(images.images, recipe.augment).to(device)
-        self._labels = images.labels.to(device)
+        self._labels, self._scale = images.labels.to(device), images.scale
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -93,21 +93,21 @@ class Resident:
                 images = self._padded[taken]
             else:
                 images = change(self._padded, taken, how.of(taken), *self._shape[2:])
-            yield as_input(images, self._recipe), self._labels[taken]
+            yield as_input(images, self._recipe, self._scale), self._labels[taken]
 
 
-def as_input(images: Tensor, recipe: Recipe) -> Tensor:
+def as_input(images: Tensor, recipe: Recipe, scale: ChannelScale) -> Tensor:
     """Turn images into a network's input: bytes become floats of about mean 0 and SD 1; all get the recipe's size."""
     if not images.dtype.is_floating_point:
-        mean, scale = _statistics(images.device)
-        images = images.to(torch.float32, memory_format=CHANNELS_LAST).sub_(mean).mul_(scale)
+        mean, factor = _statistics(scale, images.device)
+        images = images.to(torch.float32, memory_format=CHANNELS_LAST).sub_(mean).mul_(factor)
     if recipe.size and images.shape[-1] != recipe.size:
         images = functional.interpolate(images, (recipe.size, recipe.size), mode="bilinear")
     return images.contiguous(memory_format=CHANNELS_LAST)
 
 
 @cache
-def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the mean and 1 / SD of the bytes of each colour, each of shape (3, 1, 1); one copy for each device."""
-    mean, deviation = torch.tensor([MEAN, SD]) * 255
+def _statistics(scale: ChannelScale, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the mean and 1 / SD of the bytes of each channel, of shape (channels, 1, 1); one copy for each device."""
+    mean, deviation = torch.tensor([scale.mean, scale.sd]) * 255
     return mean[:, None, None].to(device), (1 / deviation)[:, None, None].to(device)

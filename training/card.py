@@ -18,7 +18,18 @@ HEADER = "genius"
 """The name of a card among the metadata of a safetensors file."""
 
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation of the colours of ImageNet, from 0 to 1; all photographs are normalised by them."""
+"""Mean and standard deviation of the colours of ImageNet, from 0 to 1; all photographs in colour are scaled by them."""
+
+
+@dataclass(frozen=True)
+class ChannelScale:
+    """The mean and the standard deviation of each channel, of values from 0, black, to 1, by which bytes are scaled."""
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+
+PHOTOGRAPHS = ChannelScale(MEAN, SD)
 
 CENTRAL_SHARE = 0.875
 """Side of the central square that is measured after a training on random crops, as usual on ImageNet."""
@@ -59,12 +70,17 @@ class Input:
         return self.channels, self.size, self.size
 
 
-def input_of(form: ImageForm, recipe: Recipe, channels: int, size: int) -> Input:
-    """Return the preprocessing of a data set's held-out images under a recipe; only photographs are normalised."""
-    mean, sd = ((0.0,) * channels, (1.0,) * channels) if form == "floats" else (MEAN, SD)
+def input_of(form: ImageForm, recipe: Recipe, size: int, scale: ChannelScale) -> Input:
+    """Return the preprocessing of a data set's held-out images under a recipe; `scale` has a pair for each channel."""
     crops = form == "files" and recipe.augment == "resized-crop-flip"
     in_memory = form != "files" and recipe.size > 0  # these are resized as floats, without antialiasing
-    return Input(channels, size, CENTRAL_SHARE if crops else 1.0, not in_memory, mean, sd)
+    kept = CENTRAL_SHARE if crops else 1.0
+    return Input(len(scale.mean), size, kept, not in_memory, scale.mean, scale.sd)
+
+
+def unscaled(channels: int) -> ChannelScale:
+    """Return the scale that leaves values from 0 to 1 as they are."""
+    return ChannelScale((0.0,) * channels, (1.0,) * channels)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import GeniusError
 from ..plugins import Plugins
+from .card import PHOTOGRAPHS, ChannelScale, unscaled
 from .dataset import COLOURS, DataKind, DataSet, ImageForm
-from .folders import FolderLayout, find_layout, folders_in
+from .folders import FolderLayout, find_layout, folders_in, some_images
+from .formats import channels_among
+from .hf import open_hf
 from .job import DataSummary
-from .pairs import kind_of_pairs
-from .split import Split, split_folder
+from .pairs import WANTED, kind_of_pairs
+from .split import Split, split_folder, words_of, words_of_held
 
 if TYPE_CHECKING:
     from .images import SplitImages
@@ -26,6 +29,10 @@ class Digits(DataSet):
         """The digits."""
         return tuple("0123456789")
 
+    def found(self) -> DataSummary:
+        """Say how many images each part has: those that are held out are distorted copies."""
+        return DataSummary(self.class_names, *_DIGITS, tuple(words_of(self.class_names, 10, _DIGITS)))
+
     def load(self) -> "SplitImages":
         """Load the images, split."""
         from .images import load_digits
@@ -38,6 +45,13 @@ class Cifar(DataSet):
     """CIFAR-10 or CIFAR-100, whose files lie in the folder `root`."""
 
     root: Path
+
+    def found(self) -> DataSummary:
+        """Say how many of the official images each part has."""
+        held = round(self.held_out * _CIFAR_TRAIN)
+        numbers = _CIFAR_TRAIN - held, held, _CIFAR_TEST
+        notes = words_of((), self.classes, numbers, ("", ", held out of the training images", ""))
+        return DataSummary((), *numbers, (*notes, words_of_held(self.held_out)))
 
     def load(self) -> "SplitImages":
         """Load the images, split."""
@@ -57,6 +71,11 @@ class ImageFolder(DataSet):
         """The names of the folders."""
         return tuple(folder.name for folder in folders_in(self.layout.train))
 
+    @property
+    def pictures(self) -> bool:
+        """Image files are pictures."""
+        return True
+
     def split(self) -> Split:
         """List the images, split."""
         return split_folder(self.layout, self.held_out)
@@ -72,6 +91,8 @@ class ImageFolder(DataSet):
         return load_folder(self)
 
 
+_DIGITS = 200, 3_196, 3_192  # images to train on, to validate, to test
+_CIFAR_TRAIN, _CIFAR_TEST = 50_000, 10_000
 _CIFAR = {"cifar10": 10, "cifar100": 100}
 
 DOWNLOADED = tuple(_CIFAR)
@@ -93,14 +114,20 @@ def find_data(name: str, downloads: Path) -> DataSet:
     return DATA.find(name).open(name, downloads)
 
 
-def form_of(name: str, channels: int) -> tuple[ImageForm, int]:
-    """Return the form of a data set's images of so many channels, and their pixels, 0 where these are not known.
+def form_of(name: str, channels: int) -> tuple[ImageForm, int, ChannelScale]:
+    """Return the form of a data set's images of so many channels, their pixels, 0 where unknown, and their scale.
 
-    One's own data set is not imported for it.
+    One's own data set is not imported for it. Raises: GeniusError where the scale was measured on the images.
     """
-    if kind := DATA.known(name):
-        return kind.form, kind.size
-    return "files" if channels == COLOURS else "floats", 0
+    kind = DATA.known(name)
+    if kind and kind.form == "floats":
+        return kind.form, kind.size, unscaled(channels)
+    if channels != COLOURS:
+        raise GeniusError(
+            f"images of {channels} channels are normalised by what was measured on {name}, and only the weights that "
+            "`genius train` leaves say it: name these"
+        )
+    return (kind.form, kind.size, PHOTOGRAPHS) if kind else ("files", 0, PHOTOGRAPHS)
 
 
 def _open_digits(name: str, downloads: Path) -> DataSet:
@@ -143,7 +170,8 @@ def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     classes = len(folders_in(layout.train))
     if classes < 2:
         raise GeniusError(f"{layout.train} must hold a folder of images for each of at least 2 classes, got {classes}")
-    return ImageFolder(name, "files", classes, channels=3, size=0, held_out=held_out, layout=layout)
+    channels = channels_among(some_images(layout.train))
+    return ImageFolder(name, "files", classes, channels=channels, size=0, held_out=held_out, layout=layout)
 
 
 _BUILTIN = {
@@ -151,10 +179,10 @@ _BUILTIN = {
     **dict.fromkeys(_CIFAR, DataKind("bytes", 32, _open_cifar)),
     "imagenet": DataKind("files", 0, _open_imagenet),
     "folder": DataKind("files", 0, _open_folder),
+    "hf": DataKind("files", 0, open_hf),
 }
-_WANTED = "a pair or a triple of torch.utils.data.Dataset, or a function that makes one"
-_ARGUMENTS = {"imagenet": "[:PATH]", "folder": ":PATH"}
-DATA = Plugins("data set", _BUILTIN, kind_of_pairs, _WANTED, arguments=_ARGUMENTS)
+_ARGUMENTS = {"imagenet": "[:PATH]", "folder": ":PATH", "hf": ":PATH_OR_NAME"}
+DATA = Plugins("data set", _BUILTIN, kind_of_pairs, f"{WANTED}, or a function that makes one", arguments=_ARGUMENTS)
 """The data sets, and the door for one's own."""
 
 

@@ -78,7 +78,7 @@ def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[st
     Raises: GeniusError where the folder holds something, `onnx` is not installed, or scores disagree; DiskFull.
     """
     if onnx:
-        _import_onnx()
+        import_onnx()
     with told_when_full(folder.parent), _whole(folder) as part:
         network = Normalised(trained).eval()
         sample, program = _sample(network, trained.card.input), _program(network, trained.card)
@@ -197,7 +197,8 @@ def _write_program(program: ExportedProgram, path: Path, about: Mapping[str, obj
     return _checked(path, scores.numpy(), sample)
 
 
-def _import_onnx() -> None:
+def import_onnx() -> None:
+    """Raises GeniusError where a package of the extra `onnx` is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401

@@ -24,7 +24,7 @@ def measuring_batches(
     at_once = max(recipe.batch, _PIXELS_AT_ONCE // max(height * width, recipe.size**2))
     for first in range(0, len(mine.labels), at_once):
         part = mine.images[first : first + at_once].to(device), mine.labels[first : first + at_once].to(device)
-        yield as_input(part[0], recipe), part[1]
+        yield as_input(part[0], recipe, mine.scale), part[1]
 
 
 def training_batches(

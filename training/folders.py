@@ -94,8 +94,19 @@ def list_images(part: Path, expected: tuple[str, ...] = ()) -> FolderPart:
 
 def _part_named(folder: Path) -> str | None:
     """Return the part that a folder is named after: train, validation or test; None for other names."""
-    found = _PART.fullmatch(folder.name.lower())
+    return part_named(folder.name)
+
+
+def part_named(name: str) -> str | None:
+    """Return the part that is meant by a name: train, validation or test; None for other names."""
+    found = _PART.fullmatch(name.lower())
     return _PARTS[found[1]] if found else None
+
+
+def some_images(part: Path, count: int = 8) -> list[str]:
+    """Return an image file of each of the first classes of a part."""
+    files = (next(filter(_is_image, _walk(folder)), None) for folder in folders_in(part)[:count])
+    return [path for path in files if path is not None]
 
 
 def _parts_among(root: Path, folders: list[Path]) -> dict[str, Path]:

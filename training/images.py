@@ -1,35 +1,53 @@
 """The images of a data set in their fixed split: to train on, to steer the search, to test. Imports torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import GeniusError
 from .augment import distort
+from .card import PHOTOGRAPHS, ChannelScale, unscaled
 from .data import Cifar, ImageFolder, find_data
-from .dataset import COLOURS, DataSet
-from .decoding import as_bytes, read_image
+from .dataset import COLOURS, DataSet, ImageForm
+from .decoding import as_bytes, read_image, unreadable
+from .memory import available
 from .pairs import Examples, Pairs, example
-from .split import ImagePaths, held_out
+from .split import digest_of, split_labels
 
 _DIGITS_SEED = 1797  # it defines the split, and never changes
 _DIGITS_TRAIN_EACH = 20
+_MEASURED, _LEAST = 256, 1 / 255  # images that a scale is measured on; the least standard deviation, a byte's step
 _DIGITS_COPIES = 4  # distorted copies of every validation and test image: more copies measure more exactly
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Images in memory, of shape (n, channels, height, width), bytes or floats from 0 to 1; labels of shape (n,)."""
+    """Images in memory, of shape (n, channels, height, width), bytes or floats from 0 to 1; labels of shape (n,).
+
+    Bytes are normalised by the `scale`; floats stay as they are.
+    """
 
     images: Tensor
     labels: Tensor
+    scale: ChannelScale = PHOTOGRAPHS
+
+    @property
+    def channels(self) -> int:
+        """The channels of each image."""
+        return self.images.shape[1]
 
     def of(self, numbers: Tensor) -> "Pixels":
         """Return some of the images."""
-        return Pixels(self.images[numbers], self.labels[numbers])
+        return replace(self, images=self.images[numbers], labels=self.labels[numbers])
+
+    def read(self, number: int) -> Tensor:
+        """Return an image of shape (channels, height, width)."""
+        return self.images[number]
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,8 @@ class ImageFiles:
 
     paths: tuple[str, ...]
     labels: Tensor
+    channels: int = COLOURS
+    scale: ChannelScale = PHOTOGRAPHS
     broken: set[str] = field(default_factory=set)
     size = 0  # in pixels; they may differ
 
@@ -50,16 +70,16 @@ class ImageFiles:
         return replace(self, paths=paths, labels=self.labels[numbers])
 
     def read(self, number: int) -> Tensor:
-        """Read an image as bytes of shape (3, height, width).
+        """Read an image as bytes of shape (channels, height, width).
 
         Raises: GeniusError.
         """
-        return read_image(self.paths[number])
+        return read_image(self.paths[number], self.channels)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Colour images of a data set of one's own, read when they are needed; labels of shape (n,).
+    """Images of a data set of one's own, read when they are needed; labels of shape (n,).
 
     `numbers` are those of the images in `part`, of shape (n,). `size` are the pixels of a side of the first of them, 0
     where it is no square. `broken` is as that of `ImageFiles`.
@@ -69,7 +89,9 @@ class Samples:
     part: Examples
     numbers: Tensor
     labels: Tensor
+    channels: int
     size: int
+    scale: ChannelScale = PHOTOGRAPHS
     broken: set[str] = field(default_factory=set)
 
     def of(self, numbers: Tensor) -> "Samples":
@@ -77,11 +99,18 @@ class Samples:
         return replace(self, numbers=self.numbers[numbers], labels=self.labels[numbers])
 
     def read(self, number: int) -> Tensor:
-        """Read an image as bytes of shape (3, height, width).
+        """Read an image as bytes of shape (channels, height, width).
 
         Raises: GeniusError.
         """
-        return _read(self.name, self.part, int(self.numbers[number]), COLOURS)
+        at = int(self.numbers[number])
+        image, _ = example(self.name, self.part, at)
+        try:
+            return as_bytes(image, self.channels)
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise exceptions of every type
+            raise GeniusError(f"image {at} of {self.name} cannot be used: {unreadable(error)}") from error
 
 
 Read = ImageFiles | Samples
@@ -103,25 +132,41 @@ class SplitImages:
     validation: Images
     test: Images
 
+    @property
+    def form(self) -> ImageForm:
+        """How the training images come."""
+        if not isinstance(self.train, Pixels):
+            return "files"
+        return "floats" if self.train.images.dtype.is_floating_point else "bytes"
 
-def load_images(name: str, downloads: Path) -> SplitImages:
-    """Load a data set by its name, and split it.
+    @property
+    def digest(self) -> str:
+        """The digest of the split: see `DataSummary`."""
+        return digest_of([part.labels.numpy() for part in (self.train, self.validation, self.test)])
+
+
+def load_images(name: str, downloads: Path, channels: int | None = None) -> SplitImages:
+    """Load a data set by its name, and split it; pictures get 1 or 3 `channels`, or their own where these are None.
 
     Raises: GeniusError where it is missing or incomplete.
     """
-    return find_data(name, downloads).load()
+    return find_data(name, downloads).taken_as(channels).load()
 
 
 def load_folder(data: ImageFolder) -> SplitImages:
     """List the images of a folder, split; they are read when they are needed."""
-    split = data.split()
-    return SplitImages(data, split.classes, *map(_on_disk, (split.train, split.validation, split.test)))
+    split, broken = data.split(), set[str]()
+    listed = [
+        ImageFiles(part.paths, torch.from_numpy(part.labels), data.channels, broken=broken)
+        for part in (split.train, split.validation, split.test)
+    ]
+    return SplitImages(data, split.classes, *_scaled(*listed))
 
 
 def load_cifar(data: Cifar) -> SplitImages:
     """Load CIFAR: its test images are for the final test, a share of its training images steers the search."""
     (train, classes), (test, _) = _cifar(data, train=True), _cifar(data, train=False)
-    return SplitImages(data, classes, *_hold_out(train, data.held_out), test)
+    return SplitImages(data, classes, *_chosen([train, test], data.held_out, classes))
 
 
 def _cifar(data: Cifar, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
@@ -135,14 +180,10 @@ def _cifar(data: Cifar, *, train: bool) -> tuple[Pixels, tuple[str, ...]]:
     return Pixels(images, torch.tensor(read.targets)), tuple(read.classes)
 
 
-def _on_disk(files: ImagePaths) -> ImageFiles:
-    return ImageFiles(files.paths, torch.from_numpy(files.labels))
-
-
-def _hold_out(images: Images, share: float) -> tuple[Images, Images]:
-    """Hold out a share of each class; return the remaining and the held-out images, both in order."""
-    held = torch.from_numpy(held_out(images.labels.numpy(), share))
-    return images.of((~held).nonzero()[:, 0]), images.of(held.nonzero()[:, 0])
+def _chosen(parts: Sequence[Images], share: float, classes: Sequence[str]) -> list[Images]:
+    """Return the training, the validation and the test images of a data set's parts."""
+    chosen = split_labels([part.labels.numpy() for part in parts], share, classes)
+    return [parts[part].of(torch.from_numpy(numbers)) for part, numbers in chosen]
 
 
 def load_pairs(data: Pairs) -> SplitImages:
@@ -150,33 +191,60 @@ def load_pairs(data: Pairs) -> SplitImages:
     parts: list[Images] = [
         _part(data, part, torch.from_numpy(labels)) for part, labels in zip(data.parts, data.labels, strict=True)
     ]
-    if len(parts) == 2:
-        parts = [*_hold_out(parts[0], data.held_out), parts[1]]
-    return SplitImages(data, data.names, *parts)
+    return SplitImages(data, data.names, *_scaled(*_chosen(parts, data.held_out, data.named)))
 
 
 def _part(data: Pairs, part: Examples, labels: Tensor) -> Pixels | Samples:
-    if data.channels == COLOURS:
-        return Samples(data.name, part, torch.arange(len(labels)), labels, data.size)
-    images = [_read(data.name, part, number, data.channels) for number in range(len(labels))]
-    if len(sizes := {image.shape for image in images}) > 1:
-        raise GeniusError(f"images that have no colours are to be of one size, and {data.name} has {len(sizes)} sizes")
-    return Pixels(torch.stack(images).float() / 255, labels)
+    images = Samples(data.name, part, torch.arange(len(labels)), labels, data.channels, data.size)
+    return images if data.channels == COLOURS else _in_memory(images)
 
 
-def _read(name: str, part: Examples, number: int, channels: int) -> Tensor:
-    """Read an image of a data set as bytes of shape (channels, height, width).
-
-    Raises: GeniusError.
-    """
-    image, _ = example(name, part, number)
+def _in_memory(images: Samples) -> Pixels | Samples:
+    """Read images into memory; leave them where sizes differ, where they are too many, and where one cannot be read."""
     try:
-        found = as_bytes(image)
-    except ValueError as error:
-        raise GeniusError(f"image {number} of {name} cannot be used: {error}") from error
-    if found.shape[0] != channels:
-        raise GeniusError(f"image {number} of {name} has {found.shape[0]} channels, and the first one has {channels}")
-    return found
+        first = images.read(0)
+        if len(images.labels) * first.numel() > available(torch.device("cpu")) / 2:
+            return images
+        read = [first]
+        for number in range(1, len(images.labels)):
+            read.append(images.read(number))
+            if read[-1].shape != first.shape:
+                return images
+    except GeniusError:  # the image is named, or left out, where the training reads it
+        return images
+    return Pixels(torch.stack(read), images.labels)
+
+
+def _scaled(train: Images, validation: Images, test: Images) -> list[Images]:
+    """Give images the scale by which they are normalised: photographs' for colours, else that of the training images.
+
+    Raises: GeniusError for a training image that cannot be read.
+    """
+    scale = PHOTOGRAPHS if train.channels == COLOURS else _scale_of(train)
+    return [replace(part, scale=scale) for part in (train, validation, test)]
+
+
+def _scale_of(images: Images) -> ChannelScale:
+    """Measure mean and standard deviation of each channel, on up to 256 images that lie evenly among all.
+
+    Raises: GeniusError where none of them can be read.
+    """
+    count = len(images.labels)
+    places = np.unique(np.linspace(0, count - 1, min(count, _MEASURED)).astype(int))
+    read, broken = [], []
+    for number in places.tolist():
+        try:
+            values = images.read(number).flatten(1).double() / 255
+        except GeniusError as error:
+            broken.append(str(error))
+            continue
+        read.append((values.sum(1), (values**2).sum(1), values.shape[1]))
+    if not read:
+        raise GeniusError(f"none of {len(broken)} images can be read, such as: {broken[0]}")
+    sums, squares, pixels = (sum(column) for column in zip(*read, strict=True))
+    mean = sums / pixels
+    deviation = (squares / pixels - mean**2).clamp(min=0).sqrt().clamp(min=_LEAST)
+    return ChannelScale(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
 @cache
@@ -189,7 +257,8 @@ def load_digits(data: DataSet) -> SplitImages:
 
     bunch = datasets.load_digits()
     rng = torch.Generator().manual_seed(_DIGITS_SEED)
-    whole = Pixels(torch.from_numpy(bunch.images / 16).float()[:, None], torch.from_numpy(bunch.target).long())
+    pixels = torch.from_numpy(bunch.images / 16).float()[:, None]
+    whole = Pixels(pixels, torch.from_numpy(bunch.target).long(), unscaled(data.channels))
     shuffled = torch.randperm(len(whole.labels), generator=rng)
     by_digit = [shuffled[whole.labels[shuffled] == digit] for digit in range(10)]
     train = torch.cat([numbers[:_DIGITS_TRAIN_EACH] for numbers in by_digit])
@@ -197,7 +266,7 @@ def load_digits(data: DataSet) -> SplitImages:
 
     def distorted(numbers: Tensor) -> Pixels:
         copies = whole.of(numbers.repeat(_DIGITS_COPIES))
-        return Pixels(distort(copies.images, rng), copies.labels)
+        return replace(copies, images=distort(copies.images, rng))
 
     # every second image of each digit, so that both sets hold the digits in the same numbers
     names = tuple(map(str, bunch.target_names))

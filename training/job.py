@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -17,13 +18,18 @@ from .recipes import Recipe
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The classes of a data set of one's own, the number of images of each part, and sentences on how it was read."""
+    """The classes of a data set, the number of images of each part, and sentences on how it was read and split.
+
+    `digest` is the SHA-256 of the labels of the training, validation and test images: another digest is another split.
+    It is empty for a data set that is always the same.
+    """
 
     classes: tuple[Text, ...]
     train: Whole
     validation: Whole
     test: Whole
     notes: tuple[Text, ...] = ()
+    digest: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,7 @@ class TrainingJob(Job):
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `loaders`: processes that read images, None for as many as suit the device.
     - `keep_weights`: leave the trained weights in the folder.
-    - `found`: the summary of the image folder when the training was planned; None for other data sets.
+    - `found`: the summary of the data set when the training was planned.
     """
 
     __pydantic_config__ = CLOSED
@@ -160,6 +166,21 @@ class JobFiles:
     def held(self) -> Path:
         """The seconds that a user's own code has taken so far, in all tries together."""
         return self.folder / "seconds.txt"
+
+    def read_held(self) -> float:
+        """Return those seconds; 0 where there are none."""
+        try:
+            return max(0.0, float(self.held.read_text()))
+        except (OSError, ValueError):
+            return 0.0
+
+    def saved_at(self) -> int:
+        """Return when a file that a user's own code keeps was last written, in ns since 1970; 0 where there is none."""
+        times = [0]
+        for file in self.own.iterdir() if self.own.is_dir() else ():
+            with suppress(OSError):  # it has just been removed
+                times.append(file.stat(follow_symlinks=False).st_mtime_ns)
+        return max(times)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..errors import GeniusError
 from ..record.files import write_atomically
 from ..record.lines import append_records, cut_torn_line
 from ..record.measurement import Failure, Measurement
@@ -16,6 +17,7 @@ from ..spaces import get_space
 from ..spaces.space import SearchSpace
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
+from .dataset import channels_taken
 from .disk import told_when_full
 from .epochs import Diverged, learner, top1, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
@@ -80,7 +82,12 @@ def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
     saved = checkpoint.load()
-    images = load_images(job.data, job.downloads)
+    images = load_images(job.data, job.downloads, channels_taken(space))
+    if job.found is not None and job.found.digest not in ("", images.digest):
+        raise GeniusError(
+            f"{job.data} is not split as it was when this training was planned: images were added, removed or sorted "
+            "otherwise; put them back, or begin anew in another folder"
+        )
     run = _Run(job, space, images, initial_network(job, space, images), device, rank, checkpoint, saved, started)
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again

@@ -17,6 +17,7 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 from ..errors import GeniusError
 from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
 from .card import CENTRAL_SHARE
+from .dataset import COLOURS, GREY
 from .images import Images, Pixels, Read
 from .job import cores
 from .memory import available
@@ -27,7 +28,7 @@ _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
 
 Crop = Callable[[Tensor], Tensor]
-"""Turns an image of shape (3, height, width) into one of the network's input size."""
+"""Turns an image of shape (channels, height, width) into one of the network's input size."""
 
 
 def cut(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
@@ -63,7 +64,7 @@ Key = tuple[int, int]
 
 
 class _Reader(Dataset[tuple[Tensor, int] | str]):
-    """A data set that reads an image, crops it, and returns its bytes, of shape (size, size, 3), and its label.
+    """A data set that reads an image, crops it, and returns its bytes, of shape (size, size, channels), and its label.
 
     For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
     """
@@ -75,17 +76,12 @@ class _Reader(Dataset[tuple[Tensor, int] | str]):
     def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
         number, seed = key
         try:
-            image = self._read(number)
+            image = self._images.read(number)
         except GeniusError as error:
             return str(error)
         with _seeded(seed):
             image = self._crop(image)
         return image.permute(1, 2, 0).contiguous(), self._labels[number]
-
-    def _read(self, number: int) -> Tensor:
-        if isinstance(self._images, Pixels):
-            return self._images.images[number]
-        return self._images.read(number)
 
 
 @contextmanager
@@ -127,7 +123,7 @@ class _Ahead:
         )
 
     def read(self, keys: list[list[Key]]) -> Iterator[Batch | None]:
-        """Yield batches of bytes, of shape (n, 3, size, size) and channels last in memory, and their labels.
+        """Yield batches of bytes, of shape (n, channels, size, size) and channels last in memory, and their labels.
 
         None stands for a batch without a readable file. Prints the number of files left out whenever it has grown.
         Raises: GeniusError for a file that cannot be read, unless such files are left out.
@@ -157,9 +153,11 @@ class Streamed:
         self._count = len(images.labels)
         self.steps, self.batch = steps_of(self._count, recipe, rank)
         self._recipe, self._seed, self._rank = recipe, seed, rank
-        size = pixels_of(images, recipe)
+        _check_rand_ops(images, recipe)
+        size, self._scale = pixels_of(images, recipe), images.scale
         crop = partial(random_cut, size=size, recipe=recipe)
-        self._ahead = _Ahead(images, crop, device, _held(loaders, self.batch // rank.world, size), recipe.skip_broken)
+        held = _held(loaders, self.batch // rank.world * images.channels * size**2)
+        self._ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -170,7 +168,7 @@ class Streamed:
         batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
         for batch in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
             images, labels = _filled(batch, self.batch // self._rank.world)
-            yield as_input(images, self._recipe), labels
+            yield as_input(images, self._recipe, self._scale), labels
 
 
 def _filled(batch: Batch | None, size: int) -> Batch:
@@ -189,7 +187,7 @@ def _filled(batch: Batch | None, size: int) -> Batch:
 def read_batches(images: Read, recipe: Recipe, device: torch.device, loaders: int) -> Iterator[Batch]:
     """Yield held-out images in batches of the recipe's size, each cropped to its central square."""
     for batch, labels in _read_plain(images, recipe, device, loaders, kept=CENTRAL_SHARE if _streams(recipe) else 1.0):
-        yield as_input(batch, recipe), labels
+        yield as_input(batch, recipe, images.scale), labels
 
 
 def read_all(images: Read, recipe: Recipe, loaders: int) -> Pixels:
@@ -197,14 +195,14 @@ def read_all(images: Read, recipe: Recipe, loaders: int) -> Pixels:
 
     Raises: GeniusError where they do not fit, or cannot be read.
     """
-    needed, free = len(images.labels) * 3 * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
+    needed, free = len(images.labels) * images.channels * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
     if needed > free / 2:
         raise GeniusError(
             f"{len(images.labels):,} images of {recipe.size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
             f"({free / 1e9:.1f} GB free): set augment=resized-crop-flip, which reads them when they are needed"
         )
     parts, labels = zip(*_read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0), strict=True)
-    return Pixels(torch.cat(parts), torch.cat(labels))
+    return Pixels(torch.cat(parts), torch.cat(labels), images.scale)
 
 
 def _streams(recipe: Recipe) -> bool:
@@ -213,7 +211,7 @@ def _streams(recipe: Recipe) -> bool:
 
 def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
     size, count = pixels_of(images, recipe), 0
-    crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch, size)
+    crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch * images.channels * size**2)
     ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
     keys = [(number, 0) for number in range(len(images.labels))]
     for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
@@ -227,14 +225,23 @@ def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int
 def pixels_of(images: Images, recipe: Recipe) -> int:
     """Return the side in pixels that images are resized to.
 
-    Raises: GeniusError where the recipe sets no size for image files, and for images without colours.
+    Raises: GeniusError where the recipe sets no size for image files, and for images that are floats.
     """
     if isinstance(images, Pixels) and images.images.dtype != torch.uint8 and _streams(recipe):
-        raise GeniusError(f"augment={recipe.augment} takes colour photographs: choose another augmentation")
+        raise GeniusError(f"augment={recipe.augment} takes photographs: choose another augmentation")
     own = images.images.shape[-1] if isinstance(images, Pixels) else images.size
     if size := recipe.size or own:
         return int(size)
     raise GeniusError("image files come in all sizes: set size in the recipe, as in size=224")
+
+
+def _check_rand_ops(images: Images, recipe: Recipe) -> None:
+    """Raises GeniusError where RandAugment, which changes pictures, is to change images of other channels."""
+    if recipe.rand_ops and images.channels not in (GREY, COLOURS):
+        raise GeniusError(
+            f"rand_ops={recipe.rand_ops} changes grey and colour images, and these have {images.channels} channels: "
+            "set rand_ops=0"
+        )
 
 
 def loaders_for(device: torch.device) -> int:
@@ -242,11 +249,11 @@ def loaders_for(device: torch.device) -> int:
     return min(_MOST_LOADERS, cores()) if device.type == "cuda" else 0
 
 
-def _held(loaders: int, batch: int, size: int) -> int:
-    """Return the number of loaders whose batches fit into shared memory; print a hint where that is fewer."""
+def _held(loaders: int, batch: int) -> int:
+    """Return the number of loaders whose batches, of so many bytes, fit into shared memory; print a hint if fewer."""
     if not loaders or not _SHARED.is_dir():
         return loaders
-    room = int(shutil.disk_usage(_SHARED).free / 2 / (_AHEAD * batch * 3 * size**2))
+    room = int(shutil.disk_usage(_SHARED).free / 2 / (_AHEAD * batch))
     if room < loaders:
         fewer = f"{_SHARED} has room for the batches of {room} processes that read images, not of {loaders}"
         print(f"{fewer}: enlarge it (docker run --shm-size) for speed", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_VMSTAT = Path("/proc/vmstat")
 _MEMINFO, _OWN_GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup")
 _GROUPS = (
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
@@ -35,6 +36,11 @@ def total_memory() -> float:
 def free_memory() -> float:
     """Return the free bytes of this machine, or those left to this process's control group, if less."""
     return min(_free_of_machine(), *(group.left for group in _groups()), math.inf)
+
+
+def kills_for_memory() -> int:
+    """Return how many processes the kernel has killed since memory ran out; 0 where it does not tell."""
+    return _numbers(_VMSTAT).get("oom_kill", 0) if _VMSTAT.is_file() else 0
 
 
 def _of_machine() -> float:
@@ -93,4 +99,4 @@ def _numbers(file: Path) -> dict[str, int]:
 
 def bytes_in_words(size: float) -> str:
     """Write a number of bytes."""
-    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

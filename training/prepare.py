@@ -6,6 +6,7 @@ from torch import nn
 from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .card import Card, input_of
+from .dataset import channels_taken
 from .images import Pixels, SplitImages
 from .job import TrainingJob
 from .loading import pixels_of
@@ -18,13 +19,14 @@ def image_shape(job: TrainingJob, split: SplitImages) -> tuple[int, int, int]:
         _, channels, height, width = images.images.shape
         return channels, height, width
     size = pixels_of(images, job.recipe)
-    return split.data.channels, size, size
+    return images.channels, size, size
 
 
 def card_of(job: TrainingJob, split: SplitImages) -> Card:
     """Make the card of the weights of a training."""
-    channels, _, size = image_shape(job, split)
-    return Card(job.space, job.architecture, split.classes, input_of(split.data.form, job.recipe, channels, size))
+    size = image_shape(job, split)[-1]
+    taken = input_of(split.form, job.recipe, size, split.train.scale)
+    return Card(job.space, job.architecture, split.classes, taken)
 
 
 def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) -> nn.Module:
@@ -33,12 +35,15 @@ def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) ->
     Raises: GeniusError where the network does not fit the data set's channels or classes.
     """
     shape, classes = image_shape(job, split), split.data.classes
-    if space.shape[0] != shape[0]:
-        raise GeniusError(f"{space.name} takes images of {space.shape[0]} channels, {job.data}'s have {shape[0]}")
+    if (taken := channels_taken(space)) not in (None, shape[0]):
+        raise GeniusError(
+            f"{space.name} takes images of {taken} channels, {job.data}'s have {shape[0]}: let the space's "
+            "build take input_channels"
+        )
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(job.seed)
-        network = space.build_for(job.architecture, classes, shape[-1])
+        network = space.build_for(job.architecture, classes, shape[-1], shape[0])
         found = tuple(network.eval()(torch.zeros(2, *shape)).shape)
     if found != (2, classes):
         raise GeniusError(

@@ -135,7 +135,7 @@ def _built(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int
     # layers draw their weights from the global generator and take no other: it is put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            network = space.build_for(card.architecture, classes, card.input.size).eval()
+            network = space.build_for(card.architecture, classes, card.input.size, card.input.channels).eval()
             scores = network(torch.zeros(2, *card.input.shape))
             return network, len(scores[0])
         except Exception as error:

@@ -14,6 +14,7 @@ from ...schema import BadRecord, Schema
 from .limit_settings import LimitSettings, RepairMode
 from .llm_settings import LLMSettings, read_options
 from .loop_settings import LoopSettings, Order, WhenDone
+from .measure_settings import MeasureSettings
 from .setting import About, declared
 from .settings import Settings
 from .training_settings import TrainingSettings
@@ -21,7 +22,13 @@ from .training_settings import TrainingSettings
 Ends = tuple[str | float | None, str | float | None]
 """The low and the high end of a range, as in ("270M", "330M") or (None, 7e6); None or "-" leaves an end open."""
 
-GROUPS = {"llm": LLMSettings, "loop": LoopSettings, "limits": LimitSettings, "training": TrainingSettings}
+GROUPS = {
+    "llm": LLMSettings,
+    "loop": LoopSettings,
+    "limits": LimitSettings,
+    "training": TrainingSettings,
+    "measures": MeasureSettings,
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ class Options(TypedDict, total=False):
     command: str | None
     in_process: bool
     on: str
+    slurm: str | Sequence[str]
     table: Path | str | None
     data: str | None
     recipe: str | None
@@ -111,6 +119,13 @@ class Options(TypedDict, total=False):
     disguise: bool
     deadline: float | None
     silence: float | None
+    measure: Sequence[str]
+    on_device: Literal["cpu", "cuda"]
+    on_batch: int
+    on_threads: int
+    runtime: Literal["torch", "onnx"]
+    on_seconds: float
+    latency_table: Path | str | None
     trace: bool
 
 
@@ -144,6 +159,8 @@ def by_path(options: Options | Mapping[str, Any]) -> dict[str, object]:
 def _value(option: Setting, value: Any) -> object:
     if option.path == "llm.options" and not isinstance(value, Mapping):
         value = read_options(value)
+    if option.path == "training.slurm" and isinstance(value, str):
+        value = (value,)
     try:
         return option.schema.take(str(value) if isinstance(value, Path) else value, option.flag.lstrip("-"))
     except BadRecord as error:

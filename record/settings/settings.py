@@ -17,12 +17,17 @@ from .facts import Facts
 from .limit_settings import LimitSettings
 from .llm_settings import LLMSettings
 from .loop_settings import LoopSettings
+from .measure_settings import MeasureSettings
 from .setting import absolute, setting, with_full_names
 from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
 LLM = "llm"
 """The proposer that asks language models."""
+TOLD = "told"
+"""The evaluator of a search whose candidates are handed out, and whose values are told."""
+COMMAND = "command"
+"""The evaluator that runs a command of the user's."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, command, or your own MODULE:NAME or FILE.py:NAME: a function train(config, trial), "
-        "which runs in worker processes; default: as fits the space.",
+        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
+        "trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
     )
     command: Name | None = setting(
@@ -65,6 +70,7 @@ class Settings:
     llm: LLMSettings = field(default_factory=LLMSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    measures: MeasureSettings = field(default_factory=MeasureSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     goal: Goal = GOAL
     run: Facts = field(default_factory=Facts)
@@ -88,12 +94,13 @@ class Settings:
             raise GeniusError("a search needs a proposer: name one")
         if self.proposer != LLM and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
-        if self.command is not None and self.evaluator not in (None, "command"):
+        if self.command is not None and self.evaluator not in (None, COMMAND):
             raise GeniusError("a command and an evaluator exclude each other: name one of them")
         if self.proposer == LLM and not self.llm.models:
             raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
+        self.measures.check()
         if self.training.table is not None and self.trains:
             raise GeniusError("a table and training exclude each other: accuracies are looked up or measured")
         _ = self.limits.ranges
@@ -129,10 +136,15 @@ class Settings:
         return self.evaluator == "train" or (not named and self.training.is_named)
 
     @property
-    def measures(self) -> bool:
+    def says_who_measures(self) -> bool:
         """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def is_told(self) -> bool:
+        """Whether values are told from outside, by whoever asks for candidates."""
+        return self.evaluator == TOLD
 
     @property
     def asking(self) -> LLMSettings:

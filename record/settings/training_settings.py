@@ -6,6 +6,10 @@ from math import inf
 from ...errors import GeniusError
 from ...schema import Flag, Name
 from .setting import Few, Names, Seconds, Upto, Word, absolute, setting, with_full_names
+from .slurm_request import SlurmRequest, read_request
+
+SLURM = "slurm"
+"""The pool whose workers are jobs on Slurm."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,14 @@ class TrainingSettings:
     workers: Few = setting(1, "Evaluations at once, of all trials together.", rank=4)
     on: Name = setting(
         "local",
-        "Where trainings run: local, ray, ray:ADDRESS of a cluster, or your own MODULE:NAME.",
+        "Where trainings run: local, ray, ray:ADDRESS of a cluster, slurm, or your own MODULE:NAME.",
         claim="the pool",
+    )
+    slurm: Names = setting(
+        (),
+        "Options of sbatch for each job, as in partition=gpu,gres=gpu:1,time=04:00:00; with --on slurm.",
+        metavar="NAME=VALUE,…",
+        claim="the request to Slurm",
     )
     in_process: Flag = setting(
         False,
@@ -62,6 +72,19 @@ class TrainingSettings:
     def check(self) -> None:
         """Raises GeniusError for settings that exclude each other, or that cannot be read."""
         _ = self.memory_limit
+        asked = self.slurm_request.threads
+        if self.slurm and self.on != SLURM:
+            raise GeniusError(f"--slurm is a request to Slurm, and trainings run on {self.on}: add --on slurm")
+        if asked and self.threads and asked != self.threads:
+            raise GeniusError(f"--threads is {self.threads}, and --slurm cpus-per-task is {asked}: name one of them")
+
+    @property
+    def slurm_request(self) -> SlurmRequest:
+        """The resources that each job asks Slurm for.
+
+        Raises: GeniusError for a request that cannot be read.
+        """
+        return read_request(self.slurm)
 
     @property
     def is_named(self) -> bool:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from ...errors import GeniusError
 from ...printable import brief
 from ..cost import CONVENTIONS, FIELDS, Convention, Cost
+
+if TYPE_CHECKING:
+    from .predicted import PredictedCost
 
 Counts = npt.NDArray[np.int64 | np.float64]
 """Rows of costs: whole numbers, unless further costs are among them."""
@@ -43,12 +47,16 @@ def _amount(text: str) -> float:
 
 @dataclass(frozen=True)
 class Limits:
-    """The FLOPs, by a convention, the parameters, and the further costs by name that an architecture may have."""
+    """The FLOPs, by a convention, the parameters, and the further costs by name that an architecture may have.
+
+    A further cost is one that the space's own `cost` tells, or one of the `predicted`.
+    """
 
     flops: Range = OPEN
     params: Range = OPEN
     convention: Convention = "macs"
     others: tuple[tuple[str, Range], ...] = ()
+    predicted: tuple["PredictedCost", ...] = ()
 
     def allow(self, cost: Cost) -> bool:
         """Tell whether a cost keeps all limits."""
@@ -88,7 +96,22 @@ class Limits:
     @property
     def opened(self) -> "Limits":
         """The same costs without limits."""
-        return Limits(convention=self.convention, others=tuple((name, OPEN) for name, _ in self.others))
+        return replace(self, flops=OPEN, params=OPEN, others=tuple((name, OPEN) for name, _ in self.others))
+
+    def prediction(self, name: str) -> "PredictedCost | None":
+        """Return the predicted cost of a name; None where it is told, or counted."""
+        return next((predicted for predicted in self.predicted if predicted.name == name), None)
+
+    def suffix(self, at: int) -> str:
+        """Return the unit of a cost, by its place in the ranges, as it stands behind a number; empty without one."""
+        predicted = self.prediction(self.names[at])
+        return predicted.objective.suffix if predicted else ""
+
+    @property
+    def by_prediction(self) -> bool:
+        """Whether there are further costs, and all that is limited is predicted."""
+        counted = self.flops != OPEN or self.params != OPEN
+        return bool(self.others) and not counted and all(self.prediction(name) for name, _ in self.others)
 
     @property
     def of_flops(self) -> bool:
@@ -138,8 +161,13 @@ class Limits:
             said.append(f"{_range_in_words('FLOPs', self.flops)} ({CONVENTIONS[self.convention]})")
         if self.params != OPEN:
             said.append(_range_in_words("parameters", self.params))
-        said += [_further_in_words(name, ends) for name, ends in self.others if ends != OPEN]
+        said += [self._further_in_words(name, ends) for name, ends in self.others if ends != OPEN]
         return " and ".join(said) or "no limits"
+
+    def _further_in_words(self, name: str, ends: Range) -> str:
+        predicted = self.prediction(name)
+        words = range_of(name, ends, predicted.objective.suffix if predicted else "")
+        return f"{words}, as predicted: {predicted.words}" if predicted else words
 
 
 def _gap(value: float, ends: Range) -> float:
@@ -157,8 +185,9 @@ def _range_in_words(quantity: str, ends: Range) -> str:
     return f"{quantity} from {in_words(low)} to {in_words(high)}"
 
 
-def _further_in_words(name: str, ends: Range) -> str:
-    low, high = (f"{end:.12g}" for end in ends)
+def range_of(name: str, ends: Range, suffix: str = "") -> str:
+    """Say the range of a quantity: `latency at most 5 ms`."""
+    low, high = (f"{end:.12g}{suffix}" for end in ends)
     if ends[0] == -inf:
         return f"{name} at most {high}"
     if ends[1] == inf:

@@ -59,6 +59,11 @@ class Region:
         return _feasible(self).exact
 
     @property
+    def looked_up(self) -> bool:
+        """Whether the limits are held against look-ups, without a network that is built."""
+        return self.space.looked_up or self.limits.by_prediction
+
+    @property
     def is_additive(self) -> bool:
         """Whether costs are sums over decisions."""
         parts = self.space.parts
@@ -186,7 +191,7 @@ class Region:
 
 @lru_cache(maxsize=8)
 def _feasible(region: Region) -> FeasibleSet:
-    if region.space.size <= (ENUMERABLE if region.space.looked_up else _BUILT):
+    if region.space.size <= (ENUMERABLE if region.looked_up else _BUILT):
         return Listed(region)
     steps = None if region.limits.others else steps_through(region.space, region.limits.convention)
     if steps is None:

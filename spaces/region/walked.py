@@ -57,7 +57,7 @@ class Walked:
         self._region, self._space, self._limits = region, region.space, region.limits
         self._first = np.array([decision.numbers[0] for decision in self._space.decisions])
         self._changes, self._distance = Changes(self._space.decisions, self._space.conditions), Distance(region)
-        self._effort = _LOOK_UP if self._space.looked_up else _NETWORK
+        self._effort = _LOOK_UP if region.looked_up else _NETWORK
 
     def count(self, *, quick: bool) -> int | None:
         """Return nothing: they are not gone through."""

@@ -17,7 +17,7 @@ from genius.bench.bench import bench
 from genius.bench.plan import TRIALS_FILE, Plan, make_trials, read_trials
 from genius.bench.scores import remarks, rows, score
 from genius.bench.task import Task, capped, load_task
-from genius.bench.trial import Trial, run_trial
+from genius.bench.trial import BenchTrial, run_trial
 from genius.errors import GeniusWarning
 from genius.spaces.region import Limits
 from genius.tables.published import Table
@@ -151,7 +151,7 @@ async def test_a_proposer_that_stops_keeps_its_best(toy, tmp_path):
 def test_scores_before_anything_was_measured_are_the_worst(toy):
     task = toy_task(toy)
     plan = Plan([task], ["p"], 1, 3)
-    trial = Trial(task.space, "all", "p", 0, 3, (None, (2, 0), (0, 0)))
+    trial = BenchTrial(task.space, "all", "p", 0, 3, (None, (2, 0), (0, 0)))
     found = score(plan, [trial], Path())[0]
     assert found.rank.tolist() == [[7.0, 1.0, 1.0]]
     assert rows([found], [1, 3])[1].regret.mean == 0.0
@@ -278,7 +278,7 @@ def test_a_function_counts_once_in_a_rank(monkeypatch):
     # no function but its own is better than the 85 of [2, 0]; of [1, 2] and [2, 1] the better one counts for others
     assert table.function_ranks.tolist() == [6, 5, 1, 5, 4, 2, 1, 3, 2]
     monkeypatch.setattr("genius.bench.scores.load_task", lambda task, data: (space, table))
-    trial = Trial("toy", "all", "p", 0, 3, ((1, 1), (2, 1), (2, 0)))
+    trial = BenchTrial("toy", "all", "p", 0, 3, ((1, 1), (2, 1), (2, 0)))
     plan = Plan([Task("toy")], ["p"], 1, 3)
     found = score(plan, [trial], Path())[0]
     assert found.rank.tolist() == [[4, 3, 1]]

@@ -16,6 +16,7 @@ INSTALLED = {
     "genius.recipes": {"tiny-recipe": "mine:RECIPE"},
     "genius.pools": {"tiny-pool": "mine:Subprocesses"},
     "genius.tables": {"tiny-table": "mine:TABLE"},
+    "genius.measures": {"tiny-measure": "mine:layers"},
     "genius.callbacks": {"tiny-sink": "mine:SINK"},
 }
 

@@ -70,6 +70,7 @@ FLOATS = (_tensors(30, 1, floats=True), _tensors(12, 1, floats=True))
 
 
 SINGLE = (Photos(3),)
+ALONE = Photos(12)
 EMPTY = (Photos(0), Photos(2))
 
 
@@ -91,6 +92,7 @@ class Odd(Dataset[tuple[object, object]]):
 _GREY = torch.zeros(1, 8, 8)
 RAISING = (Odd(None, [0, 1]), Odd(None, [0, 1]))
 FRACTIONS = (Odd(_GREY, [0.5, 1.0]), Odd(_GREY, [0, 1]))
+GAPS = (Odd(_GREY, [0, 2]), Odd(_GREY, [0, 2]))
 NEGATIVE = (Odd(_GREY, [-1, 1]), Odd(_GREY, [0, 1]))
 ONE_CLASS = (Odd(_GREY, [0, 0]), Odd(_GREY, [0, 0]))
 ARRAYS = (Odd([[0.0]], [0, 1]), Odd([[0.0]], [0, 1]))
@@ -170,6 +172,25 @@ class Sink(BaseCallbackHandler):
         """Write the name of a chain."""
         with Path("sink.txt").open("a") as file:
             file.write(f"{told['name']}\n")
+
+
+def layers(network: nn.Module, images: Tensor) -> int:
+    """Count the layers of a network."""
+    return len(list(network.children()))
+
+
+def energy(network: nn.Module, images: Tensor) -> float:
+    """Return millijoules, as a meter would."""
+    return 2.5 * len(images)
+
+
+energy.objective = genius.Objective("energy", "mJ", "lower", 0)  # type: ignore[attr-defined]
+
+
+@genius.after_training
+def kept(folder: Path) -> int:
+    """Count the files of a training that hold weights."""
+    return len(list(folder.glob("weights.*")))
 
 
 SINK = Sink()

@@ -13,8 +13,8 @@ from genius.training.recipes import RECIPES, override
 from PIL import Image
 
 CPU = torch.device("cpu")
-OWN = ("mine:PHOTOS", "mine:TRIPLE", "mine:BYTES", "mine:FLOATS", "mine:made", "tiny-photos")
-DATA_SETS = ("digits", "folder:FOLDER", *OWN)
+OWN = ("mine:PHOTOS", "mine:ALONE", "mine:TRIPLE", "mine:BYTES", "mine:FLOATS", "mine:made", "tiny-photos")
+DATA_SETS = ("digits", "folder:FOLDER", "hf:FOLDER-saved", *OWN)
 ELSEWHERE = {"cifar10", "cifar100", "imagenet"}
 """They must be downloaded; `tests/training/test_images.py` makes small ones."""
 
@@ -25,7 +25,18 @@ def data(request, tmp_path):
         for name, level in (("cat", 60), ("dog", 200)):
             (tmp_path / "images" / name).mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (9, 8), (level, number, level)).save(tmp_path / "images" / name / f"{number}.png")
+    if request.param.startswith("hf:"):
+        save_images(tmp_path / "images", tmp_path / "images-saved")
     return find_data(request.param.replace("FOLDER", str(tmp_path / "images")), tmp_path)
+
+
+def save_images(folder, place):
+    """Save an image folder as Hugging Face's library does."""
+    datasets = pytest.importorskip("datasets")
+    files = sorted(folder.glob("*/*.png"))
+    values = {"image": [Image.open(file) for file in files], "label": [file.parent.name == "dog" for file in files]}
+    kinds = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    datasets.Dataset.from_dict(values, features=kinds).save_to_disk(place)
 
 
 EVERY_DATA_SET = pytest.mark.parametrize("data", DATA_SETS, indirect=True)
@@ -41,9 +52,13 @@ def test_it_is_split_into_three_parts_that_hold_every_class(data):
     for part in (split.train, split.validation, split.test):
         assert set(part.labels.tolist()) == set(range(data.classes))
     assert len(split.classes) in (0, data.classes)
-    if found := data.found():
-        numbers = [len(part.labels) for part in (split.train, split.validation, split.test)]
-        assert [found.train, found.validation, found.test] == numbers
+    found = data.found()
+    assert [found.train, found.validation, found.test] == [
+        len(part.labels) for part in (split.train, split.validation, split.test)
+    ]
+    assert found.digest in ("", split.digest)
+    assert found.notes[0].startswith(f"{data.classes} classes: ")
+    assert found.notes[1].startswith(f"images: {found.train:,} to train on")
 
 
 @EVERY_DATA_SET
@@ -70,18 +85,19 @@ def test_its_images_become_the_input_of_a_network(data, augment):
 def test_bytes_stay_and_floats_are_scaled(name, pixels, tmp_path):
     split = find_data(name, tmp_path).load()
     assert int(split.test.read(2).max()) == pixels
-    assert find_data("mine:FLOATS", tmp_path).load().test.images.max().item() == pytest.approx(200 / 255, abs=0.003)
+    assert int(find_data("mine:FLOATS", tmp_path).load().test.images.max()) == 200
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mine:SINGLE", "is not a pair or a triple of torch.utils.data.Dataset"),
+        ("mine:SINGLE", "is not a torch.utils.data.Dataset, or a pair or a triple of them"),
         ("mine:made_badly", "mine:made_badly cannot be made: ZeroDivisionError: .* .mine.py:"),
-        ("mine:makes_text", "mine:makes_text is to be a pair or a triple of torch.utils.data.Dataset, got the str"),
+        ("mine:makes_text", "mine:makes_text is to be a torch.utils.data.Dataset, or a pair .*, got the str"),
         ("mine:EMPTY", "the training part of mine:EMPTY has no images"),
         ("mine:RAISING", "image 0 of the training part of mine:RAISING cannot be read: ValueError: torn .mine.py:"),
-        ("mine:FRACTIONS", "the training part of mine:FRACTIONS has a label that is no whole number"),
+        ("mine:FRACTIONS", "image 0 of the training part of mine:FRACTIONS has a label that is no whole number, 0.5"),
+        ("mine:GAPS", "has labels up to 2, and no training image with the label 1: number the classes from 0 on"),
         ("mine:NEGATIVE", "the training part of mine:NEGATIVE has the label -1: classes are numbered from 0 on"),
         ("mine:ONE_CLASS", "mine:ONE_CLASS has one class alone"),
         ("mine:ARRAYS", "image 0 of mine:ARRAYS is to be Pillow's or a tensor of shape"),

@@ -1,10 +1,12 @@
 """One contract for every evaluator: by its name and as an object."""
 
 import json
+import sys
 
 import genius
 import pytest
 from genius.graph.measuring import EVALUATORS
+from genius.record.settings import TOLD
 
 from . import mine
 
@@ -29,13 +31,20 @@ SEARCHES = {
     "table": table,
     "recording": recording,
     "train": lambda folder: {"proposer": "random", "set": ("epochs=1",)},
+    "command": lambda folder: {"proposer": "random", "command": f"{sys.executable} -c 'print(50 + {{width}}0 % 50)'"},
     **dict.fromkeys((*OWN, "tiny-evaluator"), lambda folder: {"proposer": "random"}),
 }
 """A search that each evaluator can measure for; a new one is added here."""
 
 
 def test_there_is_a_search_for_every_built_in_one():
-    assert set(EVALUATORS) <= set(SEARCHES)
+    assert set(EVALUATORS) - {TOLD} <= set(SEARCHES)
+
+
+async def test_a_search_of_told_values_says_how_it_is_made(tmp_path):
+    with pytest.raises(genius.GeniusError, match=r"by `genius ask` and `genius tell`, or by genius\.open"):
+        await genius.search("mine:SPACE", proposer="random", evaluator=TOLD, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", SEARCHES)

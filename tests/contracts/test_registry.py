@@ -9,6 +9,7 @@ import pytest
 from genius.agents.baselines import PROPOSERS
 from genius.agents.calling import CALLBACKS
 from genius.errors import GeniusError, GeniusWarning
+from genius.evaluators.measures import MEASURES
 from genius.graph.measuring import EVALUATORS
 from genius.graph.pool import POOLS
 from genius.plugins import Plugins
@@ -20,7 +21,10 @@ from genius.training.recipes import RECIPES
 
 from .conftest import INSTALLED, install
 
-KINDS = {one.kind: one for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES, CALLBACKS)}
+KINDS = {
+    one.kind: one
+    for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES, CALLBACKS, MEASURES)
+}
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 OWN = {
     "space": "mine:SPACE",
@@ -32,6 +36,7 @@ OWN = {
     "pool": "mine:Subprocesses",
     "table": "mine:TABLE",
     "callback": "mine:SINK",
+    "measure": "mine:energy",
 }
 
 

@@ -22,5 +22,10 @@ def _crash(architecture):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def _fail(architecture):
+    raise ValueError("odd kernel")
+
+
 HANGS = replace(DIGITS, name="hangs", build=_hang)
 CRASHES = replace(DIGITS, name="crashes", build=_crash)
+FAILS = replace(DIGITS, name="fails", build=_fail)

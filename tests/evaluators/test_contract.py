@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import signal
+import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,16 @@ import pytest
 import pytest_asyncio
 from genius.evaluators.from_table import table_evaluator
 from genius.evaluators.from_training import training_evaluator
+from genius.evaluators.measures import NetworkJob
 from genius.evaluators.ray_workers import RayWorkers
+from genius.evaluators.scripts import CommandJob, FunctionJob
+from genius.evaluators.slurm_workers import SlurmWorkers
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
 from genius.training.job import JobFiles, TrainingJob
 from genius.training.recipes import RECIPES
 
+from . import own_code
 from .stubs import descendants, lives, wait_until
 
 SMALLEST = (0,) * 9
@@ -72,6 +77,7 @@ class Subprocesses(genius.CommandPool):
 MAKE = {
     "local": lambda capacity: LocalWorkers([Place()] * capacity, ahead=None),
     "ray": lambda capacity: RayWorkers(capacity=capacity),
+    "slurm": lambda capacity: SlurmWorkers(capacity=capacity, cluster="local", look=0.5),
     "commands": Subprocesses,
 }
 """What makes each pool from its capacity; a new one is added here."""
@@ -82,7 +88,63 @@ def pool(request):
     """Make a pool of a capacity; on Ray they all share the Ray of this module."""
     if request.param == "ray":
         request.getfixturevalue("ray_of_this_machine")
+    if request.param == "slurm":
+        pytest.importorskip("submitit", reason="submitit is not installed: pip install 'genius-nas[slurm]'")
     return MAKE[request.param]
+
+
+def training(does):
+    """Make a training that does so from its folder."""
+    jobs = {
+        "good": {},
+        "fails": {"space": "own_spaces:FAILS"},
+        "hangs": {"space": "own_spaces:HANGS"},
+        "steps": {"architecture": (1,) * 9, "recipe": replace(SHORT, epochs=EPOCHS)},
+    }
+    return lambda folder: digits(folder, **jobs[does])
+
+
+def script(kind, **how):
+    return lambda folder: kind(
+        folder=folder, config={"width": 8}, architecture=(0,), home=folder.parent, names=("score",), **how
+    )
+
+
+def function(does):
+    """Make a job of a function of this name."""
+    return script(FunctionJob, function=f"own_code:{does}")
+
+
+def command(does):
+    """Make a job of a command that does the same."""
+    return script(CommandJob, command=(sys.executable, str(Path(__file__).with_name("own_code.py")), does))
+
+
+def network(does):
+    """Make a measurement of an untrained network that does so when it is built."""
+    space = "digits" if does == "good" else f"own_spaces:{does.upper()}"
+    return lambda folder: NetworkJob(folder=folder, space=space, architecture=SMALLEST, measures=("memory",))
+
+
+KINDS = {"training": training, "function": function, "command": command, "network": network}
+"""What makes a job of each kind that is good, fails, hangs, or takes steps; a new one is added here."""
+
+
+@pytest.fixture
+def kind(request):
+    return KINDS[request.param]
+
+
+EVERY_KIND = pytest.mark.parametrize(
+    ("pool", "kind"),
+    [
+        pytest.param(pool, kind, marks=() if pool == "local" or kind == "function" else pytest.mark.heavy)
+        for pool in MAKE
+        for kind in KINDS
+    ],
+    indirect=True,
+)
+"""All kinds of jobs on all pools; the pools know nothing of the kinds, and not all pairs run every time."""
 
 
 def test_it_is_a_pool(pool):
@@ -165,57 +227,95 @@ async def test_a_job_that_can_never_be_done_raises_in_the_words_of_its_error(poo
             await workers.train(digits(tmp_path, data="digitz"))
 
 
+@EVERY_KIND
+async def test_a_job_of_every_kind_finishes_once_and_leaves_its_output(pool, kind, tmp_path):
+    told = []
+    async with pool(1) as workers:
+        job = kind("good")(tmp_path / "good")
+        first = await workers.train(job, on_epoch=told.append)
+        again = await workers.train(kind("fails")(tmp_path / "good"))
+    assert first.error is None
+    assert again == first
+    assert [(epoch.epoch, epoch.epochs) for epoch in told] == ([] if kind is network else [(1, 2), (2, 2)])
+    if kind in (function, command):
+        assert first.value == 80
+        assert "it has width 8" in job.files.log.read_text()
+
+
+@EVERY_KIND
+async def test_a_job_of_every_kind_that_fails_is_a_measurement_with_its_reason(pool, kind, tmp_path):
+    async with pool(1) as workers:
+        failed = await workers.train(kind("fails")(tmp_path / "fails"))
+    assert failed.value is None
+    assert failed.failure in ("crashed", "raised")
+    assert "odd kernel" in failed.error
+    if kind is not network:
+        assert "odd kernel" in (tmp_path / "fails" / "log.txt").read_text()
+
+
 def hanging():
-    """List the processes of a training that hangs, and the child that it started."""
+    """List the processes of a job that hangs, and the child that it started."""
     children = descendants("time.sleep(3000)")
     return children and [*children, *descendants(WORKER)]
 
 
-async def test_a_training_that_hangs_is_timed_out_and_leaves_no_process(pool, tmp_path):
+@pytest.mark.parametrize(
+    ("limit", "words"), [("deadline", "took longer than 6 s"), ("silence", "showed no life for 6 s")]
+)
+@EVERY_KIND
+async def test_a_job_of_every_kind_that_hangs_is_timed_out_and_leaves_no_process(pool, kind, limit, words, tmp_path):
     async with pool(1) as workers:
-        job = digits(tmp_path, space="own_spaces:HANGS")
-        training = asyncio.create_task(workers.train(job, deadline=60, silence=6))
+        running = asyncio.create_task(workers.train(kind("hangs")(tmp_path / "hangs"), **{limit: 6.0}))
         # on a busy machine it may not have come to hang before its time is over
-        await asyncio.to_thread(wait_until, lambda: hanging() or training.done(), 60)
+        await asyncio.to_thread(wait_until, lambda: hanging() or running.done(), 60)
         processes = hanging()
-        measurement = await training
+        measurement = await running
         assert measurement.failure == "timed out"
-        assert measurement.error == "training showed no life for 6 s (no epoch ended)"
+        assert words in measurement.error
         assert measurement.seconds > 6
     await asyncio.to_thread(wait_until, lambda: not any(map(lives, processes)))
 
 
-async def test_cancelling_leaves_no_process_and_frees_the_place(tmp_path):
-    async with LocalWorkers([Place()], ahead=None) as workers:
-        training = asyncio.create_task(workers.train(digits(tmp_path / "hangs", space="own_spaces:HANGS")))
+@EVERY_KIND
+async def test_a_cancelled_job_of_every_kind_leaves_no_process_and_frees_the_place(pool, kind, tmp_path):
+    async with pool(1) as workers:
+        running = asyncio.create_task(workers.train(kind("hangs")(tmp_path / "hangs")))
         await asyncio.to_thread(wait_until, hanging, 60)
         processes = hanging()
-        training.cancel()
+        running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await training
+            await running
         await asyncio.to_thread(wait_until, lambda: not any(map(lives, processes)))
-        assert (await workers.train(digits(tmp_path / "next"))).accuracy is not None
+        assert (await workers.train(kind("good")(tmp_path / "next"))).error is None
 
 
-async def test_a_training_that_is_killed_goes_on_from_its_checkpoint(pool, tmp_path, request):
-    # on Ray the actor that supervises it is killed: its own end of the training is that of the local pool
+@EVERY_KIND
+async def test_a_killed_job_of_every_kind_goes_on_where_it_was(pool, kind, tmp_path, request):
+    if kind is network:
+        pytest.skip("a measurement of an untrained network is made anew")
+    # on Ray the actor that supervises it is killed: its own end of the job is that of the local pool
     victim = "ray::" if "ray" in request.node.callspec.params.values() else WORKER
-    job = digits(tmp_path / "killed", architecture=(1,) * 9, recipe=replace(SHORT, epochs=EPOCHS))
-    told = []
-    async with pool(1) as workers:
-        unbroken = await workers.train(replace(job, folder=tmp_path / "unbroken"))
-        training = asyncio.create_task(workers.train(job, on_epoch=told.append))
-        await asyncio.to_thread(wait_until, JobFiles(job.folder).checkpoint.exists, 60)
+    make, told = kind("steps"), []
+    job = make(tmp_path / "killed")
+    async with pool(1) as workers, LocalWorkers([Place()], ahead=None) as plain:
+        undisturbed = await plain.train(make(tmp_path / "undisturbed"))
+        running = asyncio.create_task(workers.train(job, on_epoch=told.append))
+        await asyncio.to_thread(wait_until, lambda: saved(job) and (told or running.done()), 60)
         killed = [pid for pid in descendants(victim) if victim == WORKER or descendants(WORKER, of=pid)]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         assert killed
-        measurement = await training
+        measurement = await running
     assert measurement.error is None
-    assert measurement.accuracy == unbroken.accuracy
+    assert measurement.value == undisturbed.value
     epochs = [epoch.epoch for epoch in told]
+    last = EPOCHS if kind is training else own_code.STEPS
     assert epochs.count(1) == 1  # it did not begin again
-    assert epochs[-1] == EPOCHS
-    assert len(set(epochs)) >= EPOCHS - 1  # one may have been saved and not told
-    again = {epoch for epoch in epochs if epochs.count(epoch) > 1}
-    assert len(again) <= 1  # it saves itself every epoch
+    assert epochs[-1] == last
+    assert len(set(epochs)) >= last - 1  # one may have been saved and not told
+    assert len(epochs) <= last + 1  # one may have been told and not saved
+
+
+def saved(job):
+    """Tell whether a job has saved a state to go on from, in this machine's copy of its folder."""
+    return job.files.checkpoint.exists() or (job.files.own / "saved.json").exists()

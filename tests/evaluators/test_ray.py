@@ -9,11 +9,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from genius.errors import GeniusError
 from genius.evaluators import ray_workers
 from genius.evaluators.ray_workers import RayWorkers
+from genius.evaluators.scripts import CommandJob, FunctionJob
 from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
@@ -115,3 +117,29 @@ def test_a_search_that_is_killed_leaves_no_training(tmp_path: Path) -> None:
     wait_until(lambda: not any(map(lives, trains + raylets)), 30)
     for folder in _folders(parent.pid):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_functions_and_commands_run_on_ray_and_keep_their_files_when_their_actor_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'genius-nas[ray]'")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    config: dict[str, Any] = {"width": 8, "optimiser": "sgd"}
+    common: dict[str, Any] = {"config": config, "architecture": (0, 0), "home": tmp_path}
+    placed = FunctionJob(function="hostile_functions:of_place", folder=tmp_path / "placed", **common)
+    slow = FunctionJob(function="hostile_functions:on_from_checkpoint", folder=tmp_path / "slow", **common)
+    script = "import json, os; print(json.load(open(os.environ['GENIUS_CONFIG']))['width'])"
+    command = CommandJob(command=(sys.executable, "-c", script), folder=tmp_path / "command", **common)
+    told: list[int] = []
+    async with RayWorkers(capacity=1) as workers:
+        assert (await workers.train(placed)).metrics["seed"] == 0
+        assert (tmp_path / "placed" / "files" / "kept" / "deep" / "file").read_text() == "sgd"
+        assert (await workers.train(command)).value == 8
+        evaluation = asyncio.create_task(workers.train(slow, on_epoch=lambda epoch: told.append(epoch.epoch)))
+        await asyncio.to_thread(wait_until, lambda: told, 60)
+        for pid in descendants("ray::"):
+            if descendants("genius.evaluators.worker", of=pid):
+                os.kill(pid, signal.SIGKILL)
+        measurement = await evaluation
+    assert (measurement.error, len(measurement.curve)) == (None, 40)
+    assert told.count(1) == 1  # it went on from its own file

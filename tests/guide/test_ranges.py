@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+import pytest
 from genius import Decision, Region, SearchSpace
-from genius.guide.features import encoder, level_features
+from genius.guide.choices import draw_by_options
+from genius.guide.features import encoder
 from genius.guide.guide import suggest
+from genius.guide.surrogate import compared
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import SPACES
 
@@ -40,20 +43,43 @@ def best_found(seed, guided):
     return max(candidate.accuracy for candidate in history)
 
 
-def test_spaces_without_ranges_are_compared_as_before():
+def near(space, left, right, steep):
+    coder = encoder(space)
+    return compared(coder.encode(left), coder.encode(right), coder.counts.tolist()).near(np.asarray(steep, float))
+
+
+def test_spaces_without_ranges_are_compared_by_their_options_alone():
     for known in SPACES.values():
-        architectures = known.draw(np.random.default_rng(0), 10)
-        assert level_features(known, architectures) == []
+        encoded = encoder(known).encode(known.draw(np.random.default_rng(0), 10))
+        assert encoded.places.shape == (10, 0, 2)
+        assert not compared(encoded, encoded, encoder(known).counts.tolist()).apart
 
 
 def test_neighbouring_levels_are_similar_wherever_they_are():
-    (waves,) = level_features(SearchSpace("one", (Decision.range("x", 0.0, 1.0),)), np.arange(31)[:, None])
-    similar = waves @ waves.T
-    assert np.allclose(np.diag(similar), similar[0, 0])
+    levels = np.arange(31)[:, None]
+    similar = near(SearchSpace("one", (Decision.range("x", 0.0, 1.0),)), levels, levels, [3])
+    assert np.allclose(np.diag(similar), 1)
     assert np.allclose(np.diag(similar, 1), similar[0, 1])
-    falling = similar[0, :16]
-    assert (np.diff(falling) < 0).all()
-    assert similar[0, 30] < 0.2 * similar[0, 0]
+    assert (np.diff(similar[0]) < 0).all()
+    assert similar[0, 30] == pytest.approx(np.exp(-3))
+
+
+def test_options_that_are_no_levels_and_what_is_hidden_are_all_equally_far():
+    two = SearchSpace("two", (Decision("kind", ("a", "b", "c")), Decision.range("x", 1, 9, when=("kind", ("a", "b")))))
+    rows = [(0, 0), (1, 0), (2, 0), (0, 8)]
+    similar = near(two, rows, rows, [1, 2])
+    expected = np.exp(-np.array([[0, 1, 3, 2], [1, 0, 3, 3], [3, 3, 0, 3], [2, 3, 3, 0]]))
+    assert similar == pytest.approx(expected)
+
+
+def test_the_first_architectures_draw_each_option_alike_however_many_levels_it_shows():
+    levels = Decision.range("level", 1, 100, when=("kind", ("deep",)))
+    lopsided = SearchSpace("lopsided", (Decision("kind", ("deep", "flat")), levels))
+    drawn = draw_by_options(Region(lopsided), np.random.default_rng(0)).architectures
+    assert 0.45 < (drawn[:, 0] == 1).mean() < 0.55
+    assert set(drawn[drawn[:, 0] == 1, 1]) == {0}
+    first = [suggest(Region(lopsided), [], np.random.default_rng(seed))[0].architecture[0] for seed in range(40)]
+    assert 10 < sum(first) < 30
 
 
 def test_a_hidden_decision_is_an_option_of_its_own():

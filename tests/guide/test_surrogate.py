@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from genius.errors import GeniusError
 from genius.guide.features import Encoder, encoder
-from genius.guide.surrogate import SIZE, Ranges, Surrogate, lift_tail, similarities
+from genius.guide.surrogate import SIZE, Ranges, Surrogate, compared, lift_tail
 from genius.spaces import get_space
 from genius.spaces.decision import Decision
 from genius.spaces.space import SearchSpace
@@ -50,7 +50,9 @@ def all_features(coder, encoded):
 def test_similarities_are_products_of_features_that_are_scaled_alike():
     coder = encoder(MACRO)
     left, right = coder.encode(drawn(5)), coder.encode(drawn(4, seed=1))
-    found = similarities(left, right, coder.counts.tolist())
+    comparison = compared(left, right, coder.counts.tolist())
+    found = comparison.similarities(np.empty(0))
+    assert comparison.groups == len(found)
     mine, other = all_features(coder, left), all_features(coder, right)
     assert len(found) == len(mine) == 4
     for kernel, a, b in zip(found, mine, other, strict=True):

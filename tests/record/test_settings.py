@@ -44,7 +44,7 @@ def test_every_setting_has_one_home_one_default_and_one_line():
 
 def test_the_keywords_of_python_are_the_settings():
     shown = {option.name for option in OPTIONS.values() if option.group and not option.about.hidden}
-    assert set(get_type_hints(Options)) | {"llm"} == shown
+    assert set(get_type_hints(Options)) | {"llm"} == shown | {"command"}
     assert all(OPTIONS[path].about.doc in (Options.__doc__ or "") for path in ("llm.timeout", "loop.seed"))
 
 

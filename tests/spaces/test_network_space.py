@@ -129,8 +129,8 @@ def test_widths_keep_the_numbers_of_heads_and_groups():
 
 def test_the_head_and_the_input_are_those_of_the_data():
     space = space_of(mine.Residual(), input_shape=(1, 8, 8))
-    network = space.build_for(own_architecture(space), 3, 16)
-    assert network(torch.zeros(2, 1, 16, 16)).shape == (2, 3)
+    network = space.build_for(own_architecture(space), 3, 16, 2)
+    assert network(torch.zeros(2, 2, 16, 16)).shape == (2, 3)
     assert network.head.in_features == 48 * 64
     colours = space_of(mine.Residual(), input_shape=(3, 8, 8))
     assert colours.network(own_architecture(colours)).stem.in_channels == 3

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import threading
 
 import genius
 import numpy as np
@@ -52,13 +53,45 @@ async def test_a_plain_function_is_an_evaluator():
     assert (await trained(lambda architecture: 91.5)).accuracy == 91.5
 
 
-@pytest.mark.parametrize("value", [None, "93.1", {"accuracy": 93.1}, (93.1,), True, float("nan")])
+@pytest.mark.parametrize("value", [None, "93.1", (93.1,), True, [93.1, 2.0]])
 async def test_what_is_no_measurement_is_a_failure_that_names_it(value):
     for returned in (value, Measurement(accuracy=value) if value is not None else value):
         failed = await trained(returning(returned))
         assert failed.error.startswith("expected a ")
         assert failed.error == failed.measurement.error
         assert (failed.accuracy, failed.measurement.failure) == (None, "raised")
+
+
+async def test_a_dict_of_metrics_is_a_measurement():
+    told = {"accuracy": np.float32(91.5), "loss": 0.25, "name": "a", "done": True, "test_accuracy": 90, "nan": np.nan}
+    assert (await trained(returning(told))).measurement == Measurement(91.5, 90.0, metrics={"loss": 0.25})
+
+
+@pytest.mark.parametrize("lost", [float("nan"), float("inf"), np.float64("-inf")])
+async def test_what_is_not_finite_has_diverged(lost):
+    for returned in (lost, Measurement(lost), {"accuracy": lost}):
+        failed = await trained(returning(returned))
+        assert failed.error == f"the evaluation diverged: accuracy is {lost:g}"
+        assert failed.measurement.failure == "diverged"
+
+
+async def test_a_missing_objective_names_what_there_is_and_the_way_out():
+    failed = await trained(returning({"error": 0.1, "loss": 0.3, "name": "x"}))
+    assert failed.error == (
+        "the evaluator gave no accuracy, it gave error, loss: return it by this name or as `value`, or name the "
+        "objective that it gave, as in --objective error:lower"
+    )
+    assert (await trained(returning({}))).error.startswith("the evaluator gave no accuracy, it gave no number: ")
+    failed = await trained(returning({"accuracy": "91"}))
+    assert failed.error == "the evaluator's accuracy is no number, but the str '91'"
+
+
+async def test_a_plain_function_blocks_neither_the_loop_nor_another():
+    meeting = threading.Barrier(3)
+    # each waits for the others: one after the other they would wait for ever
+    trainings = asyncio.gather(*(trained(lambda architecture: meeting.wait(20)) for _ in range(2)))
+    await asyncio.to_thread(meeting.wait, 20)
+    assert [candidate.error for candidate in await trainings] == [None, None]
 
 
 @pytest.mark.parametrize(

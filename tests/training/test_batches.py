@@ -6,6 +6,7 @@ import torch
 from genius.errors import GeniusError
 from genius.training.augment import change, draw_augmentation, pad
 from genius.training.batches import Resident, as_input, generator
+from genius.training.card import PHOTOGRAPHS
 from genius.training.decoding import read_image
 from genius.training.feeding import measuring_batches, training_batches
 from genius.training.images import ImageFiles, Pixels, load_images
@@ -57,7 +58,7 @@ def test_an_epoch_is_a_function_of_seed_and_number(augment):
 
 
 def test_bytes_become_floats_of_mean_0():
-    ready = as_input(torch.full((1, 3, 4, 4), 128, dtype=torch.uint8), CIFAR)
+    ready = as_input(torch.full((1, 3, 4, 4), 128, dtype=torch.uint8), CIFAR, PHOTOGRAPHS)
     expected = (128 / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
     assert torch.allclose(ready[0, :, 0, 0], expected, atol=1e-5)
 

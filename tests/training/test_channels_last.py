@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 from genius.training.batches import as_input
+from genius.training.card import PHOTOGRAPHS
 from genius.training.channels_last import backward, guarded
 from genius.training.epochs import learner, train_step
 from genius.training.recipes import RECIPES, override
@@ -126,7 +127,7 @@ def test_the_backward_pass_convolves_without_strides(way):
 
 
 def test_images_and_weights_lie_channels_last():
-    images = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), override(DIGITS, ["size=16"]))
+    images = as_input(torch.zeros(2, 3, 8, 8, dtype=torch.uint8), override(DIGITS, ["size=16"]), PHOTOGRAPHS)
     network = learner(nn.Conv2d(3, 4, 3), DIGITS, CPU).network
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert network.weight.is_contiguous(memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ import torch
 from genius.errors import GeniusError, GeniusWarning
 from genius.graph.bundle import ExportOptions, find_trained
 from genius.spaces import get_space
-from genius.training.card import Card, Input, input_of
+from genius.training.card import Card, Input, input_of, unscaled
 from genius.training.disk import DiskFull
 from genius.training.export import export
 from genius.training.feeding import measuring_batches
@@ -221,7 +221,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
     )
     assert found.best.architecture == best
     space = get_space("digits")
-    card = Card("digits", best, tuple("abc"), input_of("floats", RECIPES.find("digits"), 1, 8))
+    card = Card("digits", best, tuple("abc"), input_of("floats", RECIPES.find("digits"), 8, unscaled(1)))
     write_weights(space.build_for(best, 3, 8), card, tmp_path / "w.safetensors")
     trained, origin = find_trained(str(tmp_path / "run"), None, tmp_path / "w.safetensors", told(tmp_path))
     assert (trained.card, trained.classes, origin) == (card, 3, {"weights": "w.safetensors"})
@@ -232,7 +232,7 @@ async def test_the_best_of_a_run_is_exported_with_its_weights(tmp_path):
 
 DIGITS = get_space("digits")
 SMALL = (0, 1, 0, 1, 0, 1, 0, 1, 0)
-CARD = Card("digits", SMALL, (), input_of("floats", RECIPES.find("digits"), 1, 8))
+CARD = Card("digits", SMALL, (), input_of("floats", RECIPES.find("digits"), 8, unscaled(1)))
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_the_test_part_is_for_the_final_test_alone(root, name):
     found = split(root)
     assert {path.split(os.sep)[-3] for path in found.test.paths} == {name}
     assert {path.split(os.sep)[-3] for path in (*found.train.paths, *found.validation.paths)} == {"train"}
-    assert f"4 for the final test alone, of {root / name}" in found.notes[1]
+    assert f"4 for the final test alone, of {root / name}" in found.found.notes[1]
 
 
 @pytest.mark.parametrize("name", ["val", "Val", "valid", "validation", "Validation_Set", "dev"])
@@ -76,7 +76,7 @@ def test_a_validation_part_steers_where_there_is_a_test_part_and_else_tests(root
     assert numbers(root) == (8, 2, 6)
     fill(root / "test", 1)
     assert numbers(root) == (10, 6, 2)
-    assert f"6 that steer the search, of {root / name}; 2 for the final test alone" in split(root).notes[1]
+    assert f"6 that steer the search, of {root / name}; 2 for the final test alone" in split(root).found.notes[1]
 
 
 @pytest.mark.parametrize("wrapping", ["images", "archive/images", "Images/pets v1"])
@@ -87,7 +87,7 @@ def test_an_image_folder_may_lie_further_in(root, wrapping):
     if wrapping == "images":
         (root / "annotations").mkdir()
     assert numbers(root) == (8, 2, 4)
-    assert f"of {root / wrapping / 'train'}" in split(root).notes[1]
+    assert f"of {root / wrapping / 'train'}" in split(root).found.notes[1]
 
 
 def test_classes_may_lie_further_in(root):
@@ -166,7 +166,7 @@ def test_what_systems_leave_is_neither_a_class_nor_an_image(root):
     found = split(root)
     assert found.classes == ("cat", "dog")
     assert numbers(root) == (6, 2, 2)
-    assert len(found.notes) == 2  # nothing is odd
+    assert len(found.found.notes) == 4  # classes, images, their balance, the rule; nothing is odd
 
 
 def test_what_is_odd_is_told(root):
@@ -178,8 +178,8 @@ def test_what_is_odd_is_told(root):
     (root / "extra").mkdir()
     found = split(root)
     assert found.found.train + found.found.validation + found.found.test == 16
-    assert found.notes[0] == "3 classes: Cat, cat, dog"
-    notes, train = found.notes[2:], root / "train"
+    assert found.found.notes[0] == "3 classes: Cat, cat, dog"
+    notes, train = found.found.notes[4:], root / "train"
     assert notes[0] == "folders beside the parts are left out: extra"
     assert notes[1].startswith(f"{train}: files that are no images of a class are left out: ")
     assert set(notes[1].rpartition(": ")[2].split(", ")) == {"1 of .csv", "1 of .png", "1 of no ending"}

@@ -77,7 +77,8 @@ def test_imagenet_has_a_thousand_classes(photographs, tmp_path):
     [
         (
             "mnist",
-            "there is no data set 'mnist'; the data sets are: digits, cifar10, cifar100, imagenet[:PATH], folder:PATH",
+            "there is no data set 'mnist'; the data sets are: digits, cifar10, cifar100, imagenet[:PATH], folder:PATH, "
+            "hf:PATH_OR_NAME",
         ),
         ("folder:", "there is no data set 'folder:'"),
         ("cifar10", "the data set cifar10 is not in DOWNLOADS/cifar10: run `genius fetch cifar10`"),
@@ -99,7 +100,7 @@ def test_a_folder_that_makes_no_sense_says_so(photographs, tmp_path):
     with pytest.raises(GeniusError, match=r"val has other classes than the training images: red, rosy"):
         load_images(f"folder:{tmp_path / 'other'}", tmp_path)
     write_images(tmp_path / "few", 1, seed=3)
-    with pytest.raises(GeniusError, match="class 0 has 1 training images: too few to hold some of them out"):
+    with pytest.raises(GeniusError, match="the class blue has 1 training images: too few to hold some of them out"):
         load_images(f"folder:{tmp_path / 'few'}", tmp_path)
     (tmp_path / "few" / "violet").mkdir()
     with pytest.raises(GeniusError, match="violet"):
