@@ -28,6 +28,7 @@ from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
 from .meters import choose_evaluator
+from .seal import sealed_settings
 from .setup import (
     AnySpace,
     Given,
@@ -87,7 +88,11 @@ class Opening:
 
         Raises: GeniusError for a search that cannot work.
         """
-        return begin(self.arguments, self.settings, self.aim, trust=self.trust)
+        base = _base(self.settings)
+        asked = read_call(self.arguments, base)
+        if isinstance(self.settings, str | Path) and Path(self.settings).name == SETTINGS_FILE and not self.trust:
+            _check_named(Path(self.settings), base.changed(asked.named), asked, {"space": "search"})
+        return _begun(asked, base, self.aim), asked.given
 
     def go_on(self, folder: Path, old: Settings) -> tuple[Settings, Given]:
         """Return the settings with which a run goes on, and the objects of the call.
@@ -95,7 +100,7 @@ class Opening:
         Raises: GeniusError where the call does not fit the run.
         """
         asked = read_call(self.arguments, old)
-        settings = continued(asked, old)
+        settings = continued(asked, old, trust=self.trust or sealed_settings(folder) is not None)
         check_source(folder, old, settings, asked, trust=self.trust)
         check_fits(old, settings, asked.given)
         _check_aim(self.aim, settings, asked.given)
@@ -160,20 +165,6 @@ def read_call(call: Arguments, old: Settings) -> Request:
     return Request(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
 
 
-def begin(
-    arguments: Arguments, settings: Settings | Path | str | None, aim: Aim, *, trust: bool
-) -> tuple[Settings, Given]:
-    """Return the settings of a new run, and the objects of its call.
-
-    Raises: GeniusError for a search that cannot work.
-    """
-    base = _base(settings)
-    asked = read_call(arguments, base)
-    if isinstance(settings, str | Path) and Path(settings).name == SETTINGS_FILE and not trust:
-        _check_named(Path(settings), base.changed(asked.named), asked, {"space": "search"})
-    return _begun(asked, base, aim), asked.given
-
-
 def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     """Return the settings of a new run, with the facts of its space and its table.
 
@@ -203,14 +194,15 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     ).check()
 
 
-def continued(asked: Request, old: Settings) -> Settings:
+def continued(asked: Request, old: Settings, *, trust: bool) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
-    Raises: GeniusError where they do not fit the run.
+    Short paths that the call names lead from the current folder, and so do all where a file without `trust` tells
+    another. Raises: GeniusError where they do not fit the run.
     """
     settings = old.changed({**asked.named, "run.sent": _still_known(old, asked.named)}).check()
-    if any(asked.names(claim) for claim in claims(settings)):
-        settings = settings.changed({"run.working_folder": working_folder()})  # what is named now is named from here
+    if not trust or any(asked.names(claim) and not claim.is_fixed for claim in claims(settings)):
+        settings = settings.changed({"run.working_folder": working_folder()})
     if settings.space != old.space:
         raise GeniusError(f"this run searches {old.space}, and {settings.space} is another space: start a new search")
     if settings.loop.disguise != old.loop.disguise:
@@ -233,7 +225,7 @@ def _check_named(file: Path, settings: Settings, asked: Request, flags: Mapping[
     Raises: GeniusError.
     """
     alone = [claim for claim in claims(settings, asked.given.parts) if not asked.names(claim)]
-    check_claims(file, alone, flags)
+    check_claims(file, alone, flags, settings.run.working_folder)
 
 
 def check_source(folder: Path, old: Settings, new: Settings, asked: Request, *, trust: bool) -> None:

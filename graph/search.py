@@ -17,8 +17,9 @@ from ..record.versions import fresh_id
 from ..spaces.objective import Objective
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .request import Aim, Arguments, as_path, begin, check_evaluates, check_source, continued, read_call
+from .request import Aim, Arguments, Opening, as_path, check_evaluates, check_source, continued, read_call
 from .run_folder import locked, new_run, new_run_folder
+from .seal import sealed_settings
 from .setup import AnySpace, check_fits, open_setup
 from .state import Progress, ignore
 from .trials import Calling, carry_on
@@ -82,7 +83,8 @@ async def search(
     refuse_while_importing()
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     arguments = Arguments(space, llm, proposer, evaluator, downloads, set, options)
-    begun, given = await asyncio.to_thread(begin, arguments, settings, Aim(objectives, limits, pareto), trust=trust)
+    opening = Opening(arguments, settings, Aim(objectives, limits, pareto), trust)
+    begun, given = await asyncio.to_thread(opening.begin)
     check_evaluates(begun)
     async with open_setup(begun, given) as setup:
         folder = await asyncio.to_thread(new_run, begun, as_path(run))
@@ -122,7 +124,7 @@ async def resume(
         asked = await asyncio.to_thread(
             read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
         )
-        settings = continued(asked, old)
+        settings = continued(asked, old, trust=trust or sealed_settings(folder) is not None)
         result = read_result(folder, settings, journal)
         if result.finished:
             calling.answers.sort(())
@@ -167,7 +169,8 @@ async def fork(
         asked = await asyncio.to_thread(
             read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
         )
-        settings = continued(asked, old).changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
+        settings = continued(asked, old, trust=trust or sealed_settings(source) is not None)
+        settings = settings.changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
         check_evaluates(settings)

@@ -45,12 +45,15 @@ class Claim:
     @property
     def is_fixed(self) -> bool:
         """Whether it leads to the same from any folder: a server or a full path does, MODULE:NAME does not."""
+        if self.setting == "command":  # its words may be short paths
+            return False
         path = (split_file(self.value) or [self.value])[0]
-        return self.setting in _FIXED or "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
+        full = "://" in path or any(map(os.path.isabs, (path, path.partition(":")[2])))
+        return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "downloads", "command")
-"""Settings whose paths are full ones, or are of the folder where they were named."""
+_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "training.slurm", "downloads")
+"""Settings whose paths are full ones, or that name none."""
 
 
 def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
@@ -130,20 +133,27 @@ def _on_another_host(path: str) -> bool:
     return path.startswith(("//", r"\\"))
 
 
-def own_claims(folder: Path) -> list[Claim]:
-    """List the claims of a run that are the user's own: it bears their seal, and here they lead where they led then."""
+def own_claims(folder: Path, home: str | None = None) -> list[Claim]:
+    """List the claims of a run that are the user's own: it bears their seal, and here they lead where they led then.
+
+    `home` is the folder in which a command runs, where it is not that of the file.
+    """
     if (settings := sealed_settings(folder)) is None:
         return []
-    here = settings.run.working_folder == working_folder()
-    return [claim for claim in claims(settings) if here or claim.is_fixed]
+    then, here = settings.run.working_folder, working_folder()
+    homes = {"command": then if home is None else home}
+    return [claim for claim in claims(settings) if claim.is_fixed or homes.get(claim.setting, here) == then]
 
 
-def check_claims(file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None) -> None:
+def check_claims(
+    file: Path, found: Collection[Claim], flags: Mapping[str, str] | None = None, home: str | None = None
+) -> None:
     """Refuse claims that a file alone makes; `flags` are the options of a command that calls settings otherwise.
 
-    Those of a run of the user's own are their own. Raises: GeniusError, which names the claim and how to allow it.
+    Those of a run of the user's own are their own; `home` is as in `own_claims`. Raises: GeniusError, which names the
+    claim and how to allow it.
     """
-    own = own_claims(file.parent) if found else []
+    own = own_claims(file.parent, home) if found else []
     found = [claim for claim in found if claim not in own]
     if not found:
         return
