@@ -1,9 +1,9 @@
 """Tune scikit-learn's gradient boosting on a table that it brings: logarithmic ranges, whole numbers and a condition.
 
-genius search examples/boosting.py --objective log_loss:lower --proposer guided --iterations 15
+genius search examples/boosting.py --objective log_loss:lower --proposer guided --iterations 15 --threads 1
 """
 
-from collections.abc import Mapping
+from typing import Any
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -20,7 +20,7 @@ space = {
 }
 
 
-def train(config: Mapping[str, object], trial: object = None) -> dict[str, float]:
+def train(config: dict[str, Any]) -> dict[str, float]:
     """Measure the cross-validated log loss, and the accuracy in percent, of gradient boosting on 569 tumours."""
     settings = {name: value for name, value in config.items() if name != "grown_by"}
     if config["grown_by"] == "depth":

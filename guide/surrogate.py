@@ -325,11 +325,9 @@ class Surrogate:
 
 
 def _heaviest(draws: list[_Draw]) -> list[_Draw]:
-    """Return the draws of the most evidence, in their order."""
-    if len(draws) <= _KEPT:
-        return draws
-    least = sorted(draw.evidence for draw in draws)[-_KEPT]
-    return [draw for draw in draws if draw.evidence >= least]
+    """Return the draws of the most evidence, in their order; of equals the first."""
+    first = np.argsort([-draw.evidence for draw in draws], kind="stable")[:_KEPT]
+    return [draws[at] for at in sorted(first.tolist())]
 
 
 def _surprise(inverse: Floats, ones: Floats, solved: Floats, lifted: Floats) -> float:

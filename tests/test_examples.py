@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -122,6 +124,37 @@ def test_a_shell_script_and_a_space_in_a_file_are_enough(run, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
     assert [line["error"] for line in lines] == [None] * 3
     assert [len(line["measurement"]["curve"]) for line in lines] == [3] * 3
+
+
+def test_gradient_boosting_is_tuned_over_logarithms_whole_numbers_and_a_condition(run, tmp_path):
+    search = ("search", ROOT / "examples" / "boosting.py", "--objective", "log_loss:lower", "--proposer", "guided")
+    best = best_of(run("-m", "genius", *search, "--iterations", 3, "--threads", 1, "--run", "run", "--json"))
+    assert 0 < best["value"] < 0.7
+    lines = [json.loads(line) for line in (tmp_path / "run" / "candidates.jsonl").read_text().splitlines()]
+    assert all(50 < line["measurement"]["metrics"]["accuracy"] <= 100 for line in lines)
+
+
+def test_the_side_by_side_of_mixed_spaces_prints_a_table(run):
+    pytest.importorskip("optuna")
+    printed = run(ROOT / "benchmarks" / "mixed_space.py", "drawn", 2).splitlines()
+    assert printed[0] == "| drawn, 2 seeds | best of 5 | best of 10 | best of 15 |"
+    assert [line.split(" | ")[0] for line in printed[2:7]] == [
+        "| guided",
+        "| TPE",
+        "| random",
+        "| TPE minus guided",
+        "| random minus guided",
+    ]
+
+
+def test_the_page_on_data_is_true(run, tmp_path):
+    code, search = re.findall(r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)[:2]
+    (tmp_path / "mine.py").write_text(code)
+    words = shlex.split(search.replace("--iterations 4", "--iterations 2 --json --run run"))
+    assert words[0] == "genius"
+    assert best_of(run("-m", *words))["accuracy"] > 50
+    (job, *_) = (tmp_path / "run").glob("evaluations/*/*/job.json")
+    assert json.loads(job.read_text())["found"]["train"] == 162
 
 
 def test_the_docs_show_the_code_of_the_examples():

@@ -14,7 +14,7 @@ from .formats import channels_among
 from .hf import open_hf
 from .job import DataSummary
 from .pairs import WANTED, kind_of_pairs
-from .split import Split, split_folder, words_of, words_of_held
+from .split import Split, sizes_in_words, split_folder, split_in_words
 
 if TYPE_CHECKING:
     from .images import SplitImages
@@ -31,7 +31,7 @@ class Digits(DataSet):
 
     def found(self) -> DataSummary:
         """Say how many images each part has: those that are held out are distorted copies."""
-        return DataSummary(self.class_names, *_DIGITS, tuple(words_of(self.class_names, 10, _DIGITS)))
+        return DataSummary(self.class_names, *_DIGITS, tuple(sizes_in_words(self.class_names, 10, _DIGITS)))
 
     def load(self) -> "SplitImages":
         """Load the images, split."""
@@ -50,8 +50,8 @@ class Cifar(DataSet):
         """Say how many of the official images each part has."""
         held = round(self.held_out * _CIFAR_TRAIN)
         numbers = _CIFAR_TRAIN - held, held, _CIFAR_TEST
-        notes = words_of((), self.classes, numbers, ("", ", held out of the training images", ""))
-        return DataSummary((), *numbers, (*notes, words_of_held(self.held_out)))
+        notes = sizes_in_words((), self.classes, numbers, ("", ", held out of the training images", ""))
+        return DataSummary((), *numbers, (*notes, split_in_words(self.held_out)))
 
     def load(self) -> "SplitImages":
         """Load the images, split."""

@@ -34,7 +34,7 @@ _HOLDS = {"image": "images", "label": "classes"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class NamedData:
     """A data set as it is named: its place on disk or its name on the hub, and the user's choices by their keys."""
 
     name: str
@@ -42,7 +42,7 @@ class Asked:
     choices: Mapping[str, str]
 
     @classmethod
-    def read(cls, name: str) -> "Asked":
+    def read(cls, name: str) -> "NamedData":
         """Read `hf:PATH_OR_NAME` or `hf:PATH_OR_NAME?KEY=VALUE&KEY=VALUE`.
 
         Raises: GeniusError.
@@ -115,7 +115,7 @@ def open_hf(name: str, downloads: Path) -> Pairs:
 
     Raises: GeniusError where it cannot be loaded, and where its parts or columns can be read in several ways.
     """
-    asked = Asked.read(name)
+    asked = NamedData.read(name)
     with _quiet():
         loaded = _load(asked)
         parts, beside = _parts(asked, loaded)
@@ -155,7 +155,7 @@ def _quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _load(asked: Asked) -> "Mapping[str, Dataset]":
+def _load(asked: NamedData) -> "Mapping[str, Dataset]":
     """Load the parts of a data set by their names."""
     import datasets
 
@@ -171,7 +171,7 @@ def _load(asked: Asked) -> "Mapping[str, Dataset]":
     return parts
 
 
-def _found(asked: Asked) -> object:
+def _found(asked: NamedData) -> object:
     """Load a place on disk, or a name of the hub, which the library looks up in its cache where there is no network."""
     import datasets
 
@@ -190,14 +190,14 @@ def _found(asked: Asked) -> object:
     return datasets.load_dataset(asked.place, config, revision=asked.choices.get("revision"))
 
 
-def _check_filled(asked: Asked) -> None:
+def _check_filled(asked: NamedData) -> None:
     """Refuse a saved part without rows, which the library saves and cannot load."""
     for state in sorted(asked.path.glob("*/state.json")):
         if json.loads(read_plain(state)).get("_data_files") == []:
             raise GeniusError(f"the {brief(state.parent.name)} part of {brief(asked.name)} has no images")
 
 
-def _parts(asked: Asked, loaded: "Mapping[str, Dataset]") -> "tuple[dict[str, Dataset], list[str]]":
+def _parts(asked: NamedData, loaded: "Mapping[str, Dataset]") -> "tuple[dict[str, Dataset], list[str]]":
     """Return the parts by their roles, training first and test last, and a note on those that are left out.
 
     Roles are chosen by the user, or go by the names of the parts; a validation part is the test where there is none.
@@ -218,7 +218,7 @@ def _parts(asked: Asked, loaded: "Mapping[str, Dataset]") -> "tuple[dict[str, Da
     return {role: loaded[name] for role, name in names.items() if name is not None}, notes
 
 
-def _part(asked: Asked, role: str, loaded: Sequence[str], listed: str) -> str | None:
+def _part(asked: NamedData, role: str, loaded: Sequence[str], listed: str) -> str | None:
     chosen = asked.choices.get(role)
     if chosen is not None and chosen not in loaded:
         raise GeniusError(f"{brief(asked.name)} has no part {brief(chosen)}, only {listed}")
@@ -229,7 +229,7 @@ def _part(asked: Asked, role: str, loaded: Sequence[str], listed: str) -> str | 
     return meant[0] if meant else None
 
 
-def _columns(asked: Asked, rows: "Dataset") -> Columns:
+def _columns(asked: NamedData, rows: "Dataset") -> Columns:
     """Find the columns by their features, or as they were chosen.
 
     Raises: GeniusError where there is none, or where several could be meant.
@@ -267,7 +267,7 @@ def _may_be_label(feature: object) -> bool:
 
 
 def _column(
-    asked: Asked, rows: "Dataset", key: str, surely: Callable[[object], bool], perhaps: Callable[[object], bool]
+    asked: NamedData, rows: "Dataset", key: str, surely: Callable[[object], bool], perhaps: Callable[[object], bool]
 ) -> str:
     """Return the column that is chosen and `perhaps` meant, or the only one that `surely` is."""
     name, features, chosen = brief(asked.name), rows.features, asked.choices.get(key)
@@ -291,7 +291,7 @@ def _kind(feature: object) -> str:
     return brief(dtype if kind == "Value" else kind)
 
 
-def _told(asked: Asked, role: str, rows: "Dataset", columns: Columns) -> list[int | str]:
+def _told(asked: NamedData, role: str, rows: "Dataset", columns: Columns) -> list[int | str]:
     """Read the labels of a part.
 
     Raises: GeniusError where the part lacks a column, or an image has no label.
@@ -305,7 +305,7 @@ def _told(asked: Asked, role: str, rows: "Dataset", columns: Columns) -> list[in
 
 
 def _numbers(
-    asked: Asked, role: str, told: Sequence[int | str], classes: Sequence[int | str], columns: Columns
+    asked: NamedData, role: str, told: Sequence[int | str], classes: Sequence[int | str], columns: Columns
 ) -> list[int]:
     """Return labels as the numbers of classes.
 
@@ -325,7 +325,7 @@ def _order(label: int | str) -> tuple[float, str]:
     return (0.0, label) if isinstance(label, str) else (float(label), "")
 
 
-def _images(asked: Asked, rows: "Dataset", column: str) -> "Dataset":
+def _images(asked: NamedData, rows: "Dataset", column: str) -> "Dataset":
     """Return a part with its column of images alone, which are left encoded: this package decodes them."""
     import datasets
 

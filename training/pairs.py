@@ -124,11 +124,11 @@ def _look_at(name: str, part: Examples) -> tuple[int, int, bool]:
     Pictures are grey where all that are looked at are.
     """
     image, _ = example(name, part, 0)
-    channels, height, width = shape_of(image, f"image 0 of {name}")
+    channels, height, width = _shape_of(image, f"image 0 of {name}")
     pictured = isinstance(image, bytes | Image.Image)
     if pictured and channels == GREY:
         others = np.linspace(0, len(part) - 1, min(len(part), _LOOKED_AT)).astype(int)[1:].tolist()
-        looked = (shape_of(example(name, part, at)[0], f"image {at} of {name}") for at in others)
+        looked = (_shape_of(example(name, part, at)[0], f"image {at} of {name}") for at in others)
         channels = max(channels, *(each for each, *_ in looked), GREY)
     return channels, height if height == width else 0, pictured
 
@@ -149,7 +149,7 @@ def example(name: str, part: Examples, number: int) -> tuple[object, object]:
     return found[0], found[1]
 
 
-def shape_of(image: object, name: str) -> tuple[int, int, int]:
+def _shape_of(image: object, name: str) -> tuple[int, int, int]:
     """Return (channels, height, width) of an image.
 
     Raises: GeniusError for a value that is none, and for a file that cannot be read.

@@ -77,13 +77,13 @@ def summarised(
     parts = [labels[part][numbers] for part, numbers in chosen]
     origins = [_origin(part, role, places) for role, (part, _) in enumerate(chosen)]
     numbers = (len(parts[0]), len(parts[1]), len(parts[2]))
-    words = [*words_of(classes, len(classes), numbers, origins), _balance(parts[0], classes)]
+    words = [*sizes_in_words(classes, len(classes), numbers, origins), _balance(parts[0], classes)]
     if len(labels) < 3:
-        words.append(words_of_held(share))
+        words.append(split_in_words(share))
     return DataSummary(classes, *numbers, (*words, *notes), digest_of(parts))
 
 
-def words_of(
+def sizes_in_words(
     classes: Sequence[str], count: int, numbers: Sequence[int], origins: Sequence[str] = ("", "", "")
 ) -> list[str]:
     """Say which classes there are, and how many images to train on, to validate and to test; `origins` follow these."""
@@ -95,7 +95,7 @@ def words_of(
     return [f"{count:,} classes{named}", f"images: {uses}"]
 
 
-def words_of_held(share: float) -> str:
+def split_in_words(share: float) -> str:
     """State the rule by which images are held out."""
     return f"held out: {100 * share:g}% of each class, at least one image of it, drawn with seed {_TASK_SEED}"
 

@@ -7,7 +7,7 @@ import pytest
 from genius import Decision, Region, SearchSpace
 from genius.guide.choices import draw_by_options
 from genius.guide.features import encoder
-from genius.guide.guide import suggest
+from genius.guide.guide import fit, observe, suggest
 from genius.guide.surrogate import compared
 from genius.record.candidate import Candidate, Measurement
 from genius.spaces import SPACES
@@ -80,6 +80,14 @@ def test_the_first_architectures_draw_each_option_alike_however_many_levels_it_s
     assert set(drawn[drawn[:, 0] == 1, 1]) == {0}
     first = [suggest(Region(lopsided), [], np.random.default_rng(seed))[0].architecture[0] for seed in range(40)]
     assert 10 < sum(first) < 30
+
+
+def test_one_measurement_alone_leaves_all_draws_alike_and_the_guide_goes_on():
+    history = [Candidate(1, 1, architecture=SMOOTH.sample(np.random.default_rng(0)), measurement=Measurement(50.0))]
+    surrogate = fit(Region(SMOOTH), observe(history), np.random.default_rng(0))
+    predicted = surrogate.predict(encoder(SMOOTH).encode(SMOOTH.draw(np.random.default_rng(1), 5)))
+    assert np.isfinite(predicted.mean).all()
+    assert (predicted.sd > 0).all()
 
 
 def test_a_hidden_decision_is_an_option_of_its_own():
