@@ -9,7 +9,7 @@ from errno import ENOEXEC
 
 from ..errors import GeniusError
 from ..printable import brief
-from ..record.files import read_plain, write_atomically
+from ..record.files import NotPlain, read_plain, write_atomically
 from ..record.measurement import Measurement
 from ..record.plain import BadValue
 from ..training.job import read_epochs
@@ -82,10 +82,14 @@ def _result(job: CommandJob, output: Output) -> object:
 
     Raises: BadValue where the file holds none, or where there is none.
     """
-    if job.files.result.exists():
+    try:
         if (found := parsed(read_plain(job.files.result))) is None:
             raise BadValue("the file that GENIUS_RESULT names holds neither a number nor a JSON object")
         return without_numbers(found)
+    except NotPlain as error:
+        raise BadValue(str(error)) from None
+    except FileNotFoundError:
+        pass
     found = output.result
     if found is None and not any(epoch.value is not None for epoch in read_epochs(job.files.epochs)):
         raise BadValue(_NO_RESULT)

@@ -14,11 +14,10 @@ from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 from ..errors import RunFailed
 from ..record.files import open_plain, read_plain
 from ..record.measurement import MEASUREMENT, Failure, Measurement
-from ..record.secret_names import without_secrets
 from ..schema import BadRecord
 from ..training.disk import disk_full
 from ..training.job import Job, JobFiles, OnEpoch, unheard
-from .process import signals_named
+from .process import signals_named, worker_environment
 from .turns import Turns
 from .watch import Heartbeat, OverLimit, TimeLimits, Watch, shorten
 from .worker import DISK_FULL, JOB_REFUSED
@@ -162,7 +161,7 @@ class CommandPool(TurnPool[int]):
     async def _try(self, place: int, job: Job, limits: TimeLimits, heartbeat: Heartbeat) -> Measurement | TryEnd:
         path = await asyncio.to_thread(write_job, job)
         command = (sys.executable, "-m", "genius.evaluators.worker", str(path))
-        running = asyncio.ensure_future(self.run(command, without_secrets(os.environ)))
+        running = asyncio.ensure_future(self.run(command, worker_environment()))
         try:
             found: int | OverLimit = await _watch(running, job, Watch(job, limits, heartbeat))
         except OverLimit as over:

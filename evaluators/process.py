@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from contextlib import suppress
@@ -58,6 +59,20 @@ def kill_all() -> None:
         worker.kill()
 
 
+def worker_environment() -> dict[str, str]:
+    """Return the variables of a worker: those of this process without secrets, and its places of modules.
+
+    So workers find the modules that this process finds, such as those beside the script that it runs.
+    """
+    found = without_secrets(os.environ)
+    installed = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+    own = [path for path in sys.path if os.path.isdir(path) and not path.startswith(installed)]
+    if own:
+        known = found.get("PYTHONPATH", "").split(os.pathsep)
+        found["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*own, *filter(None, known)]))
+    return found
+
+
 class Process:
     """A worker in a process group of its own, which ends when its parent ends and so closes the pipe to its input.
 
@@ -69,7 +84,7 @@ class Process:
         self._early: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it is read at the end
         self._popen = subprocess.Popen(
             (*_CONTAINMENT, *worker_command(), "--ahead", ahead),
-            env=without_secrets(os.environ) | environment,
+            env=worker_environment() | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._early,

@@ -63,6 +63,11 @@ class JobState:
         """Whether the job waits in the queue."""
         return self.name in _WAITING
 
+    @property
+    def failed_by_itself(self) -> bool:
+        """Whether the job's own program ended, and Slurm names no failure of a node or of the launch."""
+        return self.name == "COMPLETED" or (self.name == "FAILED" and self.reason in ("", "None", "NonZeroExitCode"))
+
 
 GONE = JobState(name="GONE")
 """The state of a job that the cluster does not know, or has forgotten."""
@@ -143,7 +148,8 @@ class Slurm:
         said = self._run(
             "squeue", "--me", "--states=all", "--noheader", f"--name={','.join(names)}", f"--Format={shape}"
         )
-        rows = sorted(map(_row, said.splitlines()), key=lambda row: not row[1].is_over)
+        lines = (line for line in said.splitlines() if line.count("|") >= len(_FIELDS))
+        rows = sorted(map(_row, lines), key=lambda row: not row[1].is_over)
         found = dict(rows)  # of two with one name the one that is not over
         self._numbers.update((name, state.number) for name, state in found.items())
         forgotten = [name for name in names if name not in found and name in self._numbers]

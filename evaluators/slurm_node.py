@@ -42,7 +42,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class End:
+class WorkerEnd:
     """The end of a worker on its node: its exit code or the limit that it went over, its first words and its time."""
 
     __pydantic_config__ = CLOSED
@@ -63,7 +63,7 @@ class End:
         return found
 
 
-SUBMISSION, END = Schema[Submission](Submission), Schema[End](End)
+SUBMISSION, END = Schema[Submission](Submission), Schema[WorkerEnd](WorkerEnd)
 
 
 def submission_file(evaluation: Path) -> Path:
@@ -79,7 +79,7 @@ def read_submission(evaluation: Path) -> Submission | None:
         return None
 
 
-def read_end(folder: Path) -> End | None:
+def read_end(folder: Path) -> WorkerEnd | None:
     """Read the end of the worker of a job, from the job's own folder; None before it."""
     try:
         return END.read(read_plain(folder / "end.json"))
@@ -112,7 +112,7 @@ async def _work(evaluation: Path, submission: Submission, place: Place, limits: 
     write_atomically(evaluation / submission.folder / "end.json", json.dumps(asdict(doing.result())))
 
 
-def _end_at_signals(doing: "asyncio.Future[End]") -> None:
+def _end_at_signals(doing: "asyncio.Future[WorkerEnd]") -> None:
     """End at SIGTERM, which Slurm sends before it kills; take no notice of the warning before the time limit."""
     if threading.current_thread() is threading.main_thread():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, doing.cancel)
@@ -143,16 +143,16 @@ def _age(path: Path) -> float:
     return _PATIENCE
 
 
-async def _do(evaluation: Path, place: Place, limits: TimeLimits) -> End:
+async def _do(evaluation: Path, place: Place, limits: TimeLimits) -> WorkerEnd:
     """Have a worker do the job, and end it in every case."""
     path = JobFiles(evaluation).job
     _, job = load_job(path)
     watch = Watch(job, limits, Heartbeat(job.files.epochs, unheard), memory_limit(job, cores() // place.threads or 1))
-    started, process, end = time.monotonic(), Process(place.environment), End()
+    started, process, end = time.monotonic(), Process(place.environment), WorkerEnd()
     try:
-        end = End(await process.do(path, watch))
+        end = WorkerEnd(await process.do(path, watch))
     except OverLimit as over:
-        end = End(failure=over.failure, over=str(over))
+        end = WorkerEnd(failure=over.failure, over=str(over))
     finally:
         complaint = await process.stop()
     return replace(end, complaint=complaint, seconds=time.monotonic() - started)

@@ -20,19 +20,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from ..errors import GeniusError, RunFailed, warn
+from ..errors import GeniusError, RunFailed
 from ..record.files import write_atomically
 from ..record.measurement import Measurement
 from ..record.settings.slurm_request import SlurmRequest
 from ..training.job import Job
-from .pools import TryEnd, TurnPool, ended, last_line, read_measurement, write_job
-from .process import living
+from .pools import TryEnd, TurnPool, ended, read_measurement, write_job
 from .slurm_cluster import GONE, Busy, Cluster, JobState, Slurm, ThisMachine
-from .slurm_node import End, Submission, read_end, read_submission, submission_file, work
+from .slurm_node import Submission, WorkerEnd, read_end, read_submission, submission_file, work
+from .slurm_queue import ClusterQueue, JobOnCluster, finished_in_thread
 from .watch import Heartbeat, TimeLimits
 from .workers import Place
 
@@ -43,8 +43,6 @@ _BEAT = 0.5  # seconds between two looks at the files of an evaluation
 _WAITS = (5.0, 10.0, 20.0, 40.0, 80.0)  # seconds before a busy cluster is asked again
 _LATE = 15.0  # seconds in which files of a job that has ended may still arrive
 _LEAVING = 60.0  # seconds in which a cancelled job is to end
-_LONG = 60.0  # seconds in the queue that are told
-_END_OF_LOG = 10_000  # characters
 _KILL = (-9, 137)  # exit codes of a worker that was killed
 _KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated|Exited with exit code 143)", re.MULTILINE)
 _OUT_OF_MEMORY = re.compile(r"exceeded (job )?memory limit|oom.?kill", re.IGNORECASE)
@@ -77,8 +75,8 @@ class SlurmWorkers(TurnPool[int]):
         self._cluster: Cluster = (
             Slurm(request or SlurmRequest(), self._place.threads) if cluster == "slurm" else ThisMachine(cluster)
         )
-        self._queue = _Queue(self._cluster, look)
-        self._jobs: dict[Path, _Job] = {}
+        self._queue = ClusterQueue(self._cluster, look)
+        self._jobs: dict[Path, JobOnCluster] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -109,12 +107,12 @@ class SlurmWorkers(TurnPool[int]):
             submitted = await self._found_again(job) or await self._submit(job, limits)
         return await self._verdict(await self._follow(submitted, job, heartbeat), submitted, job)
 
-    async def _found_again(self, job: Job) -> "_Job | None":
+    async def _found_again(self, job: Job) -> JobOnCluster | None:
         """Find the job that an earlier search has left for this evaluation; None where there is none any more."""
         if (submission := await asyncio.to_thread(read_submission, job.folder)) is None:
             return None
         found = (await _patiently(lambda: self._cluster.states([submission.name]))).get(submission.name, GONE)
-        old = _Job(self._cluster, job.folder, submission)
+        old = JobOnCluster(self._cluster, job.folder, submission)
         if found.is_over or not _is_in(old.folder, found.output):  # a file that was copied names a job elsewhere
             await asyncio.to_thread(shutil.rmtree, old.folder, ignore_errors=True)
             return None
@@ -122,7 +120,7 @@ class SlurmWorkers(TurnPool[int]):
         self._queue.add(old, found)
         return old
 
-    async def _submit(self, job: Job, limits: TimeLimits) -> "_Job":
+    async def _submit(self, job: Job, limits: TimeLimits) -> JobOnCluster:
         """Submit a job; its name is written down before, so that it is found whatever happens.
 
         Raises: RunFailed where the cluster takes no such job.
@@ -131,7 +129,7 @@ class SlurmWorkers(TurnPool[int]):
         _check_path(path.parent)
         folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=job.folder))
         submission = Submission(f"genius-{secrets.token_hex(8)}", folder.name)
-        self._jobs[job.folder] = submitted = _Job(self._cluster, job.folder, submission)
+        self._jobs[job.folder] = submitted = JobOnCluster(self._cluster, job.folder, submission)
         write_atomically(submission_file(job.folder), json.dumps(asdict(submission)))
         tried: list[str] = []
 
@@ -151,7 +149,7 @@ class SlurmWorkers(TurnPool[int]):
             self._queue.add(submitted, state)
         return submitted
 
-    async def _follow(self, submitted: "_Job", job: Job, heartbeat: Heartbeat) -> End | JobState:
+    async def _follow(self, submitted: JobOnCluster, job: Job, heartbeat: Heartbeat) -> WorkerEnd | JobState:
         """Tell of epochs until the worker has ended, or the job has without it, or begins anew."""
         restarts = self._queue.state(submitted.name).restarts
         while (end := read_end(submitted.folder)) is None:
@@ -168,10 +166,10 @@ class SlurmWorkers(TurnPool[int]):
                 submitted.began = time.monotonic()
         await heartbeat.listen()
         if end.code in _KILL:  # Slurm knows whether that was for its memory
-            await self._until_over(submitted, _LATE)
+            await self._queue.until_over(submitted.name, _LATE)
         return end
 
-    async def _late_end(self, submitted: "_Job", state: JobState) -> End | None:
+    async def _late_end(self, submitted: JobOnCluster, state: JobState) -> WorkerEnd | None:
         """Wait for the file of a worker that has ended, which may take seconds to be seen on a shared file system."""
         until = time.monotonic() + (_LATE if state.name in ("COMPLETED", "FAILED", "GONE") else 0.0)
         while (end := read_end(submitted.folder)) is None and time.monotonic() < until:
@@ -180,7 +178,7 @@ class SlurmWorkers(TurnPool[int]):
             await asyncio.sleep(_BEAT)
         return end
 
-    async def _verdict(self, found: End | JobState, submitted: "_Job", job: Job) -> Measurement | TryEnd:
+    async def _verdict(self, found: WorkerEnd | JobState, submitted: JobOnCluster, job: Job) -> Measurement | TryEnd:
         """Return the answer of a job that has ended, or why there is none.
 
         Raises: RunFailed where no job of its kind can be done.
@@ -191,12 +189,12 @@ class SlurmWorkers(TurnPool[int]):
         if short and await asyncio.to_thread(read_measurement, job.files.answer) is None:
             words = f"{job.noun} failed: it needed more memory than its job has on Slurm (mem=… asks for more)"
             return TryEnd("out of memory", words, device, seconds=submitted.seconds)
-        if isinstance(found, End):
+        if isinstance(found, WorkerEnd):
             end = await ended(found.found, job, device, found.complaint)
             return end if isinstance(end, Measurement) else replace(end, seconds=found.seconds)
         if answer := await asyncio.to_thread(read_measurement, job.files.answer):
             return answer
-        if state.name in ("COMPLETED", "FAILED") and not _KILLED.search(log):
+        if state.failed_by_itself and not _KILLED.search(log):
             raise RunFailed(submitted.why_not_begun(state, log))
         late = state.name in ("TIMEOUT", "DEADLINE")
         why = _WORDS.get(state.name, f"its state is {state.name}") if state.is_over else "it was requeued"
@@ -209,23 +207,17 @@ class SlurmWorkers(TurnPool[int]):
             return
         submission_file(evaluation).unlink(missing_ok=True)  # without it a job ends itself
         if read_end(job.folder) is None and not self._queue.state(job.name).is_over:
-            with suppress(Busy):
-                await _in_thread(job.cancel)
-            await self._until_over(job, _LEAVING)
+            await finished_in_thread(job.kill)
+            await self._queue.until_over(job.name, _LEAVING)
         leaving = asyncio.create_task(self._clear(job))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 
-    async def _clear(self, job: "_Job") -> None:
+    async def _clear(self, job: JobOnCluster) -> None:
         """Remove the folder of a job once it has ended."""
-        await self._until_over(job, _LEAVING)
+        await self._queue.until_over(job.name, _LEAVING)
         self._queue.forget(job.name)
         await asyncio.to_thread(shutil.rmtree, job.folder, ignore_errors=True)
-
-    async def _until_over(self, job: "_Job", seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self._queue.state(job.name).is_over and time.monotonic() < until:  # noqa: ASYNC110 - see `watch`
-            await asyncio.sleep(_BEAT)
 
 
 _WORDS = {
@@ -239,106 +231,6 @@ _WORDS = {
 }
 
 
-@dataclass(eq=False)
-class _Job:
-    """A job of this search on the cluster: the evaluation's folder, its name and folder, and since when it runs."""
-
-    cluster: Cluster
-    evaluation: Path
-    submission: Submission
-    began: float = 0.0
-
-    def __post_init__(self) -> None:
-        living.add(self)
-
-    @property
-    def name(self) -> str:
-        return self.submission.name
-
-    @property
-    def folder(self) -> Path:
-        """The folder for the files of submitit, and for the end of the worker."""
-        return self.evaluation / self.submission.folder
-
-    @property
-    def seconds(self) -> float:
-        """The seconds for which the job has run, as far as this search has seen."""
-        return time.monotonic() - self.began if self.began else 0.0
-
-    def log(self) -> str:
-        """Read the end of what the job has said outside of its worker: complaints of Slurm, `srun` and Python."""
-        texts = [path.read_text(errors="replace")[-_END_OF_LOG:] for path in self.folder.glob("*_log.err")]
-        return "\n".join(texts)
-
-    def cancel(self) -> None:
-        self.cluster.cancel(self.name)
-
-    def kill(self) -> None:
-        """End the job without waiting for its end."""
-        with suppress(Busy, GeniusError):
-            self.cancel()
-
-    def why_not_begun(self, state: JobState, log: str) -> str:
-        """Say why the job ended before its worker did."""
-        own = "\n".join(line for line in log.splitlines() if not line.startswith(("srun: ", "slurmstepd")))
-        told = last_line(own) or f"it left no log in {self.folder}, which the nodes must share with the search"
-        return f"the job {state.number} on Slurm ended before its worker was heard of: {told}"
-
-
-class _Queue:
-    """The states of the jobs of a pool, asked for in one call for all, every `look` seconds while one is not over."""
-
-    def __init__(self, cluster: Cluster, look: float) -> None:
-        self._cluster, self._look = cluster, look
-        self._jobs: dict[str, _Job] = {}
-        self._states: dict[str, JobState] = {}
-        self.failure: GeniusError | None = None
-        self._since: dict[str, float] = {}  # when each job that is told of was submitted
-
-    def add(self, job: _Job, state: JobState) -> None:
-        self._jobs[job.name], self._states[job.name] = job, state
-        self._since[job.name] = time.monotonic()
-
-    def forget(self, name: str) -> None:
-        for known in (self._jobs, self._states, self._since):
-            known.pop(name, None)
-
-    def state(self, name: str) -> JobState:
-        """Return the last known state of a job."""
-        return self._states.get(name, GONE)
-
-    async def watch(self) -> None:
-        """Look at the jobs again and again, and show them that their search lives."""
-        while self.failure is None:
-            await asyncio.sleep(self._look)
-            names = [name for name, state in self._states.items() if not state.is_over]
-            if names:
-                await self._look_at(names)
-
-    async def _look_at(self, names: list[str]) -> None:
-        for name in names:
-            with suppress(OSError):
-                os.utime(submission_file(self._jobs[name].evaluation))
-        try:
-            found = await _in_thread(lambda: self._cluster.states(names))
-        except Busy:
-            return
-        except GeniusError as error:
-            self.failure = error
-            return
-        for name in self._states.keys() & set(names):
-            self._states[name] = found.get(name, GONE)
-        self._tell()
-
-    def _tell(self) -> None:
-        """Tell once of each job that has waited for long."""
-        now = time.monotonic()
-        for name in [name for name, since in self._since.items() if now - since > _LONG]:
-            del self._since[name]
-            if (state := self._states[name]).waits:
-                warn(f"the job {state.number} waits in Slurm's queue: {state.reason}")
-
-
 async def _patiently(call: Callable[[], _T]) -> _T:
     """Make a blocking call in a thread, and again where the cluster is busy.
 
@@ -346,23 +238,13 @@ async def _patiently(call: Callable[[], _T]) -> _T:
     """
     for wait in _WAITS:
         try:
-            return await _in_thread(call)
+            return await finished_in_thread(call)
         except Busy:
             await asyncio.sleep(wait)
     try:
-        return await _in_thread(call)
+        return await finished_in_thread(call)
     except Busy as busy:
         raise RunFailed(f"Slurm cannot be asked: {busy}") from busy
-
-
-async def _in_thread(call: Callable[[], _T]) -> _T:
-    """Make a blocking call in a thread, and wait for its end even where this is cancelled."""
-    running = asyncio.ensure_future(asyncio.to_thread(call))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
 
 
 def _is_in(folder: Path, path: str) -> bool:

@@ -58,9 +58,9 @@ class Asked:
     """
 
     id: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(hash=False)
     architecture: Architecture
-    plain: Mapping[str, Scalar] = field(repr=False)
+    plain: Mapping[str, Scalar] = field(hash=False, repr=False)
 
 
 class AllPending(GeniusError):
@@ -107,11 +107,16 @@ class AskTell:
         """
         async with self._locked() as run, run.proposing:
             setup = await self._parts(run)
-            opened = open_steps(run.folder, run.settings, setup, self._calling)
-            async with saying_why(run.folder, run.settings), opened as steps:
-                starts = {trial: await steps.start(trial) for trial in run.trials}
-                candidate = self._taken(run, starts.values()) or await self._proposed(run, steps, setup, starts)
-                return None if candidate is None else _asked(run, candidate, setup)
+            async with saying_why(run.folder, run.settings):
+                async with open_steps(run.folder, run.settings, setup, self._calling) as steps:
+                    starts = {trial: await steps.start(trial) for trial in run.trials}
+                    candidate = self._unheld(run, starts.values()) or await self._proposed(run, steps, setup, starts)
+                if candidate is None:
+                    return None
+                self._held(run).take(
+                    run.id_of(candidate)
+                )  # nothing is awaited behind it: a cancelled call holds nothing
+                return _asked(run, candidate, setup)
 
     async def tell(self, asked: Asked | str | int, value: Told | None = None, *, error: str | None = None) -> None:
         """Record the outcome of a candidate's evaluation: its value, or the `error` because of which it has none.
@@ -221,13 +226,13 @@ class AskTell:
 
     # --- candidates
 
-    def _taken(self, run: SharedRun, starts: Iterable[Start]) -> Candidate | None:
-        """Take hold of a pending candidate that nobody holds."""
+    def _unheld(self, run: SharedRun, starts: Iterable[Start]) -> Candidate | None:
+        """Return a pending candidate that nobody holds."""
         pending = [candidate for start in starts for candidate in run.pending(start.state)]
-        return next((candidate for candidate in pending if self._held(run).take(run.id_of(candidate))), None)
+        return next((candidate for candidate in pending if self._held(run).is_free(run.id_of(candidate))), None)
 
     async def _proposed(self, run: SharedRun, steps: Steps, setup: Setup, starts: dict[int, Start]) -> Candidate | None:
-        """Have the trial that has handed out least propose a candidate, and take hold of it.
+        """Have the trial that has handed out least propose a candidate.
 
         Raises: AllPending.
         """
@@ -240,7 +245,7 @@ class AskTell:
             async with contexts[trial].slots:
                 starts[trial] = await steps.make(contexts[trial], trial, starts[trial])
             run.settings = steps.settings
-            if new := self._taken(run, [starts[trial]]):
+            if new := self._unheld(run, [starts[trial]]):
                 return new
         return None
 

@@ -34,6 +34,16 @@ class Holds:
             self._locks[id] = lock
         return id in self._locks
 
+    def is_free(self, id: str) -> bool:
+        """Tell whether a candidate is neither held nor left to others.
+
+        Raises: OSError.
+        """
+        if not self.take(id):
+            return False
+        self._let_go(id)
+        return True
+
     def leave(self, id: str) -> None:
         """Leave a candidate to others: it is not handed out again.
 

@@ -312,5 +312,5 @@ def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> Evalua
 def _of_trial(common: _Script, search: Measuring, trial: int, folder: Path) -> tuple[_Script, TimeLimits]:
     """Return the job that a trial's evaluations share, with a seed of its own, and their limits."""
     asked, seed = search.settings.training, search.settings.loop.first_seed + trial - 1
-    job = replace(common, seed=seed, folder=folder / "evaluations" / f"trial-{trial}")
+    job = replace(common, seed=seed, folder=folder.absolute() / "evaluations" / f"trial-{trial}")
     return job, TimeLimits(asked.deadline, asked.silence, job.noun)

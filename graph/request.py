@@ -88,7 +88,11 @@ class Opening:
 
         Raises: GeniusError for a search that cannot work.
         """
-        return begin(self.arguments, self.settings, self.aim, trust=self.trust)
+        base = _base(self.settings)
+        asked = read_call(self.arguments, base)
+        if isinstance(self.settings, str | Path) and Path(self.settings).name == SETTINGS_FILE and not self.trust:
+            _check_named(Path(self.settings), base.changed(asked.named), asked, {"space": "search"})
+        return _begun(asked, base, self.aim), asked.given
 
     def go_on(self, folder: Path, old: Settings) -> tuple[Settings, Given]:
         """Return the settings with which a run goes on, and the objects of the call.
@@ -159,20 +163,6 @@ def read_call(call: Arguments, old: Settings) -> Request:
         names |= {"evaluator": call.evaluator, "run.custom": own}
     _check_object(given, named)
     return Request(given, {**named, **names}, cast("Mapping[str, object]", alone.get("llm.options", {})))
-
-
-def begin(
-    arguments: Arguments, settings: Settings | Path | str | None, aim: Aim, *, trust: bool
-) -> tuple[Settings, Given]:
-    """Return the settings of a new run, and the objects of its call.
-
-    Raises: GeniusError for a search that cannot work.
-    """
-    base = _base(settings)
-    asked = read_call(arguments, base)
-    if isinstance(settings, str | Path) and Path(settings).name == SETTINGS_FILE and not trust:
-        _check_named(Path(settings), base.changed(asked.named), asked, {"space": "search"})
-    return _begun(asked, base, aim), asked.given
 
 
 def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:

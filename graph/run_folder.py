@@ -109,8 +109,13 @@ async def _acquire(lock: FileLock, wait: float) -> None:
     """
     until = time.monotonic() + wait
     while True:
+        acquiring = asyncio.create_task(asyncio.to_thread(lock.acquire, timeout=0))
         try:
-            lock.acquire(timeout=0)
+            await asyncio.shield(acquiring)
+        except asyncio.CancelledError:
+            await asyncio.gather(acquiring, return_exceptions=True)
+            lock.release()
+            raise
         except Timeout:
             if time.monotonic() >= until:
                 raise

@@ -17,7 +17,7 @@ from ..record.versions import fresh_id
 from ..spaces.objective import Objective
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .request import Aim, Arguments, as_path, begin, check_evaluates, check_source, continued, read_call
+from .request import Aim, Arguments, Opening, as_path, check_evaluates, check_source, continued, read_call
 from .run_folder import locked, new_run, new_run_folder
 from .seal import sealed_settings
 from .setup import AnySpace, check_fits, open_setup
@@ -83,7 +83,8 @@ async def search(
     refuse_while_importing()
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     arguments = Arguments(space, llm, proposer, evaluator, downloads, set, options)
-    begun, given = await asyncio.to_thread(begin, arguments, settings, Aim(objectives, limits, pareto), trust=trust)
+    opening = Opening(arguments, settings, Aim(objectives, limits, pareto), trust)
+    begun, given = await asyncio.to_thread(opening.begin)
     check_evaluates(begun)
     async with open_setup(begun, given) as setup:
         folder = await asyncio.to_thread(new_run, begun, as_path(run))

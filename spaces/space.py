@@ -67,8 +67,8 @@ class SearchSpace:
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
-    - `build`: makes the network of an architecture. Where it also takes `num_classes`, `input_channels`, or `input_size`
-      in pixels, the space can be trained on data sets of another kind than its own. None where a space has no network.
+    - `build`: makes the network of an architecture. Where it also takes `num_classes`, `input_size` in pixels or
+      `input_channels`, the space can be trained on data sets of another kind than its own. None without networks.
     - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.

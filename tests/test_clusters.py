@@ -35,7 +35,7 @@ def test_the_example_runs_on_submitit_s_local_executor(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pool, "SlurmWorkers", functools.partial(SlurmWorkers, cluster="local", look=0.5))
     small = ("--iterations", "2", "--workers", "2", "--set", "epochs=1", "--run", "run")
-    monkeypatch.setattr(sys, "argv", [*shlex.split(command()), *small])
+    monkeypatch.setattr(sys, "argv", [*shlex.split(command().replace("\\\n", "")), *small])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code in (0, None), capfd.readouterr().err

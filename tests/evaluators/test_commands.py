@@ -159,6 +159,7 @@ FAILURES = {
         "diverged",
         "the evaluation diverged: accuracy is nan in epoch 1",
     ),
+    "os.mkdir(os.environ['GENIUS_RESULT'])": ("raised", "/"),
     "open(os.environ['GENIUS_RESULT'], 'w').write('bad')": (
         "raised",
         "the file that GENIUS_RESULT names holds neither",
@@ -260,6 +261,10 @@ def test_a_space_in_a_file_and_a_script_are_enough_and_go_on_from_elsewhere(tmp_
     assert resumed.returncode == 0, resumed.stderr
     lines = [json.loads(line) for line in (home / "run" / "candidates.jsonl").read_text().splitlines()]
     assert [line["error"] for line in lines] == [None] * 4
+    settings = home / "run" / "search.json"
+    settings.write_text(settings.read_text().replace("./train.sh", "/bin/train.sh"))  # as a stranger's may be
+    stranger = search("resume", "run", "--iterations", 5, folder=home)
+    assert "the command '/bin/train.sh {width}', and what a file alone names is neither" in stranger.stderr
     refused = search("search", "space.yaml", "--command", "./x {nope}", "--proposer", "random", folder=home)
     assert (refused.returncode, "no value for {nope}" in refused.stderr) == (2, True)
     both = search("search", "space.yaml", "--command", "a", "--evaluator", "m:f", "--proposer", "random", folder=home)

@@ -465,6 +465,20 @@ async def test_a_cancelled_ask_is_asked_again(tmp_path, openai_server):
     assert len(lines_of(tmp_path / "run", "calls.jsonl")) == 1
 
 
+async def test_an_ask_that_is_cancelled_at_any_moment_holds_nothing(tmp_path):
+    async with opened(tmp_path / "run", workers=1) as search:
+        for at in range(1, 40):
+            try:
+                asked = await asyncio.wait_for(search.ask(), at / 500)
+                break
+            except TimeoutError:
+                pass
+        assert asked.id == "1"
+        assert {asked: "a candidate may be a key"}[asked]
+        await search.tell(asked, 70.0)
+        assert len(await told(search)) == 5
+
+
 # --- language models and persons
 
 

@@ -48,7 +48,8 @@ async def test_an_evaluator_that_raises_costs_its_candidate_alone(workers, tmp_p
     failed = [candidate for candidate in candidates(result) if candidate.error]
     assert [candidate.iteration for candidate in failed] == [2]
     line = divide.__code__.co_firstlineno + 1
-    assert failed[0].error == f"ZeroDivisionError: division by zero (test_failures.py:{line})"
+    place = f"test_failures.py:{line}, in divide: return 1 / 0"
+    assert failed[0].error == f"ZeroDivisionError: division by zero ({place})"
     assert [c.accuracy is None for c in candidates(result)] == [False, True, False, False, False, False]
     assert result.to_json()["iterations"][1]["failure"] == "raised"
     longer = await genius.resume(tmp_path / "run", evaluator=good, iterations=8)
@@ -84,14 +85,14 @@ async def test_whatever_an_evaluator_returns_the_run_can_be_read_and_gone_on_wit
         genius.Measurement(np.float32(51), sd=np.float64(0.1), rank=np.int64(3), seconds=np.float32(1)),
         genius.Measurement(error=ValueError("\ud800 \x1b[31m[/bold]")),
         genius.Measurement(52.0, device=b"\xff"),
-        {"accuracy": 50},
+        {"accuracy": 53, "loss": np.float32(0.5)},
         genius.Measurement("93.1"),
     ]
     values = iter(returned)
     result = await genius.search(
         SPACE, evaluator=lambda architecture: next(values), workers=workers, run=tmp_path / "run", **OPTIONS
     )
-    assert sorted(c.accuracy for c in candidates(result) if c.accuracy) == [50.0, 51.0, 52.0]
+    assert sorted(c.accuracy for c in candidates(result) if c.accuracy) == [50.0, 51.0, 52.0, 53.0]
     assert [candidate.error for candidate in candidates(result)][2] == r"ValueError: \ud800 \x1b[31m[/bold]"
     assert candidates(genius.read(tmp_path / "run")) == candidates(result)
     json.dumps(result.to_json(), allow_nan=False)

@@ -13,6 +13,7 @@ from genius.report.show import print_tables
 from rich.console import Console
 
 LATENCY = Objective("latency", "ms", "lower", low=0)
+WARMTH = Objective("warmth", "K", "lower")
 
 
 def slow(architecture):
@@ -133,8 +134,8 @@ async def test_values_that_are_close_are_told_apart_in_prompts(tmp_path):
     ("options", "words"),
     [
         ({"objectives": "nothing"}, "there is no objective 'nothing'"),
-        ({"objectives": (LATENCY, ACCURACY)}, "accuracy in %, higher is better, is measured here"),
-        ({"objectives": (ACCURACY, LATENCY)}, "nothing measures latency here"),
+        ({"objectives": (WARMTH, ACCURACY)}, "accuracy in %, higher is better, is measured here"),
+        ({"objectives": (ACCURACY, WARMTH)}, "nothing measures warmth here"),
         ({"limits": {"flops": (None, 5)}}, "flops are known before"),
         ({"limits": {"a": (None, None, None)}}, "lowest and highest"),
         ({"pareto": True}, "at least two objectives"),
