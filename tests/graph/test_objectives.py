@@ -208,3 +208,27 @@ async def test_an_evaluator_that_is_named_tells_its_objective_too(tmp_path, monk
     assert result.best.value == 1.0
     with pytest.raises(GeniusError, match="latency in ms, lower is better, is measured here"):
         await genius.search("digits", objectives="accuracy", **options)
+
+
+async def test_objectives_without_code_steer_and_make_a_front(tmp_path):
+    def evaluate(values):
+        return genius.Measurement(values["a"], metrics={"ms": 20.0 - values["a"], "mb": values["a"]})
+
+    found = await genius.search(
+        {"a": (1, 20)},
+        evaluator=evaluate,
+        objectives=["rmse:lower", "ms:lower"],
+        limits={"mb": (None, 15)},
+        pareto=True,
+        proposer="random",
+        iterations=8,
+        run=tmp_path / "run",
+    )
+    measured = [candidate.measurement for candidate in found.trials[0].candidates]
+    assert [(objective.name, objective.better) for objective in found.settings.goal.objectives] == [
+        ("rmse", "lower"),
+        ("ms", "lower"),
+    ]
+    assert found.best.measurement.value == min(each.value for each in measured)
+    front = found.settings.goal.front(found.trials[0].candidates)
+    assert len(front) == len({each.value for each in measured if each.metrics["mb"] <= 15})
