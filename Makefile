@@ -22,7 +22,7 @@ lint: $(VENV)/installed  ## check style, and types for each Python
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,slurm,onnx,studio,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,slurm,hf,onnx,studio,dev]'
 	touch $@
 
 clean:
