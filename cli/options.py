@@ -80,7 +80,8 @@ Objectives = Annotated[
     typer.Option(
         "--objective",
         metavar="NAME",
-        help="What is measured: accuracy, score, flops, params, or your own as NAME:lower, NAME:higher or MODULE:NAME. "
+        help="What is measured: accuracy, latency (ms), memory (MB), score, flops, params, or your own as NAME:lower, "
+        "NAME:higher or MODULE:NAME. "
         "Given several times, the first one steers. Default: what the evaluator or the space names.",
         rich_help_panel=MAIN,
     ),

@@ -110,12 +110,14 @@ async def open_measures(settings: Settings, space: SearchSpace, downloads: Path)
     asked = settings.measures
     if asked.on_device == "cuda" and names and not await asyncio.to_thread(count_gpus):
         raise GeniusError("there is no GPU that PyTorch can use on this machine, and --on-device is cuda")
-    async with LocalWorkers([Place(asked.on_device, asked.threads)], tries=1, ahead="network") as pool:
+    own = "space" in settings.run.custom  # which no worker could import
+    ahead = None if own else "network"
+    async with LocalWorkers([Place(asked.on_device, asked.threads)], tries=1, ahead=ahead) as pool:
         if not names:
             yield Measures(found, pool=pool)
             return
         common = await asyncio.to_thread(_common_job, settings, space, names, downloads)
-        do = _in_threads(space) if "space" in settings.run.custom else in_workers(pool)
+        do = _in_threads(space) if own else in_workers(pool)
         yield Measures(found, Meter(common, do), pool)
 
 

@@ -116,6 +116,28 @@ def test_cost_reads_lists_digits_and_table_names(genius):
     assert "46,109,184 (multiply-adds of one image)" in genius("cost", "nas-bench-macro", "01201201").stdout
 
 
+def test_the_space_of_a_network_is_written_as_a_file(genius, tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from torch import nn\n\n\ndef network():\n    print('made')\n"
+        "    return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 3))\n"
+    )
+    written = genius("spaces", "--of", "own:network")
+    assert written.returncode == 0, written.stderr
+    assert "made" in written.stderr
+    (tmp_path / "own.yaml").write_text(written.stdout)
+    described = genius("spaces", "own.yaml").stdout
+    assert described.startswith("network: 2 decisions, 16 architectures\n0.0 to 0.0 M FLOPs")
+    assert "- 0 width: 32, 48, 64, 96" in described
+    for arguments, error in (
+        (("--input", 3, 8, 8), "--input is that of a network: name it by --of MODULE:NAME"),
+        (("digits", "--of", "own:network"), "ask for one of these"),
+        (("--of", "own:nothing"), "there is no network 'own:nothing'"),
+    ):
+        done = genius("spaces", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert error in done.stderr
+
+
 def test_spaces_are_listed_and_described(genius):
     listed = genius("spaces").stdout
     assert "nas-bench-macro " in listed

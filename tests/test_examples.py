@@ -94,6 +94,18 @@ def test_a_sink_is_named_on_the_command_line(run, tmp_path, command):
     assert [name for name in names if "iteration" in name][-1] == f"digits iteration {3 if command == 'resume' else 2}"
 
 
+def test_a_network_is_a_space_by_its_name_and_as_an_edited_file(run, tmp_path):
+    limits = ("--recipe", "digits", "--set", "epochs=1", "--proposer", "random", "--iterations", 1, "--json")
+    search = ("--data", "digits", "--flops", "-", "6M", *limits)
+    assert best_of(run("-m", "genius", "search", "examples.from_network:SPACE", *search))["accuracy"] is not None
+    text = run("-m", "genius", "spaces", "--of", "examples.from_network:network", "--input", 1, 8, 8)
+    edited = [line for line in text.splitlines() if "width" in line or not line.startswith("  ")]
+    (tmp_path / "space.yaml").write_text("\n".join(edited))
+    found = best_of(run("-m", "genius", "search", "space.yaml", *search))
+    assert found["accuracy"] is not None
+    assert all(name.endswith("width") for name in found["values"])
+
+
 def test_a_script_is_a_space_and_a_generator_that_goes_on_from_its_checkpoint(run, tmp_path):
     search = ("search", ROOT / "examples" / "own_script.py", "--proposer", "random", "--iterations", 2, "--json")
     assert best_of(run("-m", "genius", *search, "--run", "run"))["value"] > 20

@@ -87,12 +87,18 @@ def test_help_loads_nothing_heavy():
         ("recipes retr", ["retrain-imagenet"]),
         ("show runs/o", ["runs/one"]),
         ("train o", ["other"]),
+        ("search my", ["mynet.py", "myspaces/"]),
+        ("search myspaces/", ["myspaces/one.yaml"]),
+        ("spaces ./my", ["./mynet.py", "./myspaces/"]),
     ],
 )
 def test_a_shell_completes(genius, tmp_path, line, completed):
     for name in ("runs/one", "other"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "search.json").write_text("{}")
+    (tmp_path / "myspaces").mkdir()
+    for name in ("mynet.py", "mynet.pyc", "myspaces/one.yaml", "myspaces/.hidden.py"):
+        (tmp_path / name).touch()
     words = f"genius {line}"
     asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1), "_GENIUS_COMPLETE": "complete_bash"}
     assert genius(**asked).split() == completed

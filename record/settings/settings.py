@@ -51,8 +51,8 @@ class Settings:
     )
     evaluator: Name | None = setting(
         None,
-        "table, train, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function train(config, "
-        "trial), which runs in worker processes; default: as fits the space.",
+        "table, train, measure, recording, command, told, or your own MODULE:NAME or FILE.py:NAME: a function "
+        "train(config, trial), which runs in worker processes; default: as fits the space.",
         claim="the module",
     )
     command: Name | None = setting(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .anatomy import Anatomy
 from .stages import stages_of
-from .variations import Activations, Depth, Heads, Kernels, Variation, Widths
+from .variations import Activations, Depth, Heads, KernelSizes, Variation, Widths
 
 _HEAD = """\
 Variants of the network {name}, each trained from new weights. It takes inputs of shape {shape}{classes}. What \
@@ -16,7 +16,7 @@ The stages, named after its modules, with the shape of their output in the netwo
 _KINDS = (
     (Widths, "- width: the channels or features that a stage passes on, and inner width: those within its blocks"),
     (Depth, "- depth: the number of a stage's blocks"),
-    (Kernels, "- kernel: the side of the kernels of a stage's convolutions, padded so that sizes stay"),
+    (KernelSizes, "- kernel: the side of the kernels of a stage's convolutions, padded so that sizes stay"),
     (Heads, "- heads: the heads of a stage's attention"),
     (Activations, "- activation: the function in place of all activations of one kind"),
 )

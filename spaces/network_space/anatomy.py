@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from ...errors import GeniusError
 from ...printable import said_by
-from .coupling import FAULTS, Coupling, Shape, shape_of
+from .coupling import FAULTS, Coupling, Shape, first_shape
 from .initial import Initial, note_weights
 from .layers import axis_taken, layers_of
 from .probe import couple
@@ -74,9 +74,7 @@ def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
     if any(is_lazy(parameter) for parameter in own.parameters()):
         _try(own, tuple(shape))
     initial = note_weights(own)
-    template = own.to("meta")
-    for name, module in template.named_modules():
-        module.__dict__[ORIGIN] = name
+    template = _without_values(own)
     images, usual, training = _recordings(network, template, tuple(shape))
     mode = training.calls.keys() > usual.calls.keys()
     told = training if mode else usual
@@ -89,6 +87,21 @@ def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
     return Anatomy(
         template, mode, tuple(shape), initial, told.taken, told.given, told.gave, told.calls, coupling, classes
     )
+
+
+def _without_values(network: nn.Module) -> nn.Module:
+    """Move a network to the device `meta`, with what is shared, which torch's own way would part; name its modules."""
+    moved: dict[int, Any] = {}
+    for name, module in network.named_modules():
+        module.__dict__[ORIGIN] = name
+        for each, old in module._parameters.items():
+            if old is not None:
+                fresh = nn.Parameter(old.detach().to("meta"), old.requires_grad)
+                module._parameters[each] = moved.setdefault(id(old), fresh)
+        for each, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[each] = moved.setdefault(id(buffer), buffer.to("meta"))
+    return network
 
 
 def _recordings(network: nn.Module, template: nn.Module, shape: Shape) -> tuple[Tensor, _Recorded, _Recorded]:
@@ -105,8 +118,8 @@ def _recordings(network: nn.Module, template: nn.Module, shape: Shape) -> tuple[
     _try(copy.deepcopy(network), shape)
     raise GeniusError(
         f"{type(network).__name__} cannot be run without data, on torch's device meta, as its space is found: "
-        f"{said_by(fault)}; where it goes by the values of its tensors, or holds tensors that are neither parameters nor "
-        "buffers, give it a space by hand, with a `build`"
+        f"{said_by(fault)}; where it goes by the values of its tensors, or holds tensors that are neither parameters "
+        "nor buffers, give it a space by hand, with a `build`"
     ) from fault
 
 
@@ -146,14 +159,14 @@ def _recorded(template: nn.Module, images: Tensor, mode: bool) -> _Recorded:
     found, layers = _Recorded(), layers_of(template)
 
     def enter(module: nn.Module, args: Any, told: Any) -> None:
-        name, shape = getattr(module, ORIGIN), shape_of((args, told))
+        name, shape = getattr(module, ORIGIN), first_shape((args, told))
         found.given.setdefault(name, shape)
         found.calls[name] = found.calls.get(name, 0) + 1
         if name in layers and shape:
             found.taken.setdefault(name, axis_taken(module, shape))
 
     def leave(module: nn.Module, args: Any, out: Any) -> None:
-        found.gave.setdefault(getattr(module, ORIGIN), shape_of(out))
+        found.gave.setdefault(getattr(module, ORIGIN), first_shape(out))
 
     with ExitStack() as stack, torch.no_grad():
         for module in template.modules():

@@ -25,29 +25,28 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Form:
+class LinearForm:
     """A size as a sum of multiples of axes, by their roots, and of a constant; not `known` where it is another one."""
 
     terms: Mapping[int, Fraction]
     constant: Fraction = Fraction(0)
     known: bool = True
 
-    def times(self, factor: Fraction) -> "Form":
+    def times(self, factor: Fraction) -> "LinearForm":
         """Return a multiple of it."""
-        return Form({root: term * factor for root, term in self.terms.items()}, self.constant * factor, self.known)
+        return LinearForm(
+            {root: term * factor for root, term in self.terms.items()}, self.constant * factor, self.known
+        )
 
-    def plus(self, other: "Form") -> "Form":
+    def plus(self, other: "LinearForm") -> "LinearForm":
         """Return the sum of both."""
         none = Fraction(0)
         both = {at: self.terms.get(at, none) + other.terms.get(at, none) for at in {*self.terms, *other.terms}}
-        return Form(both, self.constant + other.constant, self.known and other.known)
+        return LinearForm(both, self.constant + other.constant, self.known and other.known)
 
     def at(self, sizes: Mapping[int, int]) -> Fraction:
         """Return the size where the axes have these sizes."""
         return self.constant + sum((term * sizes[root] for root, term in self.terms.items()), Fraction(0))
-
-
-_NOTHING = Form({})
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Axes:
     frozen: set[int] = field(default_factory=set)
     units: dict[int, int] = field(default_factory=dict)
     factor: int = 1
-    sums: dict[int, Form] = field(default_factory=dict)
+    sums: dict[int, LinearForm] = field(default_factory=dict)
 
     _parents: list[int] = field(default_factory=list)
 
@@ -94,13 +93,15 @@ class Axes:
     def _standing(self, at: int) -> int:
         return self.factor * self.units.get(self.root(at), self.unit) * self._primes[at]
 
-    def form(self, size: int) -> Form:
+    def form(self, size: int) -> LinearForm:
         """Return the axes that a size comes from, and how."""
+        if size in self.sums:
+            return self.sums[size]
         found = self._whole(size) if size >= _FIRST else {}
-        if found:
-            root, number = next(iter(found.items()))
-            return Form({root: Fraction(size, number)}, known=len(found) == 1)
-        return self.sums.get(size, Form({}, Fraction(size)))
+        if not found:
+            return LinearForm({}, Fraction(size))
+        root, number = next(iter(found.items()))
+        return LinearForm({root: Fraction(size, number)}, known=len(found) == 1)
 
     def _whole(self, size: int) -> dict[int, int]:
         """Return the roots whose prime divides a size, with the size that stands for each."""
@@ -109,10 +110,7 @@ class Axes:
 
     def among(self, size: int) -> frozenset[int]:
         """Return the free axes that a size comes from."""
-        if size < _FIRST:
-            return frozenset()
-        direct = self._whole(size) or {self.root(at) for at in self.sums.get(size, _NOTHING).terms}
-        return frozenset(direct) - self.frozen
+        return frozenset(map(self.root, self.form(size).terms)) - self.frozen
 
     def made_of(self, sizes: Iterable[int]) -> frozenset[int]:
         """Return the free axes that some sizes come from."""
@@ -121,18 +119,22 @@ class Axes:
     def note(self, made: Sequence[int], given: Sequence[Sequence[int]]) -> None:
         """Note where the sizes of a shape come from that an operation made of some shapes."""
         for at, size in enumerate(made):
-            if size >= self.unit * _FIRST // 64 and size not in self.sums and not self._whole(size):
-                self.sums[size] = self._explained(at, size, given)
+            if size >= self.unit * _FIRST // 64 and size not in self.sums:
+                if (form := self._explained(at, size, given)) is not None:
+                    self.sums[size] = form
+                elif not self._whole(size):
+                    axes = self.made_of(each for shape in given for each in shape)
+                    self.sums[size] = LinearForm(dict.fromkeys(axes, Fraction(1)), known=False)
 
-    def _explained(self, at: int, size: int, given: Sequence[Sequence[int]]) -> Form:
-        """Explain a size as the sum of those along its axis, or as a multiple or a share of one that was given."""
+    def _explained(self, at: int, size: int, given: Sequence[Sequence[int]]) -> LinearForm | None:
+        """Explain a size as the sum of those along its axis, or as a multiple or a share of such a sum."""
         along = [shape[at] for shape in given if len(shape) > at]
-        if sum(along) == size:
-            return reduce(Form.plus, map(self.form, along))
-        for other in (each for shape in given for each in shape if each in self.sums):
+        if len(along) > 1 and sum(along) == size:
+            return reduce(LinearForm.plus, map(self.form, along))
+        for other in (each for shape in given for each in shape if each in self.sums and each != size):
             if size % other == 0 or other % size == 0:
                 return self.sums[other].times(Fraction(size, other))
-        return Form(dict.fromkeys(self.made_of(each for shape in given for each in shape), Fraction(1)), known=False)
+        return None
 
     def alike(self, size: int, other: int) -> bool:
         """Tell whether two sizes are the same share of one axis each, and these were of one size in the network."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from .axes import Axes, Axis
-from .layers import fit, set_output
+from .layers import fit_input, set_output
 
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
 """What torch and a network's own checks raise where sizes do not fit."""
@@ -63,7 +63,7 @@ def first_tensor(told: object) -> Tensor | None:
     return next((leaf for leaf in tree_leaves(told) if isinstance(leaf, Tensor)), None)
 
 
-def shape_of(told: object) -> Shape:
+def first_shape(told: object) -> Shape:
     """Return the shape of the first tensor."""
     found = first_tensor(told)
     return () if found is None else tuple(found.shape)
@@ -76,8 +76,8 @@ def fitting(network: nn.Module, layers: Mapping[str, nn.Module], taken: Mapping[
         for name, layer in layers.items():
 
             def fit_to(module: nn.Module, args: Any, told: Any, at: int = taken.get(name, 0)) -> None:
-                if at and (shape := shape_of((args, told))):
-                    fit(module, shape[at])
+                if at and (shape := first_shape((args, told))):
+                    fit_input(module, shape[at])
 
             stack.callback(layer.register_forward_pre_hook(fit_to, with_kwargs=True).remove)
         yield

@@ -97,7 +97,7 @@ def axis_taken(layer: nn.Module, shape: Sequence[int]) -> int:
     return -1 if isinstance(layer, nn.Linear | nn.MultiheadAttention) else 1 - len(shape)
 
 
-def fit(layer: nn.Module, size: int) -> None:
+def fit_input(layer: nn.Module, size: int) -> None:
     """Fit a layer to the size of its input; its weights get other shapes, and no values."""
     if isinstance(layer, _ConvNd):
         _fit_convolution(layer, size)
@@ -130,7 +130,7 @@ def _fit_attention(layer: nn.MultiheadAttention, size: int) -> None:
     _reshape(layer, "in_proj_weight", (3 * size, size))
     _reshape(layer, "in_proj_bias", (3 * size,))
     set_output(layer.out_proj, size)
-    fit(layer.out_proj, size)
+    fit_input(layer.out_proj, size)
 
 
 _SIZES = ("num_features", "num_channels", "num_parameters")

@@ -18,7 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 from ..cost import Cost
 from ..operators import Operators, count_operators
 from .anatomy import ORIGIN, Anatomy
-from .axes import Form
+from .axes import LinearForm
 from .layers import is_depthwise, produces
 
 
@@ -38,7 +38,7 @@ class Term:
 
     entry: Entry
     cost: Cost
-    sizes: tuple[Form, ...] = ()
+    sizes: tuple[LinearForm, ...] = ()
     sides: int = 0
 
     def at(self, base: Mapping[int, int], sizes: Mapping[int, int], kernel: Fraction) -> Cost:
@@ -109,16 +109,16 @@ def terms_of(anatomy: Anatomy, entries: Sequence[Entry]) -> list[Term]:
     return [term for term in found if term.cost != Cost()]
 
 
-def _taken(anatomy: Anatomy, name: str) -> Form:
+def _taken(anatomy: Anatomy, name: str) -> LinearForm:
     coupling = anatomy.coupling
     return coupling.axes.form(coupling.entering[name][anatomy.taken[name]])
 
 
-def _axis(anatomy: Anatomy, module: str, parameter: str = "", axis: int = 0) -> Form | None:
+def _axis(anatomy: Anatomy, module: str, parameter: str = "", axis: int = 0) -> LinearForm | None:
     axes = anatomy.coupling.axes
     for at, each in enumerate(axes.axes):
         if (each.module, each.parameter, each.axis) == (module, parameter, axis):
-            return Form({axes.root(at): Fraction(1)})
+            return LinearForm({axes.root(at): Fraction(1)})
     return None
 
 

@@ -15,7 +15,7 @@ from .anatomy import Anatomy
 from .coupling import FAULTS
 from .ledger import Term, entries_of, terms_of
 from .rebuild import variant
-from .variations import Depth, Kernels, Variation, Widths
+from .variations import Depth, KernelSizes, Variation, Widths
 
 _DRAWN = 3  # variants that the sums are held against, beside the smallest and the largest
 _LARGEST = 100_000  # combinations of options of a part
@@ -103,7 +103,7 @@ class _Ledger:
     def _changes(self, variation: Variation, term: Term, roots: set[int]) -> bool:
         if isinstance(variation, Widths):
             return any(size.root in roots for size in variation.varied)
-        if isinstance(variation, Kernels):
+        if isinstance(variation, KernelSizes):
             return term.sides > 0 and term.entry.origin in variation.layers
         if isinstance(variation, Depth) and variation.name in self._places:
             return any(term.entry.name not in names for names in self._names[variation.name].values())
@@ -144,7 +144,7 @@ class _Ledger:
 
     def _kernels(self, values: Values) -> dict[str, Fraction]:
         """Return how many times as wide the kernels of layers are, by the names of these."""
-        found = [(each, values[each.name]) for each in self.variations if isinstance(each, Kernels)]
+        found = [(each, values[each.name]) for each in self.variations if isinstance(each, KernelSizes)]
         return {name: _ratio(option, self.deepest[each.name]) for each, option in found for name in each.layers}
 
 

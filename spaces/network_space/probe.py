@@ -20,8 +20,8 @@ from ...errors import GeniusError
 from ...printable import said_by
 from ..operators import POOLING
 from .axes import Axes, Axis
-from .coupling import FAULTS, Coupling, shape_of
-from .layers import divisor, fit, layers_of, output_size, produces
+from .coupling import FAULTS, Coupling, first_shape
+from .layers import divisor, fit_input, layers_of, output_size, produces
 
 
 class _Again(Exception):
@@ -143,7 +143,7 @@ class _Probe(TorchFunctionMode):
     def _leave(self, name: str) -> Any:
         def leave(module: nn.Module, args: Any, out: Any) -> None:
             self.stack.pop()
-            self.found.leaving[name] = shape_of(out)
+            self.found.leaving[name] = first_shape(out)
 
         return leave
 
@@ -154,7 +154,7 @@ class _Probe(TorchFunctionMode):
         if (number := divisor(layer)) > 1:
             self._divide(self.axes.among(size) | self.axes.among(_output(layer)), number)
         self.fitted[name] = size
-        fit(layer, size)
+        fit_input(layer, size)
 
     def _divide(self, axes: frozenset[int], number: int) -> None:
         for root in axes:

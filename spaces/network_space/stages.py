@@ -10,7 +10,7 @@ from .layers import produces
 
 
 @dataclass(frozen=True)
-class Stage:
+class NetworkStage:
     """Consecutive modules whose outputs are of one shape, with layers that have sizes of their own."""
 
     name: str
@@ -22,7 +22,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Chain:
+class BlockChain:
     """Blocks of a container that may be left out or repeated, by their names in it; `fixed` blocks come before."""
 
     container: str
@@ -32,7 +32,7 @@ class Chain:
     @property
     def first(self) -> str:
         """The full name of the first block that may be left out."""
-        return joined(self.container, self.blocks[0])
+        return full_name_of(self.container, self.blocks[0])
 
     @property
     def length(self) -> int:
@@ -45,12 +45,12 @@ def is_within(module: str, other: str) -> bool:
     return not other or module == other or module.startswith(f"{other}.")
 
 
-def joined(container: str, child: str) -> str:
+def full_name_of(container: str, child: str) -> str:
     """Return the full name of a child."""
     return f"{container}.{child}" if container else child
 
 
-def stages_of(anatomy: Anatomy) -> list[Stage]:
+def stages_of(anatomy: Anatomy) -> list[NetworkStage]:
     """Divide a network into stages: modules one after another, of one kind and with outputs of one shape."""
     producers = [name for name in anatomy.taken if produces(anatomy.template.get_submodule(name))]
     units = _units(anatomy, producers)
@@ -62,7 +62,7 @@ def stages_of(anatomy: Anatomy) -> list[Stage]:
             found[-1].append(unit)
         else:
             found.append([unit])
-    return [Stage(_name(anatomy, each), tuple(each)) for each in found]
+    return [NetworkStage(_name(anatomy, each), tuple(each)) for each in found]
 
 
 def _kind(anatomy: Anatomy, unit: str) -> tuple[object, ...]:
@@ -86,7 +86,7 @@ def _units(anatomy: Anatomy, producers: Collection[str]) -> list[str]:
     units = [""]
     while True:
         for at, unit in enumerate(units):
-            children = [joined(unit, name) for name, _ in anatomy.template.get_submodule(unit).named_children()]
+            children = [full_name_of(unit, name) for name, _ in anatomy.template.get_submodule(unit).named_children()]
             held = sum(is_within(name, unit) for name in producers)
             if children and (2 * held > len(producers) or (held and unit not in anatomy.calls)):
                 units[at : at + 1] = children
@@ -95,21 +95,21 @@ def _units(anatomy: Anatomy, producers: Collection[str]) -> list[str]:
             return units
 
 
-def chains_of(anatomy: Anatomy, stages: Sequence[Stage]) -> list[Chain]:
+def chains_of(anatomy: Anatomy, stages: Sequence[NetworkStage]) -> list[BlockChain]:
     """Find the blocks of stages that keep the shape of their input in every architecture, one after another."""
-    found: list[Chain] = []
+    found: list[BlockChain] = []
     taken: list[str] = []
     for name, module in anatomy.template.named_modules():
         if isinstance(module, nn.Sequential | nn.ModuleList) and not any(is_within(name, block) for block in taken):
             chains = [each for each in _chains(anatomy, name, module) if any(s.holds(each.first) for s in stages)]
             found += chains
-            taken += [joined(name, child) for child, _ in module.named_children()] if chains else []
+            taken += [full_name_of(name, child) for child, _ in module.named_children()] if chains else []
     return found
 
 
-def _chains(anatomy: Anatomy, name: str, container: nn.Sequential | nn.ModuleList) -> Iterator[Chain]:
+def _chains(anatomy: Anatomy, name: str, container: nn.Sequential | nn.ModuleList) -> Iterator[BlockChain]:
     children = list(container.named_children())
-    keeps = [_keeps(anatomy, joined(name, child), module) for child, module in children]
+    keeps = [_keeps(anatomy, full_name_of(name, child), module) for child, module in children]
     at = 0
     while at < len(children):
         end = at
@@ -117,7 +117,7 @@ def _chains(anatomy: Anatomy, name: str, container: nn.Sequential | nn.ModuleLis
             end += 1
         if end > at:
             before = at > 0 and _leads(anatomy, name, children[at - 1], children[at])
-            yield Chain(name, tuple(child for child, _ in children[at:end]), int(before))
+            yield BlockChain(name, tuple(child for child, _ in children[at:end]), int(before))
         at = max(end, at + 1)
 
 
@@ -133,5 +133,5 @@ def _keeps(anatomy: Anatomy, name: str, block: nn.Module) -> bool:
 def _leads(anatomy: Anatomy, name: str, one: tuple[str, nn.Module], other: tuple[str, nn.Module]) -> bool:
     """Tell whether a block before a chain is one of its kind, which changes the shape."""
     leaving = anatomy.coupling.leaving
-    same = leaving.get(joined(name, one[0])) == leaving.get(joined(name, other[0]))
+    same = leaving.get(full_name_of(name, one[0])) == leaving.get(full_name_of(name, other[0]))
     return type(one[1]) is type(other[1]) and same

@@ -13,7 +13,7 @@ from ..decision import Value, is_number
 from ..door import shown
 from .anatomy import ORIGIN
 from .layers import set_kernel
-from .stages import Chain
+from .stages import BlockChain
 
 _LARGEST = 65_536
 
@@ -122,7 +122,7 @@ class Widths(Variation):
 class Depth(Variation):
     """The number of blocks of a chain; the last ones are left out, or the very last is repeated."""
 
-    chain: Chain
+    chain: BlockChain
 
     @property
     def own(self) -> Value:
@@ -166,7 +166,7 @@ def _new_name(last: str, number: int, taken: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True)
-class Kernels(Variation):
+class KernelSizes(Variation):
     """The kernel of a stage's convolutions that keep the size of their input, but for strides."""
 
     layers: tuple[str, ...]

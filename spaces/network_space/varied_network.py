@@ -14,7 +14,7 @@ from ..space import SearchSpace
 from .account import description_of
 from .anatomy import Anatomy, study
 from .part_costs import parts_of
-from .proposal import variations_of
+from .proposed import variations_of
 from .rebuild import built
 from .rehearsal import rehearsed
 from .variations import Variation
@@ -74,26 +74,34 @@ class _Variants:
     varied: VariedNetwork
     first: Mapping[str, Value]
 
-    def built(self, values: Mapping[str, Value], classes: int | None, size: int | None) -> nn.Module:
-        """Build a variant for its own classes and pixels, or for others."""
+    def built(
+        self, values: Mapping[str, Value], classes: int | None, size: int | None, channels: int | None
+    ) -> nn.Module:
+        """Build a variant for its own classes, pixels and channels, or for others."""
         shape = list(self.varied.anatomy.shape)
-        if len(shape) == 3 and size:
-            shape = [shape[0], size, size]
+        if len(shape) == 3:
+            shape = [channels or shape[0], *([size, size] if size else shape[1:])]
         return built(self.varied.anatomy, self.varied.variations, {**self.first, **values}, classes, shape)
 
 
 class _Networks(_Variants):
-    def __call__(self, values: Mapping[str, Value], input_size: int | None = None) -> nn.Module:
+    def __call__(
+        self, values: Mapping[str, Value], input_size: int | None = None, input_channels: int | None = None
+    ) -> nn.Module:
         """Build a variant of a network that gives no scores of classes."""
-        return self.built(values, None, input_size)
+        return self.built(values, None, input_size, input_channels)
 
 
 class _Classifiers(_Variants):
     def __call__(
-        self, values: Mapping[str, Value], num_classes: int | None = None, input_size: int | None = None
+        self,
+        values: Mapping[str, Value],
+        num_classes: int | None = None,
+        input_size: int | None = None,
+        input_channels: int | None = None,
     ) -> nn.Module:
         """Build a variant of a network that gives a score for each class."""
-        return self.built(values, num_classes, input_size)
+        return self.built(values, num_classes, input_size, input_channels)
 
 
 def vary(network: nn.Module, name: str, shape: Sequence[int]) -> VariedNetwork:

@@ -50,7 +50,10 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 SwitchType=switch/none
 NodeName=here NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000 State=UNKNOWN
-PartitionName=main Nodes=here Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=here Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP PriorityTier=1
+PartitionName=urgent Nodes=here MaxTime=INFINITE DefMemPerCPU=1000 State=UP PriorityTier=10
 """
 
 

@@ -138,6 +138,24 @@ async def test_a_job_that_others_end_goes_on_from_its_last_epoch(
     assert epochs_of(job).count(1) == 1
 
 
+async def test_a_job_that_is_preempted_goes_on_from_its_last_epoch(
+    slurm: RealSlurm, tmp_path: Path, undisturbed: float
+) -> None:
+    job = digits(tmp_path / "job")
+    async with pool() as slurm_pool:
+        training = asyncio.create_task(slurm_pool.train(job))
+        await saved(job)
+        (preempted,) = slurm.jobs()
+        output = f"--output={tmp_path}/urgent"
+        slurm.run("sbatch", "--partition=urgent", "--exclusive", "--wait", output, "--wrap=true")
+        for number in slurm.jobs("PD"):  # Slurm lets it wait for two minutes
+            slurm.run("scontrol", "update", f"jobid={number}", "starttime=now")
+        measurement = await training
+    assert "Restarts=1" in slurm.run("scontrol", "show", "job", preempted)
+    assert (measurement.error, measurement.value) == (None, undisturbed)
+    assert epochs_of(job).count(1) == 1
+
+
 async def test_a_worker_that_is_killed_on_its_node_goes_on(
     slurm: RealSlurm, tmp_path: Path, undisturbed: float
 ) -> None:

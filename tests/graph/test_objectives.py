@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -200,9 +201,34 @@ async def test_an_evaluator_that_is_named_tells_its_objective_too(tmp_path, monk
         "measure.objective = LATENCY\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)  # of the workers
     options = {"proposer": "guided", "evaluator": "own_latency:measure", "iterations": 2}
     result = await genius.search("digits", run=tmp_path / "run", limits={"memory": (None, 3)}, **options)
     assert result.goal.objective.words == "latency in ms, lower is better"
     assert result.best.value == 1.0
     with pytest.raises(GeniusError, match="latency in ms, lower is better, is measured here"):
         await genius.search("digits", objectives="accuracy", **options)
+
+
+async def test_objectives_without_code_steer_and_make_a_front(tmp_path):
+    def evaluate(values):
+        return genius.Measurement(values["a"], metrics={"ms": 20.0 - values["a"], "mb": values["a"]})
+
+    found = await genius.search(
+        {"a": (1, 20)},
+        evaluator=evaluate,
+        objectives=["rmse:lower", "ms:lower"],
+        limits={"mb": (None, 15)},
+        pareto=True,
+        proposer="random",
+        iterations=8,
+        run=tmp_path / "run",
+    )
+    measured = [candidate.measurement for candidate in found.trials[0].candidates]
+    assert [(objective.name, objective.better) for objective in found.settings.goal.objectives] == [
+        ("rmse", "lower"),
+        ("ms", "lower"),
+    ]
+    assert found.best.measurement.value == min(each.value for each in measured)
+    front = found.settings.goal.front(found.trials[0].candidates)
+    assert len(front) == len({each.value for each in measured if each.metrics["mb"] <= 15})

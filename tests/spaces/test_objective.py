@@ -87,3 +87,36 @@ def test_objectives_are_found_by_name_or_as_one_s_own(monkeypatch, tmp_path):
     for name in ("nothing", "own_objectives:NONE", "own_objectives:MISSING", 5):
         with pytest.raises(GeniusError):
             get_objective(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "objective"),
+    [
+        ("rmse:lower", Objective("rmse")),
+        ("my metric:higher", Objective("my metric")),
+        ("val:rmse:lower", Objective("val:rmse")),
+        ("accuracy:higher", ACCURACY),
+        ("flops:lower", FLOPS),
+    ],
+)
+def test_a_name_and_its_better_side_make_an_objective(name, objective):
+    better = name.rpartition(":")[2]
+    known = objective if objective in (ACCURACY, FLOPS) else Objective(objective.name, better=better)
+    assert get_objective(name) == known
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("accuracy:lower", "of accuracy the higher is better, got 'accuracy:lower'"),
+        (":lower", "an objective is named by a short text, got ''"),
+        ("\x1b:lower", "an objective is named by a short text"),
+        ("rmse:loer", "did you mean rmse:lower?"),
+        ("rmse", "your own as NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME"),
+        ("missing.py:lower", "there is no file missing.py"),
+    ],
+)
+def test_a_name_that_makes_none_is_refused(name, words):
+    with pytest.raises(GeniusError) as failure:
+        get_objective(name)
+    assert words in str(failure.value)

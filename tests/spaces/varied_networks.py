@@ -134,7 +134,8 @@ class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.again = nn.Linear(16, 32), nn.Linear(32, 32)
-        self.one, self.other, self.head = nn.Linear(32, 16), nn.Linear(32, 16), nn.Linear(16, 4)
+        self.one, self.other = nn.Linear(32, 16), nn.Linear(32, 16)
+        self.head = nn.Sequential(nn.Linear(16, 24), nn.ReLU(), nn.Linear(24, 4))
         self.other.weight = self.one.weight
 
     def forward(self, values: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from torch import nn
 
 from .anatomy import Anatomy
 from .layers import is_depthwise, same_padding, step_of
-from .stages import Stage, chains_of, stages_of
-from .variations import ACTIVATIONS, Activations, Depth, Heads, Kernels, Size, Variation, Widths
+from .stages import NetworkStage, chains_of, stages_of
+from .variations import ACTIVATIONS, Activations, Depth, Heads, KernelSizes, Size, Variation, Widths
 
 
 def variations_of(anatomy: Anatomy) -> list[Variation]:
@@ -25,7 +25,7 @@ def variations_of(anatomy: Anatomy) -> list[Variation]:
     return [*(each for several in of_stage.values() for each in several), *_activations(anatomy)]
 
 
-def _widths(anatomy: Anatomy, stages: Sequence[Stage], heads: Sequence[Heads]) -> Iterator[Widths]:
+def _widths(anatomy: Anatomy, stages: Sequence[NetworkStage], heads: Sequence[Heads]) -> Iterator[Widths]:
     """Yield the widths that stages pass on, and those within their blocks; each size belongs to one stage."""
     found: dict[tuple[str, str], list[Size]] = {}
     for root in anatomy.varied:
@@ -38,7 +38,7 @@ def _widths(anatomy: Anatomy, stages: Sequence[Stage], heads: Sequence[Heads]) -
                 yield Widths(f"{stage.name} {kind}", stage.name, tuple(sizes))
 
 
-def _stage_of(anatomy: Anatomy, root: int, stages: Sequence[Stage]) -> Stage | None:
+def _stage_of(anatomy: Anatomy, root: int, stages: Sequence[NetworkStage]) -> NetworkStage | None:
     """Return the stage with the most of the layers whose size this is; of equals the last that passes it on.
 
     None where no layer has it as its output.
@@ -46,13 +46,11 @@ def _stage_of(anatomy: Anatomy, root: int, stages: Sequence[Stage]) -> Stage | N
     members = [axis.module for axis in anatomy.coupling.axes.members(root) if not axis.parameter]
     if not members:
         return None
-    counts = [
-        (sum(map(stage.holds, members)), _is_passed_on(anatomy, root, stage), at) for at, stage in enumerate(stages)
-    ]
-    return stages[max(counts)[-1]]
+    counts = [(sum(map(stage.holds, members)), _is_passed_on(anatomy, root, stage)) for stage in stages]
+    return stages[max(range(len(stages)), key=lambda at: (counts[at], at))]
 
 
-def _is_passed_on(anatomy: Anatomy, root: int, stage: Stage) -> bool:
+def _is_passed_on(anatomy: Anatomy, root: int, stage: NetworkStage) -> bool:
     coupling = anatomy.coupling
     return any(root in coupling.axes.made_of(coupling.leaving.get(unit, ())) for unit in stage.units)
 
@@ -69,7 +67,7 @@ def _meets(anatomy: Anatomy, root: int, heads: Heads) -> bool:
     return any(root in coupling.axes.among(coupling.entering[name][-1]) for name in heads.modules)
 
 
-def _depths(anatomy: Anatomy, stages: Sequence[Stage]) -> Iterator[Depth]:
+def _depths(anatomy: Anatomy, stages: Sequence[NetworkStage]) -> Iterator[Depth]:
     chains = chains_of(anatomy, stages)
     of = {each.first: next(stage for stage in stages if stage.holds(each.first)) for each in chains}
     names = [stage.name for stage in of.values()]
@@ -78,7 +76,7 @@ def _depths(anatomy: Anatomy, stages: Sequence[Stage]) -> Iterator[Depth]:
         yield Depth(f"{stage if names.count(stage) == 1 else each.first} depth", stage, each)
 
 
-def _kernels(anatomy: Anatomy, stage: Stage) -> Iterator[Kernels]:
+def _kernels(anatomy: Anatomy, stage: NetworkStage) -> Iterator[KernelSizes]:
     by_kernel: dict[int, list[str]] = {}
     for name in anatomy.taken:
         if stage.holds(name) and (kernel := same_padding(anatomy.template.get_submodule(name))):
@@ -86,10 +84,10 @@ def _kernels(anatomy: Anatomy, stage: Stage) -> Iterator[Kernels]:
     for kernel, layers in sorted(by_kernel.items()):
         detail = f" ({kernel})" if len(by_kernel) > 1 else ""
         depthwise = all(is_depthwise(anatomy.template.get_submodule(name)) for name in layers)
-        yield Kernels(f"{stage.name} kernel{detail}", stage.name, tuple(layers), kernel, depthwise)
+        yield KernelSizes(f"{stage.name} kernel{detail}", stage.name, tuple(layers), kernel, depthwise)
 
 
-def _heads(anatomy: Anatomy, stage: Stage) -> list[Heads]:
+def _heads(anatomy: Anatomy, stage: NetworkStage) -> list[Heads]:
     by_number: dict[int, list[str]] = {}
     for name in anatomy.taken:
         module = anatomy.template.get_submodule(name)
