@@ -217,10 +217,15 @@ def _own_evaluator(settings: Settings, given: Given) -> Evaluator | ValueEvaluat
 
 
 def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective:
-    """Return the objective that is measured where none is named: published tables and trainings tell accuracy."""
+    """Return the objective that is measured where none is named: published tables and trainings tell accuracy.
+
+    Of told values it is that of the function beside the space, where a script holds both.
+    """
     own = _own_evaluator(settings, given)
     ours = own is None and settings.command is None and settings.training.table is None
-    return ACCURACY if ours else default_goal(space, own).objective
+    script = read_script(settings.space) if settings.is_told and given.space is None else None
+    beside = own_evaluator(script.function) if script and script.function else None
+    return ACCURACY if ours else default_goal(space, beside or own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:

@@ -191,3 +191,15 @@ def test_a_new_run_says_where_it_is_and_which_model_proposes(genius, monkeypatch
     assert code == 0
     assert out.startswith("runs/space-llm-")
     assert err.startswith("language model: openai:m (")
+
+
+def test_a_script_tells_the_objective_of_its_space_too(genius, tmp_path):
+    words = (
+        "space = {'lr': (0.1, 1.0)}\ndef train(config): ...\ntrain.objective = genius.Objective('loss', better='lower')"
+    )
+    (tmp_path / "mine.py").write_text(f"import genius\n{words}\n")
+    assert genius("open", "mine.py", "--proposer", "random", "--iterations", 2, "--run", "run")[0] == 0
+    for value in (0.5, 0.25):
+        assert genius("tell", "run", asked(genius("ask", "run"))["id"], value)[0] == 0
+    assert json.loads(genius("show", "run", "--json")[1])["best"]["value"] == 0.25
+    assert genius("open", "mine.py", "--objective", "size:higher", "--proposer", "random", "--run", "other")[0] == 0
