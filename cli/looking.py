@@ -90,7 +90,7 @@ def spaces(
 ) -> None:
     """List the search spaces, or describe one as a model reads it, and count what keeps the limits.
 
-    With --of it prints a space file instead: what can vary in a network, as in --of torchvision.models:resnet18.
+    Of a network it prints a space file instead, for you to edit: what can vary in torchvision.models:resnet18, say.
     """
     from ..errors import GeniusError
     from ..spaces.cost import check_convention

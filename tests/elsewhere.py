@@ -5,6 +5,7 @@ What the standard library and others need of it they have taken by then.
 
 import asyncio
 import builtins
+import errno
 import importlib
 import io
 import os
@@ -32,7 +33,7 @@ def refuse_signal_handlers(*_):
 def without_proc(function):
     def call(path, *arguments, **options):
         if isinstance(path, str | os.PathLike) and os.fspath(path).startswith(("/proc", "/sys", "/dev/tty")):
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return function(path, *arguments, **options)
 
     return call

@@ -32,6 +32,7 @@ SEARCHES = {
     "recording": recording,
     "train": lambda folder: {"proposer": "random", "set": ("epochs=1",)},
     "command": lambda folder: {"proposer": "random", "command": f"{sys.executable} -c 'print(50 + {{width}}0 % 50)'"},
+    "measure": lambda folder: {"proposer": "random", "objectives": "latency", "on_seconds": 0.2},
     **dict.fromkeys((*OWN, "tiny-evaluator"), lambda folder: {"proposer": "random"}),
 }
 """A search that each evaluator can measure for; a new one is added here."""

@@ -346,7 +346,7 @@ def test_ctrl_c_ends_with_one_line_and_the_run_can_go_on(program, server, notes,
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"stopped: go on with `genius resume {run} --base-url {server.url}`" in err
+    assert f"stopped: go on with `genius resume {run}`" in err
     assert "Traceback" not in err
     assert out == ""
     paid = {json.dumps(line["prompt"]) for line in whole_lines(run / "calls.jsonl")}

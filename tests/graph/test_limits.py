@@ -125,5 +125,5 @@ async def test_limits_are_kept_in_the_run_and_can_differ_in_a_fork(tmp_path):
 
 def test_every_option_is_a_setting():
     assert set(Options.__annotations__) == {
-        o.name for o in OPTIONS.values() if o.group and o.name != "llm" and not o.about.hidden
+        o.name for o in OPTIONS.values() if (o.group or o.path == "command") and o.name != "llm" and not o.about.hidden
     }

@@ -146,7 +146,7 @@ DEEP = "[" * 100_000
         ("a.yaml", "decisions: {a: {range: [1, 2], lgo: true}}", "the decision 'a' has the unknown key 'lgo'"),
         ("a.yaml", "decision: {a: [1]}", "it has the unknown key 'decision'; keys are name, words, decisions"),
         ("a.yaml", "name: x", "decisions is missing"),
-        ("a.yaml", "", "a space is given by the keys name, words, decisions, objective, got None"),
+        ("a.yaml", "", "a space is given by the keys name, words, decisions, objective, network, input, got None"),
         ("a.yaml", "decisions: [a]", r"decisions must be an object, got the list \['a'\]"),
         ("a.yaml", "decisions: {a: [1], a: [2]}", "cannot be read: it gives the name 'a' twice"),
         ("a.yaml", "decisions: {a: &x [1, 2], b: *x}", "line 1: an alias stands there, not the value itself"),
