@@ -260,7 +260,11 @@ def hanging():
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"), [("deadline", "took longer than 6 s"), ("silence", "showed no life for 6 s")]
+    ("limit", "words"),
+    [
+        ("deadline", "took longer than 6 s"),
+        pytest.param("silence", "showed no life for 6 s", marks=pytest.mark.heavy),
+    ],
 )
 @EVERY_KIND
 async def test_a_job_of_every_kind_that_hangs_is_timed_out_and_leaves_no_process(pool, kind, limit, words, tmp_path):

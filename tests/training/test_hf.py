@@ -119,6 +119,7 @@ def test_one_table_and_one_parquet_file_are_split_in_three(library, tmp_path):
         assert numbers(f"hf:{place}") == (24, 3, 3)
 
 
+@pytest.mark.heavy  # the library asks for a name again and again
 def test_a_name_of_the_hub_is_found_in_the_library_s_cache(library, tmp_path):
     as_parquet(library, tmp_path / "files")
     made = library.load_dataset(str(tmp_path / "files"), cache_dir=tmp_path / "cache")
