@@ -15,7 +15,7 @@ from ..record.plain import BadValue
 from ..training.job import read_epochs
 from .command_line import filled_in, find_program
 from .command_output import Complaints, Output, parsed, without_numbers
-from .process import signals_named
+from .process import FROM_OUTSIDE
 from .script_worker import do_script
 from .scripts import CommandJob
 from .trial_object import Reports
@@ -68,7 +68,7 @@ def _run(job: CommandJob, words: Sequence[str], environment: Mapping[str, str], 
 
 def _failed(code: int, complaint: str) -> Measurement:
     """Return the failure of a command; one that was ended from outside is lost, as this process then is."""
-    if -code in signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"):
+    if -code in FROM_OUTSIDE:
         os.kill(os.getpid(), -code)
     if code < 0:
         words = f"the command was ended by signal {-code} ({signal.strsignal(-code)})"

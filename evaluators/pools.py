@@ -17,15 +17,13 @@ from ..record.measurement import MEASUREMENT, Failure, Measurement
 from ..schema import BadRecord
 from ..training.disk import disk_full
 from ..training.job import Job, JobFiles, OnEpoch, unheard
-from .process import signals_named, worker_environment
+from .process import FROM_OUTSIDE, worker_environment
 from .turns import Turns
 from .watch import Heartbeat, OverLimit, TimeLimits, Watch, shorten
 from .worker import DISK_FULL, JOB_REFUSED
 
 _T = TypeVar("_T")
 
-# nobody but the machine or a person sends these; a training that goes wrong ends with another one, or with a code
-_FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"))
 _SIGNALS = frozenset(signal.Signals)
 _END_OF_LOG = 10_000  # bytes
 _BEAT = 0.2  # seconds between two looks at a training's files
@@ -214,7 +212,7 @@ async def ended(found: int | OverLimit, job: Job, device: str, early_complaint: 
         why = f"the worker was ended by signal {number} ({signal.strsignal(number)})"
     else:
         why = last_line(complaint) or f"the worker ended with code {found} and no answer"
-    return TryEnd("crashed", f"{job.noun} failed: {why}", device, lost=number in _FROM_OUTSIDE)
+    return TryEnd("crashed", f"{job.noun} failed: {why}", device, lost=number in FROM_OUTSIDE)
 
 
 def read_measurement(path: Path) -> Measurement | None:

@@ -38,6 +38,9 @@ def signals_named(*names: str) -> tuple[signal.Signals, ...]:
     return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
+FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"))
+"""Signals that nobody but the machine or a person sends: what goes wrong by itself ends by another, or with a code."""
+
 _KILL = signals_named("SIGKILL", "SIGTERM")[0]
 
 
