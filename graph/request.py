@@ -89,7 +89,7 @@ class Opening:
         Raises: GeniusError for a search that cannot work.
         """
         base = _base(self.settings)
-        asked = read_call(self.arguments, base)
+        asked = _read_call(self.arguments, base)
         if isinstance(self.settings, str | Path) and Path(self.settings).name == SETTINGS_FILE and not self.trust:
             _check_named(Path(self.settings), base.changed(asked.named), asked, {"space": "search"})
         return _begun(asked, base, self.aim), asked.given
@@ -99,12 +99,54 @@ class Opening:
 
         Raises: GeniusError where the call does not fit the run.
         """
-        asked = read_call(self.arguments, old)
-        settings = continued(asked, old, trust=self.trust or sealed_settings(folder) is not None)
-        check_source(folder, old, settings, asked, trust=self.trust)
-        check_fits(old, settings, asked.given)
-        _check_aim(self.aim, settings, asked.given)
-        return settings, asked.given
+        going = continuation(self.arguments, folder, old, trust=self.trust)
+        going.check()
+        going.check_space()
+        _check_aim(self.aim, going.settings, going.given)
+        return going.settings, going.given
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A call that goes on with the run in a folder: its request, and the settings until now and from now on."""
+
+    folder: Path
+    old: Settings
+    asked: "Request"
+    settings: Settings
+    trust: bool
+
+    @property
+    def given(self) -> Given:
+        """The objects of the call."""
+        return self.asked.given
+
+    def check(self) -> None:
+        """Hold the run against the call; warn of the parts that it goes on without.
+
+        Raises: GeniusError, also for a module, server or path that `search.json` alone names and not the call.
+        """
+        if not self.trust:
+            _check_named(self.folder / SETTINGS_FILE, self.settings, self.asked)
+        for sentence in changes_in_words(self.old, self.settings):
+            warn(sentence)
+
+    def check_space(self) -> None:
+        """Make sure that the space is the run's; it may be imported for that.
+
+        Raises: GeniusError.
+        """
+        check_fits(self.old, self.settings, self.given)
+
+
+def continuation(arguments: Arguments, folder: Path, old: Settings, *, trust: bool) -> Continuation:
+    """Read a call that goes on with a run; nothing that the run's files alone name is used.
+
+    Raises: GeniusError where it cannot be meant, or does not fit the run.
+    """
+    asked = _read_call(arguments, old)
+    settings = _continued(asked, old, trust=trust or sealed_settings(folder) is not None)
+    return Continuation(folder, old, asked, settings, trust)
 
 
 def _check_aim(aim: Aim, settings: Settings, given: Given) -> None:
@@ -147,7 +189,7 @@ def _base(settings: Settings | Path | str | None) -> Settings:
     return Settings() if found is None else found.as_new()
 
 
-def read_call(call: Arguments, old: Settings) -> Request:
+def _read_call(call: Arguments, old: Settings) -> Request:
     """Read a call.
 
     Raises: GeniusError where it cannot be meant.
@@ -194,7 +236,7 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     ).check()
 
 
-def continued(asked: Request, old: Settings, *, trust: bool) -> Settings:
+def _continued(asked: Request, old: Settings, *, trust: bool) -> Settings:
     """Return the settings of a run that goes on with some changes.
 
     Short paths that the call names lead from the current folder, and so do all where a file without `trust` tells
@@ -226,17 +268,6 @@ def _check_named(file: Path, settings: Settings, asked: Request, flags: Mapping[
     """
     alone = [claim for claim in claims(settings, asked.given.parts) if not asked.names(claim)]
     check_claims(file, alone, flags, settings.run.working_folder)
-
-
-def check_source(folder: Path, old: Settings, new: Settings, asked: Request, *, trust: bool) -> None:
-    """Hold a run against the call that goes on with it; warn of the parts that it goes on without.
-
-    Raises: GeniusError, also for a module, server or path that `search.json` alone names and not the call.
-    """
-    if not trust:
-        _check_named(folder / SETTINGS_FILE, new, asked)
-    for sentence in changes_in_words(old, new):
-        warn(sentence)
 
 
 def _still_known(old: Settings, named: Mapping[str, Any]) -> list[Sent]:

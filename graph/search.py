@@ -17,10 +17,9 @@ from ..record.versions import fresh_id
 from ..spaces.objective import Objective
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .request import Aim, Arguments, Opening, as_path, check_evaluates, check_source, continued, read_call
+from .request import Aim, Arguments, Opening, as_path, check_evaluates, continuation
 from .run_folder import locked, new_run, new_run_folder
-from .seal import sealed_settings
-from .setup import AnySpace, check_fits, open_setup
+from .setup import AnySpace, open_setup
 from .state import Progress, ignore
 from .trials import Calling, carry_on
 
@@ -112,29 +111,28 @@ async def resume(
     """Go on with a run that was cut off, or that is to make more iterations; a finished one is only read.
 
     Objects that the run was given from Python are needed again; `set` and `changes` are options that differ from now
-    on. The modules, servers and paths that `search.json` names are to be named again, or `trust` takes all of them from
-    there. `answers` is the answer to the question that a paused run waits for, or a dict of answers by the ids of
-    several.
+    on. Of a run without this user's seal, the modules, servers and paths that `search.json` names are to be named
+    again, or `trust` takes all of them from there. `answers` is the answer to the question that a paused run waits for,
+    or a dict of answers by the ids of several.
     Raises: GeniusError, BrokenRun, Paused, RunFailed.
     """
     refuse_while_importing()
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
     async with locked(folder, to_read=True) as unwritable:
         old, journal = await asyncio.to_thread(load, folder)
-        asked = await asyncio.to_thread(
-            read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
-        )
-        settings = continued(asked, old, trust=trust or sealed_settings(folder) is not None)
+        arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
+        going = await asyncio.to_thread(continuation, arguments, folder, old, trust=trust)
+        settings = going.settings
         result = read_result(folder, settings, journal)
         if result.finished:
             calling.answers.sort(())
             return result
         check_evaluates(settings)
-        check_source(folder, old, settings, asked, trust=trust)
-        await asyncio.to_thread(check_fits, old, settings, asked.given)
+        going.check()
+        await asyncio.to_thread(going.check_space)
         if unwritable:
             raise unwritable
-        async with open_setup(settings, asked.given) as setup:
+        async with open_setup(settings, going.given) as setup:
             check_journal(journal, settings, setup.region.space)
             return await carry_on(folder, settings, setup, journal, calling)
 
@@ -166,18 +164,16 @@ async def fork(
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
     async with locked(source, to_read=True):
         old, journal = await asyncio.to_thread(load, source)
-        asked = await asyncio.to_thread(
-            read_call, Arguments(space, llm, proposer, evaluator, downloads, set, changes), old
-        )
-        settings = continued(asked, old, trust=trust or sealed_settings(source) is not None)
-        settings = settings.changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
+        arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
+        going = await asyncio.to_thread(continuation, arguments, source, old, trust=trust)
+        settings = going.settings.changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
         check_evaluates(settings)
-        check_source(source, old, settings, asked, trust=trust)
-        await asyncio.to_thread(check_fits, old, settings, asked.given)
+        going.check()
+        await asyncio.to_thread(going.check_space)
         states = await states_after(source, old, at)
-    async with open_setup(settings, asked.given) as setup:
+    async with open_setup(settings, going.given) as setup:
         check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, as_path(to))
         taken = await take_over(journal, states, folder, settings)
