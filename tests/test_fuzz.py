@@ -22,8 +22,9 @@ from genius.evaluators.pools import read_measurement
 from genius.record.measurement import MEASUREMENT
 from genius.report.show import print_tables
 from genius.training.job import EPOCH, Epoch, TrainingJob, read_epochs
-from genius.training.recipes import RECIPES
 from rich.console import Console
+
+from .jobs import digits_job
 
 REPLIES = [f"Architecture: {[at // 3, at % 3, 0, 1, 2, 0, 1, 2]}" for at in range(9)]
 HOSTILE: list[Any] = [
@@ -54,15 +55,7 @@ def original(tmp_path_factory) -> Path:
 def training(tmp_path_factory) -> Path:
     """Make the files of a training and of a bench, without training or searching."""
     folder = tmp_path_factory.mktemp("training")
-    job = TrainingJob(
-        space="digits",
-        architecture=(1,) * 9,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=folder,
-        downloads=folder / "downloads",
-    )
+    job = digits_job(folder, architecture=(1,) * 9, downloads=folder / "downloads")
     job.save()
     measured = genius.Measurement(81.5, 80.5, seconds=3.0, device="cpu", sd=1.0)
     job.files.answer.write_text(json.dumps(MEASUREMENT.plain(measured)))

@@ -21,14 +21,13 @@ from genius.evaluators import process
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record import secrets
 from genius.record.secrets import keep_secret, redact
-from genius.training.job import TrainingJob
-from genius.training.recipes import RECIPES
 from langchain_openai import ChatOpenAI
 from langsmith import run_trees, utils
 from pydantic import SecretStr
 
 from ..conftest import Answer, fails, says
 from ..evaluators.stubs import command
+from ..jobs import digits_job
 from ..langsmith_receiver import langsmith_receiver
 
 SPACE = genius.get_space("nas-bench-macro")
@@ -224,17 +223,7 @@ async def test_a_worker_gets_no_key(tmp_path, monkeypatch):
     tell = "(folder / 'log.txt').write_text(repr(dict(os.environ))); answer()"
     monkeypatch.setattr(process, "worker_command", lambda: command(tell))
     async with LocalWorkers(places(1), ahead=None) as workers:
-        await workers.train(
-            TrainingJob(
-                space="digits",
-                architecture=(0,) * 9,
-                seed=0,
-                data="digits",
-                recipe=RECIPES.find("digits"),
-                folder=tmp_path,
-                downloads=tmp_path,
-            )
-        )
+        await workers.train(digits_job(tmp_path))
     told = (tmp_path / "log.txt").read_text()
     assert "'MY_SETTING': 'kept'" in told
     assert not {path.name for path in tmp_path.iterdir() if "OPENAI_API_KEY" in path.read_text() or leaks(told, KEY)}

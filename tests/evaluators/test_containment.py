@@ -15,8 +15,8 @@ from genius.evaluators.containment import CONTAINED
 from genius.evaluators.workers import LocalWorkers, places
 from genius.record.measurement import Measurement
 from genius.training.job import TrainingJob
-from genius.training.recipes import RECIPES
 
+from ..jobs import digits_job
 from .stubs import command, lives, pids, wait_until
 
 pytestmark = pytest.mark.skipif(not CONTAINED, reason="this platform contains no more than the process group")
@@ -78,15 +78,7 @@ def _nothing_left(folder: Path) -> bool:
 
 
 def _job(space: str, folder: Path) -> TrainingJob:
-    return TrainingJob(
-        space=space,
-        architecture=(0,) * 9,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=folder,
-        downloads=folder,
-    )
+    return digits_job(folder, space=space)
 
 
 async def _train(folder: Path) -> Measurement:

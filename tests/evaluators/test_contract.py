@@ -21,9 +21,10 @@ from genius.evaluators.scripts import CommandJob, FunctionJob
 from genius.evaluators.slurm_workers import SlurmWorkers
 from genius.evaluators.workers import LocalWorkers, Place
 from genius.tables.published import Table
-from genius.training.job import JobFiles, TrainingJob
+from genius.training.job import JobFiles
 from genius.training.recipes import RECIPES
 
+from ..jobs import digits_job
 from . import own_code
 from .stubs import descendants, lives, wait_until
 
@@ -34,15 +35,7 @@ WORKER = "-m genius.evaluators.worker"
 
 
 def digits(folder, seed=0, **changes):
-    job = TrainingJob(
-        space="digits",
-        architecture=SMALLEST,
-        seed=seed,
-        data="digits",
-        recipe=SHORT,
-        folder=Path(folder),
-        downloads=Path(folder),
-    )
+    job = digits_job(Path(folder), architecture=SMALLEST, seed=seed, recipe=SHORT)
     return replace(job, **changes)
 
 

@@ -17,6 +17,7 @@ from genius.training.job import JobFiles, TrainingJob
 from genius.training.recipes import RECIPES, override
 from PIL import Image
 
+from ..jobs import digits_job
 from .stubs import command
 
 
@@ -27,9 +28,7 @@ async def trained(job: TrainingJob) -> Measurement:
 
 def digits(folder: Path, *settings: str) -> TrainingJob:
     recipe = override(RECIPES.find("digits"), ("epochs=3", *settings))
-    return TrainingJob(
-        space="digits", architecture=(2,) * 9, seed=0, data="digits", recipe=recipe, folder=folder, downloads=folder
-    )
+    return digits_job(folder, architecture=(2,) * 9, recipe=recipe)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from genius.spaces.space import Architecture, BadArchitecture
 from genius.training.job import Epoch, JobFiles, TrainingJob
 from genius.training.recipes import RECIPES
 
+from ..jobs import digits_job
 from .stubs import command
 
 Script = Callable[[str], None]
@@ -28,9 +29,7 @@ def worker_is(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 def _common(folder: Path, seed: int = 0) -> TrainingJob:
     recipe = replace(RECIPES.find("digits"), epochs=2)
-    return TrainingJob(
-        space="digits", architecture=(), seed=seed, data="digits", recipe=recipe, folder=folder, downloads=folder
-    )
+    return digits_job(folder, architecture=(), seed=seed, recipe=recipe)
 
 
 async def test_each_training_has_a_folder_of_its_own_and_its_epochs_are_told(tmp_path: Path, worker_is: Script) -> None:

@@ -19,6 +19,7 @@ from genius.evaluators.scripts import CommandJob, FunctionJob
 from genius.training.job import TrainingJob
 from genius.training.recipes import RECIPES
 
+from ..jobs import digits_job
 from .stubs import descendants, lives, wait_until
 
 _TRAIN = """
@@ -43,9 +44,7 @@ asyncio.run(main())
 
 def _job(folder: Path) -> TrainingJob:
     recipe = replace(RECIPES.find("digits"), epochs=1)
-    return TrainingJob(
-        space="digits", architecture=(0,) * 9, seed=0, data="digits", recipe=recipe, folder=folder, downloads=folder
-    )
+    return digits_job(folder, recipe=recipe)
 
 
 def test_the_module_and_the_pool_do_without_ray_until_it_is_entered(monkeypatch: pytest.MonkeyPatch) -> None:

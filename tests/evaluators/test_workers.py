@@ -20,8 +20,8 @@ from genius.evaluators.pools import read_measurement
 from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.record.measurement import Measurement
 from genius.training.job import Epoch, JobFiles, TrainingJob, cores
-from genius.training.recipes import RECIPES
 
+from ..jobs import digits_job
 from .stubs import HANGS, command, descendants, lives, pids, wait_until
 
 _ANSWER = Measurement(accuracy=50.0, test_accuracy=49.0, seconds=1.0)
@@ -59,15 +59,7 @@ def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _job(folder: Path) -> TrainingJob:
-    return TrainingJob(
-        space="digits",
-        architecture=(0,) * 9,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=folder,
-        downloads=folder,
-    )
+    return digits_job(folder)
 
 
 async def _trained(folder: Path, tries: int = 2, **options: object) -> Measurement:

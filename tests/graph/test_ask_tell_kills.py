@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -19,9 +20,7 @@ PROGRAM = '''
 """Asks and tells, with what a user would write, and dies at a given moment."""
 
 import asyncio
-import itertools
 import os
-import signal
 import sys
 
 import genius
@@ -29,7 +28,7 @@ import genius.cli
 import genius.cli.commands
 import genius.graph.ask_tell
 import langchain_openai
-import langgraph.checkpoint.sqlite.aio
+from dying import die_at
 
 SPACE = genius.SearchSpace(
     "tiny", tuple(genius.Decision(f"layer {n}", ("a", "b", "c", "d")) for n in (1, 2, 3)), objective=genius.ACCURACY
@@ -52,31 +51,6 @@ async def search(run, workers=1, **options):
     result = await search.result()
     await search.close()
     return result
-
-
-def die_at(moment):
-    """Kill this process at a moment; moments are before and after each sync and each checkpoint."""
-    moments = itertools.count(1)
-
-    def come():
-        if next(moments) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sync, saver = os.fsync, langgraph.checkpoint.sqlite.aio.AsyncSqliteSaver
-    put = saver.aput
-
-    def fsync(file):
-        come()
-        sync(file)
-        come()
-
-    async def aput(*values, **named):
-        come()
-        config = await put(*values, **named)
-        come()
-        return config
-
-    os.fsync, saver.aput = fsync, aput
 
 
 def ask_and_tell(begun, moment, run, options):
@@ -103,6 +77,7 @@ def program(tmp_path_factory) -> Iterator[ModuleType]:
     """Give the program as a module, which other processes can import too."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "killed_asking.py").write_text(PROGRAM)
+    shutil.copy(Path(__file__).with_name("dying.py"), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)

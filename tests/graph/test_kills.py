@@ -29,9 +29,7 @@ PROGRAM = '''
 """Searches a space of 64 architectures; every evaluation that is finished is noted in the file `notes`."""
 
 import asyncio
-import itertools
 import os
-import signal
 import sys
 
 import anyio._backends._asyncio
@@ -39,11 +37,11 @@ import genius
 import genius.cli
 import genius.graph.search
 import langchain_openai
-import langgraph.checkpoint.sqlite.aio
 import matplotlib.figure
 from genius.agents.backends import chat_model
 from genius.record.settings.llm_settings import LLMSettings
 from genius.spaces.cost import Cost, Part
+from dying import die_at
 
 chat_model("openai:m", LLMSettings(base_url="http://127.0.0.1:1/v1"))  # it imports much, which is done once here
 
@@ -83,31 +81,6 @@ async def search(notes, run, url, seconds=0.03, **options):
 
 async def resume(notes, run, seconds=0.03, **options):
     return await genius.resume(run, space=SPACE, evaluator=evaluator(notes, seconds), trust=True, **options)
-
-
-def die_at(moment):
-    """Kill this process at the given moment; moments are before and after each sync and each checkpoint."""
-    moments = itertools.count(1)
-
-    def come():
-        if next(moments) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sync, saver = os.fsync, langgraph.checkpoint.sqlite.aio.AsyncSqliteSaver
-    put = saver.aput
-
-    def fsync(file):
-        come()
-        sync(file)
-        come()
-
-    async def aput(*values, **named):
-        come()
-        config = await put(*values, **named)
-        come()
-        return config
-
-    os.fsync, saver.aput = fsync, aput
 
 
 def process(begun, moment, notes, run, url, options):
@@ -169,6 +142,7 @@ def program(tmp_path_factory) -> Iterator[ModuleType]:
     """Give the program as a module, which other processes can import too."""
     folder = tmp_path_factory.mktemp("program")
     (folder / "killed_search.py").write_text(PROGRAM)
+    shutil.copy(Path(__file__).with_name("dying.py"), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)

@@ -23,6 +23,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt
 
 from ..conftest import says
+from ..jobs import digits_job
 
 KEY = "sk-a-key-that-nobody-else-may-see"
 PAYLOAD = """
@@ -253,18 +254,8 @@ async def test_a_plug_in_is_imported_where_it_is_named_again(run, payload, setti
 
 
 def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monkeypatch, capsys):
-    from genius.training.job import TrainingJob
-    from genius.training.recipes import RECIPES
 
-    TrainingJob(
-        space="payload:SPACE",
-        architecture=(1,) * 8,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=tmp_path / "job",
-        downloads=tmp_path,
-    ).save()
+    digits_job(tmp_path / "job", space="payload:SPACE", architecture=(1,) * 8, downloads=tmp_path).save()
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job")
     assert (code, payload.exists()) == (2, False)
     assert "job.json names the module 'payload:SPACE'" in said
@@ -274,18 +265,8 @@ def test_a_module_that_a_training_names_is_not_imported(tmp_path, payload, monke
 
 
 def test_the_weights_of_a_training_are_not_taken_from_elsewhere(tmp_path, monkeypatch, capsys):
-    from genius.training.job import TrainingJob
-    from genius.training.recipes import RECIPES
 
-    TrainingJob(
-        space="digits",
-        architecture=(1,) * 9,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=tmp_path / "job",
-        downloads=tmp_path,
-    ).save()
+    digits_job(tmp_path / "job", architecture=(1,) * 9, downloads=tmp_path).save()
     (tmp_path / "private.safetensors").write_bytes(b"weights of others")
     (tmp_path / "job" / "weights.safetensors").symlink_to(tmp_path / "private.safetensors")
     code, said = command(monkeypatch, capsys, "export", tmp_path / "job", "--out", tmp_path / "bundle")

@@ -8,9 +8,10 @@ from genius.graph import pool
 from genius.record.settings import TrainingSettings
 from genius.training.backend import backend, checked_device, device_name
 from genius.training.epochs import uses_amp
-from genius.training.job import TrainingJob
 from genius.training.machine import is_out_of_memory
 from genius.training.recipes import RECIPES
+
+from ..jobs import digits_job
 
 MPS = torch.device("mps")
 
@@ -52,15 +53,7 @@ def test_workers_share_the_apple_gpu(tmp_path):
     places = [seat._place for seat in workers._seats]
     assert places == [Place("mps", 1)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
-    job = TrainingJob(
-        space="digits",
-        architecture=(0,) * 9,
-        seed=0,
-        data="digits",
-        recipe=RECIPES.find("digits"),
-        folder=tmp_path,
-        downloads=tmp_path,
-    )
+    job = digits_job(tmp_path)
     assert places[0].assign(job).device == "mps"
 
 
