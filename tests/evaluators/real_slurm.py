@@ -49,11 +49,11 @@ MinJobAge=60
 SlurmdParameters=config_overrides
 MpiDefault=none
 SwitchType=switch/none
-NodeName=here NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000 State=UNKNOWN
+NodeName=here NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=12000 State=UNKNOWN
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-PartitionName=main Nodes=here Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP PriorityTier=1
-PartitionName=urgent Nodes=here MaxTime=INFINITE DefMemPerCPU=1000 State=UP PriorityTier=10
+PartitionName=main Nodes=here Default=YES MaxTime=INFINITE DefMemPerCPU=2500 State=UP PriorityTier=1
+PartitionName=urgent Nodes=here MaxTime=INFINITE DefMemPerCPU=2500 State=UP PriorityTier=10
 """
 
 

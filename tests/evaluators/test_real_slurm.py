@@ -360,4 +360,5 @@ def test_the_example_of_the_page_runs(slurm: RealSlurm, tmp_path: Path) -> None:
     small = ("--iterations", "2", "--workers", "2", "--set", "epochs=1", "--run", "run")
     done = subprocess.run([example, *small], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "run").glob("evaluations/*/*/answer.json"))) == 2
+    answers = list((tmp_path / "run").glob("evaluations/*/*/answer.json"))
+    assert len(answers) == 2, done.stdout + done.stderr
