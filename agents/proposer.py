@@ -1,9 +1,10 @@
 """The contract of a proposer."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from inspect import isawaitable
+from typing import Literal
 
 from ..errors import GeniusError
 from ..plugins import signature_refusing
@@ -17,6 +18,38 @@ Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply |
 It keeps no state of its own: the same prompt and history give the same reply, so that an interrupted search can
 continue.
 """
+
+
+FormName = Literal["proposal", "beliefs", "notebook", "principles"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
+
+    Without a schema the answer is free text; a proposal has the schema of the space.
+    """
+
+    name: FormName
+    schema: Mapping[str, object] | None = None
+    tools: Sequence[object] = ()
+
+
+PROPOSAL = Form("proposal")
+
+Think = Callable[[Sequence[Message], Sequence[Candidate], Form], Awaitable[Reply]]
+"""Maps a prompt, the trial's finished candidates and a form to a reply."""
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """A proposer that can be asked for more than proposals: a language model, or a program that plays one."""
+
+    think: Think
+
+    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply]:
+        """Ask for a proposal."""
+        return self.think(prompt, history, PROPOSAL)
 
 
 async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:

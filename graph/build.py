@@ -19,7 +19,7 @@ from ..agents.advice import advise
 from ..agents.proposer import Unprompted, asked
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
-from ..record.call import Reply, received
+from ..record.call import CallPlace, Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
@@ -121,10 +121,15 @@ async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
     context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
-    reply = context.journal.reply(call) or await _ask(context, state, candidate)
+    reply = context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
     return Command(goto="validator", update={"candidate": candidate.to_json()})
+
+
+def _call_of(candidate: Candidate) -> CallPlace:
+    """Return the place of the next call for a proposal."""
+    attempt = len(candidate.refusals) + candidate.rounds + 1
+    return "proposer", candidate.trial, candidate.iteration, attempt
 
 
 async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
@@ -140,8 +145,7 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
     reply = received(answer)
-    call = (candidate.trial, candidate.iteration, len(candidate.refusals) + 1)
-    await context.journal.log_reply(call, messages, reply)
+    await context.journal.log_reply(_call_of(candidate), messages, reply)
     for note in (*reply.passed, *reply.notes):
         context.tell("note", candidate, note)
     return reply

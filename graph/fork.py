@@ -113,6 +113,7 @@ async def _copy_lines(source: Journal, target: Journal, trial: int, state: Searc
         await target.add(candidate)
     proposed = state["done"] + len(state["running"])
     assert source.folder is not None
-    for (t, iteration, attempt), prompt, reply in read_calls(source.folder):
+    for place, prompt, reply in read_calls(source.folder):
+        _, t, iteration, _ = place
         if t == trial and iteration <= proposed:
-            await target.log_reply((t, iteration, attempt), prompt, reply)
+            await target.log_reply(place, prompt, reply)

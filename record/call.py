@@ -1,7 +1,7 @@
 """A call of a proposer: its prompt and its reply."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import RunFailed
 from ..schema import CLOSED, Amount, Count, Schema, Text, Whole
@@ -44,9 +44,14 @@ class Reply:
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
+Agent = Literal["proposer", "starter", "reflector"]
+"""Who asks a model: for a proposal, for its starts and beliefs, or to reflect on what was measured."""
+
+
 @dataclass(frozen=True)
 class Call:
-    """One line of a log of calls: the prompt and the reply of an attempt, trial, iteration and attempt from 1."""
+    """One line of a log of calls: the prompt and the reply of an agent's attempt; trial, iteration and attempt count
+    from 1."""
 
     __pydantic_config__ = CLOSED
 
@@ -55,7 +60,16 @@ class Call:
     attempt: Count
     prompt: list[Message]
     reply: Reply
+    agent: Agent = "proposer"
 
+    @property
+    def place(self) -> "CallPlace":
+        """Where the call belongs: no two calls of a run share it."""
+        return self.agent, self.trial, self.iteration, self.attempt
+
+
+CallPlace = tuple[Agent, int, int, int]
+"""The agent that made a call, the trial, the iteration and the attempt."""
 
 CALL = Schema[Call](Call)
 CALLS_FILE = "calls.jsonl"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text
+from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text, Whole
 from ..spaces.cost import Cost
 from .measurement import Measurement, Metrics
 
@@ -60,6 +60,26 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """The architecture that an arm of a hybrid search offered in an iteration, and the probability that it improves on
+    the best so far, under the surrogate that weighed the arms; `fault` says why an arm offered none."""
+
+    arm: Text
+    architecture: Numbers | None = None
+    probability: Amount | None = None
+    fault: Text = ""
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A call of a tool by the proposer: the tool's name, its arguments as JSON, and the answer as text."""
+
+    name: Text
+    arguments: Text
+    answer: Text = ""
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One iteration of a search: a proposal, filled from left to right; one line of the journal.
 
@@ -68,6 +88,10 @@ class Candidate:
     sent back stand in `refusals`. `values` are the options of the architecture by name, where its space goes by values,
     `rounded` which of a reply's values were taken to the nearest level. `started` is Unix time, `seconds` is how long
     the whole iteration took, `evaluation_seconds` its evaluation alone. `error` says why there is no value.
+
+    `arm` is who proposed it in a hybrid search, chosen among the `offers`. `tools` are the calls of tools before the
+    reply, and `rounds` is in how many messages they were asked for. `expected` is the value that the proposer itself
+    expects, and `expected_sd` its standard deviation.
     """
 
     __pydantic_config__ = CLOSED
@@ -80,6 +104,12 @@ class Candidate:
     llm: Text | None = None
     fault: Text | None = None
     rationale: Text = ""
+    expected: Number | None = None
+    expected_sd: Amount | None = None
+    tools: tuple[ToolUse, ...] = ()
+    rounds: Whole = 0
+    arm: Text | None = None
+    offers: tuple[Offer, ...] = ()
     architecture: Numbers | None = None
     values: dict[Text, Scalar] | None = None
     rounded: Text = ""

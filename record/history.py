@@ -7,6 +7,7 @@ from typing import overload
 from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
+from .notebook import Beliefs
 
 
 class Index:
@@ -65,7 +66,8 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made.
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `beliefs` those of the
+    model before anything was measured, None where none were asked for, and `notebook` what it noted since.
     """
 
     def __init__(
@@ -75,15 +77,18 @@ class History(Sequence[Candidate]):
         running: Sequence[Candidate] = (),
         goal: Goal = GOAL,
         asked: Sequence[Refusal] = (),
+        beliefs: Beliefs | None = None,
+        notebook: str = "",
     ) -> None:
         self._index, self.finished, self.running, self.goal, self._asked = index, finished, running, goal, asked
+        self.beliefs, self.notebook = beliefs, notebook
 
     @classmethod
-    def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL) -> "History":
+    def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL, beliefs: Beliefs | None = None) -> "History":
         """Index candidates that all count as finished; a History stays as it is."""
         if isinstance(candidates, History):
             return candidates
-        return cls(Index(candidates), len(candidates), (), goal)
+        return cls(Index(candidates), len(candidates), (), goal, beliefs=beliefs)
 
     def __len__(self) -> int:
         return self.finished + len(self.running)

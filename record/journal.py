@@ -6,25 +6,26 @@ Both files only grow, line by line, flushed and synced. A line that a crash cut 
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..schema import Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
-from .call import CALL, CALLS_FILE, Reply
+from .call import CALL, CALLS_FILE, Call, CallPlace, Reply
 from .candidate import CANDIDATE, Candidate, Message, Refusal
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .history import History, Index
 from .lines import append_records, cut_torn_line, read_records
+from .notebook import NOTEBOOK_FILE, PAGE, Beliefs, Page, PageKind
 
 CANDIDATES_FILE = "candidates.jsonl"
 TRACE_FILE = "trace.jsonl"
 
 _Record = TypeVar("_Record")
-_Call = tuple[int, int, int]  # trial, iteration, attempt
+_PagePlace = tuple[int, int, PageKind]  # trial, iteration, kind
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Journal:
         self.folder = folder
         self._candidates: dict[tuple[int, int], Candidate] = {}
         self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
-        self._replies: dict[_Call, Reply] = {}
+        self._replies: dict[CallPlace, Reply] = {}
+        self._pages: dict[_PagePlace, Page] = {}
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
         self._tokens: Counter[int] = Counter()
         self._spent = NOTHING_SPENT
@@ -63,11 +65,21 @@ class Journal:
             journal._settle(candidate)
         for call, _, reply in read_calls(folder):
             journal._keep(call, reply)
+        for page in _read_once(folder / NOTEBOOK_FILE, PAGE, attrgetter("trial", "iteration", "kind")):
+            journal._pages[page.trial, page.iteration, page.kind] = page
         return journal
 
-    def reply(self, call: _Call) -> Reply | None:
+    def reply(self, call: CallPlace) -> Reply | None:
         """Return the logged reply of a call in an unfinished iteration; None where the call was not made."""
         return self._replies.get(call)
+
+    def page(self, trial: int, iteration: int, kind: PageKind) -> Page | None:
+        """Return the page of a kind that was written before an iteration's proposal; None where there is none."""
+        return self._pages.get((trial, iteration, kind))
+
+    def pages(self, trial: int) -> list[Page]:
+        """Return the pages of a trial's notebook in the order they were written."""
+        return [page for page in self._pages.values() if page.trial == trial]
 
     def usage(self, trial: int) -> Usage:
         """Return the usage of language models by a trial."""
@@ -97,25 +109,27 @@ class Journal:
         running: Sequence[Candidate] = (),
         goal: Goal = GOAL,
         asked: Sequence[Refusal] = (),
+        beliefs: Beliefs | None = None,
+        notebook: str = "",
     ) -> History:
         """Return the history of the `first` finished candidates of a trial, followed by those `running`.
 
         `asked` are the refusals of the iteration that is being made.
         """
-        return History(self._indices[trial], first, running, goal, asked)
+        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook)
 
-    async def log_reply(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
+    async def log_reply(self, call: CallPlace, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""
         await _to_the_end(self._log(call, prompt, reply))
 
-    async def _log(self, call: _Call, prompt: Sequence[Message], reply: Reply) -> None:
-        trial, iteration, attempt = call
-        place = {"trial": trial, "iteration": iteration, "attempt": attempt}
-        await self._append(CALLS_FILE, [place | {"prompt": list(prompt), "reply": asdict(reply)}])
+    async def _log(self, call: CallPlace, prompt: Sequence[Message], reply: Reply) -> None:
+        agent, trial, iteration, attempt = call
+        line = CALL.plain(Call(trial, iteration, attempt, list(prompt), reply, agent))
+        await self._append(CALLS_FILE, [line])
         self._keep(call, reply)
 
-    def _keep(self, call: _Call, reply: Reply) -> None:
-        trial, iteration, _ = call
+    def _keep(self, call: CallPlace, reply: Reply) -> None:
+        _, trial, iteration, _ = call
         if self.find(trial, iteration) is None:
             self._replies[call] = reply
         if reply.model:
@@ -126,6 +140,13 @@ class Journal:
         self._tokens[trial] += reply.tokens
         unpriced = reply.model is not None and reply.cost is None
         self._spent += Spent(cost=reply.cost or 0.0, tokens=reply.tokens, unpriced=int(unpriced))
+
+    async def write_page(self, page: Page) -> None:
+        """Write a page of a trial's notebook, unless that of its iteration and kind is written already."""
+        place = page.trial, page.iteration, page.kind
+        if place not in self._pages:
+            self._pages[place] = page
+            await _to_the_end(self._append(NOTEBOOK_FILE, [PAGE.plain(page)]))
 
     async def add(self, candidate: Candidate) -> None:
         """Record a finished candidate, unless its iteration is recorded already.
@@ -151,8 +172,8 @@ class Journal:
         self._candidates[key] = candidate
         self._indices[candidate.trial].add(candidate)
         self._spent += Spent(hours=hours_of(candidate))
-        for attempt in range(1, len(candidate.refusals) + 2):
-            self._replies.pop((*key, attempt), None)
+        for attempt in range(1, len(candidate.refusals) + candidate.rounds + 2):
+            self._replies.pop(("proposer", *key, attempt), None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Append finished runs to the trace file."""
@@ -174,16 +195,18 @@ async def _to_the_end(writing: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def read_calls(folder: Path) -> Iterator[tuple[_Call, list[Message], Reply]]:
-    """Yield the calls of a run: (trial, iteration, attempt), all counted from 1, the prompt, and the reply.
+def read_calls(folder: Path) -> Iterator[tuple[CallPlace, list[Message], Reply]]:
+    """Yield the calls of a run: their places, their prompts and their replies.
 
     Raises: BrokenRun, with the line.
     """
-    for call in _read_once(folder / CALLS_FILE, CALL, attrgetter("trial", "iteration", "attempt")):
-        yield (call.trial, call.iteration, call.attempt), call.prompt, call.reply
+    for call in _read_once(folder / CALLS_FILE, CALL, attrgetter("place")):
+        yield call.place, call.prompt, call.reply
 
 
-def _read_once(path: Path, schema: Schema[_Record], place: Callable[[_Record], tuple[int, ...]]) -> Iterator[_Record]:
+def _read_once(
+    path: Path, schema: Schema[_Record], place: Callable[[_Record], tuple[object, ...]]
+) -> Iterator[_Record]:
     """Yield the records of a file, no two of which may have the same place.
 
     Raises: BrokenRun, with the file and the line.
@@ -198,5 +221,5 @@ def _read_once(path: Path, schema: Schema[_Record], place: Callable[[_Record], t
 
 def drop_torn_lines(folder: Path) -> None:
     """Cut off the last line of each file where a crash tore it, so that the next line starts on its own."""
-    for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE):
+    for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE, NOTEBOOK_FILE):
         cut_torn_line(folder / file)

@@ -217,7 +217,7 @@ class Books:
         assert now[: len(self.journal)] == self.journal
         for file, place in (
             ("candidates.jsonl", ("trial", "iteration")),
-            ("calls.jsonl", ("trial", "iteration", "attempt")),
+            ("calls.jsonl", ("agent", "trial", "iteration", "attempt")),
         ):
             times = Counter(tuple(line[name] for name in place) for line in whole_lines(self.run / file))
             assert set(times.values()) <= {1}
