@@ -54,7 +54,7 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
     Raises: Paused where nobody answers; RunFailed where it has to stop; all that was done until then is kept.
     """
     async with saying_why(folder, settings):
-        settings = settings.changed({"run.sent": setup.sent()})
+        settings = settings.changed({"run.sent": setup.proposers.sent()})
         await asyncio.to_thread(save_sealed, settings, folder)
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
@@ -88,7 +88,8 @@ def context_of(
 
     return Context(
         region=setup.region,
-        proposer=setup.proposers[trial - 1],
+        proposer=setup.proposers.of_trial[trial - 1],
+        arms=setup.proposers.arms[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         weigh=setup.weigh,
         goal=settings.goal,
@@ -153,7 +154,7 @@ class Steps:
 
     async def _note_sent(self) -> None:
         """Write the parameters really sent to the language models into `search.json`: servers refuse some of them."""
-        if (sent := self._setup.sent()) != self.settings.run.sent:
+        if (sent := self._setup.proposers.sent()) != self.settings.run.sent:
             self.settings = self.settings.changed({"run.sent": sent})
             await asyncio.to_thread(save_sealed, self.settings, self._folder)
 

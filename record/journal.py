@@ -172,8 +172,10 @@ class Journal:
         self._candidates[key] = candidate
         self._indices[candidate.trial].add(candidate)
         self._spent += Spent(hours=hours_of(candidate))
+        agents = ("proposer", *(f"arm:{offer.arm}" for offer in candidate.offers))
         for attempt in range(1, len(candidate.refusals) + candidate.rounds + 2):
-            self._replies.pop(("proposer", *key, attempt), None)
+            for agent in agents:
+                self._replies.pop((agent, *key, attempt), None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Append finished runs to the trace file."""

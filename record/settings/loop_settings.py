@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...python_files import absolute_name
 from ...schema import Count, Flag, Whole
-from .setting import Few, Most, Upto, setting
+from .setting import Few, Most, Names, Upto, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
@@ -27,6 +28,15 @@ class LoopSettings:
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
+    arms: Names = setting(
+        (),
+        "An arm of --proposer hybrid: model, start, centaur, or any proposer; by default model, guided and "
+        "guided-without-beliefs. Repeatable.",
+        name="arms",
+        flag="--arm",
+        claim="the module",
+        metavar="NAME",
+    )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
     disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
@@ -37,6 +47,9 @@ class LoopSettings:
     max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")
     max_hours: Most | None = setting(None, "Device-hours that trainings may take in all.")
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arms", tuple(map(absolute_name, self.arms)))
 
     @property
     def first_seed(self) -> int:
