@@ -52,7 +52,15 @@ class Claim:
         return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "training.slurm", "downloads")
+_FIXED = (
+    "llm.base_url",
+    "llm.options",
+    "llm.model_file",
+    "loop.prompts",
+    "training.table",
+    "training.slurm",
+    "downloads",
+)
 """Settings whose paths are full ones, or that name none."""
 
 
@@ -68,6 +76,8 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
     if not settings.asks_models and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
         found.append(Claim("proposer", settings.proposer))
     found += [Claim("loop.arms", arm) for arm in settings.loop.arms if arm != MODEL and PROPOSERS.known(arm) is None]
+    if settings.loop.prompts:
+        found.append(Claim("loop.prompts", settings.loop.prompts))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return [*found, *_of_measures(settings)]

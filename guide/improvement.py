@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr
 
 from ..record.candidate import Candidate
 from ..record.history import History
@@ -26,11 +25,10 @@ def improvement(
     observed = observe(known, weights)
     if not len(observed):
         return None
-    surrogate = fit(region, observed, rng, GUIDE.of(known.goal))
+    surrogate = fit(region, observed, rng, GUIDE.of(known.goal), beliefs=known.beliefs)
     encoded = encoder(region.space).encode(architectures)
-    predicted = surrogate.predict(encoded)
-    better: Floats = ndtr((predicted.mean - observed.utility.max()) / np.maximum(predicted.sd, 1e-12))
-    if not known.goal.limits:
-        return better
-    feasible = feasibility_of(region, known, observed, surrogate, rng)
-    return feasible.probability(encoded) * (better if feasible.best is not None else 1.0)
+    feasible = feasibility_of(region, known, observed, surrogate, rng).probability(encoded)
+    kept = {candidate.architecture for candidate in known.goal.feasible(known.measured)}
+    pairs = zip(observed.architectures, observed.utility.tolist(), strict=True)
+    best = max((utility for architecture, utility in pairs if architecture in kept), default=None)
+    return feasible if best is None else feasible * surrogate.predict(encoded).probability_above(best)

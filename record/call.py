@@ -46,9 +46,9 @@ class Reply:
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
-Agent = Annotated[str, Field(strict=True, pattern=r"^(proposer|starter|reflector|arm:.{1,500})$")]
-"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, or for the offer of a
-further arm of a hybrid search, as `arm:NAME`."""
+Agent = Annotated[str, Field(strict=True, pattern=r"^(proposer|starter|reflector|concluder|arm:.{1,500})$")]
+"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, in the end for its
+design principles, or for the offer of a further arm of a hybrid search, as `arm:NAME`."""
 
 
 @dataclass(frozen=True)
