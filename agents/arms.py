@@ -15,7 +15,6 @@ from ..errors import GeniusError
 from ..guide.features import Floats
 from ..plugins import OWN
 from ..record.candidate import Candidate, Offer
-from ..record.goal import Goal
 from ..record.history import History
 from ..record.settings import MODEL
 from ..spaces.region import Region
@@ -77,23 +76,16 @@ def credits_of(history: Sequence[Candidate]) -> Mapping[str, float]:
     An arm is given credit for every architecture that it offered and that was tried, whoever was chosen for it.
     """
     known = History.of(history)
+    improved = {candidate.iteration for candidate in known.goal.improving(known.measured)}
     promised: defaultdict[str, float] = defaultdict(float)
     made: defaultdict[str, float] = defaultdict(float)
-    best: float | None = None
     for candidate in known:
-        value = _utility(candidate, known.goal)
         settled = candidate.measurement is not None or candidate.error is not None
-        improves = value is not None and (best is None or value > best)
         for offer in candidate.offers if settled else ():
             if offer.architecture == candidate.architecture and offer.probability is not None:
                 promised[offer.arm] += offer.probability
-                made[offer.arm] += improves
-        best = value if improves else best
+                made[offer.arm] += candidate.iteration in improved
     return defaultdict(lambda: 1.0, {arm: (_DOUBT + made[arm]) / (_DOUBT + promised[arm]) for arm in promised})
-
-
-def _utility(candidate: Candidate, goal: Goal) -> float | None:
-    return None if candidate.value is None or goal.beyond(candidate) else goal.utility(candidate)
 
 
 def shares(offers: Sequence[Offer], credits: Mapping[str, float]) -> Floats:

@@ -128,17 +128,15 @@ async def proposer(
     context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    if not context.arms:
-        reply = await _logged_or_asked(context, state, candidate)
-    else:
+    if context.arms:
         candidate = replace(candidate, arm=None, offers=())
+    reply = context.journal.reply(_call_of(candidate))
+    if reply is None and context.arms:
         reply = await _offer_of_model(context, state, candidate, last=is_last_try(runtime, tries))
+    elif reply is None:
+        reply = await _ask(context, state, candidate)
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
     return Command(goto="chooser" if context.arms else "validator", update={"candidate": candidate.to_json()})
-
-
-async def _logged_or_asked(context: Context, state: SearchState, candidate: Candidate) -> Reply:
-    return context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
 
 
 async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate, *, last: bool) -> Reply:
@@ -154,7 +152,7 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
         reply = Reply("", fault=fault)
     else:
         try:
-            reply = await _logged_or_asked(context, state, candidate)
+            reply = await _ask(context, state, candidate)
         except ProviderError as error:
             if not context.has_other_arms or (error.transient and not last):
                 raise

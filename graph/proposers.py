@@ -50,9 +50,9 @@ def name_proposer(
         named = proposer if isinstance(proposer, str) else _name_of(proposer)
         if proposer is named:
             PROPOSERS.find(named)
-        return {"proposer": named, "llm.models": (), "loop.arms": ()}, []
+        return {"proposer": named, "llm.models": ()}, []
     kept = old.proposer if old.proposer in _ASKING else WITH_MODEL
-    chosen = {"proposer": proposer or kept} | ({"loop.arms": ()} if proposer == MODEL else {})
+    chosen = {"proposer": proposer or kept}
     if llm is None and (proposer is not None or not old.proposer):
         if old.llm.models:
             return chosen, []  # and the models stay, as the old settings' claims: the call names none
