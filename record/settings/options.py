@@ -116,6 +116,10 @@ class Options(TypedDict, total=False):
     approve: bool
     order: Order
     advice: bool
+    beliefs: bool | None
+    reflect_every: int | None
+    principles: bool | None
+    reflector_llm: str | None
     disguise: bool
     deadline: float | None
     silence: float | None

@@ -1,0 +1,87 @@
+"""Asking a model for more than proposals: each answer is logged before it is used, and none is asked for twice."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..agents.beliefs import UnreadableAnswer
+from ..agents.proposer import AGENTS, Form, Thinking
+from ..agents.provider import ProviderError
+from ..record.call import CallPlace, Reply, received
+from ..record.candidate import Candidate, Message
+from ..record.history import History
+from ..record.notebook import PAGE, Page
+from ..record.secrets import errors_cleared
+from .state import Context
+
+_ATTEMPTS = 2
+_NO_TEXT = "[no answer]"
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Query(Generic[_Answer]):
+    """What a model is asked for: the form, the prompt, and the reading of an answer, which raises UnreadableAnswer."""
+
+    form: Form
+    prompt: Sequence[Message]
+    read: Callable[[Reply], _Answer]
+
+
+async def answer_to(
+    query: Query[_Answer], thinking: Thinking, context: Context, at: Candidate, history: History
+) -> tuple[_Answer | None, Reply] | None:
+    """Ask a model before the proposal `at`, and once more where its first answer cannot be read.
+
+    Returns the answer, None where neither can be read, with the last reply; None where the budget is spent. Raises:
+    ProviderError.
+    """
+    messages, form = list(query.prompt), query.form
+    found: tuple[None, Reply] | None = None
+    for attempt in range(1, _ATTEMPTS + 1):
+        place: CallPlace = AGENTS[form.name], at.trial, at.iteration, attempt
+        reply = context.journal.reply(place)
+        if reply is None and context.is_spent:
+            return None
+        reply = reply or await _ask(form, messages, thinking, context, place, history)
+        try:
+            return await asyncio.to_thread(query.read, reply), reply
+        except UnreadableAnswer as error:
+            why, found = str(error), (None, reply)
+        messages.append(Message(role="assistant", content=reply.text.strip() or _NO_TEXT))
+        messages.append(Message(role="user", content=context.prompts.render("refusal", reason=why)))
+    context.tell("note", at, f"the model's {form.name} cannot be read, and the search goes on without: {why}")
+    return found
+
+
+async def _ask(
+    form: Form, messages: Sequence[Message], thinking: Thinking, context: Context, place: CallPlace, history: History
+) -> Reply:
+    _, trial, iteration, _ = place
+    at = Candidate(trial, iteration)
+    context.tell("proposing", at)
+    try:
+        with errors_cleared():
+            answer = await thinking.think(messages, history, form)
+    except ProviderError as error:
+        context.tell("waiting", at, str(error))
+        await asyncio.sleep(error.wait)  # as the server asked, before the backoff
+        raise
+    reply = received(answer)
+    await context.journal.log_reply(place, messages, reply)
+    for note in (*reply.passed, *reply.notes):
+        context.tell("note", at, note)
+    return reply
+
+
+def author_of(reply: Reply) -> str:
+    """Name the model that wrote a reply."""
+    return reply.llm or reply.model or ""
+
+
+async def keep_page(context: Context, page: Page) -> dict[str, Any]:
+    """Write a page down; without a run folder the state itself keeps it: returns the update of the state."""
+    await context.journal.write_page(page)
+    return {"pages": [PAGE.plain(page)]} if context.journal.folder is None else {}
