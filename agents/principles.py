@@ -107,7 +107,7 @@ def _options(named: Sequence[object], space: SearchSpace) -> Iterator[tuple[int,
 def with_effects(
     principles: Sequence[Principle], region: Region, history: History, seed: Sequence[int]
 ) -> tuple[Principle, ...]:
-    """Put the surrogate's effects beside the options that principles name."""
+    """Put the surrogate's effects beside the options that principles name; it knows nothing of the model's beliefs."""
     goal, observed = history.goal, observe(history)
     if not len(observed) or not any(one.options for one in principles):
         return tuple(principles)

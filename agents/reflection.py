@@ -54,12 +54,13 @@ def _own_forecast(candidate: Candidate) -> tuple[str, float, float] | None:
 
 def _forecast(region: Region, history: History, place: int, seed: Sequence[int]) -> tuple[str, float, float] | None:
     """Return the surrogate's forecast of a measurement, with that one's own noise in its standard deviation."""
-    goal, candidate = history.goal, history[place]
+    goal, architecture = history.goal, history[place].architecture
     before = History.of(history[:place], goal, history.beliefs)
-    if len(before.measured) < _KNOWN:
+    if architecture is None or len(before.measured) < _KNOWN:
         return None
-    surrogate = fit(region, observe(before), np.random.default_rng([*seed, place]), GUIDE.of(goal))
-    predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
+    rng = np.random.default_rng([*seed, place])
+    surrogate = fit(region, observe(before), rng, GUIDE.of(goal), beliefs=history.beliefs)
+    predicted = surrogate.predict(encoder(region.space).encode([architecture]))
     expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
     return "the surrogate expected", expected, sd
 

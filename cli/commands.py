@@ -77,6 +77,7 @@ for command in (
     telling.open,
     telling.ask,
     telling.tell,
+    telling.hint,
     training.train,
     training.export,
     benching.bench,
@@ -85,6 +86,7 @@ for command in (
     looking.cost,
     latency.latency,
     looking.recipes,
+    looking.prompts,
     looking.fetch,
     looking.baseline,
 ):

@@ -215,7 +215,7 @@ async def trainer(
         await context.slots.wait()
     if finished is not None:
         update = _taken_in(state, context, running, finished)
-    if concludes(cast("InFlight", {**filled(state), **update}), context):
+    if concludes(cast("InFlight", {**state, **update}), context):
         return Command(goto="concluder", update=update)
     return Command(goto="reflector" if context.whole and finished is not None else "__end__", update=update)
 

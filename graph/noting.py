@@ -50,8 +50,10 @@ async def _hint(known: InFlight, context: Context, at: Candidate) -> Page | None
 
 async def _reflection(known: InFlight, context: Context, at: Candidate) -> Page | None:
     """Have the notebook rewritten, every few iterations and after a surprise; None where it stays as it is."""
-    history, writer = history_of(known, context), context.writer
-    if writer is None or not context.reflect_every or not history.measured:
+    if (writer := context.writer) is None or not context.reflect_every:
+        return None
+    history = history_of(known, context)
+    if next(history.best_first(), None) is None:
         return None
     surprises = await asyncio.to_thread(_surprises, known, context, history)
     if (at.iteration - 1) % context.reflect_every and not surprises:

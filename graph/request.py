@@ -27,17 +27,15 @@ from ..spaces.objective import Objective
 from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
+from .fits import changes_in_words, check_fits, fingerprint
 from .meters import choose_evaluator
 from .seal import sealed_settings
 from .setup import (
     AnySpace,
     Given,
-    changes_in_words,
-    check_fits,
     choose_goal,
     choose_limits,
     choose_parts,
-    fingerprint,
     named_space,
     parts_of_space,
 )
@@ -217,8 +215,11 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
         settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
     space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
-    if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
-        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+    if settings.proposer in PROPOSERS and asked.given.proposer is None:
+        if settings.loop.advice:
+            raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+        if settings.asks_beliefs or settings.reflects_every or settings.asks_principles:
+            raise GeniusError(f"{settings.proposer} asks no language model, and nobody else has beliefs or a notebook")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)

@@ -24,7 +24,7 @@ from ..record.hints import SHOWN_HINTS
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
-from ..record.settings import Order, RepairMode, WhenDone
+from ..record.settings import Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
 from ..training.job import Epoch
@@ -124,15 +124,15 @@ class Context:
 
     `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
-    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
-    are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
-    candidate out and ends. `weigh` measures a network before it is trained, where limits are held against that.
+    trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is whether
+    a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as the graph
+    is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in flight. `told`
+    is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh` measures a
+    network before it is trained, where limits are held against that.
 
     `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
     `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
-    asked for design principles in the end; `reflector` writes the latter two in its place. `prompts` are the templates
-    of what it is asked.
+    asked for design principles in the end; `reflector` writes the latter two in its place.
     """
 
     region: Region
@@ -146,6 +146,8 @@ class Context:
     budget: Budget = NO_BUDGET
     order: Order = "best"
     advice: bool = False
+    memory: Memory = "summary"
+    prompts: Prompts = field(default_factory=Prompts)
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
@@ -156,7 +158,6 @@ class Context:
     reflect_every: int = 0
     principles: bool = False
     reflector: Thinking | None = None
-    prompts: Prompts = field(default_factory=Prompts)
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 

@@ -1,18 +1,25 @@
 """Asking a model for more than proposals: each answer is logged before it is used, and none is asked for twice."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from ..agents.backends import check_price, open_llms
 from ..agents.beliefs import UnreadableAnswer
 from ..agents.proposer import AGENTS, Form, Thinking
 from ..agents.provider import ProviderError
+from ..errors import GeniusError
 from ..record.call import CallPlace, Reply, received
 from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..record.notebook import PAGE, Page
 from ..record.secrets import errors_cleared
+from ..record.settings import Settings
+from ..record.settings.llm_settings import Sent
+from ..spaces.space import SearchSpace
 from .state import Context
 
 _ATTEMPTS = 2
@@ -74,6 +81,29 @@ async def _ask(
     for note in (*reply.passed, *reply.notes):
         context.tell("note", at, note)
     return reply
+
+
+@asynccontextmanager
+async def open_reflectors(
+    settings: Settings, space: SearchSpace, downloads: Path
+) -> AsyncIterator[tuple[Sequence[Thinking], Callable[[], Sequence[Sent]]]]:
+    """Open the language model that writes notebooks and principles, for each trial, where the settings name one.
+
+    Gives the parameters that are sent to it, too. Raises: GeniusError for a model that proposes and nothing else.
+    """
+    named = settings.llm.reflector_llm
+    if named is None or not (settings.reflects_every or settings.asks_principles):
+        yield (), list
+        return
+    asking = replace(settings.asking, base_url=None)
+    if settings.loop.max_cost is not None:
+        check_price(named, asking)
+    async with open_llms([named], space, asking, downloads, taught=settings.run.sent) as opened:
+        made = [opened.proposer(trial) for trial in range(1, settings.loop.trials + 1)]
+        reflectors = [each for each in made if isinstance(each, Thinking)]
+        if len(reflectors) < len(made):
+            raise GeniusError(f"{named} proposes and writes no notebook: name a chat model with --reflector-llm")
+        yield reflectors, opened.sent
 
 
 def author_of(reply: Reply) -> str:

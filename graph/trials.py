@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.types import Command
 
@@ -24,11 +24,12 @@ from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
+from .concluder import concludes
 from .pause import Answers, Paused, paused
 from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
-from .state import Context, Progress, ignore
+from .state import Context, InFlight, Progress, ignore
 from .trust import resume_command
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
     Raises: Paused where nobody answers; RunFailed where it has to stop; all that was done until then is kept.
     """
     async with saying_why(folder, settings):
-        settings = settings.changed({"run.sent": setup.sent()})
+        settings = settings.changed(setup.facts)
         await asyncio.to_thread(save_sealed, settings, folder)
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
@@ -99,8 +100,14 @@ def context_of(
         budget=settings.loop.budget,
         order=settings.loop.order,
         advice=settings.loop.advice,
+        memory=settings.loop.memory,
+        prompts=setup.prompts,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
+        beliefs=settings.asks_beliefs,
+        reflect_every=settings.reflects_every,
+        principles=settings.asks_principles,
+        reflector=setup.reflectors[trial - 1] if setup.reflectors else None,
         approve=settings.loop.approve,
         slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
         progress=progress,
@@ -148,13 +155,13 @@ class Steps:
             state = await self._graph.ainvoke(given, config, context=context, durability="exit")
         finally:
             await context.journal.trace(tracer.take() if tracer else [])
-            await self._note_sent()
+            await self._note_facts()
         return Start(state, state.get("__interrupt__", ()))
 
-    async def _note_sent(self) -> None:
-        """Write the parameters really sent to the language models into `search.json`: servers refuse some of them."""
-        if (sent := self._setup.sent()) != self.settings.run.sent:
-            self.settings = self.settings.changed({"run.sent": sent})
+    async def _note_facts(self) -> None:
+        """Write new facts into `search.json`, such as the parameters really sent: servers refuse some of them."""
+        if (settings := self.settings.changed(self._setup.facts)) != self.settings:
+            self.settings = settings
             await asyncio.to_thread(save_sealed, self.settings, self._folder)
 
 
@@ -178,8 +185,9 @@ async def _trial(steps: Steps, context: Context, settings: Settings, trial: int,
 
 
 def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
-    """Tell whether a trial lacks iterations and may make them."""
-    return state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
+    """Tell whether a trial lacks iterations, or its conclusion, and may make them."""
+    lacks = state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
+    return lacks or concludes(cast("InFlight", state), context)
 
 
 def invocation_config(

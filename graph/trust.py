@@ -52,7 +52,15 @@ class Claim:
         return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "training.slurm", "downloads")
+_FIXED = (
+    "llm.base_url",
+    "llm.options",
+    "llm.model_file",
+    "loop.prompts",
+    "training.table",
+    "training.slurm",
+    "downloads",
+)
 """Settings whose paths are full ones, or that name none."""
 
 
@@ -67,6 +75,8 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
         found += _of_llms(settings)
     if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
         found.append(Claim("proposer", settings.proposer))
+    if settings.loop.prompts:
+        found.append(Claim("loop.prompts", settings.loop.prompts))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return [*found, *_of_measures(settings)]
@@ -81,6 +91,9 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
     for spec in settings.llm.models:
         if not is_plain_llm(spec) and spec != os.environ.get("GENIUS_LLM"):
             yield Claim("llm.models", spec)
+    reflector = settings.llm.reflector_llm
+    if reflector and not is_plain_llm(reflector) and reflector != os.environ.get("GENIUS_LLM"):
+        yield Claim("llm.reflector_llm", reflector)
     if settings.llm.base_url and settings.llm.base_url not in servers_named():
         yield Claim("llm.base_url", settings.llm.base_url)
     for name, value in settings.llm.options.items():
