@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langgraph.graph import START, StateGraph
@@ -16,16 +17,18 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import Unprompted, asked
+from ..agents.proposer import asked
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import conversation, write_prompt
 from ..record.call import CallPlace, Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
+from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
+from .chooser import NO_ANSWER, chooser, due_start, is_last_try, not_asked, says_anew
 from .concluder import concluder, concludes
 from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
@@ -55,7 +58,9 @@ def build_graph(
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
     builder.add_node("starter", starter, retry_policy=retry)
     builder.add_node("reflector", reflector, retry_policy=retry)
-    builder.add_node("proposer", proposer, retry_policy=retry)
+    ends = ("validator", "chooser", "trainer")
+    builder.add_node("proposer", partial(proposer, tries=tries), retry_policy=retry, destinations=ends)
+    builder.add_node("chooser", partial(chooser, tries=tries), retry_policy=retry, destinations=("validator",))
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
@@ -67,7 +72,7 @@ def build_graph(
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
-) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
+) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
     """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
@@ -88,7 +93,7 @@ async def reflector(
     if candidate.architecture or candidate.error:
         return Command(goto=before_training(candidate, context), update=update)
     if candidate.reply or candidate.fault:
-        return Command(goto="validator", update=update)
+        return Command(goto="chooser" if context.arms and candidate.arm is None else "validator", update=update)
     prompt, shortlist = await _write(context, history_of(known, context))
     update["candidate"] = replace(candidate, shortlist=shortlist).to_json()
     return Command(goto="proposer", update={**update, "prompt": prompt})
@@ -96,13 +101,13 @@ async def reflector(
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
     """Write the prompt, with the shortlist in it; advice takes tens of milliseconds of arithmetic: it has a thread."""
-    if isinstance(context.proposer, Unprompted):
+    if not context.reads_prompts:
         return [], ()
     advice = None
     if context.advice:
         advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
-    may_stop = late and context.when_done == "stop"
+    may_stop = late and context.when_done == "stop" and not context.arms
     prompt = write_prompt(context.region, history, context.order, advice, may_stop)
     return prompt, advice.shortlist if advice else ()
 
@@ -121,7 +126,9 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
     return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
-async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+async def proposer(
+    state: SearchState, runtime: Runtime[Context], tries: int = TRIES
+) -> Command[Literal["validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
@@ -129,9 +136,41 @@ async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
     context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    reply = context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
+    if not context.arms:
+        reply = await _logged_or_asked(context, state, candidate)
+    else:
+        candidate = replace(candidate, arm=None, offers=())
+        reply = await _offer_of_model(context, state, candidate, last=is_last_try(runtime, tries))
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
-    return Command(goto="validator", update={"candidate": candidate.to_json()})
+    return Command(goto="chooser" if context.arms else "validator", update={"candidate": candidate.to_json()})
+
+
+async def _logged_or_asked(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+    return context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
+
+
+async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate, *, last: bool) -> Reply:
+    """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
+
+    Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
+    Raises: ProviderError where there are no others, and where the call may be tried again.
+    """
+    history = history_of(state, context)
+    if MODEL not in context.arms or due_start(context, candidate, history) is not None:
+        return Reply("")
+    if fault := not_asked(context, history):
+        reply = Reply("", fault=fault)
+    else:
+        try:
+            reply = await _logged_or_asked(context, state, candidate)
+        except ProviderError as error:
+            if not context.has_other_arms or (error.transient and not last):
+                raise
+            fault = f"{NO_ANSWER}{error}"
+            reply = Reply("", fault=fault)
+    if fault and says_anew(fault, history):
+        context.tell("note", candidate, f"{fault}; the other arms go on without the language model")
+    return reply
 
 
 def _call_of(candidate: Candidate) -> CallPlace:

@@ -42,7 +42,7 @@ from .setup import (
 from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
-    from .setup import Llm
+    from .proposers import Llm
 
 _OF_NAMED_MODELS = ("llm.temperature", "llm.reasoning_effort", "llm.num_ctx", "llm.options", "llm.base_url")
 

@@ -1,6 +1,6 @@
 """The state of the graph, which is checkpointed, and the context of an invocation, which is not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from ..agents.prompting import Prompts
-from ..agents.proposer import Proposer, Thinking
+from ..agents.proposer import Asking, Proposer, Thinking, reads_prompts
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.meter import Weigh
@@ -24,7 +24,7 @@ from ..record.hints import SHOWN_HINTS
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
-from ..record.settings import Memory, Order, RepairMode, WhenDone
+from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
 from ..training.job import Epoch
@@ -122,13 +122,14 @@ def ignore(progress: Progress) -> None:
 class Context:
     """The tools and facts that an invocation of the graph works with; never checkpointed.
 
-    `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
-    `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is whether
-    a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as the graph
-    is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in flight. `told`
-    is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh` measures a
-    network before it is trained, where limits are held against that.
+    `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
+    makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else that
+    of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with
+    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is
+    whether a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as
+    the graph is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in
+    flight. `told` is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh`
+    measures a network before it is trained, where limits are held against that.
 
     `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
     `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
@@ -140,6 +141,7 @@ class Context:
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
     goal: Goal = UNNAMED
+    arms: Mapping[str, Proposer] = field(default_factory=dict)
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -195,8 +197,20 @@ class Context:
         return self.reflector or (self.proposer if isinstance(self.proposer, Thinking) else None)
 
     @property
+    def reads_prompts(self) -> bool:
+        """Whether anybody reads the prompts."""
+        return reads_prompts(self.proposer, self.arms)
+
+    @property
+    def has_other_arms(self) -> bool:
+        """Whether there are arms that go on where the language model is down, or its budget is spent."""
+        return any(name != MODEL and not isinstance(arm, Asking) for name, arm in self.arms.items())
+
+    @property
     def is_spent(self) -> bool:
-        """Whether the budget leaves no room for a further proposal."""
+        """Whether the budget leaves no room for a further proposal, be it by an arm without a model."""
+        if self.has_other_arms:
+            return self.is_spent_on_training
         return self.budget.reached(self.journal.spent) is not None
 
     @property

@@ -89,7 +89,8 @@ def context_of(
 
     return Context(
         region=setup.region,
-        proposer=setup.proposers[trial - 1],
+        proposer=setup.proposers.of_trial[trial - 1],
+        arms=setup.proposers.arms[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         weigh=setup.weigh,
         goal=settings.goal,
