@@ -2,7 +2,7 @@
 
 A path leads from the truth to its reverse: the table's ranking, the effects of options and of pairs in it, effects that
 are drawn at random, the reversed effects, the reversed ranking. A judgement is the point on it whose ranking has the
-Kendall correlation TAU with the table's. So all but the most exact models judged by effects of options and pairs.
+Kendall correlation TAU with the table's. So all but the most exact models judge by effects of options and pairs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,58 +19,82 @@ from ..tables.published import Table
 
 _SWEEPS = 4  # over all factors; one is exact where options occur together equally often, as in whole spaces
 _HALVINGS = 30
-_SAMPLE = 20_000  # architectures by which a correlation is calibrated
+_SAMPLE = 20_000  # architectures by which effects and a correlation are found in a larger table
 
-Codes = npt.NDArray[np.int64]
+_Options = npt.NDArray[np.int64]  # of architectures, shape (n, decisions)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Factor:
-    """A decision, or two of them together; `codes` tells of every architecture of a pool which options it has there."""
+    """A decision, or two of them together, with a code for each of their options: `size` codes from 0 on.
+
+    The code of a pair is the first option times `width`, and the second.
+    """
 
     decisions: tuple[int, ...]
-    codes: Codes
+    size: int
+    width: int = 1
+
+    def codes(self, options: _Options) -> npt.NDArray[np.int64]:
+        """Return the codes of architectures; shape (n,)."""
+        first, *others = (options[:, at] for at in self.decisions)
+        return first * self.width + others[0] if others else first
 
 
 @dataclass(frozen=True, eq=False)
-class Factors:
-    """The architectures of a table as factors, and their values as a ranking, standardised; shape (n,)."""
+class Factored:
+    """The architectures of a table, and their values as a ranking, standardised; shape (n,)."""
 
-    options: npt.NDArray[np.int64]  # shape (n, decisions)
+    options: _Options
     ranking: Floats
-
-    @property
-    def width(self) -> int:
-        """The number by which two options of a pair make one code: the first times it, and the second."""
-        return int(self.options.max()) + 1
 
     @cached_property
     def factors(self) -> list[Factor]:
         """List the decisions, then their pairs."""
-        columns, width = self.options.T, self.width
-        pairs = combinations(range(len(columns)), 2)
-        alone = [Factor((at,), column) for at, column in enumerate(columns)]
-        return [*alone, *(Factor((i, j), columns[i] * width + columns[j]) for i, j in pairs)]
+        sizes = (self.options.max(axis=0) + 1).tolist()
+        pairs = combinations(range(len(sizes)), 2)
+        alone = [Factor((at,), size) for at, size in enumerate(sizes)]
+        return [*alone, *(Factor((i, j), sizes[i] * sizes[j], sizes[j]) for i, j in pairs)]
+
+    @cached_property
+    def sample(self) -> npt.NDArray[np.int64]:
+        """The places of the architectures by which effects are found."""
+        return np.random.default_rng(0).permutation(len(self.options))[:_SAMPLE]
 
     @cached_property
     def known(self) -> list[Floats]:
         """The effects in the table's ranking."""
-        return mean_effects(self.factors, self.ranking)
+        return self.effects_in(self.ranking)
 
-    def scores(self, tables: Sequence[Floats]) -> Floats:
+    def effects_in(self, values: Floats) -> list[Floats]:
+        """Return the effect of every code of each factor: mean differences of the values, less those of other factors.
+
+        Means of a few architectures are shrunk towards 0.
+        """
+        left, codes = values[self.sample], [factor.codes(self.options[self.sample]) for factor in self.factors]
+        counts = [np.bincount(code, minlength=factor.size) for code, factor in zip(codes, self.factors, strict=True)]
+        found, left = [np.zeros(factor.size) for factor in self.factors], left - left.mean()
+        for _ in range(_SWEEPS):
+            for code, count, effect in zip(codes, counts, found, strict=True):
+                step = np.bincount(code, left, len(effect)) / (count + 1)
+                effect += step
+                left = left - step[code]
+        return found
+
+    def scores(self, effects: Sequence[Floats]) -> Floats:
         """Add up the effects of every architecture, standardised."""
         found = np.zeros(len(self.options))
-        for factor, table in zip(self.factors, tables, strict=True):
-            found += table[factor.codes]
+        for factor, effect in zip(self.factors, effects, strict=True):
+            found += effect[factor.codes(self.options)]
         return standardised(found)
 
 
 @lru_cache(maxsize=8)
-def pool_of(table: Table) -> Factors:
+def factored(table: Table) -> Factored:
     """Take apart the architectures of a table."""
     from scipy.stats import rankdata
 
-    return Factors(np.array(table.architectures), standardised(rankdata(table.utilities)))
+    return Factored(np.array(table.architectures), standardised(rankdata(table.utilities)))
 
 
 def standardised(values: npt.ArrayLike) -> Floats:
@@ -81,38 +105,21 @@ def standardised(values: npt.ArrayLike) -> Floats:
     return found
 
 
-def mean_effects(factors: Sequence[Factor], values: Floats) -> list[Floats]:
-    """Return the effect of every code of each factor: mean differences of the values, less those of other factors.
-
-    Means of a few architectures are shrunk towards 0.
-    """
-    left = values - values.mean()
-    counts = [np.bincount(factor.codes) for factor in factors]
-    found = [np.zeros(len(count)) for count in counts]
-    for _ in range(_SWEEPS):
-        for factor, count, effect in zip(factors, counts, found, strict=True):
-            step = np.bincount(factor.codes, left) / (count + 1)
-            effect += step
-            left = left - step[factor.codes]
-    return found
-
-
 def judged(table: Table, tau: float, seed: Sequence[int]) -> Floats:
     """Score every architecture of a table so that the scores' Kendall correlation with its ranking is `tau`.
 
     Shape (n,), in standard deviations. The random effects of a seed are the same for every `tau`. Tables of a few
     architectures get a correlation near it.
     """
-    pool = pool_of(table)
+    known = factored(table)
     rng = np.random.default_rng([*seed, len(table)])
-    worlds = pool.ranking, pool.scores(pool.known), pool.scores(list(_random(pool, rng)))
-    sample = rng.permutation(len(table))[:_SAMPLE]
-    shown = tuple(world[sample] for world in worlds)
+    worlds = known.ranking, known.scores(known.known), known.scores(list(_random(known, rng)))
+    shown = tuple(world[known.sample] for world in worlds)
     low, high = -2.0, 2.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        right = kendall(_mixed(shown, middle), shown[0]) < tau
-        low, high = (middle, high) if right else (low, middle)
+        below = kendall(_mixed(shown, middle), shown[0]) < tau
+        low, high = (middle, high) if below else (low, middle)
     return standardised(_mixed(worlds, high))
 
 
@@ -124,9 +131,9 @@ def kendall(scores: Floats, others: npt.ArrayLike) -> float:
     return 0.0 if np.isnan(found) else found
 
 
-def _random(pool: Factors, rng: np.random.Generator) -> Iterator[Floats]:
+def _random(known: Factored, rng: np.random.Generator) -> Iterator[Floats]:
     """Draw effects of the sizes of the true ones."""
-    for effect in pool.known:
+    for effect in known.known:
         yield rng.normal(0.0, float(np.sqrt(np.mean(effect**2))), len(effect))
 
 

@@ -31,7 +31,7 @@ from ..spaces.region import Region
 from ..spaces.space import Architecture
 from ..tables.published import Table
 from ..tools.refused import refused_architectures
-from .judgement import judged, pool_of
+from .judgement import factored, judged
 from .stated import stated
 
 SIMULATED = "simulated:"
@@ -111,5 +111,5 @@ class _Model:
             return np.argsort(-self.scores, kind="stable")
         rng = np.random.default_rng([*self.seed, len(history)])
         wanted = 1 if rng.random() < _ONE_CHANGE else 2
-        changes = (pool_of(self.table).options != best).sum(axis=1)
+        changes = (factored(self.table).options != best).sum(axis=1)
         return np.lexsort((-self.scores, np.abs(changes - wanted)))

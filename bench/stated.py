@@ -10,7 +10,7 @@ from ..guide.features import Floats
 from ..record.notebook import Beliefs, CostBelief, OptionBelief, PairBelief
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.published import Table
-from .judgement import Factor, kendall, mean_effects, pool_of
+from .judgement import Factor, factored, kendall
 
 _STARTS, _PAIRS = 3, 8  # that are stated at most
 _STRONGEST = 2.0  # the score of the strongest option
@@ -23,8 +23,8 @@ def stated(space: SearchSpace, table: Table, scores: Floats, model: str = "") ->
     Options and pairs have their effects in the scores, in halves, where the strongest option has 2; of the pairs the
     strongest are named. Costs have four times their Kendall correlation with the scores. The starts are the best.
     """
-    pool = pool_of(table)
-    found = mean_effects(pool.factors, scores)
+    known = factored(table)
+    found = known.effects_in(scores)
     alone = len(space.decisions)
     strongest = max(float(np.abs(effect).max()) for effect in found[:alone]) or 1.0
     rounded = [_halves(_STRONGEST * effect / strongest) for effect in found]
@@ -36,7 +36,7 @@ def stated(space: SearchSpace, table: Table, scores: Floats, model: str = "") ->
     return Beliefs(
         tuple(islice(_best(table, scores), _STARTS)),
         tuple(options),
-        tuple(_pairs(pool.factors[alone:], rounded[alone:], pool.width)),
+        tuple(_pairs(known.factors[alone:], rounded[alone:])),
         tuple(_costs(space, table, scores)),
         model,
     )
@@ -56,10 +56,10 @@ def _best(table: Table, scores: Floats) -> Iterator[Architecture]:
             yield architecture
 
 
-def _pairs(factors: Sequence[Factor], scores: Sequence[Floats], width: int) -> Iterator[PairBelief]:
+def _pairs(factors: Sequence[Factor], scores: Sequence[Floats]) -> Iterator[PairBelief]:
     """State the strongest pairs."""
     found = [
-        (float(table[code]), factor.decisions, divmod(int(code), width))
+        (float(table[code]), factor.decisions, divmod(int(code), factor.width))
         for factor, table in zip(factors, scores, strict=True)
         for code in np.flatnonzero(table)
     ]

@@ -9,7 +9,7 @@ from genius.agents.advice import advise
 from genius.agents.proposer import PROPOSAL, Form, Thinking
 from genius.agents.reflector import write_prompt
 from genius.bench.entrants import check_proposer
-from genius.bench.judgement import judged, kendall, mean_effects, pool_of
+from genius.bench.judgement import factored, judged, kendall
 from genius.bench.simulated import read_simulated, simulated
 from genius.bench.stated import stated
 from genius.bench.task import Task, capped, load_task
@@ -80,10 +80,9 @@ def test_better_models_begin_better(tables):
 
 def test_the_effects_of_a_whole_space_are_mean_differences(tables):
     _, table = opened(tables)
-    pool = pool_of(table)
-    found = mean_effects(pool.factors, pool.ranking)
-    at = pool.options[:, 2] == 1
-    assert found[2][1] == pytest.approx(pool.ranking[at].mean() - pool.ranking.mean(), abs=2e-3)
+    known = factored(table)
+    at = known.options[:, 2] == 1
+    assert known.known[2][1] == pytest.approx(known.ranking[at].mean() - known.ranking.mean(), abs=2e-3)
 
 
 def test_a_model_is_a_function_of_prompt_history_and_seed(tables):
