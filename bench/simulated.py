@@ -10,7 +10,6 @@ proposes is its habit:
 """
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -26,13 +25,12 @@ from ..printable import brief
 from ..record.call import Reply
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.history import History
-from ..record.notebook import BELIEFS
 from ..spaces.region import Region
 from ..spaces.space import Architecture
 from ..tables.published import Table
 from ..tools.refused import refused_architectures
 from .judgement import factored, judged
-from .stated import stated
+from .stated import beliefs_in_json, stated
 
 SIMULATED = "simulated:"
 _ONE_CHANGE = 44 / 48  # of the proposals after the first, in 18 recorded searches of capable models
@@ -65,7 +63,7 @@ def simulated(region: Region, table: Table, name: str, seed: Sequence[int]) -> T
     """
     tau, habit = read_simulated(name)
     scores = judged(table, tau, seed)
-    model = _Model(region, table, -scores if habit == "adversarial" else scores, name, habit, tuple(seed))
+    model = _Model(region, table, -scores if habit == "adversarial" else scores, habit, tuple(seed))
     return Thinking(model.think)
 
 
@@ -76,7 +74,6 @@ class _Model:
     region: Region
     table: Table
     scores: Floats
-    name: str
     habit: Habit
     seed: tuple[int, ...]
 
@@ -85,7 +82,8 @@ class _Model:
 
     def _answer(self, prompt: Sequence[Message], history: History, form: Form) -> str:
         if form.name == "beliefs":
-            return json.dumps(BELIEFS.plain(stated(self.region.space, self.table, self.scores, self.name)))
+            space = self.region.space
+            return beliefs_in_json(space, stated(space, self.table, self.scores))
         if form.name != "proposal":
             return _NOTES
         found = self._pick(prompt, history)

@@ -1,5 +1,6 @@
 """The beliefs that a simulated model states, from its judgement of every architecture."""
 
+import json
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 
@@ -12,12 +13,35 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.published import Table
 from .judgement import Factor, factored, kendall
 
-_STARTS, _PAIRS = 3, 8  # that are stated at most
+_STARTS, _OPTIONS, _PAIRS = 3, 60, 8  # that are stated at most
 _STRONGEST = 2.0  # the score of the strongest option
 _COSTS = ("flops", "params")
 
 
-def stated(space: SearchSpace, table: Table, scores: Floats, model: str = "") -> Beliefs:
+def beliefs_in_json(space: SearchSpace, beliefs: Beliefs) -> str:
+    """Write beliefs as a language model does that is asked for structured output: decisions by their names."""
+
+    def named(decision: int, option: int, prefix: str = "") -> dict[str, object]:
+        one = space.decisions[decision]
+        written = one.names[option - one.first] if space.by_value else option
+        return {f"{prefix}decision": one.name, f"{prefix}option": written}
+
+    pairs = [(*zip(each.decisions, each.options, strict=True), each) for each in beliefs.pairs]
+    return json.dumps(
+        {
+            "starts": [json.loads(space.declared(start)) for start in beliefs.starts],
+            "options": [named(each.decision, each.option) | _score(each) for each in beliefs.options],
+            "pairs": [named(*one) | named(*other, "other_") | _score(each) for one, other, each in pairs],
+            "costs": [{"cost": each.cost} | _score(each) for each in beliefs.costs],
+        }
+    )
+
+
+def _score(belief: OptionBelief | PairBelief | CostBelief) -> dict[str, object]:
+    return {"score": belief.score, "why": belief.why}
+
+
+def stated(space: SearchSpace, table: Table, scores: Floats) -> Beliefs:
     """State the scores of a table's architectures as beliefs.
 
     Options and pairs have their effects in the scores, in halves, where the strongest option has 2; of the pairs the
@@ -33,12 +57,12 @@ def stated(space: SearchSpace, table: Table, scores: Floats, model: str = "") ->
         for at, of_options in enumerate(rounded[:alone])
         for option in np.flatnonzero(of_options)
     ]
+    options.sort(key=lambda belief: -abs(belief.score))
     return Beliefs(
         tuple(islice(_best(table, scores), _STARTS)),
-        tuple(options),
+        tuple(options[:_OPTIONS]),
         tuple(_pairs(known.factors[alone:], rounded[alone:])),
         tuple(_costs(space, table, scores)),
-        model,
     )
 
 

@@ -1,6 +1,7 @@
 """Simulated models: as right as they are asked to be, functions of their arguments, and with the habits they name."""
 
 import asyncio
+import json
 
 import genius
 import numpy as np
@@ -17,7 +18,6 @@ from genius.bench.trial import run_trial
 from genius.record.candidate import Candidate
 from genius.record.history import History
 from genius.record.measurement import Measurement
-from genius.record.notebook import BELIEFS
 from genius.spaces.region import Region
 from genius.tools.replies import read_reply
 
@@ -131,8 +131,8 @@ def test_an_adversary_reverses_all_that_it_says(tables):
     region, table = opened(tables, 0.3)
     good, bad = (simulated(region, table, name, (0, 1)) for name in ("simulated:0.9", "simulated:0.9:adversarial"))
     assert table.measure(proposed(bad, region)).rank > len(table) / 2 > table.measure(proposed(good, region)).rank
-    beliefs = [BELIEFS.read(said(model, form=Form("beliefs"))) for model in (good, bad)]
-    scores = [{(each.decision, each.option): each.score for each in stated.options} for stated in beliefs]
+    beliefs = [json.loads(said(model, form=Form("beliefs"))) for model in (good, bad)]
+    scores = [{(one["decision"], one["option"]): one["score"] for one in each["options"]} for each in beliefs]
     assert scores[1] == {place: -score for place, score in scores[0].items()}
 
 
