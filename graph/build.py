@@ -1,4 +1,4 @@
-"""The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
+"""The state machine: (starter →) reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal
@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
@@ -29,7 +29,10 @@ from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
 from .chooser import NO_ANSWER, chooser, due_start, is_last_try, not_asked, says_anew
+from .concluder import concluder, concludes
+from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
+from .starter import first_node, starter
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ def build_graph(
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
-    builder.add_node("reflector", reflector)
+    builder.add_node("starter", starter, retry_policy=retry)
+    builder.add_node("reflector", reflector, retry_policy=retry)
     ends = ("validator", "chooser", "trainer")
     builder.add_node("proposer", partial(proposer, tries=tries), retry_policy=retry, destinations=ends)
     builder.add_node("chooser", partial(chooser, tries=tries), retry_policy=retry, destinations=("validator",))
@@ -61,18 +65,20 @@ def build_graph(
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
     builder.add_node("asker", asker)
-    builder.add_edge(START, "reflector")
+    builder.add_node("concluder", concluder, retry_policy=retry)
+    builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
 ) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
-    """Write the prompt for the next proposal from the measurements, where the proposer reads one.
+    """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
     known, context = filled(state), ready(state, runtime)
+    noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
         if not _may_propose(known, context, running_of(known)):
@@ -81,14 +87,16 @@ async def reflector(
         candidate = context.journal.find(known["trial"], iteration) or Candidate(
             known["trial"], iteration, started=time.time()
         )
+        noted = await notes(known, context, candidate)
     known["candidate"] = candidate.to_json()
+    update = {**known, **noted}
     if candidate.architecture or candidate.error:
-        return Command(goto=before_training(candidate, context), update=known)
+        return Command(goto=before_training(candidate, context), update=update)
     if candidate.reply or candidate.fault:
-        return Command(goto="chooser" if context.arms and candidate.arm is None else "validator", update=known)
+        return Command(goto="chooser" if context.arms and candidate.arm is None else "validator", update=update)
     prompt, shortlist = await _write(context, history_of(known, context))
-    known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
-    return Command(goto="proposer", update={**known, "prompt": prompt})
+    update["candidate"] = replace(candidate, shortlist=shortlist).to_json()
+    return Command(goto="proposer", update={**update, "prompt": prompt})
 
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
@@ -213,7 +221,9 @@ async def validator(
     return Command(goto="proposer", update=update)
 
 
-async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
+async def trainer(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["reflector", "asker", "concluder", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
     Without any pending evaluation the invocation ends at once, and so it does with a candidate whose value is to be
@@ -240,10 +250,11 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Lite
         if question := context.slots.question:
             return Command(goto="asker", update=update | {"question": question})
         await context.slots.wait()
-    if finished is None:
-        return Command(goto="__end__", update=update)
-    goto: Literal["reflector", "__end__"] = "reflector" if context.whole else "__end__"
-    return Command(goto=goto, update=_taken_in(state, context, running, finished))
+    if finished is not None:
+        update = _taken_in(state, context, running, finished)
+    if concludes(cast("InFlight", {**state, **update}), context):
+        return Command(goto="concluder", update=update)
+    return Command(goto="reflector" if context.whole and finished is not None else "__end__", update=update)
 
 
 def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.prompting import Prompts
-from ..agents.proposer import Proposer, reads_prompts
+from ..agents.proposer import Proposer, Thinking, reads_prompts
 from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
@@ -39,6 +39,7 @@ from .meters import (
 )
 from .predictions import look_up_of, notes_on_look_up, shown_region
 from .proposers import OpenProposers, name_proposer, open_proposers
+from .thinking import open_reflectors
 
 if TYPE_CHECKING:
     from .proposers import Llm, Model
@@ -74,6 +75,7 @@ class Setup:
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
+    reflectors: Sequence[Thinking] = ()  # of each trial, where they are others than the proposers
 
     @property
     def facts(self) -> dict[str, object]:
@@ -259,6 +261,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
         open_proposers(settings, given.llm, given.proposer, shown, downloads) as proposers,
+        open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):
         here = settings.training.on == "local" or not settings.trains
         told = _measured(space, settings, given)
@@ -267,7 +270,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
-        setup = Setup(shown, space, proposers, evaluator, (*predicted, *notes), weigh, prompts)
+        asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
+        setup = Setup(shown, space, asked, evaluator, (*predicted, *notes), weigh, prompts, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
 
 

@@ -67,6 +67,10 @@ class SearchForm(TypedDict, total=False):
     repair: Annotated[str, _setting("repair")]
     order: Annotated[str, _setting("order")]
     advice: Annotated[bool, _setting("advice")]
+    beliefs: Annotated[bool, _setting("beliefs")]
+    reflect_every: Annotated[int, _setting("reflect_every", minimum=0)]
+    principles: Annotated[bool, _setting("principles")]
+    reflector_llm: Annotated[str, _field("A language model that writes the notebook, PROVIDER:MODEL.")]
     approve: Annotated[bool, _setting("approve")]
     max_cost: Annotated[float, _setting("max_cost")]
     downloads: Annotated[str, _setting("downloads")]
@@ -85,6 +89,7 @@ class SearchOutput(TypedDict):
     usage: dict[str, Any]
     spent: dict[str, Any]
     seconds: float
+    notes: dict[str, Any]
 
 
 class _State(SearchForm, SearchOutput, total=False):
@@ -169,8 +174,9 @@ def _settings(form: SearchForm) -> tuple[Settings, Given]:
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]
-    if llm is not None and (llm == HUMAN or "@" in llm):
-        raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
+    for model in filter(None, (llm, form.get("reflector_llm"))):
+        if model == HUMAN or "@" in model:
+            raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {model!r}")
     keep_secrets_out()
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
     names |= {"downloads": asked.pop("downloads", None)}
@@ -187,5 +193,5 @@ def _range(name: str, words: str) -> tuple[str, str]:
 
 def _found(settings: Settings, journal: Journal) -> SearchOutput:
     told = read_result(Path(), settings, journal).to_json()
-    told["candidates"] = told["iterations"]
+    told = {"notes": {}, **told, "candidates": told["iterations"]}
     return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

@@ -92,6 +92,9 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
     for spec in settings.llm.models:
         if not is_plain_llm(spec) and spec != os.environ.get("GENIUS_LLM"):
             yield Claim("llm.models", spec)
+    reflector = settings.llm.reflector_llm
+    if reflector and not is_plain_llm(reflector) and reflector != os.environ.get("GENIUS_LLM"):
+        yield Claim("llm.reflector_llm", reflector)
     if settings.llm.base_url and settings.llm.base_url not in servers_named():
         yield Claim("llm.base_url", settings.llm.base_url)
     for name, value in settings.llm.options.items():

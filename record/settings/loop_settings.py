@@ -43,6 +43,19 @@ class LoopSettings:
     )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
+    beliefs: Flag | None = setting(
+        None,
+        "Ask the model once, before anything is measured, for its first architectures and for what it believes; "
+        "default: with --proposer hybrid.",
+    )
+    reflect_every: Whole | None = setting(
+        None,
+        "Iterations after which the model rewrites its notebook, as it does after a surprise; 0 for never; default: 4 "
+        "with --proposer hybrid or --reflector-llm, else 0.",
+    )
+    principles: Flag | None = setting(
+        None, "Ask the model in the end for its design principles; default: with --proposer hybrid."
+    )
     memory: Memory = setting(
         "summary", "Tell the model of earlier iterations by a summary, or by the whole conversation with it."
     )

@@ -117,6 +117,10 @@ class Options(TypedDict, total=False):
     approve: bool
     order: Order
     advice: bool
+    beliefs: bool | None
+    reflect_every: int | None
+    principles: bool | None
+    reflector_llm: str | None
     memory: Memory
     prompts: Path | str | None
     disguise: bool

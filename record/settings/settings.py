@@ -29,6 +29,8 @@ HYBRID = "hybrid"
 WITH_MODEL = MODEL
 """The proposer of a search that names a language model and no proposer."""
 _MODEL_BEFORE = "llm"
+REFLECTION = 4
+"""Iterations between two reflections, where the model reflects and nothing else is said."""
 TOLD = "told"
 """The evaluator of a search whose candidates are handed out, and whose values are told."""
 COMMAND = "command"
@@ -135,6 +137,23 @@ class Settings:
         """Return the value at a path."""
         group, _, name = path.rpartition(".")
         return getattr(getattr(self, group) if group else self, name)
+
+    @property
+    def asks_beliefs(self) -> bool:
+        """Whether the model is asked for its starts and beliefs before anything is measured."""
+        return self.proposer == HYBRID if self.loop.beliefs is None else self.loop.beliefs
+
+    @property
+    def reflects_every(self) -> int:
+        """After how many iterations the model rewrites its notebook; 0 for never."""
+        if self.loop.reflect_every is not None:
+            return self.loop.reflect_every
+        return REFLECTION if self.proposer == HYBRID or self.llm.reflector_llm else 0
+
+    @property
+    def asks_principles(self) -> bool:
+        """Whether the model is asked for its design principles in the end."""
+        return self.proposer == HYBRID if self.loop.principles is None else self.loop.principles
 
     @property
     def asks_models(self) -> bool:
