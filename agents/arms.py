@@ -19,6 +19,7 @@ from ..record.history import History
 from ..record.settings import MODEL
 from ..spaces.region import Region
 from .baselines import PROPOSERS
+from .prompting import Prompts
 from .proposer import Asking, Proposer, Unprompted, WithModel
 
 START = "start"
@@ -34,16 +35,23 @@ _DRAW = 15  # tells the choice's random numbers from those of the arms
 
 
 def open_arms(
-    names: Sequence[str], region: Region, seed: Sequence[int], model: Proposer | None = None
+    names: Sequence[str],
+    region: Region,
+    seed: Sequence[int],
+    model: Proposer | None = None,
+    prompts: Prompts | None = None,
 ) -> dict[str, Proposer]:
-    """Make the arms of a trial by their names; `model` is the search's language model.
+    """Make the arms of a trial by their names; `model` is the search's language model, `prompts` are its templates.
 
     Raises: GeniusError for an unknown name, and for an arm that asks a model where there is none.
     """
-    return {name: _open_arm(name, region, seed, model) for name in names or (ARMS if model else GUIDES)}
+    return {
+        name: _open_arm(name, region, seed, model, prompts or Prompts())
+        for name in names or (ARMS if model else GUIDES)
+    }
 
 
-def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | None) -> Proposer:
+def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | None, prompts: Prompts) -> Proposer:
     if name == START:
         raise GeniusError(f"the arm {START!r} is in every hybrid search, where its model names starts: leave it out")
     make = None if name == MODEL else PROPOSERS.find(name)
@@ -51,7 +59,7 @@ def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | 
         return make(region, seed)
     if model is None:
         raise GeniusError(f"the arm {name!r} asks a language model: name one with --llm")
-    return model if make is None else Asking(make.with_model(region, seed, model))
+    return model if make is None else Asking(make.with_model(region, seed, model, prompts))
 
 
 def check_arm(name: str) -> None:
