@@ -106,7 +106,7 @@ def shares(offers: Sequence[Offer], credits: Mapping[str, float]) -> Floats:
     return found
 
 
-def choose(offers: Sequence[Offer], history: Sequence[Candidate], seed: Sequence[int], refused: int = 0) -> int:
+def choose_offer(offers: Sequence[Offer], history: Sequence[Candidate], seed: Sequence[int], refused: int = 0) -> int:
     """Return the place of the offer that is tried: a draw that depends on nothing but offers, history and seed.
 
     Until something was measured the arms take turns, in their order. `refused` is how many proposals of this iteration

@@ -18,7 +18,7 @@ from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from .proposer import Proposer
-from .untried import in_thread, in_words, not_again, rng_of
+from .untried import not_again, offloaded, reasoned, rng_of
 
 if TYPE_CHECKING:
     from cma import CMAEvolutionStrategy
@@ -146,6 +146,6 @@ def cma_es(region: Region, seed: Sequence[int]) -> Proposer:
     def proposal(prompt: Sequence[Message], history: History) -> str:
         done, rng = not_again(region.space, prompt, history), rng_of(seed, history)
         found = sample_new(strategy_after(history, coding, rng), coding, region, done)
-        return in_words(region, found, "By CMA-ES.")
+        return reasoned(region, found, "By CMA-ES.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)

@@ -9,7 +9,7 @@ import numpy as np
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from ..agents.arms import START, choose
+from ..agents.arms import START, choose_offer
 from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
@@ -58,7 +58,7 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
     at = len(offered) - 1
     if sound:
         offers = [offered[each].offer for each in sound]
-        at = sound[choose(offers, history, context.seed, len(candidate.refusals))]
+        at = sound[choose_offer(offers, history, context.seed, len(candidate.refusals))]
     taken = offered[at]
     candidate = replace(
         candidate,
