@@ -77,7 +77,7 @@ def _decisions(space: SearchSpace, drawn: Integers) -> list[Mapping[str, object]
 
 
 def _pairs(space: SearchSpace, drawn: Integers) -> list[Mapping[str, object]]:
-    """Return the options of two decisions that samples take together, or not together, far more often than by chance."""
+    """Return the options of two decisions that samples take together, or not, far more often than by chance."""
     taken = [(at, option) for at in range(drawn.shape[1]) for option in np.unique(drawn[:, at]).tolist()]
     columns = np.stack([drawn[:, at] == option for at, option in taken], axis=1).astype(float)
     places = np.array([at for at, _ in taken])

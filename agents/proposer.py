@@ -28,8 +28,8 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space. `arm` is the further arm of a hybrid
-    search that asks for a proposal.
+    Without a schema the answer is free text; a proposal has the schema of the space. `arm` is the further arm of a
+    hybrid search that asks for a proposal.
     """
 
     name: FormName
