@@ -63,7 +63,8 @@ class SearchSpace:
     An architecture is a tuple of option numbers. Where every option is a text, the functions of a space (`build`,
     `valid`, `cost`, `identity`, `key`) and evaluators are called with that tuple, and a model writes it. A space with
     numbers or other objects as options, with ranges or conditions, and one made with `by_value`, calls them with the
-    dict of the values that count, and a model writes values. `features`, `depth` and `shortest` take arrays of option numbers.
+    dict of the values that count, and a model writes values. `features`, `depth` and `shortest` take arrays of option
+    numbers.
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
