@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..record.confirmation import Confirming
 from ..spaces import get_space
 from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
@@ -20,7 +21,8 @@ class Task:
     """A space, and the limits on the architectures that may be proposed; `pool` names the limits.
 
     `table` is the file of a table of one's own, and `sha256` its expected hash, if known. Without a file the space's
-    published table is used.
+    published table is used. `noisy` is whether an evaluation is one of an architecture's trainings, drawn by the seed,
+    rather than the mean of all.
     """
 
     space: str
@@ -28,11 +30,13 @@ class Task:
     limits: Limits = NO_LIMITS
     table: Path | None = None
     sha256: str = ""
+    noisy: bool = False
 
     @property
     def name(self) -> str:
         """How reports call it."""
-        return self.space if self.pool == WHOLE_POOL else f"{self.space} {self.pool}"
+        pool = "" if self.pool == WHOLE_POOL else f" {self.pool}"
+        return f"{self.space}{pool}{', one run each' if self.noisy else ''}"
 
 
 def capped(task: Task, share: float) -> Task:
@@ -47,6 +51,21 @@ def capped(task: Task, share: float) -> Task:
     limits = Limits(flops=(-inf, float(int(share * largest))))
     Region(space, limits).check()
     return replace(task, pool=f"≤{percentage(share)} FLOPs", limits=limits)
+
+
+def holds_trainings(space: str) -> bool:
+    """Tell whether the published table of a space holds single trainings."""
+    table = get_space(space).table
+    return table is not None and bool(table.runs)
+
+
+def check_trainings(task: Task, table: Table, confirming: Confirming) -> None:
+    """Raises GeniusError where a noisy task's table holds too few trainings for the evaluations that confirm."""
+    if task.noisy and confirming.count and confirming.repeats >= table.trainings:
+        raise GeniusError(
+            f"the table of {task.space} holds {table.trainings} trainings of each architecture: --confirm-seeds is at "
+            f"most {table.trainings - 1}, got {confirming.repeats}"
+        )
 
 
 def percentage(share: float) -> str:
