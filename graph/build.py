@@ -1,5 +1,8 @@
 """The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
+When the iterations are made, the node confirmer has the best evaluated again, where that is asked for: one invocation a
+further evaluation.
+
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal
 holds by now, hands one more candidate out, and ends.
@@ -26,8 +29,21 @@ from ..record.secrets import errors_cleared
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
+from .confirming import confirmer, may_confirm
 from .questions import answered, approver, asker, before_training, weighed
-from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
+from .state import (
+    Context,
+    InFlight,
+    Kept,
+    SearchState,
+    answers_of,
+    candidate_of,
+    filled,
+    history_of,
+    in_flight,
+    ready,
+    running_of,
+)
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -55,6 +71,7 @@ def build_graph(
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
+    builder.add_node("confirmer", confirmer)
     builder.add_node("asker", asker)
     builder.add_edge(START, "reflector")
     return builder.compile(checkpointer=checkpointer, name="genius")
@@ -62,7 +79,7 @@ def build_graph(
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
-) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
+) -> Command[Literal["proposer", "validator", "approver", "trainer", "confirmer"]]:
     """Write the prompt for the next proposal from the measurements, where the proposer reads one.
 
     An interrupted iteration continues where it was.
@@ -70,6 +87,8 @@ async def reflector(
     known, context = filled(state), ready(state, runtime)
     candidate = candidate_of(known)
     if candidate is None:
+        if may_confirm(known, context):
+            return Command(goto="confirmer", update=known)
         if not _may_propose(known, context, running_of(known)):
             return Command(goto="trainer", update=known)
         iteration = known["done"] + len(known["running"]) + 1
@@ -192,8 +211,8 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Lite
     here = [pending for pending in running if not _is_handed_out(pending, context)]
     for pending in here:
         if not context.slots.holds(pending.iteration) and not _is_finished(pending, context):
-            answers = state.get("answers", {}).get(str(pending.iteration), ())
-            context.slots.start(pending.iteration, _measure(pending, context, answers))
+            answers = answers_of(state, pending.iteration)
+            context.slots.start(_measure(pending, context, answers), pending.iteration)
     update: Update = {"candidate": None, "running": [pending.to_json() for pending in running]}
     if candidate is not None and _is_handed_out(candidate, context):
         return Command(goto="__end__", update=update)

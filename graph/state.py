@@ -18,11 +18,13 @@ from ..evaluators.meter import Weigh
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
+from ..record.confirmation import CONFIRMATION, UNCONFIRMED, Confirmation, Confirming
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.settings import Memory, Order, RepairMode, WhenDone
+from ..schema import BadRecord
 from ..spaces.region import Region
 from ..training.job import Epoch
 from .slots import Question, Slots
@@ -32,6 +34,12 @@ def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[di
     """Add the candidates of new iterations, since a returned state may be passed in again."""
     there = {candidate["iteration"] for candidate in known}
     return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
+
+
+def _add_confirmed(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the further evaluations that are new."""
+    there = {(each["iteration"], each["repeat"]) for each in known}
+    return [*known, *(each for each in more if (each["iteration"], each["repeat"]) not in there)]
 
 
 class InFlight(TypedDict, total=False):
@@ -56,13 +64,15 @@ FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
 class Kept(InFlight, total=False):
     """The checkpointed state of a trial, which an invocation also returns; plain JSON types.
 
-    `history` holds the finished candidates where no run folder does. `question` is the open question of an evaluation,
-    `answers` are the answers that pending evaluations have had, by iteration.
+    `history` holds the finished candidates where no run folder does, and `confirmed` their further evaluations.
+    `question` is the open question of an evaluation, `answers` are the answers that pending evaluations have had, by
+    `answers_key`.
     """
 
     question: Question | None
     answers: dict[str, list[Any]]
     history: Annotated[list[dict[str, Any]], _add_new]
+    confirmed: Annotated[list[dict[str, Any]], _add_confirmed]
 
 
 class SearchState(Kept, total=False):
@@ -71,7 +81,7 @@ class SearchState(Kept, total=False):
     prompt: Annotated[list[Message], UntrackedValue]
 
 
-Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
+Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished", "confirming", "confirmed"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended, `goal` that of the search.
+    a training has just ended, `goal` that of the search. Where a candidate is confirmed, `confirmed` is how many of the
+    trial's further evaluations have ended, and of how many.
     """
 
     stage: Stage
@@ -92,6 +103,7 @@ class Progress:
     run: Path | None = None
     epoch: Epoch | None = None
     goal: Goal = GOAL
+    confirmed: tuple[int, int] = (0, 0)
 
 
 def ignore(progress: Progress) -> None:
@@ -108,7 +120,9 @@ class Context:
     a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as the graph
     is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in flight. `told`
     is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh` measures a
-    network before it is trained, where limits are held against that.
+    network before it is trained, where limits are held against that. `confirming` is how many of the best are evaluated
+    again when the `iterations` are made, and how often; `again` makes the evaluator of the repeats of a number, with a
+    seed of its own, None where `evaluator` is the same for all.
     """
 
     region: Region
@@ -130,6 +144,8 @@ class Context:
     whole: bool = False
     told: bool = False
     weigh: Weigh | None = None
+    confirming: Confirming = UNCONFIRMED
+    again: Callable[[int], Evaluator] | None = None
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 
@@ -155,11 +171,12 @@ class Context:
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
         return {"title": cls.__name__, "type": "object", "description": "A genius.Context, made in Python."}
 
-    def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
+    def tell(self, stage: Stage, candidate: Candidate, note: str = "", confirmed: tuple[int, int] = (0, 0)) -> None:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
         spent, folder = self.journal.spent, self.journal.folder
-        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder, goal=self.goal))
+        step = Progress(stage, candidate, tokens, spent, self.budget, note, folder, None, self.goal, confirmed)
+        self.progress(step)
 
     @property
     def is_spent(self) -> bool:
@@ -183,7 +200,7 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:
-        context.journal.restore(_read(state.get("history", [])))
+        context.journal.restore(_read(state.get("history", [])), _read_confirmed(state.get("confirmed", [])))
     if (known := len(context.journal.finished(trial))) < done:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
     return context
@@ -199,11 +216,12 @@ def filled(state: SearchState) -> InFlight:
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
+    _read_confirmed(state.get("confirmed", []))
     return found  # type: ignore[no-any-return]
 
 
 _PASS = "pass a graph nothing, or what its last invocation returned: the state's"
-_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list}
+_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list, "confirmed": list}
 _KINDS |= {"candidate": dict | None, "stopped": str | None}
 
 
@@ -212,6 +230,13 @@ def _read(candidates: Sequence[Any]) -> list[Candidate]:
         return [Candidate.from_json(candidate) for candidate in candidates]
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise GeniusError(f"{_PASS} candidates cannot be read: {error}") from error
+
+
+def _read_confirmed(confirmations: Sequence[Any]) -> list[Confirmation]:
+    try:
+        return [CONFIRMATION.take(confirmation) for confirmation in confirmations]
+    except BadRecord as error:
+        raise GeniusError(f"{_PASS} further evaluations cannot be read: {error}") from error
 
 
 def candidate_of(state: InFlight) -> Candidate | None:
@@ -228,6 +253,16 @@ def in_flight(state: InFlight) -> Candidate:
 def running_of(state: InFlight) -> list[Candidate]:
     """Return the candidates whose evaluation goes on."""
     return [Candidate.from_json(candidate) for candidate in state["running"]]
+
+
+def answers_of(state: Kept, iteration: int, repeat: int = 0) -> Sequence[object]:
+    """Return the answers that an evaluation has had to its questions."""
+    return state.get("answers", {}).get(answers_key(iteration, repeat), ())
+
+
+def answers_key(iteration: int, repeat: int = 0) -> str:
+    """Name an evaluation among the answers: its iteration, and a repeat behind a dot."""
+    return f"{iteration}.{repeat}" if repeat else str(iteration)
 
 
 def history_of(state: InFlight, context: Context) -> History:

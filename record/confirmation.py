@@ -104,6 +104,21 @@ class Confirmed:
         """The standard deviation of the runs; None of a single one."""
         return stdev(self.runs) if len(self.runs) > 1 else None
 
+    def is_of(self, candidate: Candidate) -> bool:
+        """Tell whether these are the runs of a candidate."""
+        return candidate.iteration == self.candidate.iteration
+
+    def to_json(self, goal: Goal) -> dict[str, object]:
+        """Return plain JSON types."""
+        return {
+            "runs": list(self.runs),
+            "mean": self.mean,
+            "sd": self.sd,
+            "expected": self.expected,
+            "flattered": self.flattered(goal),
+            "failures": list(self.failures),
+        }
+
     def flattered(self, goal: Goal) -> float:
         """Return by how much the first run is better than the mean; negative where it is worse."""
         return goal.objective.utility(self.runs[0] - self.mean)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ...schema import Count, Flag, Name, Whole
-from .setting import Few, Most, Upto, absolute, setting
+from .setting import Few, FewOrNone, Most, Upto, absolute, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
+    from ..confirmation import Confirming
 
 Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
@@ -28,6 +29,12 @@ class LoopSettings:
 
     iterations: Upto = setting(10, "Architectures to evaluate in each trial, in all.", rank=3)
     trials: Few = setting(1, "Repetitions of the whole search.")
+    confirm: FewOrNone = setting(
+        0,
+        "In the end, evaluate so many of each trial's best again with other seeds, choose by the means, and tell the "
+        "spread.",
+    )
+    confirm_seeds: Few = setting(2, "How many times more each of these is evaluated.")
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
@@ -58,6 +65,13 @@ class LoopSettings:
     def first_seed(self) -> int:
         """The seed of the first trial."""
         return self.seed or 0
+
+    @property
+    def confirming(self) -> "Confirming":
+        """The evaluations that confirm the best."""
+        from ..confirmation import Confirming
+
+        return Confirming(self.confirm, self.confirm_seeds)
 
     @property
     def budget(self) -> "Budget":
