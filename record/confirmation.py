@@ -95,6 +95,11 @@ class Confirmed:
     failures: tuple[str, ...] = ()
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether further runs were made of it."""
+        return len(self.runs) + len(self.failures) > 1
+
+    @property
     def mean(self) -> float:
         """The mean of the runs."""
         return fmean(self.runs)
