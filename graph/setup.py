@@ -293,7 +293,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     if settings.training.single_run and open_evaluator is not EVALUATORS["table"]:
         raise GeniusError(
-            "--single-run looks one training of a table up, and this search looks nothing up: leave it out"
+            "--single-run draws one of a table's trainings, and this search looks nothing up: leave it out"
         )
     async with (
         open_measures(settings, space, downloads) as measures,

@@ -249,7 +249,8 @@ def _first_number(again: Confirmed, goal: Goal) -> str:
     flattered = again.flattered(goal)
     size, unit = goal.objective.numbers([abs(flattered)])[0], "points" if goal.is_accuracy else goal.objective.unit
     side = "above" if again.runs[0] > again.mean else "below"
-    return f"its first number was {size} {unit} {side} its mean".replace("  ", " ")
+    first = f"its first number was {size} {unit} {side} its mean".replace("  ", " ")
+    return f"{first}, and a further run is expected to give {goal.objective.text(again.expected)}"
 
 
 def _fronts(result: SearchResult) -> list[str]:
