@@ -11,19 +11,21 @@ from ..record.settings.llm_settings import LLMSettings
 from .simulated import SIMULATED, read_simulated
 from .starts import read_starts
 
-LLM_PREFIX = "llm:"
+LLM_PREFIX, HYBRID = "llm:", "hybrid"
 _ADVICE, _DISGUISE, _STARTS = "+advice", "+disguise", "+starts:"
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """A proposer of a bench: `llm:SPEC`, `simulated:TAU`, or one without a model.
+    """A proposer of a bench, or a hybrid search.
 
-    `advice` and `disguise` are whether its prompts hold a surrogate's advice and neutral names; `starts` is the file of
-    the architectures that it gets first.
+    `base` is `llm:SPEC`, `simulated:TAU`, or the name of one without a model; of a hybrid it is the model, empty where
+    it has none. `advice` and `disguise` are whether its prompts hold a surrogate's advice and neutral names; `starts`
+    is the file of the architectures that it gets first.
     """
 
     base: str
+    hybrid: bool = False
     advice: bool = False
     disguise: bool = False
     starts: Path | None = None
@@ -43,7 +45,25 @@ def read_entrant(name: str) -> Entrant:
     """Take a name apart; whether there is such a proposer is not checked."""
     words, behind, file = name.partition(_STARTS)
     base = words.replace(_ADVICE, "").replace(_DISGUISE, "")
-    return Entrant(base, _ADVICE in words, _DISGUISE in words, Path(file) if behind else None)
+    first, _, model = base.partition(":")
+    hybrid = first == HYBRID
+    starts = Path(file) if behind else None
+    return Entrant(model if hybrid else base, hybrid, _ADVICE in words, _DISGUISE in words, starts)
+
+
+def series_of(name: str) -> tuple[str, float] | None:
+    """Return the name of a proposer with a simulated model without its TAU, and TAU; None for all others."""
+    entrant = read_entrant(name)
+    if entrant.simulated is None:
+        return None
+    written = entrant.base.removeprefix(SIMULATED).partition(":")[0]
+    return name.replace(f"{SIMULATED}{written}", SIMULATED[:-1], 1), read_simulated(entrant.simulated)[0]
+
+
+def models_at(tau: float) -> tuple[str, str]:
+    """Name the proposers with a simulated model: the plain loop, and the hybrid search."""
+    plain = f"{SIMULATED}{tau:g}"
+    return plain, f"{HYBRID}:{plain}"
 
 
 def check_proposer(name: str) -> None:
