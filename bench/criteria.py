@@ -9,7 +9,7 @@ from .entrants import series_of
 from .plan import Plan
 from .scores import Scores
 
-HYBRID, GUIDE, RANDOM = "hybrid:simulated", "guided", "random"
+_HYBRID, _GUIDE, _RANDOM = "hybrid:simulated", "guided", "random"
 _AT_CHANCE, _MISLED, _GOOD = 0.0, -0.5, 0.6  # TAU of the models that the criteria name
 _TWICE = 0.5  # of the guide's geometric mean of ranks
 
@@ -32,18 +32,18 @@ class Criterion:
 
 def criteria(plan: Plan, scores: Sequence[Scores]) -> list[Criterion]:
     """Judge a bench by the criteria whose proposers are in it, after all evaluations."""
-    hybrids = {each[1]: name for name in plan.proposers if (each := series_of(name)) and each[0] == HYBRID}
+    hybrids = {each[1]: name for name in plan.proposers if (each := series_of(name)) and each[0] == _HYBRID}
     return list(_judged(plan, scores, hybrids))
 
 
 def _judged(plan: Plan, scores: Sequence[Scores], hybrids: Mapping[float, str]) -> Iterator[Criterion]:
-    if _AT_CHANCE in hybrids and GUIDE in plan.proposers:
+    if _AT_CHANCE in hybrids and _GUIDE in plan.proposers:
         words = "with a model at TAU 0 the hybrid is within the guide's confidence interval, or better, on every task"
-        yield _on_every_task(plan, scores, words, hybrids[_AT_CHANCE], GUIDE, _is_within)
-    if _MISLED in hybrids and RANDOM in plan.proposers:
+        yield _on_every_task(plan, scores, words, hybrids[_AT_CHANCE], _GUIDE, _is_within)
+    if _MISLED in hybrids and _RANDOM in plan.proposers:
         words = "with a model at TAU -0.5 the hybrid is better than random on every task"
-        yield _on_every_task(plan, scores, words, hybrids[_MISLED], RANDOM, _is_better)
-    if _GOOD in hybrids and GUIDE in plan.proposers:
+        yield _on_every_task(plan, scores, words, hybrids[_MISLED], _RANDOM, _is_better)
+    if _GOOD in hybrids and _GUIDE in plan.proposers:
         yield _twice_as_good(plan, scores, hybrids[_GOOD])
 
 
@@ -67,5 +67,5 @@ def _on_every_task(
 def _twice_as_good(plan: Plan, scores: Sequence[Scores], hybrid: str) -> Criterion:
     ranks = {each.proposer: each.rank.mean for each in overall(plan, scores, [plan.iterations])}
     words = "with a model at TAU 0.6 the hybrid's geometric mean of ranks is at most half of the guide's"
-    numbers = f"{rounded(ranks[hybrid])} against {rounded(ranks[GUIDE])}, over {len(plan.tasks)} tasks"
-    return Criterion(words, ranks[hybrid] <= _TWICE * ranks[GUIDE], numbers)
+    numbers = f"{rounded(ranks[hybrid])} against {rounded(ranks[_GUIDE])}, over {len(plan.tasks)} tasks"
+    return Criterion(words, ranks[hybrid] <= _TWICE * ranks[_GUIDE], numbers)

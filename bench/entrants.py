@@ -5,13 +5,15 @@ from pathlib import Path
 
 from ..agents.backends import check_llm
 from ..agents.baselines import PROPOSERS
+from ..agents.proposer import WithModel
 from ..errors import GeniusError
 from ..printable import brief
+from ..record.settings import HYBRID
 from ..record.settings.llm_settings import LLMSettings
 from .simulated import SIMULATED, read_simulated
 from .starts import read_starts
 
-LLM_PREFIX, HYBRID = "llm:", "hybrid"
+LLM_PREFIX = "llm:"
 _ADVICE, _DISGUISE, _STARTS = "+advice", "+disguise", "+starts:"
 
 
@@ -82,6 +84,12 @@ def check_proposer(name: str) -> None:
             raise GeniusError(f"a simulated model reads no names, so that a disguise changes nothing: {brief(name)}")
     elif entrant.advice or entrant.disguise:
         raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
+    elif entrant.hybrid:
+        if name.startswith(f"{HYBRID}:"):
+            raise GeniusError(
+                f"a hybrid search is {HYBRID}:{LLM_PREFIX}SPEC, {HYBRID}:{SIMULATED}TAU or, without a model, {HYBRID}, "
+                f"got {brief(repr(name))}"
+            )
     else:
         _check_named(entrant.base)
 
@@ -90,7 +98,8 @@ def _check_named(name: str) -> None:
     if ":" not in name and PROPOSERS.known(name) is None:
         raise GeniusError(
             f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
-            f"{LLM_PREFIX}SPEC, simulated ones as {SIMULATED}TAU, with {_ADVICE} or {_DISGUISE} behind it, your own as "
-            f"MODULE:NAME, and each with {_STARTS}FILE"
+            f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, simulated ones as {SIMULATED}TAU, {HYBRID} "
+            f"searches as {HYBRID}:{LLM_PREFIX}SPEC, and your own as MODULE:NAME; each with {_STARTS}FILE"
         )
-    PROPOSERS.find(name)
+    if isinstance(PROPOSERS.find(name), WithModel):
+        raise GeniusError(f"{name} asks a language model: it is an arm of hybrid searches, and no proposer of a bench")

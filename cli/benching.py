@@ -21,8 +21,8 @@ _PROPOSERS = (
     "With commas between: random, largest, local-search, evolution, guided, guided-without-prior, your own as "
     "MODULE:NAME, llm:SPEC as in llm:openai:gpt-4o, and simulated:TAU, a model whose judgement has the Kendall "
     "correlation TAU with the table, perhaps with :obeys or :adversarial behind TAU. hybrid:llm:SPEC and "
-    "hybrid:simulated:TAU search with arms, hybrid with those that need no model. A model may have +advice or +disguise "
-    "behind it, and everything +starts:FILE, the architectures to try first. Differences are to the first."
+    "hybrid:simulated:TAU search with arms, hybrid with those that need no model. Behind a model may stand +advice or "
+    "+disguise, and behind everything +starts:FILE, the architectures to try first. Differences are to the first."
 )
 
 
