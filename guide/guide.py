@@ -175,7 +175,7 @@ def suggest(
     leanings = guide.leanings(region.limits)
     weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
     judged = (weighed and known.goal.limits) or ranged
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if judged else None
+    feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     drawn = guide.draws(region.space, len(observed))
     choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
@@ -217,7 +217,7 @@ def _score(
     return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
 
 
-def _feasibility(
+def feasibility_of(
     region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
     """Fit a surrogate to each metric that is limited and that differs between the measurements.
