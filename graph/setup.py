@@ -40,6 +40,7 @@ from .meters import (
     weigh_shown,
     with_measures,
 )
+from .pool import procedure_in_words
 from .predictions import look_up_of, notes_on_look_up, shown_region
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Setup:
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""  # of a measurement, in words for a model
 
     @property
     def facts(self) -> dict[str, object]:
@@ -284,10 +286,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
-    if given.evaluator is not None:
-        open_evaluator = EVALUATORS.take(given.evaluator)
-    else:
-        open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
+    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
+    open_evaluator = EVALUATORS.find(named) if given.evaluator is None else EVALUATORS.take(given.evaluator)
     if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
         raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
@@ -304,7 +304,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
         setup = Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh, prompts)
-        yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
+        procedure = procedure_in_words(settings, space) if named == "train" else ""
+        yield replace(setup, procedure=procedure, notes=(*setup.notes, *_changed_prompts(settings, setup)))
 
 
 def _changed_prompts(settings: Settings, setup: Setup) -> Iterator[str]:

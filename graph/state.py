@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from ..agents.conversation import Room
 from ..agents.prompting import Prompts
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
@@ -104,11 +105,12 @@ class Context:
 
     `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is whether
+    trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates, and
+    `procedure` says how a value is measured. `approve` is whether
     a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as the graph
     is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in flight. `told`
     is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh` measures a
-    network before it is trained, where limits are held against that.
+    network before it is trained, where limits are held against that. `room` is how long a conversation may be.
     """
 
     region: Region
@@ -124,12 +126,14 @@ class Context:
     advice: bool = False
     memory: Memory = "summary"
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
     whole: bool = False
     told: bool = False
     weigh: Weigh | None = None
+    room: Room = field(default_factory=Room)
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 
