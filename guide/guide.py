@@ -17,7 +17,7 @@ from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, draw_by_options, gather
 from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
-from .means import NO_PRIOR, SIZE, SIZE_WITHIN, Mean, belief_means, size_means
+from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_means
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
@@ -65,7 +65,7 @@ class Guide:
         """Return the guide of a search: small networks are fast."""
         return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
 
-    def means(self, region: Region, beliefs: Beliefs | None) -> tuple[Mean, ...]:
+    def means(self, region: Region, beliefs: Beliefs | None) -> tuple[PriorMean, ...]:
         """Return the mean functions that the evidence weighs."""
         sized = (
             size_means(self.leanings(region.limits), self.prior) if self.prior and encoder(region.space).sized else ()
@@ -175,7 +175,7 @@ def suggest(
     leanings = guide.leanings(region.limits)
     weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
     judged = (weighed and known.goal.limits) or ranged
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if judged else None
+    feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     drawn = guide.draws(region.space, len(observed))
     choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
@@ -217,7 +217,7 @@ def _score(
     return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
 
 
-def _feasibility(
+def feasibility_of(
     region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
     """Fit a surrogate to each metric that is limited and that differs between the measurements.
