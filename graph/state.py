@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from ..agents.conversation import Room
 from ..agents.prompting import Prompts
 from ..agents.proposer import Asking, Proposer, Thinking, reads_prompts
 from ..agents.provider import ProviderError
@@ -126,8 +127,9 @@ class Context:
     `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
     makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else that
     of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with
-    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is
-    whether a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as
+    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates, `procedure` says
+    how a value is measured, and `room` how long a conversation may be. `approve` is whether a person is asked before
+    each training. `iterations` is how many a trial makes in all, None for as many as
     the graph is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in
     flight. `told` is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh`
     measures a network before it is trained, where limits are held against that.
@@ -152,6 +154,8 @@ class Context:
     advice: bool = False
     memory: Memory = "summary"
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""
+    room: Room = field(default_factory=Room)
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
