@@ -72,7 +72,8 @@ async def reflector(
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime)
+    context = ready(state, runtime)
+    known = filled(state, context.region.space)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:

@@ -27,6 +27,7 @@ from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
 from ..record.settings import Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
+from ..spaces.space import SearchSpace
 from ..training.job import Epoch
 from .slots import Question, Slots
 
@@ -222,17 +223,18 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
     return context
 
 
-def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with the initial values of missing fields.
+def filled(state: SearchState, space: SearchSpace) -> InFlight:
+    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError for other fields or types.
+    Raises: GeniusError for other fields or types, and for beliefs about another space.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
-    _beliefs_of(found)
+    if beliefs := _beliefs_of(found):
+        beliefs.check(space)
     return found  # type: ignore[no-any-return]
 
 
