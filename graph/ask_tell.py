@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
     from langchain_core.runnables import RunnableConfig
 
-    from .setup import Llm
+    from .proposers import Llm
 
 Told = SupportsFloat | Mapping[str, SupportsFloat] | Measurement
 """The outcome of an evaluation: the value of the objective, a dict of it and of metrics by name, or a Measurement."""

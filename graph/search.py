@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
     from langchain_core.runnables import RunnableConfig
 
-    from .setup import Llm
+    from .proposers import Llm
 
 Show = Callable[[Progress], None]
 

@@ -22,7 +22,7 @@ from ..errors import GeniusError
 from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import BY_NAME, Settings, by_path
+from ..record.settings import BY_NAME, HYBRID, MODEL, Settings, by_path
 from ..spaces import SPACES
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
@@ -48,6 +48,7 @@ def _setting(name: str, **schema: Any) -> Any:
     return _field(setting.about.doc, name if name in DEFAULTS else "", **choices, **schema)
 
 
+_ASKING = (MODEL, HYBRID)
 _NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
 
 
@@ -57,8 +58,8 @@ class SearchForm(TypedDict, total=False):
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(PROPOSERS))]
-    llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
+    proposer: Annotated[str, _field("Who proposes.", "proposer", enum=[*PROPOSERS, *_ASKING])]
+    llm: Annotated[str, _field("A language model, PROVIDER:MODEL or local, for the proposers model and hybrid.")]
     iterations: Annotated[int, _setting("iterations", minimum=1)]
     seed: Annotated[int, _setting("seed")]
     flops: Annotated[str, _setting("flops")]
@@ -144,9 +145,10 @@ def read_form(layers: list[Any]) -> SearchForm:
         if not isinstance(layer, Mapping):
             raise GeniusError(f"a form is an object with {', '.join(SearchForm.__annotations__)}, got {layer!r:.80}")
         filled = {name: value for name, value in layer.items() if value not in (None, "")}
-        for one, other in (("llm", "proposer"), ("proposer", "llm")):
-            if one in filled and other not in filled:
-                asked.pop(other, None)
+        if "llm" in filled and asked.get("proposer") not in _ASKING:
+            asked.pop("proposer", None)
+        if filled.get("proposer", MODEL) not in _ASKING:
+            asked.pop("llm", None)
         asked |= filled
     try:
         return TypeAdapter(SearchForm).validate_python(asked, strict=True)
@@ -167,7 +169,7 @@ def _settings(form: SearchForm) -> tuple[Settings, Given]:
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
     for name, plugins in _NAMED.items():
-        if plugins.known(asked[name]) is None:
+        if asked[name] not in _ASKING and plugins.known(asked[name]) is None:
             raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:

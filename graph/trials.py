@@ -89,7 +89,8 @@ def context_of(
 
     return Context(
         region=setup.region,
-        proposer=setup.proposers[trial - 1],
+        proposer=setup.proposers.of_trial[trial - 1],
+        arms=setup.proposers.arms[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         weigh=setup.weigh,
         goal=settings.goal,
@@ -102,6 +103,7 @@ def context_of(
         advice=settings.loop.advice,
         memory=settings.loop.memory,
         prompts=setup.prompts,
+        procedure=setup.procedure,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
         beliefs=settings.asks_beliefs,

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...python_files import absolute_name
 from ...schema import Count, Flag, Name, Whole
-from .setting import Few, Most, Upto, absolute, setting
+from .setting import Few, Most, Names, Upto, absolute, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
@@ -30,6 +31,15 @@ class LoopSettings:
     trials: Few = setting(1, "Repetitions of the whole search.")
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
+    )
+    arms: Names = setting(
+        (),
+        "An arm of --proposer hybrid: model, start, centaur, or any proposer; by default model, guided and "
+        "guided-without-beliefs. Repeatable.",
+        name="arms",
+        flag="--arm",
+        claim="the module",
+        metavar="NAME",
     )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
@@ -65,6 +75,7 @@ class LoopSettings:
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arms", tuple(map(absolute_name, self.arms)))
         object.__setattr__(self, "prompts", absolute(self.prompts))
 
     @property

@@ -113,6 +113,7 @@ class Options(TypedDict, total=False):
     max_replies: int
     tries: int
     when_done: WhenDone
+    arms: Sequence[str]
     approve: bool
     order: Order
     advice: bool
