@@ -22,7 +22,7 @@ from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
-from ..record.hints import SHOWN_HINTS
+from ..record.hints import shown_hints
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
@@ -339,5 +339,5 @@ def history_of(state: InFlight, context: Context) -> History:
 
 def _notes(state: InFlight, context: Context) -> str:
     """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
-    hints, notebook = state["hints"][-SHOWN_HINTS:], state["notebook"]
+    hints, notebook = shown_hints(state["hints"]), state["notebook"]
     return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""

@@ -13,7 +13,7 @@ from genius.agents.reflection import surprise
 from genius.graph.slots import Slots
 from genius.record.call import Reply
 from genius.record.files import BrokenRun
-from genius.record.hints import HINT_LENGTH, HINTS_FILE, MOST_HINTS
+from genius.record.hints import HINT_LENGTH, HINTS_FILE, MOST_HINTS, shown_hints
 from genius.record.history import History
 from genius.record.journal import Journal
 from genius.record.notebook import NOTEBOOK_FILE, NOTEBOOK_LENGTH, Beliefs, CostBelief, OptionBelief, PairBelief
@@ -376,7 +376,7 @@ async def test_a_hint_is_told_at_the_next_iteration_as_a_persons_words(tmp_path)
             genius.hint(run, "the third  stage\nmatters most")
 
     result = await search(model, run, progress=tell, reflect_every=0)
-    words = "A person who follows this search says:\n- the third stage matters most"
+    words = "> A person who follows this search says:\n> - the third stage matters most"
     assert [words in prompt for prompt in model.prompts] == [False, False, True, True, True]
     (page,) = [page for page in result.trials[0].pages if page.kind == "hint"]
     assert (page.iteration, page.author, page.text) == (3, "person", "the third stage matters most")
@@ -396,11 +396,11 @@ async def test_hints_reach_every_trial_and_every_later_prompt_once(tmp_path):
     for trial in result.trials:
         (page,) = [page for page in trial.pages if page.kind == "hint"]
         assert (page.iteration, page.text) == (2, "one\ntwo")
-    assert all(prompt.count("- one\n- two") == 1 for prompt in model.prompts[2:])
+    assert all(prompt.count("> - one\n> - two") == 1 for prompt in model.prompts[2:])
     forked = await genius.fork(
         run, 2, to=tmp_path / "fork", proposer=model.proposer, evaluator=evaluate, space=SPACE, trust=True
     )
-    assert "- one\n- two" in model.prompts[-1]
+    assert "> - one\n> - two" in model.prompts[-1]
     assert len(forked.trials[0].pages) == len(result.trials[0].pages)
 
 
@@ -548,3 +548,10 @@ async def test_beliefs_in_a_passed_state_are_held_against_the_space():
     ):
         with pytest.raises(genius.GeniusError, match=why):
             await genius.build_graph().ainvoke({"beliefs": beliefs}, context=context)
+
+
+def test_a_prompt_shows_the_latest_hints():
+    assert shown_hints([]) == []
+    assert shown_hints(["one", "two"]) == ["one", "two"]
+    hints = [f"{number} {'x' * 400}" for number in range(9)]
+    assert shown_hints(hints) == hints[-4:]
