@@ -63,7 +63,10 @@ def test_failures_and_refusals_are_told_with_their_reasons():
     said = text([failed, nothing])
     assert "failed: out of memory" in said
     assert "- iteration 2: no architecture (none of 3 replies" in said
-    assert "- expected 8 numbers, got 1: [9]" in said
+    assert "expected 8 numbers" not in said
+    beyond = Refusal("[2, 2]", "[2, 2] breaks the limits: 400 FLOPs\nFLOPs by stage: …", teaches=True)
+    said = text([failed, replace(nothing, refusals=(*refused, beyond, beyond))])
+    assert "Proposals that were refused, and why:\n- [2, 2] breaks the limits: 400 FLOPs\n\n" in said
 
 
 def test_the_prompt_stays_bounded():
