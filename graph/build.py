@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
@@ -29,7 +29,7 @@ from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
-from .chooser import NO_ANSWER, chooser, due_start, is_last_try, not_asked, says_anew
+from .chooser import NO_ANSWER, chooser, due_start, not_asked, says_anew
 from .concluder import concluder, concludes
 from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
@@ -58,28 +58,26 @@ def build_graph(
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
-    builder.add_node("starter", starter, retry_policy=retry)
-    builder.add_node("reflector", reflector, retry_policy=retry)
-    ends = ("validator", "chooser", "trainer")
-    builder.add_node("proposer", partial(proposer, tries=tries), retry_policy=retry, destinations=ends)
-    builder.add_node("chooser", partial(chooser, tries=tries), retry_policy=retry, destinations=("validator",))
+    for node in (starter, reflector, proposer, chooser, concluder):  # those that ask language models
+        ends = get_args(*get_args(get_type_hints(node)["return"]))
+        asking: Any = partial(node, tries=tries)
+        builder.add_node(node.__name__, asking, retry_policy=retry, destinations=ends)
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
     builder.add_node("asker", asker)
-    builder.add_node("concluder", concluder, retry_policy=retry)
     builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
-    state: SearchState, runtime: Runtime[Context]
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
 ) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
     """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime)
+    known, context = filled(state), ready(state, runtime, tries)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
@@ -131,29 +129,27 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
 
 
 async def proposer(
-    state: SearchState, runtime: Runtime[Context], tries: int = TRIES
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
 ) -> Command[Literal["validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
     """
-    context, candidate = ready(state, runtime), in_flight(state)
+    context, candidate = ready(state, runtime, tries), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    if not context.arms:
-        reply = await _logged_or_asked(context, state, candidate)
-    else:
+    if context.arms:
         candidate = replace(candidate, arm=None, offers=())
-        reply = await _offer_of_model(context, state, candidate, last=is_last_try(runtime, tries))
+    reply = context.journal.reply(_call_of(candidate))
+    if reply is None and context.arms:
+        reply = await _offer_of_model(context, state, candidate)
+    elif reply is None:
+        reply = await _ask(context, state, candidate)
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
     return Command(goto="chooser" if context.arms else "validator", update={"candidate": candidate.to_json()})
 
 
-async def _logged_or_asked(context: Context, state: SearchState, candidate: Candidate) -> Reply:
-    return context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
-
-
-async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate, *, last: bool) -> Reply:
+async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate) -> Reply:
     """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
 
     Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
@@ -166,9 +162,9 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
         reply = Reply("", fault=fault)
     else:
         try:
-            reply = await _logged_or_asked(context, state, candidate)
+            reply = await _ask(context, state, candidate)
         except ProviderError as error:
-            if not context.has_other_arms or (error.transient and not last):
+            if not context.goes_on_without(error, candidate.trial):
                 raise
             fault = f"{NO_ANSWER}{error}"
             reply = Reply("", fault=fault)

@@ -260,7 +260,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
-        open_proposers(settings, given.llm, given.proposer, shown, downloads) as proposers,
+        open_proposers(settings, given.llm, given.proposer, shown, downloads, prompts) as proposers,
         open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):
         here = settings.training.on == "local" or not settings.trains
