@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import inf
 from typing import TypeAlias
 
+from ..printable import one_line
 from ..record.history import History
 from ..record.tally import Tally, Tried
 from ..spaces.decision import Decision
@@ -89,4 +90,4 @@ def _options(told: Sequence[_Group], objective: Objective) -> list[dict[str, obj
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LENGTH else f"{name[: _LENGTH - 1]}…"
+    return one_line(name, _LENGTH)

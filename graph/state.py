@@ -334,6 +334,7 @@ def history_of(state: InFlight, context: Context) -> History:
         asked,
         _beliefs_of(state),
         _notes(state, context),
+        candidate.rounds if candidate else 0,
     )
 
 

@@ -76,8 +76,9 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `beliefs` those of the
-    model before anything was measured, None where none were asked for, and `notebook` what it noted since.
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies that
+    called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
+    `notebook` what it noted since.
     """
 
     def __init__(
@@ -89,9 +90,10 @@ class History(Sequence[Candidate]):
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> None:
         self._index, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
-        self.beliefs, self.notebook = beliefs, notebook
+        self.beliefs, self.notebook, self._rounds = beliefs, notebook, rounds
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL, beliefs: Beliefs | None = None) -> "History":
@@ -164,6 +166,11 @@ class History(Sequence[Candidate]):
     def tally(self, space: SearchSpace) -> Tally:
         """Return how often each option was tried by the finished candidates, and the values measured with it."""
         return self._index.tally(space, self.finished)
+
+    @property
+    def attempts(self) -> int:
+        """How many replies the iteration that is being made has used so far."""
+        return len(self.asked) + self._rounds
 
     def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
         """Return the first candidate whose architecture computes the same function; None where there is none."""
