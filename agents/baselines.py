@@ -17,10 +17,12 @@ from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.refused import refused_architectures
+from .centaur import NAME as CENTAUR
+from .centaur import centaur
 from .cma_es import cma_es
 from .optuna_samplers import OPTUNA
 from .proposer import MakeProposer, Proposer, maker_of
-from .untried import in_thread, in_words, not_again, rng_of, untried
+from .untried import not_again, offloaded, reasoned, rng_of, untried
 
 _TRIES = 1_000  # children that are drawn before anything else is
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
@@ -39,9 +41,9 @@ def random_search(region: Region, seed: Sequence[int]) -> Proposer:
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = untried(region, not_again(region.space, prompt, history), rng_of(seed, history))
-        return in_words(region, found, "Drawn at random.")
+        return reasoned(region, found, "Drawn at random.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
@@ -49,9 +51,9 @@ def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
         found = _largest(region, not_again(region.space, prompt, history), rng_of(seed, history))
-        return in_words(region, found, "The largest one left.")
+        return reasoned(region, found, "The largest one left.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
@@ -73,16 +75,16 @@ def local_search(region: Region, seed: Sequence[int]) -> Proposer:
     def proposal(prompt: Sequence[Message], history: History) -> str:
         rng, done = rng_of(seed, history), not_again(space, prompt, history)
         if not history:
-            return in_words(region, _largest(region, done, rng), "The largest network, to start from.")
+            return reasoned(region, _largest(region, done, rng), "The largest network, to start from.")
         for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(region, near)
             if near:
                 where = space.written(centre.architecture or ())
-                return in_words(region, near[rng.integers(len(near))], f"One step from {where}.")
-        return in_words(region, untried(region, done, rng), "No neighbour is left; drawn at random.")
+                return reasoned(region, near[rng.integers(len(near))], f"One step from {where}.")
+        return reasoned(region, untried(region, done, rng), "No neighbour is left; drawn at random.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _within(region: Region, architectures: list[Architecture]) -> list[Architecture]:
@@ -104,16 +106,16 @@ def evolution(region: Region, seed: Sequence[int]) -> Proposer:
         rng, done = rng_of(seed, history), not_again(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return in_words(region, untried(region, done, rng), "One of the first population, drawn at random.")
+            return reasoned(region, untried(region, done, rng), "One of the first population, drawn at random.")
         parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
             if space.identity(child) not in done and _within(region, [child]):
-                return in_words(region, child, f"A child of {space.written(parent.architecture or ())}.")
-        return in_words(region, untried(region, done, rng), "No child is new; drawn at random.")
+                return reasoned(region, child, f"A child of {space.written(parent.architecture or ())}.")
+        return reasoned(region, untried(region, done, rng), "No child is new; drawn at random.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -135,11 +137,11 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             words = _expected(found[0], history.goal.objective) if found else ""
-            return in_words(region, found[0].architecture, words) if found else NOTHING_LEFT
+            return reasoned(region, found[0].architecture, words) if found else NOTHING_LEFT
         left = untried(region, not_again(region.space, prompt, history), rng)
-        return in_words(region, left, "All that was met was tried; drawn at random.")
+        return reasoned(region, left, "All that was met was tried; drawn at random.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _expected(suggestion: Suggestion, objective: Objective) -> str:
@@ -168,6 +170,7 @@ _BUILTIN: dict[str, MakeProposer] = {
     "guided-without-beliefs": guided_without_beliefs,
     "cma-es": cma_es,
     **OPTUNA,
+    CENTAUR: centaur,
 }
 PROPOSERS = Plugins(
     "proposer",

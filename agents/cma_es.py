@@ -18,14 +18,14 @@ from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from .proposer import Proposer
-from .untried import in_thread, in_words, not_again, rng_of
+from .untried import not_again, offloaded, reasoned, rng_of
 
 if TYPE_CHECKING:
     from cma import CMAEvolutionStrategy
 
 _GENERATION = 6  # candidates that the strategy learns from at once: few, for budgets of tens of evaluations
 _TRIES = 100  # samples, before the nearest architecture that is allowed and new is taken
-_STEP = 0.3  # the first standard deviation: of a coordinate of an option, and as a share of a range
+FIRST_STEP = 0.3  # the first standard deviation: of a coordinate of an option, and as a share of a range
 _LEAST = 0.1  # the least one, so that no option is out of reach
 _FULL = 100  # coordinates up to which correlations are learnt
 
@@ -89,7 +89,7 @@ def strategy_after(history: History, coding: Coding, rng: np.random.Generator) -
         "verbose": -9,
         "verb_log": 0,
     }
-    strategy = cma.CMAEvolutionStrategy(coding.start(), _STEP, options)
+    strategy = cma.CMAEvolutionStrategy(coding.start(), FIRST_STEP, options)
     points, losses = _told(coding, history, rng)
     for first in range(0, len(points) - _GENERATION + 1, _GENERATION):
         generation = slice(first, first + _GENERATION)
@@ -146,6 +146,6 @@ def cma_es(region: Region, seed: Sequence[int]) -> Proposer:
     def proposal(prompt: Sequence[Message], history: History) -> str:
         done, rng = not_again(region.space, prompt, history), rng_of(seed, history)
         found = sample_new(strategy_after(history, coding, rng), coding, region, done)
-        return in_words(region, found, "By CMA-ES.")
+        return reasoned(region, found, "By CMA-ES.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)

@@ -18,7 +18,7 @@ from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from .proposer import MakeProposer, Proposer
-from .untried import in_thread, in_words, not_again, rng_of
+from .untried import not_again, offloaded, reasoned, rng_of
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -69,9 +69,9 @@ def sampled(name: str, region: Region, seed: Sequence[int]) -> Proposer:
         done, rng = not_again(region.space, prompt, history), rng_of(seed, history)
         study = _study(optuna, SAMPLERS[name], region.space, history, int(rng.integers(2**31)))
         found = _new(optuna, study, region, done, SAMPLERS[name].tries)
-        return in_words(region, found, f"By Optuna's {SAMPLERS[name].name}.")
+        return reasoned(region, found, f"By Optuna's {SAMPLERS[name].name}.")
 
-    return in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _study(optuna: Any, sampler: Sampler, space: SearchSpace, history: History, seed: int) -> "Study":

@@ -16,7 +16,7 @@ from .proposer import Proposer, Unprompted
 _TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
 
 
-def in_words(region: Region, architecture: Architecture | None, reason: str) -> str:
+def reasoned(region: Region, architecture: Architecture | None, reason: str) -> str:
     """Write a reply; without an architecture it says that nothing is left."""
     return f"{reason}\nArchitecture: {region.space.declared(architecture)}" if architecture else NOTHING_LEFT
 
@@ -46,7 +46,7 @@ def untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Ar
     return left[rng.integers(len(left))] if left else None
 
 
-def in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
+def offloaded(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
     """Make a proposer of a function that may take its time."""
 
     async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
