@@ -11,6 +11,7 @@ from ..plugins import signature_refusing
 from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
+from .prompting import Prompts
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
 """Maps a prompt and the trial's finished candidates to a reply: text or a Reply. A plain function is enough.
@@ -27,12 +28,19 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space.
+    Without a schema the answer is free text; a proposal has the schema of the space. `arm` is the further arm of a
+    hybrid search that asks for a proposal.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
     tools: Sequence[object] = ()
+    arm: str = ""
+
+    @property
+    def agent(self) -> Agent:
+        """Who asks."""
+        return agent_of_arm(self.arm) if self.arm else AGENTS[self.name]
 
 
 PROPOSAL = Form("proposal")
@@ -44,6 +52,12 @@ AGENTS: Mapping[FormName, Agent] = {
     "principles": "concluder",
 }
 """Who asks a model for each form."""
+
+
+def agent_of_arm(arm: str) -> Agent:
+    """Name an arm of a hybrid search as the agent that asks a model."""
+    return f"arm:{arm}"
+
 
 Think = Callable[[Sequence[Message], Sequence[Candidate], Form], Awaitable[Reply]]
 """Maps a prompt, the trial's finished candidates and a form to a reply."""
@@ -87,6 +101,32 @@ def seeded(make: MakeProposer) -> Seeded:
     return Seeded(make)
 
 
+MakeWithModel = Callable[[Region, Sequence[int], Proposer, Prompts], Proposer]
+"""Makes an arm of a trial from the region that is searched, the trial's seed, the language model and the prompts."""
+
+
+class WithModel(Seeded):
+    """A function that makes an arm of each trial of a hybrid search, one that asks the search's language model."""
+
+    def __init__(self, make: MakeWithModel) -> None:
+        self._make_with = make
+        update_wrapper(self, make)
+
+    def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
+        """Raises GeniusError: without a model there is nobody to ask."""
+        name = getattr(self, "__name__", "this proposer")
+        raise GeniusError(f"{name} asks a language model: name it as an arm, with --proposer hybrid and an --llm")
+
+    def with_model(self, region: Region, seed: Sequence[int], model: Proposer, prompts: Prompts) -> Proposer:
+        """Make an arm."""
+        return self._make_with(region, seed, model, prompts)
+
+
+def with_model(make: MakeWithModel) -> WithModel:
+    """Mark a function of a region, a seed, the language model and the prompts that makes an arm of each trial."""
+    return WithModel(make)
+
+
 def maker_of(value: object) -> MakeProposer | None:
     """Return the maker of a search's proposers, given a proposer or a function that `seeded` marks.
 
@@ -111,3 +151,19 @@ class Unprompted:
     def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
         """Call the proposer."""
         return self.propose(prompt, history)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An arm of a hybrid search that asks the search's language model."""
+
+    propose: Proposer
+
+    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
+        """Call the proposer."""
+        return self.propose(prompt, history)
+
+
+def reads_prompts(proposer: Proposer, arms: Mapping[str, Proposer]) -> bool:
+    """Tell whether a trial's proposer or one of its arms reads prompts."""
+    return not all(isinstance(each, Unprompted) for each in (proposer, *arms.values()))

@@ -25,7 +25,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
 from ..tools.seen import short
-from .proposer import AGENTS, PROPOSAL, Form, Thinking
+from .proposer import PROPOSAL, Form, Thinking
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation
 
@@ -155,21 +155,36 @@ def _calls(file: Path, trial: int) -> list[Call]:
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
     """Count the replies of a trial so far, refused ones included."""
-    return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
+    return History.of(history).replies + _attempts(prompt, history)
+
+
+def _attempts(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
+    """Count the replies of the iteration that is being made; a prompt may hold those of earlier ones, too."""
+    if isinstance(history, History):
+        return history.attempts
+    return sum(message["role"] == "assistant" for message in prompt)
 
 
 def replay(calls: Sequence[Call]) -> Thinking:
-    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration."""
+    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration.
+
+    In a hybrid search, where not every iteration asks for one, the proposals too are those of its iteration.
+    """
     recording = _proposed(calls)
-    others = {call.place: call.reply for call in calls if call.agent != "proposer"}
+    said = {call.place: call.reply for call in calls}
+    trial = calls[0].trial
 
     async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
-        if form.name == PROPOSAL.name:
+        if form == PROPOSAL and not is_hybrid(history):
             return propose(prompt, history)
-        attempt = 1 + sum(message["role"] == "assistant" for message in prompt)
-        place = AGENTS[form.name], calls[0].trial, len(history) + 1, attempt
+        attempt = 1 + _attempts(prompt, history if form == PROPOSAL else ())
         missing = Reply("", fault=f"the recording holds no {form.name} of iteration {len(history) + 1}")
-        return replace(others.get(place, missing), cost=0.0, notes=())
+        return replace(said.get((form.agent, trial, len(history) + 1, attempt), missing), cost=0.0, notes=())
+
+    def is_hybrid(history: Sequence[Candidate]) -> bool:
+        if not history:
+            return ("proposer", trial, 1, 1) not in said
+        return any(candidate.arm for candidate in history)
 
     def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
         used = replies_used(prompt, history)

@@ -1,35 +1,38 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from ..agents.backends import LOCAL, check_llm, open_llms
+from ..agents.arms import no_model, open_arms
+from ..agents.backends import LOCAL, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
-from ..errors import GeniusError
 from ..evaluators.evaluator import Measured
 from ..evaluators.from_table import run_evaluator, table_evaluator
 from ..graph.build import build_graph
-from ..graph.state import Context
+from ..graph.state import Context, Kept, SearchState
 from ..record.candidate import Candidate
 from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
+from ..record.settings.settings import REFLECTION
 from ..schema import CLOSED, Amount, Count, Flag, Name, Numbers, Schema, Whole
-from ..spaces.disguise import disguise, reveal, shuffle
+from ..spaces.disguise import conceal, disguise, reveal, shuffle
 from ..spaces.region import Region
 from ..spaces.space import Architecture
+from ..tables.published import Table
+from .entrants import Entrant, read_entrant
+from .simulated import simulated
+from .starts import starting_with, starts_for
 from .task import Task, load_task
 
 if TYPE_CHECKING:
     from ..graph.build import Graph
-
-LLM_PREFIX = "llm:"
-_ADVICE, _DISGUISE = "+advice", "+disguise"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class BenchTrial:
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
     the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `noisy` is whether
-    an evaluation was one of an architecture's trainings.
+    an evaluation was one of an architecture's trainings. `starts` are the recorded architectures that the proposer got
+    first.
     """
 
     __pydantic_config__ = CLOSED
@@ -51,6 +55,7 @@ class BenchTrial:
     architectures: tuple[Numbers | None, ...]
     table: Name = ""
     noisy: Flag = False
+    starts: tuple[Numbers, ...] = ()
     taken: Whole = 0
     llm_calls: Whole = 0
     input_tokens: Whole = 0
@@ -61,36 +66,14 @@ class BenchTrial:
 TRIAL = Schema[BenchTrial](BenchTrial)
 
 
-def check_proposer(name: str) -> None:
-    """Make sure that there is a proposer of this name.
-
-    Raises: GeniusError.
-    """
-    spec = _spec(name)
-    if spec.startswith(LLM_PREFIX):
-        check_llm(spec.removeprefix(LLM_PREFIX), LLMSettings())
-        return
-    if spec != name:
-        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
-    if ":" not in name and PROPOSERS.known(name) is None:
-        raise GeniusError(
-            f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
-            f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
-        )
-    PROPOSERS.find(name)
-
-
-def _spec(name: str) -> str:
-    return name.replace(_ADVICE, "").replace(_DISGUISE, "")
-
-
 async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> BenchTrial:
     """Let a proposer search a task.
 
     Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
     """
+    entrant = read_entrant(name)
     space, table = load_task(task, data)
-    meanings = shuffle(space, seed) if _DISGUISE in name else None
+    meanings = shuffle(space, seed) if entrant.disguise else None
     shown = disguise(space, meanings) if meanings else space
     look_up = run_evaluator(table, seed) if task.noisy else table_evaluator(table)
 
@@ -98,15 +81,21 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         return look_up(reveal(architecture, meanings) if meanings else architecture)
 
     started, region = perf_counter(), Region(shown, task.limits)
-    async with _open(name, region, seed, data) as proposer:
+    starts = starts_for(entrant.starts, task, data) if entrant.starts else ()
+    first = [conceal(start, meanings) if meanings else start for start in starts]
+    async with _open(entrant, region, table, seed, data) as model:
+        proposer, arms = _starting(first, model, _arms(entrant, region, (seed, 1), model), region)
         context = Context(
             region,
             proposer,
             evaluate,
             goal=Goal((table.objective,)),
-            advice=_ADVICE in name,
+            arms=arms,
+            advice=entrant.advice,
             seed=(seed, 1),
             iterations=iterations,
+            beliefs=entrant.hybrid,
+            reflect_every=REFLECTION if entrant.hybrid and entrant.llm else 0,
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
@@ -119,6 +108,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         tuple(found),
         table.sha256,
         task.noisy,
+        starts,
         taken=sum(candidate.taken is not None for candidate in candidates),
         **asdict(context.journal.usage(1)),
         seconds=perf_counter() - started,
@@ -130,20 +120,44 @@ def _graph() -> "Graph":
     return build_graph()
 
 
+_CARRIED = ("done", "beliefs", "notebook", "hints", "considered")  # of the state; the journal holds the rest
+
+
 async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
-    done, stopped = 0, None
+    state: Kept = {"done": 0}
     async with context.slots:
-        while done < iterations and not stopped:
-            state = await _graph().ainvoke({"done": done}, context=context)
-            done, stopped = state["done"], state["stopped"]
+        while state["done"] < iterations and not state.get("stopped"):
+            carried = {name: value for name, value in state.items() if name in _CARRIED}
+            state = cast("Kept", await _graph().ainvoke(cast("SearchState", carried), context=context))
     return context.journal.finished(1)
 
 
 @asynccontextmanager
-async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
-    if name.startswith(LLM_PREFIX):
-        llm = _spec(name).removeprefix(LLM_PREFIX)
+async def _open(entrant: Entrant, region: Region, table: Table, seed: int, data: Path) -> AsyncIterator[Proposer]:
+    """Open the proposer of a trial, of a hybrid search its model."""
+    if (llm := entrant.llm) is not None:
         async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
-        return
-    yield PROPOSERS.find(name)(region, (seed, 1))
+    elif entrant.simulated:
+        yield await asyncio.to_thread(simulated, region, table, entrant.simulated, (seed, 1))
+    else:
+        yield no_model if entrant.hybrid else PROPOSERS.find(entrant.base)(region, (seed, 1))
+
+
+def _arms(entrant: Entrant, region: Region, seed: Sequence[int], model: Proposer) -> dict[str, Proposer]:
+    """Make the arms of a hybrid search."""
+    if not entrant.hybrid:
+        return {}
+    return open_arms((), region, seed, model if entrant.base else None)
+
+
+def _starting(
+    starts: Sequence[Architecture], proposer: Proposer, arms: Mapping[str, Proposer], region: Region
+) -> tuple[Proposer, dict[str, Proposer]]:
+    """Have the proposer, and each arm, begin with the starts, if there are any."""
+    first = partial(starting_with, starts, region=region) if starts else _unchanged
+    return first(proposer), {name: first(arm) for name, arm in arms.items()}
+
+
+def _unchanged(proposer: Proposer) -> Proposer:
+    return proposer

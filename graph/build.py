@@ -1,4 +1,4 @@
-"""The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
+"""The state machine: (starter →) reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 When the iterations are made, the node confirmer has the best evaluated again, where that is asked for: one invocation a
 further evaluation.
@@ -12,25 +12,32 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import Unprompted, asked
+from ..agents.conversation import write_conversation
+from ..agents.proposer import asked
 from ..agents.provider import ProviderError, is_transient
-from ..agents.reflector import conversation, write_prompt
+from ..agents.reflector import Terms, conversation, write_prompt
 from ..record.call import CallPlace, Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
+from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
+from .chooser import NO_ANSWER, chooser, due_start, not_asked, says_anew
+from .concluder import concluder, concludes
 from .confirming import confirmer, may_confirm
+from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
+from .starter import first_node, starter
 from .state import (
     Context,
     InFlight,
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
 
 Update = dict[str, Any]
 TRIES = 6
+_FORGETS = "the conversation is longer than the model's context: its oldest exchanges are left out from now on"
 _LATE = 0.75  # of a trial's iterations, after which a model may be offered to stop
 
 
@@ -66,25 +74,29 @@ def build_graph(
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
-    builder.add_node("reflector", reflector)
-    builder.add_node("proposer", proposer, retry_policy=retry)
+    for node in (starter, reflector, proposer, chooser, concluder):  # those that ask language models
+        ends = get_args(*get_args(get_type_hints(node)["return"]))
+        asking: Any = partial(node, tries=tries)
+        builder.add_node(node.__name__, asking, retry_policy=retry, destinations=ends)
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
     builder.add_node("confirmer", confirmer)
     builder.add_node("asker", asker)
-    builder.add_edge(START, "reflector")
+    builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
-    state: SearchState, runtime: Runtime[Context]
-) -> Command[Literal["proposer", "validator", "approver", "trainer", "confirmer"]]:
-    """Write the prompt for the next proposal from the measurements, where the proposer reads one.
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
+) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer", "confirmer"]]:
+    """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
+    noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
         if may_confirm(known, context):
@@ -95,26 +107,30 @@ async def reflector(
         candidate = context.journal.find(known["trial"], iteration) or Candidate(
             known["trial"], iteration, started=time.time()
         )
+        noted = await notes(known, context, candidate)
     known["candidate"] = candidate.to_json()
+    update = {**known, **noted}
     if candidate.architecture or candidate.error:
-        return Command(goto=before_training(candidate, context), update=known)
+        return Command(goto=before_training(candidate, context), update=update)
     if candidate.reply or candidate.fault:
-        return Command(goto="validator", update=known)
+        return Command(goto="chooser" if context.arms and candidate.arm is None else "validator", update=update)
     prompt, shortlist = await _write(context, history_of(known, context))
-    known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
-    return Command(goto="proposer", update={**known, "prompt": prompt})
+    update["candidate"] = replace(candidate, shortlist=shortlist).to_json()
+    return Command(goto="proposer", update={**update, "prompt": prompt})
 
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
     """Write the prompt, with the shortlist in it; advice takes tens of milliseconds of arithmetic: it has a thread."""
-    if isinstance(context.proposer, Unprompted):
+    if not context.reads_prompts:
         return [], ()
     advice = None
     if context.advice:
         advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
-    may_stop = late and context.when_done == "stop"
-    prompt = write_prompt(context.region, history, context.order, advice, may_stop)
+    may_stop = late and context.when_done == "stop" and not context.arms
+    terms = Terms(context.order, context.iterations, context.procedure, may_stop, context.prompts)
+    write = write_conversation if context.memory == "conversation" else write_prompt
+    prompt = write(context.region, history, terms, advice)
     return prompt, advice.shortlist if advice else ()
 
 
@@ -132,17 +148,49 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
     return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
-async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+async def proposer(
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
+) -> Command[Literal["validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
     """
-    context, candidate = ready(state, runtime), in_flight(state)
+    context, candidate = ready(state, runtime, tries), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    reply = context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
+    if context.arms:
+        candidate = replace(candidate, arm=None, offers=())
+    reply = context.journal.reply(_call_of(candidate))
+    if reply is None and context.arms:
+        reply = await _offer_of_model(context, state, candidate)
+    elif reply is None:
+        reply = await _ask(context, state, candidate)
     candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
-    return Command(goto="validator", update={"candidate": candidate.to_json()})
+    return Command(goto="chooser" if context.arms else "validator", update={"candidate": candidate.to_json()})
+
+
+async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+    """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
+
+    Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
+    Raises: ProviderError where there are no others, and where the call may be tried again.
+    """
+    history = history_of(state, context)
+    if MODEL not in context.arms or due_start(context, candidate, history) is not None:
+        return Reply("")
+    if fault := not_asked(context, history):
+        reply = Reply("", fault=fault)
+    else:
+        try:
+            reply = await _ask(context, state, candidate)
+        except ProviderError as error:
+            if not context.goes_on_without(error, candidate.trial):
+                raise
+            fault = f"{NO_ANSWER}{error}"
+            reply = Reply("", fault=fault)
+    if fault and says_anew(fault, history):
+        context.tell("note", candidate, f"{fault}; the other arms go on without the language model")
+    return reply
 
 
 def _call_of(candidate: Candidate) -> CallPlace:
@@ -155,11 +203,16 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     context.tell("proposing", candidate)
     history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
-    messages = conversation(prompt, candidate)
+    messages = context.room.fitting(conversation(prompt, candidate, context.prompts))
     try:
         with errors_cleared():
             answer = await asked(context.proposer, messages, history)
     except ProviderError as error:
+        known = context.room.refused
+        if error.is_too_long and context.room.shrink(messages):
+            if known is None:
+                context.tell("note", candidate, _FORGETS)
+            return await _ask(context, state, candidate)
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
@@ -195,7 +248,9 @@ async def validator(
     return Command(goto="proposer", update=update)
 
 
-async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
+async def trainer(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["reflector", "asker", "concluder", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
     Without any pending evaluation the invocation ends at once, and so it does with a candidate whose value is to be
@@ -222,10 +277,11 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Lite
         if question := context.slots.question:
             return Command(goto="asker", update=update | {"question": question})
         await context.slots.wait()
-    if finished is None:
-        return Command(goto="__end__", update=update)
-    goto: Literal["reflector", "__end__"] = "reflector" if context.whole else "__end__"
-    return Command(goto=goto, update=_taken_in(state, context, running, finished))
+    if finished is not None:
+        update = _taken_in(state, context, running, finished)
+    if concludes(cast("InFlight", {**state, **update}), context):
+        return Command(goto="concluder", update=update)
+    return Command(goto="reflector" if context.whole and finished is not None else "__end__", update=update)
 
 
 def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:

@@ -24,6 +24,7 @@ from ..printable import brief
 from ..record.candidate import Candidate
 from ..record.confirmation import Confirmation
 from ..record.files import BrokenRun, open_plain
+from ..record.notebook import Beliefs, Page
 from ..record.settings import Settings
 from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
@@ -205,6 +206,11 @@ class _State(TypedDict, total=False):
     stopped: Text | None
     history: list[Candidate]
     confirmed: list[Confirmation]
+    beliefs: Beliefs | None
+    notebook: Text
+    hints: list[Text]
+    considered: Whole
+    pages: list[Page]
 
 
 _STATE = Schema[_State](_State)

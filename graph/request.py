@@ -12,6 +12,7 @@ from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..evaluators.told import NotEvaluated
 from ..record.settings import (
     COMMAND,
+    HYBRID,
     OPTIONS,
     SETTINGS_FILE,
     Options,
@@ -42,7 +43,7 @@ from .setup import (
 from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
-    from .setup import Llm
+    from .proposers import Llm
 
 _OF_NAMED_MODELS = ("llm.temperature", "llm.reasoning_effort", "llm.num_ctx", "llm.options", "llm.base_url")
 
@@ -198,6 +199,8 @@ def _read_call(call: Arguments, old: Settings) -> Request:
     if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
+    if "loop.arms" not in named and names.get("proposer", HYBRID) != HYBRID:
+        names["loop.arms"] = ()  # those of the hybrid search that it was until now
     if "command" in named:
         own = [part for part in names["run.custom"] if part != "evaluator"]
         names |= {"evaluator": call.evaluator, "run.custom": own}
@@ -215,8 +218,11 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
         settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
     space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
-    if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
-        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+    if settings.proposer in PROPOSERS and asked.given.proposer is None:
+        if settings.loop.advice:
+            raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+        if settings.asks_beliefs or settings.reflects_every or settings.asks_principles:
+            raise GeniusError(f"{settings.proposer} asks no language model, and nobody else has beliefs or a notebook")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)

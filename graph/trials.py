@@ -26,6 +26,7 @@ from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
+from .concluder import concludes
 from .confirming import may_confirm
 from .meters import Series
 from .pause import Answers, Paused, paused
@@ -96,7 +97,8 @@ def context_of(
 
     return Context(
         region=setup.region,
-        proposer=setup.proposers[trial - 1],
+        proposer=setup.proposers.of_trial[trial - 1],
+        arms=setup.proposers.arms[trial - 1],
         evaluator=of_repeat(0),
         confirming=settings.loop.confirming,
         again=of_repeat,
@@ -111,8 +113,13 @@ def context_of(
         advice=settings.loop.advice,
         memory=settings.loop.memory,
         prompts=setup.prompts,
+        procedure=setup.procedure,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
+        beliefs=settings.asks_beliefs,
+        reflect_every=settings.reflects_every,
+        principles=settings.asks_principles,
+        reflector=setup.reflectors[trial - 1] if setup.reflectors else None,
         approve=settings.loop.approve,
         slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
         progress=progress,
@@ -192,9 +199,10 @@ async def _trial(steps: Steps, context: Context, settings: Settings, trial: int,
 
 
 def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
-    """Tell whether a trial lacks iterations and may make them, or is to confirm its best."""
+    """Tell whether a trial lacks iterations, the confirmation of its best or its conclusion, and may make them."""
     lacks = state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
-    return lacks or may_confirm(cast("InFlight", state), context)
+    known = cast("InFlight", state)
+    return lacks or may_confirm(known, context) or concludes(known, context)
 
 
 def invocation_config(

@@ -48,7 +48,7 @@ class Journal:
         self.folder = folder
         self._candidates: dict[tuple[int, int], Candidate] = {}
         self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
-        self._replies: dict[CallPlace, Reply] = {}
+        self._replies: defaultdict[tuple[int, int], dict[CallPlace, Reply]] = defaultdict(dict)  # of each iteration
         self._pages: dict[_PagePlace, Page] = {}
         self._confirmations: defaultdict[int, dict[tuple[int, int], Confirmation]] = defaultdict(dict)  # of each trial
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
@@ -81,7 +81,8 @@ class Journal:
 
     def reply(self, call: CallPlace) -> Reply | None:
         """Return the logged reply of a call in an unfinished iteration; None where the call was not made."""
-        return self._replies.get(call)
+        _, trial, iteration, _ = call
+        return self._replies.get((trial, iteration), {}).get(call)
 
     def page(self, trial: int, iteration: int, kind: PageKind) -> Page | None:
         """Return the page of a kind that was written before an iteration's proposal; None where there is none."""
@@ -125,12 +126,13 @@ class Journal:
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> History:
         """Return the history of the `first` finished candidates of a trial, followed by those `running`.
 
-        `asked` are the refusals of the iteration that is being made.
+        `asked` are the refusals of the iteration that is being made, `rounds` the replies of it that called tools.
         """
-        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook)
+        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook, rounds)
 
     async def log_reply(self, call: CallPlace, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""
@@ -145,7 +147,7 @@ class Journal:
     def _keep(self, call: CallPlace, reply: Reply) -> None:
         _, trial, iteration, _ = call
         if self.find(trial, iteration) is None:
-            self._replies[call] = reply
+            self._replies[trial, iteration][call] = reply
         if reply.model:
             known = self._usage[trial]
             self._usage[trial] = Usage(
@@ -183,11 +185,15 @@ class Journal:
             await self._append(CONFIRMATIONS_FILE, [CONFIRMATION.plain(confirmation)])
             self._settle_confirmation(confirmation)
 
-    def restore(self, candidates: Iterable[Candidate], confirmations: Iterable[Confirmation] = ()) -> None:
-        """Add what comes from elsewhere than the folder's files, such as a checkpoint: finished candidates, and their
-        further evaluations."""
+    def restore(
+        self, candidates: Iterable[Candidate], pages: Iterable[Page] = (), confirmations: Iterable[Confirmation] = ()
+    ) -> None:
+        """Add what comes from elsewhere than the folder's files, such as a checkpoint: finished candidates, pages, and
+        further evaluations of candidates."""
         for candidate in candidates:
             self._settle(candidate)
+        for page in pages:
+            self._pages.setdefault((page.trial, page.iteration, page.kind), page)
         for confirmation in confirmations:
             self._settle_confirmation(confirmation)
 
@@ -204,8 +210,7 @@ class Journal:
         self._candidates[key] = candidate
         self._indices[candidate.trial].add(candidate)
         self._spent += Spent(hours=hours_of(candidate))
-        for attempt in range(1, len(candidate.refusals) + candidate.rounds + 2):
-            self._replies.pop(("proposer", *key, attempt), None)
+        self._replies.pop(key, None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Append finished runs to the trace file."""

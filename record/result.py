@@ -18,6 +18,7 @@ from .files import BrokenRun
 from .goal import GOAL, Goal
 from .journal import Journal, Usage
 from .measurement import Measurement
+from .notebook import PAGE, Page
 from .settings import Settings
 
 _REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement
@@ -42,6 +43,7 @@ class TrialResult:
     candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
     goal: Goal = GOAL
+    pages: Sequence[Page] = field(default=(), repr=False)
     confirmations: Sequence[Confirmation] = field(default=(), repr=False)
     confirming: Confirming = UNCONFIRMED
 
@@ -205,6 +207,7 @@ class SearchResult:
             "spent": asdict(self.spent),
             "stopped": self.stopped,
             "seconds": round(trial.seconds, 3),
+            **({"notes": _notes_json(trial.pages)} if trial.pages else {}),
         }
 
     def _goal_json(self, trial: TrialResult) -> dict[str, object]:
@@ -274,6 +277,12 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
             except BadArchitecture as error:
                 where = f"the journal in {journal.folder}, trial {trial}, iteration {candidate.iteration}"
                 raise BrokenRun(f"{where}, holds no architecture of {shown.name}: {error}") from None
+        for page in journal.pages(trial):
+            try:
+                page.check(shown)
+            except BadArchitecture as error:
+                where = f"the notebook in {journal.folder}, trial {trial}, iteration {page.iteration}"
+                raise BrokenRun(f"{where}, speaks of another space than {shown.name}: {error}") from None
 
 
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
@@ -284,6 +293,7 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
             sorted(_real(journal.finished(trial), settings), key=_by_iteration),
             journal.usage(trial),
             settings.goal,
+            _real_pages(journal.pages(trial), settings),
             journal.confirmations(trial),
             settings.loop.confirming,
         )
@@ -306,11 +316,21 @@ def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidat
         raise BrokenRun(f"the run's meanings are not those of its architectures: {error}") from error
 
 
+def _real_pages(pages: Sequence[Page], settings: Settings) -> Sequence[Page]:
+    if not settings.loop.disguise:
+        return pages
+    try:
+        return [page.revealed(settings.run.meanings) for page in pages]
+    except (IndexError, ValueError) as error:
+        raise BrokenRun(f"the run's meanings are not those of its notebook: {error}") from error
+
+
 def _revealed(candidate: Candidate, real: Callable[[Architecture | None], Any]) -> Candidate:
     return replace(
         candidate,
         architecture=real(candidate.architecture),
         shortlist=tuple(replace(s, architecture=real(s.architecture)) for s in candidate.shortlist),
+        offers=tuple(replace(offer, architecture=real(offer.architecture)) for offer in candidate.offers),
         repair=candidate.repair and replace(candidate.repair, proposed=real(candidate.repair.proposed)),
     )
 
@@ -337,6 +357,7 @@ def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) ->
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
+        **_arm_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
@@ -344,6 +365,20 @@ def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) ->
         "device": measurement.device if measurement else "",
         "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
+
+
+def _notes_json(pages: Sequence[Page]) -> dict[str, object]:
+    """Give the latest page of each kind, and all hints."""
+    latest = {page.kind: PAGE.plain(page) for page in pages}
+    found: dict[str, object] = {kind: _page_json(page) for kind, page in latest.items() if kind != "hint"}
+    hints = [words for page in pages if page.kind == "hint" for words in page.text.splitlines()]
+    return found | ({"hints": hints} if hints else {})
+
+
+def _page_json(page: Mapping[str, Any]) -> dict[str, object]:
+    """Give a page by the parts that its kind has."""
+    told = {name: page[name] for name in ("iteration", "author", "text")}
+    return told | {name: page[name] for name in ("beliefs", "principles") if page[name]}
 
 
 def _values_json(candidate: Candidate) -> dict[str, object]:
@@ -376,6 +411,13 @@ def _advice_json(candidate: Candidate) -> dict[str, object]:
     return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}
 
 
+def _arm_json(candidate: Candidate) -> dict[str, object]:
+    """Return the arm that proposed, and the offers of all; empty where the search is no hybrid."""
+    if candidate.arm is None:
+        return {}
+    return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
+
+
 def _best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> dict[str, object]:
     value, test_value = goal.objective.titles
     return {
@@ -387,6 +429,7 @@ def _best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> di
         "rank": measurement.rank,
         "test_rank": measurement.test_rank,
         "iteration": candidate.iteration,
+        **({} if candidate.arm is None else {"arm": candidate.arm}),
     }
 
 

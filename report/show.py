@@ -1,5 +1,6 @@
 """A result for people: a table of the iterations, the best architecture, and the meaning of the numbers."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any
@@ -20,6 +21,7 @@ from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
 from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
+from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -52,6 +54,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     if table.row_count < count:
         print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
     print_sentences(console, _sentences(result))
+    print_sentences(console, notes_in_lines(result))
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
         print_sentences(console, [f"picture: {result.run / PICTURE_FILE}"], copied=True)
@@ -101,6 +104,7 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     columns |= {_label(goal, name): _metric(candidates, goal, name) for name in others}
     columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
     columns |= {} if narrow or not any(c.cost for c in candidates) else _costs(candidates, convention)
+    columns |= {"arm": [c.arm or "-" for c in candidates]} if any(c.arm for c in candidates) else {}
     table = _table(list(columns), "architecture")
     for candidate, *cells in zip(candidates, *columns.values(), strict=True):
         again = result.confirmed(candidate)
@@ -192,6 +196,7 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result)] if len(result.trials) > 1 else []
     sentences += [_best(result.best, result) if result.best else _nothing(result)]
     sentences += _confirmed(result)
+    sentences += _arms(result)
     sentences += _fronts(result) if result.goal.pareto and result.best else []
     sentences += _protocol(result.settings)
     sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
@@ -227,6 +232,7 @@ def _best(best: Candidate, result: SearchResult) -> str:
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
+    words += [f"proposed by {best.arm}"] if best.arm else []
     return ", ".join(words)
 
 
@@ -251,6 +257,14 @@ def _first_number(again: Confirmed, goal: Goal) -> str:
     side = "above" if again.runs[0] > again.mean else "below"
     first = f"its first number was {size} {unit} {side} its mean".replace("  ", " ")
     return f"{first}, and a further run is expected to give {goal.objective.text(again.expected)}"
+
+
+def _arms(result: SearchResult) -> list[str]:
+    """Say how many architectures of each arm were tried, and how many of them improved on the best before."""
+    tried = Counter(candidate.arm for candidate in result.candidates if candidate.arm)
+    improved = Counter(c.arm for trial in result.trials for c in trial.goal.improving(trial.candidates) if c.arm)
+    words = [f"{arm} {count} ({improved[arm]} improved)" for arm, count in tried.most_common()]
+    return [f"proposed by: {', '.join(words)}"] if words else []
 
 
 def _fronts(result: SearchResult) -> list[str]:
