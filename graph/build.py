@@ -17,9 +17,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
+from ..agents.conversation import write_conversation
 from ..agents.proposer import asked
 from ..agents.provider import ProviderError, is_transient
-from ..agents.reflector import conversation, write_prompt
+from ..agents.reflector import Terms, conversation, write_prompt
 from ..record.call import CallPlace, Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 Update = dict[str, Any]
 TRIES = 6
+_FORGETS = "the conversation is longer than the model's context: its oldest exchanges are left out from now on"
 _LATE = 0.75  # of a trial's iterations, after which a model may be offered to stop
 
 
@@ -75,7 +77,8 @@ async def reflector(
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime, tries)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
@@ -106,7 +109,9 @@ async def _write(context: Context, history: History) -> tuple[list[Message], tup
         advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
     may_stop = late and context.when_done == "stop" and not context.arms
-    prompt = write_prompt(context.region, history, context.order, advice, may_stop)
+    terms = Terms(context.order, context.iterations, context.procedure, may_stop, context.prompts)
+    write = write_conversation if context.memory == "conversation" else write_prompt
+    prompt = write(context.region, history, terms, advice)
     return prompt, advice.shortlist if advice else ()
 
 
@@ -179,11 +184,16 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     context.tell("proposing", candidate)
     history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
-    messages = conversation(prompt, candidate)
+    messages = context.room.fitting(conversation(prompt, candidate, context.prompts))
     try:
         with errors_cleared():
             answer = await asked(context.proposer, messages, history)
     except ProviderError as error:
+        known = context.room.refused
+        if error.is_too_long and context.room.shrink(messages):
+            if known is None:
+                context.tell("note", candidate, _FORGETS)
+            return await _ask(context, state, candidate)
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise

@@ -51,7 +51,7 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
     if (start := due_start(context, candidate, history)) is not None:
         offered = [_Offered(Offer(START, start), context.region.space.declared(start))]
     else:
-        prompt = conversation(state.get("prompt") or [], candidate)
+        prompt = conversation(state.get("prompt") or [], candidate, context.prompts)
         offered = [each async for each in _offers(context, candidate, prompt, history)]
         offered = await asyncio.to_thread(_weighed, context, candidate, history, offered)
     sound = [at for at, each in enumerate(offered) if each.offer.architecture is not None]
@@ -82,7 +82,7 @@ def _next_start(context: Context, candidate: Candidate, history: History) -> Arc
     beliefs, space = history.beliefs, context.region.space
     if beliefs is None:
         return None
-    refused = refused_architectures(space, conversation([], candidate), history)
+    refused = refused_architectures(space, conversation([], candidate, context.prompts), history)
     tried = history.tried(space, refused)
     for start in beliefs.starts:
         new = space.identity(start) not in tried

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from ..agents.conversation import Room
 from ..agents.prompting import Prompts
 from ..agents.proposer import Asking, Proposer, Thinking, reads_prompts
 from ..agents.provider import ProviderError
@@ -21,13 +22,14 @@ from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
-from ..record.hints import SHOWN_HINTS
+from ..record.hints import shown_hints
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
 from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
+from ..spaces.space import SearchSpace
 from ..training.job import Epoch
 from .slots import Question, Slots
 
@@ -126,8 +128,9 @@ class Context:
     `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
     makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else that
     of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with
-    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates. `approve` is
-    whether a person is asked before each training. `iterations` is how many a trial makes in all, None for as many as
+    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates, `procedure` says
+    how a value is measured, and `room` how long a conversation may be. `approve` is whether a person is asked before
+    each training. `iterations` is how many a trial makes in all, None for as many as
     the graph is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in
     flight. `told` is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh`
     measures a network before it is trained, where limits are held against that.
@@ -152,6 +155,8 @@ class Context:
     advice: bool = False
     memory: Memory = "summary"
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""
+    room: Room = field(default_factory=Room)
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
@@ -252,17 +257,18 @@ def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Cont
     return context if made >= tries else replace(context, is_last_try=False)
 
 
-def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with the initial values of missing fields.
+def filled(state: SearchState, space: SearchSpace) -> InFlight:
+    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError for other fields or types.
+    Raises: GeniusError for other fields or types, and for beliefs about another space.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
-    _beliefs_of(found)
+    if beliefs := _beliefs_of(found):
+        beliefs.check(space)
     return found  # type: ignore[no-any-return]
 
 
@@ -328,10 +334,11 @@ def history_of(state: InFlight, context: Context) -> History:
         asked,
         _beliefs_of(state),
         _notes(state, context),
+        candidate.rounds if candidate else 0,
     )
 
 
 def _notes(state: InFlight, context: Context) -> str:
     """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
-    hints, notebook = state["hints"][-SHOWN_HINTS:], state["notebook"]
+    hints, notebook = shown_hints(state["hints"]), state["notebook"]
     return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""

@@ -103,6 +103,7 @@ def context_of(
         advice=settings.loop.advice,
         memory=settings.loop.memory,
         prompts=setup.prompts,
+        procedure=setup.procedure,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
         beliefs=settings.asks_beliefs,

@@ -112,12 +112,13 @@ class Journal:
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> History:
         """Return the history of the `first` finished candidates of a trial, followed by those `running`.
 
-        `asked` are the refusals of the iteration that is being made.
+        `asked` are the refusals of the iteration that is being made, `rounds` the replies of it that called tools.
         """
-        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook)
+        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook, rounds)
 
     async def log_reply(self, call: CallPlace, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""
