@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..printable import one_line
 from ..record.history import History
-from ..record.tally import Tally, Tried
+from ..record.option_tally import OptionTally, Tried
 from ..spaces.decision import Decision
 from ..spaces.objective import Objective
 from ..spaces.space import SearchSpace
@@ -39,7 +39,7 @@ def tries_in_words(space: SearchSpace, history: History, prompts: Prompts) -> st
     return prompts.render("tries", name=objective.name, rows=rows, left_out=len(groups) - len(rows))
 
 
-def _groups(space: SearchSpace, at: int, tally: Tally) -> list[_Group]:
+def _groups(space: SearchSpace, at: int, tally: OptionTally) -> list[_Group]:
     """Return the tries of a decision's options by their names, the levels of a long range in bins."""
     decision, found = space.decisions[at], tally.of(at)
     size = len(decision.numbers)
