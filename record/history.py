@@ -76,8 +76,8 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies that
-    called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies
+    that called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
     `notebook` what it noted since.
     """
 

@@ -201,7 +201,7 @@ def test_each_experiment_is_held_against_the_best_in_decisions_and_value():
     told = rows(history)
     assert "; from the best: layer 7: 2→1, -1.50" in told[1]
     assert told[2].endswith("; the best so far")
-    assert "; from the best: 8 decisions differ, -2.25" in told[3]
+    assert "; from the best: 8 differ, -2.25" in told[3]
     assert told[4].endswith("; from the best: layer 8: 2→1")
 
 
