@@ -77,7 +77,8 @@ async def reflector(
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime, tries)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:

@@ -22,13 +22,14 @@ from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
-from ..record.hints import SHOWN_HINTS
+from ..record.hints import shown_hints
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
 from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
+from ..spaces.space import SearchSpace
 from ..training.job import Epoch
 from .slots import Question, Slots
 
@@ -256,17 +257,18 @@ def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Cont
     return context if made >= tries else replace(context, is_last_try=False)
 
 
-def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with the initial values of missing fields.
+def filled(state: SearchState, space: SearchSpace) -> InFlight:
+    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError for other fields or types.
+    Raises: GeniusError for other fields or types, and for beliefs about another space.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
-    _beliefs_of(found)
+    if beliefs := _beliefs_of(found):
+        beliefs.check(space)
     return found  # type: ignore[no-any-return]
 
 
@@ -338,5 +340,5 @@ def history_of(state: InFlight, context: Context) -> History:
 
 def _notes(state: InFlight, context: Context) -> str:
     """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
-    hints, notebook = state["hints"][-SHOWN_HINTS:], state["notebook"]
+    hints, notebook = shown_hints(state["hints"]), state["notebook"]
     return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""
