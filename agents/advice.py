@@ -7,15 +7,17 @@ from itertools import groupby
 
 import numpy as np
 
-from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe, suggest
+from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe
+from ..guide.shortlists import exploit
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from ..tools.refused import refused_architectures
 from ..tools.replies import read_reply
+from ..tools.toolbox import forecast_in_words
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
@@ -29,8 +31,12 @@ _FIRST = "Nothing is measured yet, so it goes by the size of the networks alone.
 _FIRST_UNCOSTED = "Nothing is measured yet, so these are drawn at random."
 
 _SHORTLIST = """\
-Untried architectures that it would try, the most promising first. Begin your answer with `I take S1.`, say, and give \
-its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
+Untried architectures{near}, the highest expected value first{chances}. Begin your answer with `I take S1.`, say, and \
+give its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
+
+_NEAR = " within two changes of the best (further away where fewer are left)"
+
+_CHANCES = ", each with the probability that it improves on the best so far"
 
 _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
@@ -52,11 +58,9 @@ def advise(
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
-    """Make the surrogate's advice from a trial's history."""
+    """Make the surrogate's advice from a trial's history: its shortlist is by expected value."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(
-        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
-    )
+    shortlist = tuple(exploit(region, history, seed, count, refused_architectures(region.space, (), history)))
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
@@ -72,7 +76,9 @@ def advice_in_words(space: SearchSpace, advice: Advice) -> str:
     lines = [title, *_effects(space, advice.effects, objective), *_record(advice.forecasts, objective)]
     lines += [] if advice.effects else [_FIRST if space.costed else _FIRST_UNCOSTED]
     items = [_item(space, at, suggestion, objective) for at, suggestion in enumerate(advice.shortlist, start=1)]
-    lines += [_SHORTLIST, *items] if items else []
+    shown = any(suggestion.improvement is not None for suggestion in advice.shortlist)
+    asked = _SHORTLIST.format(near=_NEAR * shown, chances=_CHANCES * shown)
+    lines += [asked, *items] if items else []
     return "\n".join(lines)
 
 
@@ -86,9 +92,8 @@ def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architec
 
 
 def _item(space: SearchSpace, place: int, suggestion: Suggestion, objective: Objective) -> str:
-    value, sd = suggestion.value, suggestion.sd
-    expected = "" if value is None or sd is None else f" {objective.near(value, sd)}"
-    return f"S{place}: {space.declared(suggestion.architecture)}{expected}"
+    told = forecast_in_words(suggestion, objective)
+    return f"S{place}: {space.declared(suggestion.architecture)}{told and f' {told}'}"
 
 
 def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[str]:

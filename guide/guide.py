@@ -170,10 +170,10 @@ def suggest(
     leanings = guide.leanings(region.limits)
     weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
     judged = (weighed and known.goal.limits) or ranged
-    feasibility = _feasibility(region, known, observed, surrogate, rng) if judged else None
+    feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
     drawn = guide.draws(region.space, len(observed))
-    choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
+    choices = draw_by_options(region, rng) if drawn else gather(region, best_observed(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
@@ -208,7 +208,7 @@ def _score(
     return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
 
 
-def _feasibility(
+def feasibility_of(
     region: Region, known: History, observed: Observed, surrogate: Surrogate | None, rng: np.random.Generator
 ) -> Feasibility:
     """Fit a surrogate to each metric that is limited and that differs between the measurements.
@@ -231,7 +231,8 @@ def _feasibility(
     return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
-def _best(observed: Observed) -> list[Architecture]:
+def best_observed(observed: Observed) -> list[Architecture]:
+    """Return the observed architectures of the highest utility."""
     return [observed.architectures[at] for at in np.argsort(-observed.utility, kind="stable")[:_GOOD]]
 
 

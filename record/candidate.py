@@ -52,11 +52,17 @@ class Repair:
 @dataclass(frozen=True)
 class Suggestion:
     """An architecture that is worth trying, with the value that a measurement of it is expected to give and the
-    standard deviation of that; None where nothing was measured yet."""
+    standard deviation of that; None where nothing was measured yet.
+
+    `improvement` is the probability that its value, without the error of a measurement, is feasible and better than the
+    best so far. `why` says what it is worth trying for.
+    """
 
     architecture: Numbers
     value: Number | None = None
     sd: Amount | None = None
+    improvement: Amount | None = None
+    why: Text = ""
 
 
 @dataclass(frozen=True)
