@@ -65,7 +65,10 @@ def advise(
     if not len(observed):
         return Advice(shortlist, objective=objective)
     guide = GUIDE.of(History.of(history).goal)
-    found = tuple(effects(region, observed, rng, guide)), tuple(forecasts(region, history, seed))
+    found = (
+        tuple(effects(region, observed, rng, guide, beliefs=History.of(history).beliefs)),
+        tuple(forecasts(region, history, seed)),
+    )
     return Advice(shortlist, *found, objective)
 
 

@@ -35,19 +35,26 @@ def is_cut_off(reply: Reply) -> bool:
     return ending(reply) == "cut off"
 
 
-def read_answer(answer: Any, llm: str) -> Reply:
+def read_answer(answer: Any, llm: str, title: str = "proposal") -> Reply:
     """Convert the answer of a call to `llm` into a Reply: an AIMessage, or a completion of openai's client.
 
-    Some providers give structured output as the arguments of a tool call: these become the text, as JSON.
+    Some providers give structured output as the arguments of a tool call, which is named as the `title` of the schema,
+    or holds an architecture: these become the text, as JSON.
     """
     if not hasattr(answer, "response_metadata"):
         reply = _of_completion(answer, llm)
         return replace(reply, fault=_fault(reply, []))
     reply, calls = _of_message(answer, llm), getattr(answer, "tool_calls", None) or []
-    proposals = [call["args"] for call in calls if "architecture" in (call.get("args") or {})]
-    if proposals:
-        reply = replace(reply, text=json.dumps(proposals[0], ensure_ascii=False))
+    answers = [call["args"] for call in calls if _is_structured(call, title)]
+    if answers:
+        reply = replace(reply, text=json.dumps(answers[0], ensure_ascii=False))
     return replace(reply, fault=_fault(reply, [str(call.get("name")) for call in calls]))
+
+
+def _is_structured(call: Mapping[str, Any], title: str) -> bool:
+    """Tell whether a tool call is structured output in disguise."""
+    held = call.get("args") or {}
+    return bool(held) and (call.get("name") == title or (title == "proposal" and "architecture" in held))
 
 
 def _of_message(message: Any, llm: str) -> Reply:

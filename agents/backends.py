@@ -23,7 +23,7 @@ from .pricing import look_up, priced_name
 from .proposer import Proposer
 from .provider import error_in_words
 from .provider_keys import clean_keys
-from .replay import load_recording, replay
+from .replay import load_calls, replay
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -65,7 +65,7 @@ def _check_name(spec: str, options: LLMSettings, environment: Mapping[str, str] 
     if spec in (LOCAL, HUMAN):
         return
     if kind == REPLAY:
-        load_recording(Path(rest))
+        load_calls(Path(rest))
         return
     if not rest:
         raise BadBackend(
@@ -238,7 +238,7 @@ def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMSettings, 
         options=options,
         url=url,
         told=told,
-        structured=known.get("structured", True),
+        as_text={*known.get("as_text", ()), *(() if known.get("structured", True) else ("proposal",))},
         left_out=left_out,
     )
 
@@ -271,4 +271,4 @@ async def _open_special(
             yield lambda trial: embedded_proposer(server, space, options, trial)
     else:
         recording = Path(spec.partition(":")[2])
-        yield lambda trial: replay(load_recording(recording, trial))
+        yield lambda trial: replay(load_calls(recording, trial))

@@ -13,7 +13,7 @@ from ..record.settings.llm_settings import LLMSettings, Sent
 from .answer import ending, is_cut_off, read_answer
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
-from .proposer import Proposer, asked
+from .proposer import PROPOSAL, Form, Proposer, Thinking, asked
 from .provider import ProviderError, provider_errors
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ChatModel:
     - `make`: makes the LangChain model for options. `schema`: the JSON schema of a proposal.
     - `options`: with the limit that its replies need, and without `left_out`, the parameters that its server refuses.
     - `told`: the parameters that a model object reports of itself.
-    - `structured`: whether calls ask for structured output; False once the server has refused it.
+    - `as_text`: the forms that are asked for as text, since the server has refused their structured output.
     """
 
     name: str
@@ -69,43 +69,49 @@ class ChatModel:
     options: LLMSettings
     url: str | None = None
     told: Mapping[str, object] = field(default_factory=dict)
-    structured: bool = True
+    as_text: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     _doublings: int = 0
     _notes: list[str] = field(default_factory=list)
-    _made: "dict[int, tuple[LLMSettings, bool, Model]]" = field(default_factory=dict)
+    _made: "dict[tuple[int, str], tuple[LLMSettings, bool, Model]]" = field(default_factory=dict)
 
-    def proposer(self, trial: int = 1) -> Proposer:
+    def proposer(self, trial: int = 1) -> Thinking:
         """Make the proposer of a trial, with a seed of its own, so that sampling differs between trials."""
 
-        async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
-            return await self.ask(prompt, trial)
+        async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
+            return await self.ask(prompt, trial, form)
 
-        return propose
+        return Thinking(think)
 
-    async def ask(self, prompt: Sequence[Message], trial: int = 1) -> Reply:
-        """Ask for a proposal. Parameters that the server refuses are left out of this call and all later ones.
+    async def ask(self, prompt: Sequence[Message], trial: int = 1, form: Form = PROPOSAL) -> Reply:
+        """Ask for an answer of a form. Parameters that the server refuses are left out of this and all later calls.
 
         Raises: ProviderError where the server fails or refuses, or where its replies outgrow every limit.
         """
         while True:
             self._check_length()
-            sent = self.options, self.structured
+            sent = self.options, self._is_structured(form)
             try:
-                reply = await self._call(prompt, trial)
+                reply = await self._call(prompt, trial, form)
             except ProviderError as error:
-                if sent == (self.options, self.structured) and not self._adapt(error):
+                if sent == (self.options, self._is_structured(form)) and not self._adapt(error, form):
                     raise
                 continue
-            if sent == (self.options, self.structured):
-                self._learn(reply)
+            if sent == (self.options, self._is_structured(form)):
+                self._learn(reply, form)
             notes, self._notes = self._notes, []
             return replace(reply, notes=tuple(notes))
 
-    async def _call(self, prompt: Sequence[Message], trial: int) -> Reply:
+    def _schema(self, form: Form) -> Mapping[str, Any] | None:
+        return self.schema if form.name == PROPOSAL.name else form.schema
+
+    def _is_structured(self, form: Form) -> bool:
+        return self._schema(form) is not None and form.name not in self.as_text
+
+    async def _call(self, prompt: Sequence[Message], trial: int, form: Form) -> Reply:
         messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
         with provider_errors(self.url):
-            model = self.model(trial)
+            model = self.model(trial, form)
             found: Any
             await _its_turn()
             try:
@@ -118,35 +124,36 @@ class ChatModel:
                 # openai's client raises where a structured reply was cut off or withheld; the exception holds it
                 if (found := getattr(error, "completion", None)) is None:
                     raise
-            reply = read_answer(found, self.name)
+            reply = read_answer(found, self.name, str((self._schema(form) or {}).get("title", "")))
         priced = priced_name(self.told) if self.told else self.name
         return replace(reply, cost=cost_of(reply, priced, self.options.price))
 
-    def model(self, trial: int) -> "Model":
-        """Return the LangChain model of a trial for the current options."""
-        if trial not in self._made or self._made[trial][:2] != (self.options, self.structured):
+    def model(self, trial: int, form: Form = PROPOSAL) -> "Model":
+        """Return the LangChain model of a trial and a form for the current options."""
+        place = trial, form.name
+        if place not in self._made or self._made[place][:2] != (self.options, self._is_structured(form)):
             seed = None if self.options.seed is None else self.options.seed + trial - 1
             model: Any = self.make(replace(self.options, seed=seed))
-            if self.structured:
+            if self._is_structured(form):
                 try:
                     # the model with its schema, without the parser behind it: `read_answer` reads the answer
-                    model = model.with_structured_output(self.schema).first
+                    model = model.with_structured_output(self._schema(form)).first
                 except (NotImplementedError, AttributeError, ValueError, TypeError, ImportError):
-                    self._take_text()
-            self._made[trial] = self.options, self.structured, without_kept_connections(model)
-        return self._made[trial][2]
+                    self._take_text(form)
+            self._made[place] = self.options, self._is_structured(form), without_kept_connections(model)
+        return self._made[place][2]
 
-    def _learn(self, reply: Reply) -> None:
+    def _learn(self, reply: Reply, form: Form) -> None:
         """Double the limit on tokens after a cut-off reply; stop asking for structured output after an empty one."""
         if is_cut_off(reply):
             self._doublings += 1
             if self._doublings <= _DOUBLINGS:
                 limit = self.options.max_tokens or reply.output_tokens or _UNTOLD_LIMIT
                 self.options = replace(self.options, max_tokens=2 * limit)
-        elif self.structured and not reply.text.strip() and ending(reply) in ("its end", "tool"):
-            self._take_text()
+        elif self._is_structured(form) and not reply.text.strip() and ending(reply) in ("its end", "tool"):
+            self._take_text(form)
 
-    def _adapt(self, error: ProviderError) -> bool:
+    def _adapt(self, error: ProviderError, form: Form) -> bool:
         """Stop sending the parameter, or asking for the format, that the server refuses; False for other errors."""
         if error.status in (400, 422, None) and (name := error.names(self.options.wire_names())):
             parameter = self.options.parameter(name)
@@ -157,14 +164,15 @@ class ChatModel:
             self.left_out.append(parameter)
             self._notes.append(f"{self.name} refuses {parameter}, which is left out from now on: {error}")
             return True
-        if self.structured and _may_be_the_format(error):
-            self._take_text()
+        if self._is_structured(form) and _may_be_the_format(error):
+            self._take_text(form)
             return True
         return False
 
-    def _take_text(self) -> None:
-        self.structured = False
-        self._notes.append(f"{self.name} gives no structured output: its replies are read as text")
+    def _take_text(self, form: Form) -> None:
+        self.as_text.add(form.name)
+        of = "" if form.name == PROPOSAL.name else f" for its {form.name}"
+        self._notes.append(f"{self.name} gives no structured output{of}: its replies are read as text")
 
     def _check_length(self) -> None:
         """Raise ProviderError where replies were cut off at the highest limit too."""
@@ -179,8 +187,9 @@ class ChatModel:
     def sent(self) -> Sent:
         """Return the parameters of every call, and those that the server refuses."""
         told = {"llm": self.name, **self.told, **self.options.to_json()}
-        found = {"left_out": list(self.left_out)} if self.left_out else {}
-        return cast("Sent", told | found | {"structured": self.structured})
+        found: dict[str, object] = {"left_out": list(self.left_out)} if self.left_out else {}
+        found |= {"as_text": others} if (others := sorted(self.as_text - {PROPOSAL.name})) else {}
+        return cast("Sent", told | found | {"structured": self._is_structured(PROPOSAL)})
 
 
 def _may_be_the_format(error: ProviderError) -> bool:
@@ -195,17 +204,19 @@ def _may_be_the_format(error: ProviderError) -> bool:
 def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
     """Make a proposer of several named ones: the next is asked where one is down or refuses.
 
-    A model that gave no answer rests for a minute; one whose error is permanent rests for the whole search.
+    It can be asked for more than proposals where one of them can. A model that gave no answer rests for a minute; one
+    whose error is permanent rests for the whole search.
     """
     resting: dict[str, float] = {}
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+    async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
         errors: dict[str, ProviderError] = {}
         refused: list[Reply] = []
-        awake = [name for name in models if resting.get(name, 0.0) <= time.monotonic()] or list(models)
+        able = [name for name, model in models.items() if form.name == PROPOSAL.name or isinstance(model, Thinking)]
+        awake = [name for name in able if resting.get(name, 0.0) <= time.monotonic()] or able
         for name in awake:
             try:
-                answer = await asked(models[name], prompt, history)
+                answer = await _answer(models[name], prompt, history, form)
             except ProviderError as error:
                 errors[name] = error
                 resting[name] = time.monotonic() + (_REST if error.transient else float("inf"))
@@ -225,7 +236,16 @@ def first_that_answers(models: Mapping[str, Proposer]) -> Proposer:
             wait=max(error.wait for error in errors.values()),
         )
 
-    return propose
+    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+        return await think(prompt, history, PROPOSAL)
+
+    return Thinking(think) if any(isinstance(model, Thinking) for model in models.values()) else propose
+
+
+async def _answer(model: Proposer, prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply | str:
+    if isinstance(model, Thinking):
+        return await model.think(prompt, history, form)
+    return await asked(model, prompt, history)
 
 
 def _in_the_end(reply: Reply, errors: Mapping[str, ProviderError], refused: Sequence[Reply]) -> Reply:

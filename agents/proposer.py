@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..errors import GeniusError
 from ..plugins import signature_refusing
-from ..record.call import Reply
+from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
 
@@ -36,6 +36,14 @@ class Form:
 
 
 PROPOSAL = Form("proposal")
+
+AGENTS: Mapping[FormName, Agent] = {
+    "proposal": "proposer",
+    "beliefs": "starter",
+    "notebook": "reflector",
+    "principles": "concluder",
+}
+"""Who asks a model for each form."""
 
 Think = Callable[[Sequence[Message], Sequence[Candidate], Form], Awaitable[Reply]]
 """Maps a prompt, the trial's finished candidates and a form to a reply."""

@@ -15,7 +15,7 @@ from os.path import isdir, realpath  # isdir is False, too, for a name that no f
 from pathlib import Path
 
 from ..errors import RunFailed
-from ..record.call import CALL, CALLS_FILE, Reply
+from ..record.call import CALL, CALLS_FILE, Call, Reply
 from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
 from ..record.files import BrokenRun, read_plain, sha256_of
 from ..record.history import History
@@ -25,19 +25,27 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
 from ..tools.seen import short
-from .proposer import Proposer
+from .proposer import AGENTS, PROPOSAL, Form, Thinking
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation
 
 
 def load_recording(path: Path, trial: int = 1) -> list[Reply]:
-    """Read the recorded replies in order, from a run folder, a log of calls, or a list of OpenAI-style messages.
+    """Read the recorded replies of a proposer in order.
 
     Raises: BadRecording.
     """
+    return _proposed(load_calls(path, trial))
+
+
+def load_calls(path: Path, trial: int = 1) -> list[Call]:
+    """Read the recorded calls in order, from a run folder, a log of calls, or a list of OpenAI-style messages.
+
+    Raises: BadRecording, also where none of them is for a proposal.
+    """
     file = path / CALLS_FILE if isdir(path) else path
     try:
-        replies = _replies(file if isdir(path) else Path(realpath(path)), trial)  # who names a link means its end
+        calls = _calls(file if isdir(path) else Path(realpath(path)), trial)  # who names a link means its end
     except OSError as error:
         raise BadRecording(f"there is no recording at {file}: {error.strerror}") from error
     except BrokenRun as error:
@@ -45,9 +53,13 @@ def load_recording(path: Path, trial: int = 1) -> list[Reply]:
     except (ValueError, RecursionError) as error:
         wrong = short(error, 300)
         raise BadRecording(f"{file} is neither a log of calls nor a list of messages: {wrong}") from error
-    if not replies:
+    if not _proposed(calls):
         raise BadRecording(f"{file} holds no reply for trial {trial}")
-    return replies
+    return calls
+
+
+def _proposed(calls: Sequence[Call]) -> list[Reply]:
+    return [call.reply for call in calls if call.agent == "proposer"]
 
 
 def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Architecture, float]:
@@ -129,15 +141,16 @@ def _by_architecture(
     return dict(found.values())
 
 
-def _replies(file: Path, trial: int) -> list[Reply]:
-    """Read the replies of one trial from a log, or those of a list of messages, the same for every trial.
+def _calls(file: Path, trial: int) -> list[Call]:
+    """Read the calls of one trial from a log, or those of a list of messages, the same for every trial.
 
     Raises: BrokenRun for another line of a log; ValueError or RecursionError for another file.
     """
     if next(read_lines(file), b"").lstrip().startswith(b'{"trial"'):
-        return [call.reply for call in read_records(file, CALL) if call.trial == trial]
+        return [call for call in read_records(file, CALL) if call.trial == trial]
     messages = read_messages(read_plain(file, _LONGEST).decode("utf-8-sig"))
-    return [Reply(m["content"], model="recorded") for m in messages if m["role"] == "assistant"]
+    said = [message["content"] for message in messages if message["role"] == "assistant"]
+    return [Call(trial, at, 1, [], Reply(words, model="recorded")) for at, words in enumerate(said, start=1)]
 
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
@@ -145,10 +158,20 @@ def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int
     return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
 
 
-def replay(recording: Sequence[Reply]) -> Proposer:
-    """Make a proposer that returns the recorded replies in their order."""
+def replay(calls: Sequence[Call]) -> Thinking:
+    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration."""
+    recording = _proposed(calls)
+    others = {call.place: call.reply for call in calls if call.agent != "proposer"}
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
+    async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
+        if form.name == PROPOSAL.name:
+            return propose(prompt, history)
+        attempt = 1 + sum(message["role"] == "assistant" for message in prompt)
+        place = AGENTS[form.name], calls[0].trial, len(history) + 1, attempt
+        missing = Reply("", fault=f"the recording holds no {form.name} of iteration {len(history) + 1}")
+        return replace(others.get(place, missing), cost=0.0, notes=())
+
+    def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
         used = replies_used(prompt, history)
         if used >= len(recording) and recording[-1].text.strip() == NOTHING_LEFT:
             return Reply(NOTHING_LEFT)  # the recorded search stopped here
@@ -156,4 +179,4 @@ def replay(recording: Sequence[Reply]) -> Proposer:
             raise RunFailed(f"the recording holds {len(recording)} replies, and the search asked for one more")
         return replace(recording[used], cost=0.0, notes=())
 
-    return propose
+    return Thinking(think)

@@ -20,12 +20,12 @@ import numpy as np
 from genius.bench.task import Task, capped, load_task
 from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
-from genius.guide.surrogate import SIZE, SIZE_WITHIN
+from genius.guide.means import SIZE, SIZE_WITHIN
 from genius.record.goal import GOAL
 from genius.spaces.region import Region
 from genius.tables.fetch import downloads_folder
 
-CURIOSITY, TRUST = (0.3, 0.5, 0.7), (0.7, 1.0)
+CURIOSITY = (0.3, 0.5, 0.7)
 WITHIN = {"FLOPs or parameters": SIZE, "FLOPs or depth": SIZE_WITHIN}
 PRIORS = (1.0, 0.0, -1.0)
 EVALUATIONS, SIMULATED = 10, ("digits", "mobile-imagenet")
@@ -105,7 +105,7 @@ def score(guide: Guide, family: str, seeds: int, data: Path) -> float:
 
 def main(seeds: int = 8, data: Path | None = None) -> None:
     """Print the scores, and the settings that each family gets from the others."""
-    guides = [Guide(curiosity=c, trust=t, within=w) for c, t, w in product(CURIOSITY, TRUST, WITHIN.values())]
+    guides = [Guide(curiosity=c, within=w) for c, w in product(CURIOSITY, WITHIN.values())]
     work = [(guide, family, seeds, data or downloads_folder()) for guide in guides for family in FAMILIES]
     with ProcessPoolExecutor() as pool:
         scores = dict(zip([each[:2] for each in work], pool.map(score, *zip(*work, strict=True)), strict=True))
@@ -129,7 +129,7 @@ def main(seeds: int = 8, data: Path | None = None) -> None:
 def words(guide: Guide) -> str:
     """Name a setting."""
     within = next(name for name, leanings in WITHIN.items() if leanings == guide.within)
-    return f"curiosity {guide.curiosity}, trust {guide.trust}, {within}"
+    return f"curiosity {guide.curiosity}, {within}"
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def _setting(name: str, **schema: Any) -> Any:
 _NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
 
 
-class Form(TypedDict, total=False):
+class SearchForm(TypedDict, total=False):
     """A search, as a form describes it. Empty fields keep their defaults."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
@@ -86,19 +86,19 @@ class SearchOutput(TypedDict):
     seconds: float
 
 
-class _State(Form, SearchOutput, total=False):
+class _State(SearchForm, SearchOutput, total=False):
     """The state of the server's graph: the form and the result."""
 
 
 def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[Any, Any, Any, Any]":
     """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
 
-    A `Form` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
+    A `SearchForm` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
     first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 
-    async def search(state: _State, runtime: Runtime[Form]) -> SearchOutput:
+    async def search(state: _State, runtime: Runtime[SearchForm]) -> SearchOutput:
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
@@ -108,14 +108,14 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         except (GeniusError, ProviderError) as error:
             raise Refused(str(error)) from error
 
-    builder = StateGraph(_State, context_schema=Form, input_schema=Form, output_schema=SearchOutput)
+    builder = StateGraph(_State, context_schema=SearchForm, input_schema=SearchForm, output_schema=SearchOutput)
     builder.add_node("search", search)
     builder.add_edge(START, "search")
     return builder.compile(name="genius")
 
 
 @asynccontextmanager
-async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
+async def _opened(form: SearchForm) -> AsyncIterator[tuple[Settings, Context]]:
     """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
     settings, given = await asyncio.to_thread(_settings, form)
     folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
@@ -128,7 +128,7 @@ async def _opened(form: Form) -> AsyncIterator[tuple[Settings, Context]]:
         await asyncio.to_thread(folder.cleanup)
 
 
-def read_form(layers: list[Any]) -> Form:
+def read_form(layers: list[Any]) -> SearchForm:
     """Merge several fillings of the form, where a later one takes precedence; the server's own fields are left out.
 
     Raises: GeniusError for unknown fields and invalid values.
@@ -137,14 +137,14 @@ def read_form(layers: list[Any]) -> Form:
     *configured, context, state = layers
     for layer in (*map(_of_form, configured), context or {}, _of_form(state)):
         if not isinstance(layer, Mapping):
-            raise GeniusError(f"a form is an object with {', '.join(Form.__annotations__)}, got {layer!r:.80}")
+            raise GeniusError(f"a form is an object with {', '.join(SearchForm.__annotations__)}, got {layer!r:.80}")
         filled = {name: value for name, value in layer.items() if value not in (None, "")}
         for one, other in (("llm", "proposer"), ("proposer", "llm")):
             if one in filled and other not in filled:
                 asked.pop(other, None)
         asked |= filled
     try:
-        return TypeAdapter(Form).validate_python(asked, strict=True)
+        return TypeAdapter(SearchForm).validate_python(asked, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -152,10 +152,10 @@ def read_form(layers: list[Any]) -> Form:
 
 
 def _of_form(layer: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (layer or {}).items() if name in Form.__annotations__}
+    return {name: value for name, value in (layer or {}).items() if name in SearchForm.__annotations__}
 
 
-def _settings(form: Form) -> tuple[Settings, Given]:
+def _settings(form: SearchForm) -> tuple[Settings, Given]:
     """Convert a form into settings. A form can name no module to import, and no server that would get a key.
 
     Raises: GeniusError.

@@ -1,6 +1,6 @@
 """The features of architectures for a surrogate: their options, their size, and those that the space adds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
 
 _SAMPLE = 4_096  # architectures that stand for a larger space
+_SIZES = ("flops", "params")
 _COUNTED = 2  # networks built for each option where costs have to be counted on networks
 
 
@@ -29,8 +30,9 @@ class Encoded:
     """n architectures as arrays of numbers.
 
     - `options`: shape (n, decisions), from 0.
-    - `groups`: arrays of shape (n, k), with a mean of 0 and a mean squared length of 1 over the space: the FLOPs of
-      each option, the size of the network, and the features of the space itself.
+    - `groups`: by name, arrays of shape (n, k) with a mean of 0 and a mean squared length of 1 over the space: the
+      FLOPs of each option (`worth`), the `size` of the network, the `features` of the space itself, and how often each
+      option occurs among decisions that offer the same ones (`shared`). A group that says nothing is left out.
     - `promises`: shape (n, 3), size and depth in standard deviations of the space: by FLOPs and depth, by
       parameters and depth, and by depth alone.
     - `places`: of a space with ranges, shape (n, decisions, 2), points of the plane: levels lie from (0, 0) to (1, 0),
@@ -38,7 +40,7 @@ class Encoded:
     """
 
     options: npt.NDArray[np.int16]
-    groups: tuple[npt.NDArray[np.float32], ...]
+    groups: Mapping[str, npt.NDArray[np.float32]]
     promises: Floats
     places: npt.NDArray[np.float32]
 
@@ -48,7 +50,8 @@ class Encoded:
     def __getitem__(self, rows: npt.ArrayLike) -> "Encoded":
         """Return some of the architectures."""
         at = np.asarray(rows)
-        return Encoded(self.options[at], tuple(group[at] for group in self.groups), self.promises[at], self.places[at])
+        groups = {name: group[at] for name, group in self.groups.items()}
+        return Encoded(self.options[at], groups, self.promises[at], self.places[at])
 
     def promise(self, leanings: Sequence[Leaning]) -> Floats:
         """Return the mean of the promises, weighted by the leanings: shape (n,)."""
@@ -89,6 +92,7 @@ class Encoder:
         self._first = np.array([decision.numbers[0] for decision in space.decisions])
         # a decision that may be hidden has one option more, which stands for that
         self.counts = np.array([len(decision.options) + bool(decision.when) for decision in space.decisions])
+        self._alike = _alike(space)
         self.reference = _reference(space)
         self._log_costs = _log_costs(space, self.reference)
         logs = self._log_costs(self.reference)
@@ -100,16 +104,17 @@ class Encoder:
         self._feature_columns = _Scale.of_columns(self._own_features(self.reference))
         self._depth = _Scale.of_columns(self._own_depth(self.reference))
         groups = self._raw_groups(self.reference, logs)
-        scales = [_Scale.of_rows(group) for group in groups]
-        self._scales = [scale if np.isfinite(scale.scale) else None for scale in scales]
+        scales = {name: _Scale.of_rows(group) for name, group in groups.items()}
+        self._scales = {name: scale for name, scale in scales.items() if np.isfinite(scale.scale)}
         self._promises = _Scale.of_columns(self._raw_promises(self.reference, logs))
+        self._named: dict[str, Callable[[Encoded], Floats]] = {}
 
     def encode(self, architectures: npt.ArrayLike) -> Encoded:
         """Encode architectures given as option numbers of shape (n, decisions)."""
         numbers = np.asarray(architectures, dtype=np.int64).reshape(-1, len(self._first))
         logs = self._log_costs(numbers)
-        raw = zip(self._scales, self._raw_groups(numbers, logs), strict=True)
-        groups = tuple(scale(group).astype(np.float32) for scale, group in raw if scale)
+        raw = self._raw_groups(numbers, logs)
+        groups = {name: scale(raw[name]).astype(np.float32) for name, scale in self._scales.items()}
         promises = self._promises(self._raw_promises(numbers, logs))
         return Encoded(self._options(numbers).astype(np.int16), groups, promises, places_of(self.space, numbers))
 
@@ -118,6 +123,30 @@ class Encoder:
         """Whether some networks of the space promise more than others, by their size or depth."""
         return bool(np.isfinite(self._promises.scale).any())
 
+    def cost(self, architectures: Encoded, name: str) -> Floats:
+        """Return a cost of architectures, `flops`, `params`, `depth` or one that the space names: shape (n,), in
+        standard deviations of the space.
+
+        Raises: GeniusError where the space has no such cost.
+        """
+        if name == "depth":
+            return architectures.promises[:, 2]
+        if name in _SIZES:
+            scale, at = self._scales.get("size"), _SIZES.index(name)
+            if scale is None:
+                return np.zeros(len(architectures))
+            found: Floats = architectures.groups["size"][:, at] * scale.scale + scale.mean[at]
+            return found
+        if name not in self._named:
+            self._named[name] = _named_cost(self, name)
+        return self._named[name](architectures)
+
+    def indicators(self, architectures: Encoded) -> Floats:
+        """Return a column for each option of each decision, 1 where an architecture has it, and a column of ones."""
+        held = zip(architectures.options.T, self.counts, strict=True)
+        columns = [options[:, None] == np.arange(count) for options, count in held]
+        return np.concatenate([*columns, np.ones((len(architectures), 1))], axis=1).astype(float)
+
     def _options(self, numbers: Integers) -> Integers:
         """Return the options from 0; a hidden decision has the one behind its last."""
         options: Integers = numbers - self._first
@@ -125,15 +154,23 @@ class Encoder:
             return options
         return np.where(self.space.conditions.visible(numbers), options, self.counts - 1)
 
-    def _raw_groups(self, numbers: Integers, logs: Floats) -> list[Floats]:
+    def _raw_groups(self, numbers: Integers, logs: Floats) -> dict[str, Floats]:
         options = self._options(numbers)
         worth = np.stack([capacity[options[:, at]] for at, capacity in enumerate(self._capacities)], axis=1)
         flops, params = self._columns(logs).T
-        return [
-            np.concatenate([worth, worth.sum(axis=1, keepdims=True), -(worth**2)], axis=1),
-            np.stack([flops, params, flops**2, params**2, flops * params], axis=1),
-            self._feature_columns(self._own_features(numbers)),
+        return {
+            "worth": np.concatenate([worth, worth.sum(axis=1, keepdims=True), -(worth**2)], axis=1),
+            "size": np.stack([flops, params, flops**2, params**2, flops * params], axis=1),
+            "features": self._feature_columns(self._own_features(numbers)),
+            "shared": self._shared(options),
+        }
+
+    def _shared(self, options: Integers) -> Floats:
+        """Count how often each option occurs among the decisions that offer the same ones."""
+        counted = [
+            (options[:, places] == option).sum(axis=1) for places, count in self._alike for option in range(count)
         ]
+        return np.stack(counted, axis=1).astype(float) if counted else np.zeros((len(options), 0))
 
     def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
         depth = self._depth(self._own_depth(numbers))[:, None]
@@ -177,6 +214,14 @@ def _told(
         at = numbers[int(finite.argmin())].tolist()
         raise GeniusError(f"{name} of {space.name} returned a number that is not finite for {at}")
     return found
+
+
+def _alike(space: SearchSpace) -> list[tuple[list[int], int]]:
+    """Return the decisions that offer the same options, by place, and how many options these are."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for at, decision in enumerate(space.decisions):
+        places.setdefault(decision.names, []).append(at)
+    return [(found, len(names)) for names, found in places.items() if len(found) > 1]
 
 
 def _reference(space: SearchSpace) -> Integers:
@@ -231,6 +276,24 @@ def _log_costs(space: SearchSpace, reference: Integers) -> Callable[[Integers], 
     built = (costs >= 0).all(axis=1)
     fitted, *_ = np.linalg.lstsq(_one_hot(space, drawn[built]), np.log1p(costs[built]), rcond=None)
     return lambda numbers: _one_hot(space, numbers) @ fitted
+
+
+def _named_cost(coder: Encoder, name: str) -> Callable[[Encoded], Floats]:
+    """Return the function that gives the logarithm of a cost that a space names, in standard deviations.
+
+    Such costs are told of one architecture at a time: the effect of each option is fitted to some of them.
+    Raises: GeniusError.
+    """
+    enough, rng = _COUNTED * int(coder.counts.sum()), np.random.default_rng(0)
+    drawn = coder.reference[rng.choice(len(coder.reference), min(len(coder.reference), enough), replace=False)]
+    told = [cost.named for row in drawn.tolist() if (cost := coder.space.cost_of(tuple(row)))]
+    if not told or name not in told[0]:
+        known = ", ".join([*_SIZES, "depth", *(told[0] if told else ())])
+        raise GeniusError(f"a belief names the cost {name!r}; the costs of {coder.space.name} are: {known}")
+    logs = np.log1p([named[name] for named in told])
+    fitted, *_ = np.linalg.lstsq(coder.indicators(coder.encode(drawn)), logs, rcond=None)
+    scale = _Scale.of_columns(coder.indicators(coder.encode(coder.reference)) @ fitted)
+    return lambda architectures: scale(coder.indicators(architectures) @ fitted)
 
 
 def _one_hot(space: SearchSpace, numbers: Integers) -> Floats:

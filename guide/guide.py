@@ -9,13 +9,16 @@ import numpy as np
 from ..record.candidate import Candidate, Suggestion, measured
 from ..record.goal import Goal
 from ..record.history import History
+from ..record.notebook import Beliefs
 from ..spaces.objective import LATENCY, MEMORY
 from ..spaces.region import Limits, Region
 from ..spaces.space import Architecture, SearchSpace
 from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, draw_by_options, gather
+from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
-from .surrogate import RANGES, RANGES_OF_LEVELS, SIZE, SIZE_WITHIN, UNBOUNDED, Bounds, Ranges, Surrogate
+from .means import NO_PRIOR, SIZE, SIZE_WITHIN, Mean, belief_means, size_means
+from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -30,10 +33,10 @@ class Guide:
     """How the next architecture is chosen: the first by the prior, the others by a surrogate, by the mean that it
     predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
 
-    `prior` is 1 where larger networks are taken to be better until measurements say otherwise, 0 for no prior, -1 for
-    the opposite of it, which shows the price of a wrong one; it is worth `trust` times as much after each further
-    measurement. `whole` defines larger for a space without limits, and `within` for one with limits. After
-    `doubt` measurements the next architecture is drawn at random from those of another size than the ones tried: a
+    `prior` is 1 where larger networks are taken to be better until the evidence speaks against it, 0 for no prior, -1
+    for the opposite of it, which shows the price of a wrong one. `whole` defines larger for a space without limits, and
+    `within` for one with limits. What a model `believes` about the space is weighed beside it. After `doubt`
+    measurements the next architecture is drawn at random from those of another size than the ones tried: a
     wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
 
     In a space with ranges the first `drawn` architectures are drawn, but for one by the prior, and the others maximise
@@ -44,7 +47,7 @@ class Guide:
     curiosity: float = 0.5
     fading: float = 0.9
     doubt: int = 3
-    trust: float = 0.7
+    believes: bool = True
     drawn: int = 4
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
@@ -62,9 +65,13 @@ class Guide:
         """Return the guide of a search: small networks are fast."""
         return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
 
-    def prior_after(self, measurements: int) -> float:
-        """Return the weight of the prior after so many measurements."""
-        return self.prior * self.trust ** (measurements - 1)
+    def means(self, region: Region, beliefs: Beliefs | None) -> tuple[Mean, ...]:
+        """Return the mean functions that the evidence weighs."""
+        sized = (
+            size_means(self.leanings(region.limits), self.prior) if self.prior and encoder(region.space).sized else ()
+        )
+        believed = belief_means(region.space, beliefs) if self.believes and beliefs else ()
+        return (*NO_PRIOR, *sized, *believed)
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
@@ -115,27 +122,25 @@ def fit(
     rng: np.random.Generator,
     guide: Guide = GUIDE,
     *,
-    lifted: bool = True,
+    beliefs: Beliefs | None = None,
+    warped: bool = True,
 ) -> Surrogate:
     """Fit a surrogate to at least one observation; of many, to the best and the latest.
 
-    Observations far below the median are raised unless `lifted` is False.
+    Utilities far below the best are compressed unless `warped` is False.
     """
     ranges = ranges_for(region.space)
     coder = encoder(region.space)
-    prior, leanings = guide.prior_after(len(observed)), guide.leanings(region.limits)
     kept = _kept(observed)
-    known = coder.encode(kept.architectures)
     return Surrogate(
-        known,
+        coder.encode(kept.architectures),
         kept.utility,
         coder.counts.tolist(),
         rng,
         sd=kept.sd,
         bounds=kept.bounds,
-        prior=prior,
-        leanings=leanings,
-        ranges=ranges if lifted else replace(ranges, tail=np.inf),
+        means=guide.means(region, beliefs),
+        ranges=ranges if warped else replace(ranges, tail=(np.inf, np.inf)),
     )
 
 
@@ -166,7 +171,7 @@ def suggest(
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
     observed = observe(known, weights)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
-    surrogate = fit(region, observed, rng, fitted) if len(observed) else None
+    surrogate = fit(region, observed, rng, fitted, beliefs=known.beliefs) if len(observed) else None
     leanings = guide.leanings(region.limits)
     weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
     judged = (weighed and known.goal.limits) or ranged
@@ -187,7 +192,11 @@ def suggest(
     else:
         scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
-    told = surrogate if weights is None or not len(observed) else fit(region, observe(known), rng, guide)
+    told = (
+        surrogate
+        if weights is None or not len(observed)
+        else fit(region, observe(known), rng, guide, beliefs=known.beliefs)
+    )
     return _suggestions(choices, places, told, known.goal)
 
 
@@ -224,7 +233,7 @@ def feasibility_of(
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
             prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
-            fitted = fit(region, metric, rng, prior, lifted=False)
+            fitted = fit(region, metric, rng, prior, warped=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
     kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
@@ -255,10 +264,18 @@ class Effect:
     sd: float
 
 
-def effects(region: Region, observed: Observed, rng: np.random.Generator, guide: Guide = GUIDE) -> list[Effect]:
+def effects(
+    region: Region,
+    observed: Observed,
+    rng: np.random.Generator,
+    guide: Guide = GUIDE,
+    *,
+    beliefs: Beliefs | None = None,
+) -> list[Effect]:
     """Estimate the effect of every option of every decision, over a sample of the architectures within limits."""
     sample = region.draw(rng, _SAMPLE)
-    mean, covariance = fit(region, observed, rng, guide).joint(encoder(region.space).encode(sample))
+    surrogate = fit(region, observed, rng, guide, beliefs=beliefs)
+    mean, covariance = surrogate.joint(encoder(region.space).encode(sample))
     found = []
     for at, decision in enumerate(region.space.decisions):
         for option in decision.numbers:
@@ -282,14 +299,14 @@ class Forecast:
 
 def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int]) -> list[Forecast]:
     """Return the surrogate's forecasts of the latest measurements, each made from those before it."""
-    goal, known = History.of(history).goal, measured(history)
+    goal, beliefs, known = History.of(history).goal, History.of(history).beliefs, measured(history)
     found = []
     for at in range(max(_FEW, len(known) - _CHECKED), len(known)):
         candidate = known[at]
         assert candidate.architecture is not None
         assert candidate.value is not None
         before, rng = observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at])
-        surrogate = fit(region, before, rng, GUIDE.of(goal))
+        surrogate = fit(region, before, rng, GUIDE.of(goal), beliefs=beliefs)
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))

@@ -44,8 +44,9 @@ class Reply:
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
-Agent = Literal["proposer", "starter", "reflector"]
-"""Who asks a model: for a proposal, for its starts and beliefs, or to reflect on what was measured."""
+Agent = Literal["proposer", "starter", "reflector", "concluder"]
+"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, or in the end for its
+design principles."""
 
 
 @dataclass(frozen=True)

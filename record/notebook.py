@@ -10,7 +10,7 @@ from ..schema import CLOSED, Count, Numbers, Schema, Text, Whole
 
 NOTEBOOK_FILE = "notebook.jsonl"
 
-Score = Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)]
+Strength = Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)]
 """How strongly something is believed to be better, from -2 (much worse) to 2 (much better)."""
 
 
@@ -20,7 +20,7 @@ class OptionBelief:
 
     decision: Whole
     option: Whole
-    score: Score
+    score: Strength
     why: Text = ""
 
 
@@ -30,7 +30,7 @@ class PairBelief:
 
     decisions: tuple[Whole, Whole]
     options: tuple[Whole, Whole]
-    score: Score
+    score: Strength
     why: Text = ""
 
 
@@ -39,7 +39,7 @@ class CostBelief:
     """The belief that more of a cost, such as flops, params or depth, makes an architecture better or worse."""
 
     cost: Text
-    score: Score
+    score: Strength
     why: Text = ""
 
 

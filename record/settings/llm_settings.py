@@ -67,6 +67,7 @@ class Sent(TypedDict, total=False):
     left_out: Sequence[Name]
     max_tokens: Count | None
     structured: Flag
+    as_text: Sequence[Name]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import genius
 import pytest
-from genius.graph.studio import Form
+from genius.graph.studio import SearchForm
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -98,7 +98,7 @@ async def test_a_person_may_approve_from_a_client_of_the_server():
 def test_it_shows_its_schemas_and_its_nodes():
     graph = genius.make_graph({})
     for schema in (graph.get_input_jsonschema(), graph.get_context_jsonschema()):
-        assert set(schema["properties"]) == set(Form.__annotations__)
+        assert set(schema["properties"]) == set(SearchForm.__annotations__)
         assert schema["properties"]["space"]["default"] == "nas-bench-macro"
         assert all(field["description"] for field in schema["properties"].values())
     assert "best" in graph.get_output_jsonschema()["properties"]
@@ -169,7 +169,7 @@ def test_the_server_shows_the_form(server):
     (assistant,) = server.call("/assistants/search", {})
     found = server.call(f"/assistants/{assistant['assistant_id']}/schemas")
     for schema in ("input_schema", "context_schema"):
-        assert set(found[schema]["properties"]) == set(Form.__annotations__)
+        assert set(found[schema]["properties"]) == set(SearchForm.__annotations__)
     nodes = server.call(f"/assistants/{assistant['assistant_id']}/graph?xray=true")["nodes"]
     assert "search:proposer" in {node["id"] for node in nodes}
 
