@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr
 
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
@@ -21,6 +20,7 @@ from .aims import Feasibility
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, encoder
 from .guide import GUIDE, Observed, best_observed, feasibility_of, fit, observe, suggest
+from .means import NONE, MeanFunction
 from .surrogate import Surrogate
 
 _CLIMBED = 16  # single changes of the best from which a second one is made
@@ -62,10 +62,7 @@ class _Outlook:
         feasible = self.feasibility.probability(architectures) if self.feasibility else np.ones(len(architectures))
         if self.level is None:
             return feasible
-        predicted = self.surrogate.predict(architectures)
-        spread = np.maximum(predicted.calibration * predicted.sd, 1e-12)
-        found: Floats = feasible * ndtr((predicted.mean - self.level) / spread)
-        return found
+        return feasible * self.surrogate.predict(architectures).probability_above(self.level)
 
     def suggestions(self, choices: Choices, places: Sequence[int], why: Callable[[int], str]) -> list[Suggestion]:
         """Return some of the choices with their forecasts and the reason for each."""
@@ -92,9 +89,9 @@ def _outlook(region: Region, history: Sequence[Candidate], rng: np.random.Genera
     observed = observe(known, weights)
     if not len(observed):
         return None
-    told = fit(region, observe(known), rng, guide)
+    told = fit(region, observe(known), rng, guide, beliefs=known.beliefs)
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
-    surrogate = told if weights is None else fit(region, observed, rng, fitted)
+    surrogate = told if weights is None else fit(region, observed, rng, fitted, beliefs=known.beliefs)
     feasibility = feasibility_of(region, known, observed, surrogate, rng) if goal.limits else None
     return _Outlook(region, known, observed, surrogate, told, feasibility, _level(known, observed))
 
@@ -292,15 +289,17 @@ def probe(
     return outlook.suggestions(choices, kept, lambda place: _doubted(choices, place, prior, most))
 
 
-def _prior(outlook: _Outlook) -> Callable[[Encoded], Floats] | None:
-    """Return the prior's view of architectures, in standard deviations of the space; None without a prior."""
-    guide, region = GUIDE.of(outlook.known.goal), outlook.region
-    if not guide.prior or not encoder(region.space).sized:
+def _prior(outlook: _Outlook) -> MeanFunction | None:
+    """Return the mean of the prior's mean functions by their odds; None without a prior."""
+    known = outlook.known
+    means = [mean for mean in GUIDE.of(known.goal).means(outlook.region, known.beliefs) if mean.name != NONE]
+    if not means:
         return None
-    return lambda architectures: guide.prior * architectures.promise(guide.leanings(region.limits))
+    odds = sum(mean.odds for mean in means)
+    return lambda architectures: sum(mean.odds / odds * mean.function(architectures) for mean in means) + np.zeros(1)
 
 
-def _doubted(choices: Choices, place: int, prior: Callable[[Encoded], Floats], most: float) -> str:
+def _doubted(choices: Choices, place: int, prior: MeanFunction, most: float) -> str:
     below = most + _WORSE - float(prior(choices.encoded[[place]])[0])
     return (
         f"by the prior worse than the best ({below:.1f} SD of the space): as good as it would speak against the prior"
