@@ -11,6 +11,7 @@ from ..plugins import signature_refusing
 from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
+from ..tools.toolbox import Tool
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
 """Maps a prompt and the trial's finished candidates to a reply: text or a Reply. A plain function is enough.
@@ -27,12 +28,12 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space.
+    Without a schema the answer is free text; a proposal has the schema of the space unless it has another one.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
-    tools: Sequence[object] = ()
+    tools: Sequence[Tool] = ()
 
 
 PROPOSAL = Form("proposal")
@@ -44,6 +45,11 @@ AGENTS: Mapping[FormName, Agent] = {
     "principles": "concluder",
 }
 """Who asks a model for each form."""
+
+
+class ToolsRefused(GeniusError):
+    """A language model takes no tools: whoever asks it asks again, without them."""
+
 
 Think = Callable[[Sequence[Message], Sequence[Candidate], Form], Awaitable[Reply]]
 """Maps a prompt, the trial's finished candidates and a form to a reply."""
@@ -60,8 +66,12 @@ class Thinking:
         return self.think(prompt, history, PROPOSAL)
 
 
-async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-    """Ask a proposer, which may answer at once or be awaited."""
+async def asked(
+    proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate], form: Form = PROPOSAL
+) -> Reply | str:
+    """Ask a proposer for a proposal, which may answer at once or be awaited; one that thinks reads the form, too."""
+    if isinstance(proposer, Thinking):
+        return await proposer.think(prompt, history, form)
     answer = proposer(prompt, history)
     return await answer if isawaitable(answer) else answer
 

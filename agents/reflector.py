@@ -13,6 +13,7 @@ from ..spaces.space import SearchSpace
 from .advice import Advice, advice_in_words
 from .experiments import list_experiments
 from .limited import limits_in_words, questions
+from .tool_messages import Said, round_messages, rounds_of
 
 _ROLE = """\
 You design neural networks. You are searching a space of architectures for {aim}: you propose an architecture, it is \
@@ -132,10 +133,20 @@ def _superlative(objective: Objective) -> str:
     return "highest" if objective.better == "higher" else "lowest"
 
 
-def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
-    """Return the prompt, followed by each refused reply and the reason: the messages that the proposer answers."""
-    messages = list(prompt)
-    for refusal in candidate.refusals:
+def conversation(
+    prompt: Sequence[Message], candidate: Candidate, said: Said = lambda attempt: "", *, as_text: bool = True
+) -> list[Message]:
+    """Return the prompt, followed by each reply that was refused or called tools, and its answer: the messages that the
+    proposer answers.
+
+    `said` returns the text of a reply with calls; these are messages of their own unless they are shown `as_text`.
+    """
+    messages, refusals, rounds = list(prompt), iter(candidate.refusals), rounds_of(candidate)
+    for attempt in range(1, len(candidate.refusals) + candidate.rounds + 1):
+        if attempt in rounds:
+            messages += round_messages(rounds[attempt], said, as_text=as_text)
+            continue
+        refusal = next(refusals)
         messages.append(Message(role="assistant", content=refusal.reply.strip() or _NO_TEXT))
         messages.append(Message(role="user", content=f"This cannot be used: {refusal.reason}. Please answer again."))
     return messages

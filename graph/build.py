@@ -8,6 +8,7 @@ holds by now, hands one more candidate out, and ends.
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,10 +17,10 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import Unprompted, asked
+from ..agents.proposer import ToolsRefused, Unprompted, asked
 from ..agents.provider import ProviderError, is_transient
-from ..agents.reflector import conversation, write_prompt
-from ..record.call import CallPlace, Reply, received
+from ..agents.reflector import write_prompt
+from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
@@ -28,6 +29,7 @@ from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
 from .questions import answered, approver, asker, before_training, weighed
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
+from .tool_use import Asked, asked_of, call_of, tools, with_candidates, with_reply
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -52,6 +54,7 @@ def build_graph(
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
     builder.add_node("reflector", reflector)
     builder.add_node("proposer", proposer, retry_policy=retry)
+    builder.add_node("tools", tools)
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
@@ -113,7 +116,7 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
     return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
-async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["validator", "trainer"]]:
+async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["tools", "validator", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
@@ -121,34 +124,39 @@ async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
     context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    reply = context.journal.reply(_call_of(candidate)) or await _ask(context, state, candidate)
-    candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
-    return Command(goto="validator", update={"candidate": candidate.to_json()})
-
-
-def _call_of(candidate: Candidate) -> CallPlace:
-    """Return the place of the next call for a proposal."""
-    attempt = len(candidate.refusals) + candidate.rounds + 1
-    return "proposer", candidate.trial, candidate.iteration, attempt
+    reply = context.journal.reply(call_of(candidate)) or await _ask(context, state, candidate)
+    replied = with_reply(candidate, reply)
+    goto: Literal["tools", "validator"] = "tools" if replied.rounds > candidate.rounds else "validator"
+    return Command(goto=goto, update={"candidate": replied.to_json()})
 
 
 async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
     context.tell("proposing", candidate)
     history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
-    messages = conversation(prompt, candidate)
     try:
         with errors_cleared():
-            answer = await asked(context.proposer, messages, history)
+            question, answer = await _answer(context, prompt, candidate, history)
     except ProviderError as error:
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
-    reply = received(answer)
-    await context.journal.log_reply(_call_of(candidate), messages, reply)
+    reply = with_candidates(context, question, received(answer))
+    await context.journal.log_reply(call_of(candidate), question.messages, reply)
     for note in (*reply.passed, *reply.notes):
         context.tell("note", candidate, note)
     return reply
+
+
+async def _answer(
+    context: Context, prompt: list[Message], candidate: Candidate, history: History
+) -> tuple[Asked, Reply | str]:
+    """Ask the proposer, and again without tools where it takes none; return the question with the answer."""
+    for takes_tools in (True, False):
+        question = await asyncio.to_thread(asked_of, context, prompt, candidate, history, takes_tools=takes_tools)
+        with suppress(ToolsRefused):
+            return question, await asked(context.proposer, question.messages, history, question.form)
+    raise AssertionError("without tools there is nothing to refuse")
 
 
 async def validator(

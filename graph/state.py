@@ -103,7 +103,7 @@ class Context:
 
     `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
+    trial's `seed`; `tools` is whether a language model may call tools. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
     in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
     are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
     candidate out and ends. `weigh` measures a network before it is trained, where limits are held against that.
@@ -120,6 +120,7 @@ class Context:
     budget: Budget = NO_BUDGET
     order: Order = "best"
     advice: bool = False
+    tools: bool = False
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
