@@ -85,6 +85,7 @@ for command in (
     looking.cost,
     latency.latency,
     looking.recipes,
+    looking.prompts,
     looking.fetch,
     looking.baseline,
 ):

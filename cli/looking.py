@@ -173,6 +173,16 @@ def recipes(
         print_text(f"{each:<{width}}  {words.get(each, 'of an installed package')}")
 
 
+def prompts(
+    folder: Annotated[Path | None, typer.Argument(help="A folder to write them into, for you to edit.")] = None,
+) -> None:
+    """List the prompts of a language model, or write them into a folder as templates for `--prompts`."""
+    from ..agents.prompting import built_in_prompts, write_prompts
+
+    for each in built_in_prompts() if folder is None else write_prompts(folder):
+        print_text(str(each))
+
+
 @stopping("a baseline is made anew each time")
 def baseline(
     space: Annotated[str, typer.Argument(help="A search space with a table.", autocompletion=completing.spaces)],

@@ -192,12 +192,12 @@ def memory_limit(job: Job, workers: int) -> MemoryLimit | None:
     if job.limits_itself:
         return None
     if job.memory_limit is not None and job.device == "cpu":
-        return MemoryLimit(job.memory_limit, f"{bytes_in_words(job.memory_limit)}, as --memory says")
+        return MemoryLimit(job.memory_limit, f"{bytes_in_words(job.memory_limit)}, as --worker-memory says")
     whole = total_memory()
     size = _SHARE * whole / workers
     among = f" for each of {workers} workers" if workers > 1 else ""
     share = f"{bytes_in_words(size)}, which is {_SHARE:.0%} of the machine's {bytes_in_words(whole)}{among}"
-    return MemoryLimit(size, f"{share}: --memory sets another limit")
+    return MemoryLimit(size, f"{share}: --worker-memory sets another limit")
 
 
 def _resident(pid: int, *, shared: bool = False) -> float:

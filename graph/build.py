@@ -153,7 +153,7 @@ async def _answer(
 ) -> tuple[Asked, Reply | str]:
     """Ask the proposer, and again without tools where it takes none; return the question with the answer."""
     for takes_tools in (True, False):
-        question = await asyncio.to_thread(asked_of, context, prompt, candidate, history, takes_tools=takes_tools)
+        question = await asked_of(context, prompt, candidate, history, takes_tools=takes_tools)
         with suppress(ToolsRefused):
             return question, await asked(context.proposer, question.messages, history, question.form)
     raise AssertionError("without tools there is nothing to refuse")

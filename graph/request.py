@@ -27,17 +27,15 @@ from ..spaces.objective import Objective
 from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
 from ..training.recipes import RECIPE_FIELDS
+from .fits import changes_in_words, check_fits, fingerprint
 from .meters import choose_evaluator
 from .seal import sealed_settings
 from .setup import (
     AnySpace,
     Given,
-    changes_in_words,
-    check_fits,
     choose_goal,
     choose_limits,
     choose_parts,
-    fingerprint,
     named_space,
     parts_of_space,
 )

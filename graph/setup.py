@@ -1,16 +1,16 @@
 """The setup of a search: its space, proposer and evaluator, found by name or passed from Python."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
 from ..agents.baselines import PROPOSERS
-from ..agents.proposer import Proposer
+from ..agents.prompting import Prompts
+from ..agents.proposer import Proposer, Unprompted
 from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
@@ -18,13 +18,11 @@ from ..evaluators.from_training import OnEpochOf
 from ..evaluators.measures import find_measures
 from ..evaluators.meter import Weigh
 from ..printable import brief
-from ..record.files import sha256_of
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
 from ..record.settings import COMMAND, LLM, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces import SPACES, full_name, get_space, read_script
-from ..spaces.decision import Decision
 from ..spaces.disguise import Meanings, conceal, reveal
 from ..spaces.mapping import plain_decisions, space_of
 from ..spaces.objective import ACCURACY, Objective
@@ -82,6 +80,13 @@ class Setup:
     sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
+    prompts: Prompts = field(default_factory=Prompts)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The facts of the run that its parts tell, by their paths."""
+        unprompted = all(isinstance(proposer, Unprompted) for proposer in self.proposers)
+        return {"run.sent": self.sent(), "run.prompts_sha256": None if unprompted else self.prompts.sha256}
 
 
 def choose_parts(
@@ -250,47 +255,12 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
 
-def fingerprint(space: SearchSpace) -> str:
-    """Return the SHA-256 of a space's decisions, with their options and numbers."""
-    decisions = [[decision.name, decision.names, decision.first, *_more(decision)] for decision in space.decisions]
-    return sha256_of(json.dumps(decisions).encode())
-
-
-def _more(decision: Decision) -> list[object]:
-    """Return the types of a decision's options, its scale and its condition; nothing for plain texts."""
-    if decision.plain:
-        return []
-    return [[type(option).__name__ for option in decision.options], decision.scale, decision.condition]
-
-
 def named_space(settings: Settings) -> SearchSpace:
     """Return the space that settings name, or whose decisions they hold.
 
     Raises: GeniusError.
     """
     return space_of(settings.decisions, settings.space) if settings.decisions else get_space(settings.space)
-
-
-def check_fits(old: Settings, new: Settings, given: Given) -> None:
-    """Make sure that a run goes on with the space that it began with.
-
-    Raises: GeniusError.
-    """
-    space = given.space or (None if "space" in new.run.custom else named_space(new))
-    if space is not None and old.run.fingerprint and fingerprint(space) != old.run.fingerprint:
-        raise GeniusError(
-            f"the space {space.name} has other decisions or options than when this run began: its architectures would "
-            "mean something else; start a new search"
-        )
-
-
-def changes_in_words(old: Settings, new: Settings) -> Iterator[str]:
-    """Say which of its parts a run goes on without."""
-    if old.run.table_sha256 != new.run.table_sha256:
-        yield f"from now on {new.goal.objective.plural} are those of the table {new.training.table}"
-    before, after = (one.llm.models or (one.proposer,) for one in (old, new))
-    if before != after:
-        yield f"{', '.join(before)} made this run; from now on {', '.join(after)} proposes"
 
 
 def _name_of(function: Proposer) -> str:
@@ -309,6 +279,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             f"this run was given its own {' and '.join(sorted(missing))}: pass the same again from Python"
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
+    prompts = await asyncio.to_thread(Prompts, Path(settings.loop.prompts) if settings.loop.prompts else None)
     space, table = await asyncio.to_thread(_space_and_table, settings, given)
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
     shown = await asyncio.to_thread(shown_region, space, settings)
@@ -332,7 +303,15 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             evaluator = _of_shown(evaluator, settings.run.meanings)
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
-        yield Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh)
+        setup = Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh, prompts)
+        yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
+
+
+def _changed_prompts(settings: Settings, setup: Setup) -> Iterator[str]:
+    """Say where a run goes on with other prompts."""
+    known, now = settings.run.prompts_sha256, setup.facts["run.prompts_sha256"]
+    if None not in (known, now) and known != now:
+        yield "from now on the prompts are others than this run had until here"
 
 
 def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from ..agents.prompting import Prompts
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
@@ -21,7 +22,7 @@ from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
 from ..record.history import History
 from ..record.journal import Journal
-from ..record.settings import Order, RepairMode, WhenDone
+from ..record.settings import Memory, Order, RepairMode, WhenDone
 from ..spaces.region import Region
 from ..training.job import Epoch
 from .slots import Question, Slots
@@ -103,10 +104,12 @@ class Context:
 
     `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
     `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`; `tools` is whether a language model may call tools. `approve` is whether a person is asked before each training. `iterations` is how many a trial makes
-    in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes all of them. `slots`
-    are the evaluations in flight. `told` is whether values are told from outside: then an invocation hands one
-    candidate out and ends. `weigh` measures a network before it is trained, where limits are held against that.
+    trial's `seed`; `tools` is whether a language model may call tools. `memory` is how prompts tell of earlier
+    iterations, `prompts` are their templates. `approve` is whether a person is asked before each training. `iterations`
+    is how many a trial makes in all, None for as many as the graph is invoked for; `whole` is whether one invocation
+    makes all of them. `slots` are the evaluations in flight. `told` is whether values are told from outside: then an
+    invocation hands one candidate out and ends. `weigh` measures a network before it is trained, where limits are held
+    against that.
     """
 
     region: Region
@@ -121,6 +124,8 @@ class Context:
     order: Order = "best"
     advice: bool = False
     tools: bool = False
+    memory: Memory = "summary"
+    prompts: Prompts = field(default_factory=Prompts)
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False

@@ -93,8 +93,8 @@ class _State(SearchForm, SearchOutput, total=False):
 def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[Any, Any, Any, Any]":
     """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
 
-    A `SearchForm` may be filled in as the input, as the context, or under `configurable` of an invocation or of `config`; the
-    first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
+    A `SearchForm` may be filled in as the input, as the context, or under `configurable` of an invocation or of
+    `config`; the first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 

@@ -1,5 +1,6 @@
-"""The calls of tools between proposer and validator: what a model is asked with, and the node that answers its calls."""
+"""Calls of tools between proposer and validator: how a model is asked with them, and the node that answers them."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,7 +27,7 @@ _SHORTLISTED = 3  # architectures of each shortlist in a prompt
 
 @dataclass(frozen=True)
 class Asked:
-    """What a proposer is asked: the messages, and the form of the answer; `several` is whether it may name candidates."""
+    """The messages to a proposer, and the form of its answer; `several` is whether it may name several candidates."""
 
     messages: list[Message]
     form: Form = PROPOSAL
@@ -39,7 +40,7 @@ def call_of(candidate: Candidate) -> CallPlace:
     return "proposer", candidate.trial, candidate.iteration, attempt
 
 
-def asked_of(
+async def asked_of(
     context: Context, prompt: Sequence[Message], candidate: Candidate, history: History, *, takes_tools: bool
 ) -> Asked:
     """Return the question for the next proposal: with tools, with their answers in the prompt, or without either.
@@ -52,7 +53,7 @@ def asked_of(
         messages = _conversation(context, with_words(prompt, words), candidate, as_text=False)
         return Asked(messages, Form(PROPOSAL.name, tools=_toolbox(context, history).tools()))
     if offers and not candidate.rounds:
-        words = _shortlists(context, history)
+        words = await asyncio.to_thread(_shortlists, context, history)
         messages = _conversation(context, with_words(prompt, words), candidate, as_text=True)
         return Asked(messages, Form(PROPOSAL.name, candidates_schema(context.region.space)), several=True)
     messages = _conversation(context, prompt, candidate, as_text=True)

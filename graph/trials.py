@@ -29,6 +29,7 @@ from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
 from .state import Context, Progress, ignore
+from .tool_use import ROUNDS
 from .trust import resume_command
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
     Raises: Paused where nobody answers; RunFailed where it has to stop; all that was done until then is kept.
     """
     async with saying_why(folder, settings):
-        settings = settings.changed({"run.sent": setup.sent()})
+        settings = settings.changed(setup.facts)
         await asyncio.to_thread(save_sealed, settings, folder)
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
@@ -99,12 +100,21 @@ def context_of(
         budget=settings.loop.budget,
         order=settings.loop.order,
         advice=settings.loop.advice,
+        tools=uses_tools(settings),
+        memory=settings.loop.memory,
+        prompts=setup.prompts,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
         approve=settings.loop.approve,
         slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
         progress=progress,
     )
+
+
+def uses_tools(settings: Settings) -> bool:
+    """Tell whether a model may call tools: as asked for, else in a hybrid search; the paper's plain loop has none."""
+    asked_for = settings.loop.tools
+    return settings.proposer == "hybrid" if asked_for is None else asked_for
 
 
 @dataclass(frozen=True)
@@ -148,13 +158,13 @@ class Steps:
             state = await self._graph.ainvoke(given, config, context=context, durability="exit")
         finally:
             await context.journal.trace(tracer.take() if tracer else [])
-            await self._note_sent()
+            await self._note_facts()
         return Start(state, state.get("__interrupt__", ()))
 
-    async def _note_sent(self) -> None:
-        """Write the parameters really sent to the language models into `search.json`: servers refuse some of them."""
-        if (sent := self._setup.sent()) != self.settings.run.sent:
-            self.settings = self.settings.changed({"run.sent": sent})
+    async def _note_facts(self) -> None:
+        """Write new facts into `search.json`, such as the parameters really sent: servers refuse some of them."""
+        if (settings := self.settings.changed(self._setup.facts)) != self.settings:
+            self.settings = settings
             await asyncio.to_thread(save_sealed, self.settings, self._folder)
 
 
@@ -208,7 +218,7 @@ def invocation_config(
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.training.workers * (3 * settings.loop.max_replies + 6),
+        "recursion_limit": settings.training.workers * (3 * settings.loop.max_replies + 2 * ROUNDS + 6),
         "callbacks": [tracer] if tracer else None,
     }
 

@@ -52,7 +52,15 @@ class Claim:
         return full or self.setting in _FIXED or (self.setting == "training.on" and POOLS.known(path) is not None)
 
 
-_FIXED = ("llm.base_url", "llm.options", "llm.model_file", "training.table", "training.slurm", "downloads")
+_FIXED = (
+    "llm.base_url",
+    "llm.options",
+    "llm.model_file",
+    "loop.prompts",
+    "training.table",
+    "training.slurm",
+    "downloads",
+)
 """Settings whose paths are full ones, or that name none."""
 
 
@@ -67,6 +75,8 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
         found += _of_llms(settings)
     if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
         found.append(Claim("proposer", settings.proposer))
+    if settings.loop.prompts:
+        found.append(Claim("loop.prompts", settings.loop.prompts))
     if "evaluator" not in given:
         found += _of_trainings(settings)
     return [*found, *_of_measures(settings)]

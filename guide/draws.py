@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dtrtri
 
 from .features import Encoded, Floats
 from .kernels import Comparison
-from .means import Mean
+from .means import PriorMean
 from .warp import Warp
 
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
@@ -62,7 +62,7 @@ class Draw:
     All but `unit` is in units of `unit`, in which warped utilities are measured.
     """
 
-    mean: Mean
+    mean: PriorMean
     gain: float
     warp: Warp
     unit: float
@@ -104,7 +104,7 @@ class Draw:
         return found
 
 
-def drawn(data: Data, means: Sequence[Mean], ranges: Ranges, rng: np.random.Generator) -> list[Draw]:
+def drawn(data: Data, means: Sequence[PriorMean], ranges: Ranges, rng: np.random.Generator) -> list[Draw]:
     """Draw hyper-parameters for each mean function, and keep the draws of the most evidence, in their order.
 
     They are a Latin hypercube (McKay, Beckman and Conover 1979, Technometrics 21:2): few of them cover every range.
@@ -117,7 +117,7 @@ def drawn(data: Data, means: Sequence[Mean], ranges: Ranges, rng: np.random.Gene
     return [found[at] for at in sorted(first.tolist())]
 
 
-def _draw(data: Data, mean: Mean, level: Floats, ranges: Ranges) -> Draw:
+def _draw(data: Data, mean: PriorMean, level: Floats, ranges: Ranges) -> Draw:
     scalars = zip((ranges.scale, ranges.noise, ranges.gain, ranges.tail), level, strict=False)
     scale, noise, gain, tail = (float(_log_scale(ends, np.array(part))) for ends, part in scalars)
     effects, steepness = np.split(level[_SCALARS:], [len(data.own.groups)])
@@ -127,7 +127,7 @@ def _draw(data: Data, mean: Mean, level: Floats, ranges: Ranges) -> Draw:
     unit = max(float(warped.std()), data.floor)
     known: Floats = noise**2 + (data.sd * slope / unit) ** 2
     lower: Floats = np.linalg.cholesky(data.own.exact(weights, steep) + np.diag(known))
-    wanted = warped / unit - scale * gain * mean.function(data.tried)
+    wanted: Floats = warped / unit - scale * gain * mean.function(data.tried)
     ones, left = solve_triangular(lower, np.stack([np.ones(len(wanted)), wanted], axis=1), lower=True).T
     constant = float(ones @ left / (ones @ ones))
     left = left - constant * ones

@@ -17,7 +17,7 @@ from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, draw_by_options, gather
 from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
-from .means import NO_PRIOR, SIZE, SIZE_WITHIN, Mean, belief_means, size_means
+from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_means
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
@@ -65,7 +65,7 @@ class Guide:
         """Return the guide of a search: small networks are fast."""
         return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
 
-    def means(self, region: Region, beliefs: Beliefs | None) -> tuple[Mean, ...]:
+    def means(self, region: Region, beliefs: Beliefs | None) -> tuple[PriorMean, ...]:
         """Return the mean functions that the evidence weighs."""
         sized = (
             size_means(self.leanings(region.limits), self.prior) if self.prior and encoder(region.space).sized else ()

@@ -1,4 +1,4 @@
-"""Mean functions of a surrogate: what is taken to be better before anything was measured.
+"""PriorMean functions of a surrogate: what is taken to be better before anything was measured.
 
 Each comes with prior odds. The draws of a surrogate have one mean function each, and the evidence weighs them.
 """
@@ -28,7 +28,7 @@ _ODDS: Mapping[str, float] = {NONE: 1.0, SIZE_OF_NETWORKS: 1.0, BELIEFS: 2.0}
 
 
 @dataclass(frozen=True)
-class Mean:
+class PriorMean:
     """A mean function, the name under which reports add it up, and its prior odds."""
 
     name: str
@@ -41,19 +41,19 @@ def nothing(architectures: Encoded) -> Floats:
     return np.zeros(len(architectures))
 
 
-NO_PRIOR = (Mean(NONE, nothing, _ODDS[NONE]),)
+NO_PRIOR = (PriorMean(NONE, nothing, _ODDS[NONE]),)
 """The mean functions of a surrogate that takes nothing for granted."""
 
 
-def size_means(leanings: Sequence[Leaning], prior: float) -> tuple[Mean, ...]:
+def size_means(leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
     """Return a mean function for each leaning, which share the odds; `prior` multiplies them all."""
     odds = _ODDS[SIZE_OF_NETWORKS] / len(leanings)
-    return tuple(Mean(SIZE_OF_NETWORKS, _leaning(np.array(leaning), prior), odds) for leaning in leanings)
+    return tuple(PriorMean(SIZE_OF_NETWORKS, _leaning(np.array(leaning), prior), odds) for leaning in leanings)
 
 
-def belief_means(space: SearchSpace, beliefs: Beliefs) -> tuple[Mean, ...]:
+def belief_means(space: SearchSpace, beliefs: Beliefs) -> tuple[PriorMean, ...]:
     """Return the mean function of a model's beliefs, if they state anything that tells architectures apart."""
-    return (Mean(BELIEFS, belief_mean(space, beliefs), _ODDS[BELIEFS]),) if beliefs.states_anything else ()
+    return (PriorMean(BELIEFS, belief_mean(space, beliefs), _ODDS[BELIEFS]),) if beliefs.states_anything else ()
 
 
 def belief_mean(space: SearchSpace, beliefs: Beliefs) -> MeanFunction:

@@ -17,7 +17,7 @@ from scipy.special import ndtr
 from .draws import Data, Draw, Ranges, drawn
 from .features import Encoded, Floats
 from .kernels import Comparison, compared, self_similarities
-from .means import NO_PRIOR, Mean
+from .means import NO_PRIOR, PriorMean
 
 Bounds = tuple[float, float]
 """The least and the highest utility there is, infinite where that end is open."""
@@ -95,7 +95,7 @@ class Surrogate:
         *,
         sd: npt.ArrayLike = 0.0,
         bounds: Bounds = UNBOUNDED,
-        means: Sequence[Mean] = NO_PRIOR,
+        means: Sequence[PriorMean] = NO_PRIOR,
         ranges: Ranges = RANGES,
     ) -> None:
         self._tried, self._counts = tried, counts

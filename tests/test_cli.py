@@ -264,9 +264,9 @@ def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, tables):
 
 
 def test_the_choice_of_the_language_model_is_said(genius):
-    done = genius("search", "digits", "--memory", "0")
+    done = genius("search", "digits", "--worker-memory", "0")
     assert "language model: local (no key is set; the embedded 135M model" in done.stderr
-    done = genius("search", "digits", "--memory", "0", OPENAI_API_KEY="sk-nothing")
+    done = genius("search", "digits", "--worker-memory", "0", OPENAI_API_KEY="sk-nothing")
     assert "language model: openai:gpt-4o (OPENAI_API_KEY is set)" in done.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 from genius.record.settings import OPTIONS
 
 COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "train", "export", "bench", "show", "spaces", "cost")
-COMMANDS += ("latency", "recipes", "fetch", "baseline")
+COMMANDS += ("latency", "recipes", "prompts", "fetch", "baseline")
 PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 

@@ -5,6 +5,7 @@ from .limit_settings import LimitSettings as LimitSettings
 from .limit_settings import RepairMode as RepairMode
 from .llm_settings import LLMSettings as LLMSettings
 from .loop_settings import LoopSettings as LoopSettings
+from .loop_settings import Memory as Memory
 from .loop_settings import Order as Order
 from .loop_settings import WhenDone as WhenDone
 from .measure_settings import MeasureSettings as MeasureSettings

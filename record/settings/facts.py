@@ -22,7 +22,8 @@ class Facts:
     """The facts that tell a run from another of the same settings.
 
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
-    same name, `table_sha256` and `look_up_sha256` a table and a look-up of costs from others at the same paths.
+    same name, `table_sha256` and `look_up_sha256` a table and a look-up of costs from others at the same paths;
+    `prompts_sha256` is that of the prompts in use, None where the proposer reads none.
     `meanings` are the real options behind the shown ones of a search in disguise. `sent` holds the parameters that each
     language model was sent, and those that its server refused. `working_folder` is the folder where the parts were
     named: modules are imported from there and short paths lead from there. `seal` is the proof of `graph.seal` that
@@ -37,6 +38,7 @@ class Facts:
     fingerprint: Name = ""
     table_sha256: Name | None = None
     look_up_sha256: Name | None = None
+    prompts_sha256: Name | None = None
     meanings: Sequence[Sequence[Whole]] = ()
     sent: Sequence[Sent] = ()
     working_folder: Name = field(default_factory=working_folder)

@@ -1,16 +1,20 @@
-"""The group `loop`: the length of a search, the content of its prompts, and its budget."""
+"""The group `loop`: the length of a search, its prompts, and its budget."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...schema import Count, Flag, Whole
-from .setting import Few, Most, Upto, setting
+from ...schema import Count, Flag, Name, Whole
+from .setting import Few, Most, Upto, absolute, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
 
 Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
+
+Memory = Literal["summary", "conversation"]
+"""What a language model is told of earlier iterations: a summary of the experiments in one prompt, or all earlier
+messages with the results as answers, as in Algorithm 1 of Zheng et al. 2023."""
 
 WhenDone = Literal["stop", "ask"]
 """What follows where a language model says that nothing better is left: the search stops, or the model is asked again.
@@ -29,6 +33,19 @@ class LoopSettings:
     )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
+    memory: Memory = setting(
+        "summary", "Tell the model of earlier iterations by a summary, or by the whole conversation with it."
+    )
+    prompts: Name | None = setting(
+        None,
+        "A folder of prompts that replace the built-in ones of the same names; `genius prompts DIR` writes those.",
+        metavar="DIR",
+        claim="the prompts",
+    )
+    tools: Flag | None = setting(
+        None,
+        "Let the model call tools before it settles: costs, rules, forecasts, shortlists; default: with --proposer hybrid.",
+    )
     disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
     approve: Flag = setting(False, "Ask a person before each training.")
     when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
@@ -37,6 +54,9 @@ class LoopSettings:
     max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")
     max_hours: Most | None = setting(None, "Device-hours that trainings may take in all.")
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prompts", absolute(self.prompts))
 
     @property
     def first_seed(self) -> int:

@@ -13,7 +13,7 @@ from ...errors import GeniusError
 from ...schema import BadRecord, Schema
 from .limit_settings import LimitSettings, RepairMode
 from .llm_settings import LLMSettings, read_options
-from .loop_settings import LoopSettings, Order, WhenDone
+from .loop_settings import LoopSettings, Memory, Order, WhenDone
 from .measure_settings import MeasureSettings
 from .setting import About, declared
 from .settings import Settings
@@ -92,7 +92,7 @@ class Options(TypedDict, total=False):
     batch: int | None
     device: str | None
     threads: int | None
-    memory: str | None
+    worker_memory: str | None
     seed: int | None
     flops: Ends
     params: Ends
@@ -116,6 +116,8 @@ class Options(TypedDict, total=False):
     approve: bool
     order: Order
     advice: bool
+    memory: Memory
+    prompts: Path | str | None
     disguise: bool
     deadline: float | None
     silence: float | None

@@ -57,6 +57,7 @@ class TrainingSettings:
         None,
         "Memory of its device, for each worker, as in 20G; default: all, and for an evaluator of your own an even "
         "share of 90% of the machine's.",
+        name="worker_memory",
     )
     deadline: Seconds | None = setting(None, "Seconds one evaluation may take; default: no limit.")
     silence: Seconds | None = setting(

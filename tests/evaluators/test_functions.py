@@ -147,7 +147,7 @@ async def test_a_function_that_fills_memory_is_ended_with_its_size(tmp_path, nam
     measurement = await evaluated(tmp_path, name, memory_limit=500_000_000)
     assert measurement.failure == "out of memory"
     assert measurement.error.startswith("out of memory: it held ")
-    assert measurement.error.endswith(" and may hold 500.0 MB, as --memory says")
+    assert measurement.error.endswith(" and may hold 500.0 MB, as --worker-memory says")
     await asyncio.to_thread(wait_until, lambda: not descendants("numpy.ones(30_000_000)"))
 
 
@@ -157,8 +157,8 @@ async def test_the_memory_is_shared_by_the_workers_where_no_limit_is_named(tmp_p
     async with LocalWorkers([Place()] * 4, ahead=None) as workers:
         measurement = await workers.train(job(tmp_path / "full", "fills_memory"))
     assert measurement.failure == "out of memory"
-    words = "may hold 450.0 MB, which is 90% of the machine's 2.0 GB for each of 4 workers: --memory sets another limit"
-    assert measurement.error.endswith(words)
+    words = "may hold 450.0 MB, which is 90% of the machine's 2.0 GB for each of 4 workers: --worker-memory sets"
+    assert measurement.error.endswith(f"{words} another limit")
 
 
 async def test_a_kill_by_the_kernel_for_memory_is_told_and_not_tried_again(tmp_path, monkeypatch):

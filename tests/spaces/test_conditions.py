@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from genius import Decision, GeniusError, Region, SearchSpace
-from genius.graph.setup import fingerprint
+from genius.graph.fits import fingerprint
 from genius.spaces.cost import Cost, Part
 from genius.spaces.disguise import disguise, shuffle
 
