@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from ..record.call import Reply
 from ..record.candidate import ToolCall
 
@@ -56,6 +58,16 @@ def read_answer(answer: Any, llm: str, title: str = "proposal", tools: Collectio
     elif tools and ending(reply) in ("tool", "its end"):
         reply = replace(reply, tool_calls=_tool_calls(answer))
     return replace(reply, fault=_fault(reply, [str(call.get("name")) for call in calls]))
+
+
+def reply_with_bad_calls(error: Exception, llm: str) -> Reply | None:
+    """Return the reply for an exception of LangChain's about a call whose arguments are JSON but no object.
+
+    What it said, and its tokens, are lost. None for any other exception.
+    """
+    if isinstance(error, ValidationError) and error.errors()[0]["loc"][:1] == ("tool_calls",):
+        return Reply("[a call]", model=llm, fault="the arguments of a call of a tool are no JSON object: give one")
+    return None
 
 
 def _tool_calls(message: Any) -> tuple[ToolCall, ...]:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
 from ..record.settings.llm_settings import LLMSettings, Sent
-from .answer import ending, is_cut_off, read_answer
+from .answer import ending, is_cut_off, read_answer, reply_with_bad_calls
 from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
 from .proposer import PROPOSAL, Form, Proposer, Thinking, ToolsRefused, asked
@@ -79,6 +79,7 @@ class ChatModel:
     takes_tools: bool = True
     left_out: list[str] = field(default_factory=list)
     _doublings: int = 0
+    _doubted: bool = False
     _notes: list[str] = field(default_factory=list)
     _made: "dict[tuple[int, str, bool], tuple[_Asked, Model]]" = field(default_factory=dict)
     _given: "OrderedDict[str, AIMessage]" = field(default_factory=OrderedDict)
@@ -106,10 +107,13 @@ class ChatModel:
                 reply = await self._call(prompt, trial, form)
             except ProviderError as error:
                 if sent == self._asking(form) and not self._adapt(error, form):
+                    self._doubted = False
                     raise
                 continue
             if sent == self._asking(form):
                 self._learn(reply, form)
+            if self._doubted and not form.tools:
+                self._take_no_tools()
             notes, self._notes = self._notes, []
             return replace(reply, notes=tuple(notes))
 
@@ -140,6 +144,8 @@ class ChatModel:
                 if clock.expired():
                     limit = f"{self.options.timeout:g} s (--timeout)"
                     raise ProviderError(f"timed out: no whole answer within {limit}", transient=True) from None
+                if misread := reply_with_bad_calls(error, self.name):
+                    return misread
                 # openai's client raises where a structured reply was cut off or withheld; the exception holds it
                 if (found := getattr(error, "completion", None)) is None:
                     raise
@@ -199,13 +205,19 @@ class ChatModel:
             self.left_out.append(parameter)
             self._notes.append(f"{self.name} refuses {parameter}, which is left out from now on: {error}")
             return True
+        if form.tools and _may_be_the_format(error) and error.names(_FORMAT) is None:
+            self._doubted = True  # until a call without tools shows whether they were the fault
+            raise ToolsRefused(f"{self.name} may take no tools: {error}")
         return _may_be_the_format(error) and self._give_up(form)
+
+    def _take_no_tools(self) -> None:
+        self.takes_tools = self._doubted = False
+        self._notes.append(f"{self.name} takes no tools: its prompts hold their answers")
 
     def _give_up(self, form: Form) -> bool:
         """Ask for no tools from now on, or for no structured output; False where neither was asked for."""
         if form.tools:
-            self.takes_tools = False
-            self._notes.append(f"{self.name} takes no tools: its prompts hold their answers")
+            self._take_no_tools()
             return True
         if not self._is_structured(form):
             return False

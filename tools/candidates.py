@@ -1,4 +1,4 @@
-"""Several candidates in a reply: a model that takes no tools names them, and hears their forecasts before it settles."""
+"""Several candidates in a reply: a model without tools names them, and hears their forecasts before it settles."""
 
 import json
 import re

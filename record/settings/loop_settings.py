@@ -44,7 +44,7 @@ class LoopSettings:
     )
     tools: Flag | None = setting(
         None,
-        "Let the model call tools before it settles: costs, rules, forecasts, shortlists; default: with --proposer hybrid.",
+        "Let the model ask for costs, forecasts and shortlists before it settles; default: with --proposer hybrid.",
     )
     disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
     approve: Flag = setting(False, "Ask a person before each training.")
