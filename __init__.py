@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .graph.ask_tell import AskTell as AskTell
     from .graph.ask_tell import open as open
     from .graph.build import build_graph as build_graph
+    from .graph.hinting import hint as hint
     from .graph.pause import Paused as Paused
     from .graph.search import fork as fork
     from .graph.search import resume as resume
@@ -61,6 +62,7 @@ _HOMES = {
     "graph.ask_tell": ("AskTell", "Asked", "open"),
     "graph.build": ("build_graph",),
     "report.search_picture": ("draw",),
+    "graph.hinting": ("hint",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),
     "record.settings": (

@@ -1,60 +1,29 @@
 """Proposers without a language model. They are functions of the history and their seed; of a prompt they read nothing
 but which of their proposals were sent back."""
 
-import asyncio
-from collections.abc import Callable, Hashable, Iterator, Sequence, Set
+from collections.abc import Hashable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import compress
 
 import numpy as np
-import numpy.typing as npt
 
 from ..guide.features import WHOLE
 from ..guide.guide import GUIDE, Guide, suggest
-from ..plugins import Plugins
-from ..record.candidate import NOTHING_LEFT, Candidate, Message, Suggestion
+from ..plugins import OWN, Plugins
+from ..record.candidate import NOTHING_LEFT, Message, Suggestion
 from ..record.history import History
+from ..record.settings import HYBRID, MODEL
 from ..spaces.objective import Objective
 from ..spaces.region import Region
-from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
+from ..spaces.space import Architecture, SearchSpace
 from ..tools.refused import refused_architectures
-from .proposer import MakeProposer, Proposer, Unprompted, maker_of
+from .cma_es import cma_es
+from .optuna_samplers import OPTUNA
+from .proposer import MakeProposer, Proposer, maker_of
+from .untried import not_again, offloaded, reasoned, rng_of, untried
 
-_TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
+_TRIES = 1_000  # children that are drawn before anything else is
 _POPULATION, _SAMPLE = 5, 3  # of the evolution: small, for budgets of tens of evaluations
-
-
-def _answer(region: Region, architecture: Architecture | None, reason: str) -> str:
-    return f"{reason}\nArchitecture: {region.space.declared(architecture)}" if architecture else NOTHING_LEFT
-
-
-def _rng(seed: Sequence[int], history: Sequence[Candidate]) -> np.random.Generator:
-    """Return the generator of this iteration: it depends on nothing but the seed and how far the search is."""
-    return np.random.default_rng([*seed, len(history)])
-
-
-def _done(space: SearchSpace, prompt: Sequence[Message], history: History) -> Set[Hashable]:
-    """Return the identities of the architectures that are not proposed again."""
-    return history.tried(space, refused_architectures(space, prompt, history))
-
-
-def _untried(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
-    """Draw uniformly from the architectures within the limits that are no repeat."""
-    space = region.space
-    large = space.size > ENUMERABLE
-    architecture = region.sample(rng)
-    for _ in range(_TRIES_BY_RULE if large and space.valid else _TRIES):
-        if space.identity(architecture) not in done:
-            return architecture
-        architecture = region.sample(rng)
-    if (listed := region.listed()) is None:
-        return region.nearest(architecture, done)
-    left = [a for a in map(_tuple, listed) if space.identity(a) not in done]
-    return left[rng.integers(len(left))] if left else None
-
-
-def _tuple(row: npt.NDArray[np.int64]) -> Architecture:
-    return tuple(row.tolist())
 
 
 def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> Architecture | None:
@@ -62,36 +31,27 @@ def _largest(region: Region, done: Set[Hashable], rng: np.random.Generator) -> A
 
     Where a space has no costs, none is larger than another, and one is drawn.
     """
-    return (region.largest(done) if region.space.costed else None) or _untried(region, done, rng)
-
-
-def _in_thread(proposal: Callable[[Sequence[Message], History], str]) -> Proposer:
-    """Make a proposer of a function that may take its time."""
-
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> str:
-        return await asyncio.to_thread(proposal, prompt, History.of(history))
-
-    return Unprompted(propose)
+    return (region.largest(done) if region.space.costed else None) or untried(region, done, rng)
 
 
 def random_search(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose uniformly at random, without repeats."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _untried(region, _done(region.space, prompt, history), _rng(seed, history))
-        return _answer(region, found, "Drawn at random.")
+        found = untried(region, not_again(region.space, prompt, history), rng_of(seed, history))
+        return reasoned(region, found, "Drawn at random.")
 
-    return _in_thread(proposal)
+    return offloaded(proposal)
 
 
 def largest_first(region: Region, seed: Sequence[int]) -> Proposer:
     """Propose the networks with the most FLOPs first; of equals, those with more parameters in a small space."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        found = _largest(region, _done(region.space, prompt, history), _rng(seed, history))
-        return _answer(region, found, "The largest one left.")
+        found = _largest(region, not_again(region.space, prompt, history), rng_of(seed, history))
+        return reasoned(region, found, "The largest one left.")
 
-    return _in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _neighbours(space: SearchSpace, architecture: Architecture) -> Iterator[Architecture]:
@@ -111,18 +71,18 @@ def local_search(region: Region, seed: Sequence[int]) -> Proposer:
     space = region.space
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, done = _rng(seed, history), _done(space, prompt, history)
+        rng, done = rng_of(seed, history), not_again(space, prompt, history)
         if not history:
-            return _answer(region, _largest(region, done, rng), "The largest network, to start from.")
+            return reasoned(region, _largest(region, done, rng), "The largest network, to start from.")
         for centre in history.feasible_first():
             near = [a for a in _neighbours(space, centre.architecture or ()) if space.identity(a) not in done]
             near = _within(region, near)
             if near:
                 where = space.written(centre.architecture or ())
-                return _answer(region, near[rng.integers(len(near))], f"One step from {where}.")
-        return _answer(region, _untried(region, done, rng), "No neighbour is left; drawn at random.")
+                return reasoned(region, near[rng.integers(len(near))], f"One step from {where}.")
+        return reasoned(region, untried(region, done, rng), "No neighbour is left; drawn at random.")
 
-    return _in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _within(region: Region, architectures: list[Architecture]) -> list[Architecture]:
@@ -141,19 +101,19 @@ def evolution(region: Region, seed: Sequence[int]) -> Proposer:
     space = region.space
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, done = _rng(seed, history), _done(space, prompt, history)
+        rng, done = rng_of(seed, history), not_again(space, prompt, history)
         population = history.measured[-_POPULATION:]
         if len(population) < _POPULATION:
-            return _answer(region, _untried(region, done, rng), "One of the first population, drawn at random.")
+            return reasoned(region, untried(region, done, rng), "One of the first population, drawn at random.")
         parent = history.goal.best([population[at] for at in rng.choice(_POPULATION, _SAMPLE, replace=False)])
         assert parent is not None
         for _ in range(_TRIES):
             child = _mutate(space, parent.architecture or (), rng)
             if space.identity(child) not in done and _within(region, [child]):
-                return _answer(region, child, f"A child of {space.written(parent.architecture or ())}.")
-        return _answer(region, _untried(region, done, rng), "No child is new; drawn at random.")
+                return reasoned(region, child, f"A child of {space.written(parent.architecture or ())}.")
+        return reasoned(region, untried(region, done, rng), "No child is new; drawn at random.")
 
-    return _in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _mutate(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -171,15 +131,15 @@ def guided(region: Region, seed: Sequence[int], guide: Guide = GUIDE) -> Propose
     """Propose the best architecture by a surrogate that is fitted to all measurements."""
 
     def proposal(prompt: Sequence[Message], history: History) -> str:
-        rng, sent_back = _rng(seed, history), refused_architectures(region.space, prompt, history)
+        rng, sent_back = rng_of(seed, history), refused_architectures(region.space, prompt, history)
         found = suggest(region, history, rng, guide, refused=sent_back)
         if found or region.space.size <= WHOLE:
             words = _expected(found[0], history.goal.objective) if found else ""
-            return _answer(region, found[0].architecture, words) if found else NOTHING_LEFT
-        left = _untried(region, _done(region.space, prompt, history), rng)
-        return _answer(region, left, "All that was met was tried; drawn at random.")
+            return reasoned(region, found[0].architecture, words) if found else NOTHING_LEFT
+        left = untried(region, not_again(region.space, prompt, history), rng)
+        return reasoned(region, left, "All that was met was tried; drawn at random.")
 
-    return _in_thread(proposal)
+    return offloaded(proposal)
 
 
 def _expected(suggestion: Suggestion, objective: Objective) -> str:
@@ -193,6 +153,11 @@ def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
     return guided(region, seed, replace(GUIDE, prior=0.0))
 
 
+def guided_without_beliefs(region: Region, seed: Sequence[int]) -> Proposer:
+    """Propose as `guided` does, whatever a language model believes."""
+    return guided(region, seed, replace(GUIDE, believes=False))
+
+
 _BUILTIN: dict[str, MakeProposer] = {
     "random": random_search,
     "largest": largest_first,
@@ -200,6 +165,15 @@ _BUILTIN: dict[str, MakeProposer] = {
     "evolution": evolution,
     "guided": guided,
     "guided-without-prior": guided_without_prior,
+    "guided-without-beliefs": guided_without_beliefs,
+    "cma-es": cma_es,
+    **OPTUNA,
 }
-PROPOSERS = Plugins("proposer", _BUILTIN, maker_of, "a function of a prompt and a history")
-"""What makes the proposers without a model, and the door for one's own."""
+PROPOSERS = Plugins(
+    "proposer",
+    _BUILTIN,
+    maker_of,
+    "a function of a prompt and a history",
+    own=f"{OWN}; with a language model it is {MODEL} or {HYBRID}",
+)
+"""What makes the proposers without a model, and the arms of a hybrid search, and the door for one's own."""

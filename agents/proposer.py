@@ -97,6 +97,32 @@ def seeded(make: MakeProposer) -> Seeded:
     return Seeded(make)
 
 
+MakeWithModel = Callable[[Region, Sequence[int], Proposer], Proposer]
+"""Makes the proposer of a trial from the region that is searched, the trial's seed, and the search's language model."""
+
+
+class WithModel(Seeded):
+    """A function that makes an arm of a hybrid search from the region, the trial's seed and the language model."""
+
+    def __init__(self, make: MakeWithModel) -> None:
+        self._make_with = make
+        update_wrapper(self, make)
+
+    def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
+        """Raises GeniusError: without a model there is nobody to ask."""
+        name = getattr(self, "__name__", "this proposer")
+        raise GeniusError(f"{name} asks a language model: name it as an arm, with --proposer hybrid and an --llm")
+
+    def with_model(self, region: Region, seed: Sequence[int], model: Proposer) -> Proposer:
+        """Make a proposer."""
+        return self._make_with(region, seed, model)
+
+
+def with_model(make: MakeWithModel) -> WithModel:
+    """Mark a function of a region, a seed and the search's language model that makes an arm of each trial."""
+    return WithModel(make)
+
+
 def maker_of(value: object) -> MakeProposer | None:
     """Return the maker of a search's proposers, given a proposer or a function that `seeded` marks.
 
@@ -121,3 +147,19 @@ class Unprompted:
     def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
         """Call the proposer."""
         return self.propose(prompt, history)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An arm of a hybrid search that asks the search's language model."""
+
+    propose: Proposer
+
+    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
+        """Call the proposer."""
+        return self.propose(prompt, history)
+
+
+def reads_prompts(proposer: Proposer, arms: Mapping[str, Proposer]) -> bool:
+    """Tell whether a trial's proposer or one of its arms reads prompts."""
+    return not all(isinstance(each, Unprompted) for each in (proposer, *arms.values()))

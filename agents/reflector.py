@@ -46,6 +46,8 @@ _BEAT, _BEAT_FRONT = "beat the best one above", "add to the front above"
 _MEASURED_LIMITS = """\
 A network that is measured beyond these limits is not feasible, and does not count: {limits}."""
 
+_NOTES = "The notebook of this search:"
+
 _RUNNING = "In training now, without a result yet; do not propose these again:"
 
 _ANSWER = """\
@@ -90,6 +92,7 @@ def write_prompt(
     parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
     if known.finished:
         parts.append(list_experiments(space, known, order, limits.convention))
+    parts += [f"{_NOTES}\n{known.notebook}"] if known.notebook else []
     parts += ["\n".join([_RUNNING, *(f"- {architecture}" for architecture in running)])] if running else []
     parts += [advice_in_words(space, advice)] if advice else []
     parts += [_next(goal) if known.measured else (_FIRST if space.build else _FIRST_OF_VALUES).format(best=_best(goal))]

@@ -18,6 +18,7 @@ from ..tables.own import table_sha256
 from . import pictures, report
 from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
+from .starts import starts_for
 from .task import Task, capped, load_task, percentage
 
 COMPARED = ("guided", "random", "largest", "local-search", "evolution")
@@ -83,6 +84,8 @@ async def bench(
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
         await asyncio.to_thread(load_task, task, folder_of_tables)  # what is missing is said before anything is made
+        for file in plan.starts.values():
+            await asyncio.to_thread(starts_for, file, task, folder_of_tables)
     folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, folder_of_tables, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import aclosing, contextmanager
@@ -18,8 +18,10 @@ from ..printable import one_line, reason
 from ..record.files import BrokenRun, check_folder
 from ..record.lines import append_records, cut_torn_line, read_records
 from ..record.secrets import redact
+from .entrants import check_proposer, read_entrant
+from .starts import starts_for
 from .task import Task, load_task
-from .trial import LLM_PREFIX, TRIAL, BenchTrial, check_proposer, run_trial
+from .trial import TRIAL, BenchTrial, run_trial
 
 TRIALS_FILE = "trials.jsonl"
 _LONGEST = 1_000  # characters of a failure's reason
@@ -55,6 +57,12 @@ class Plan:
     proposers: Sequence[str]
     seeds: int = 100
     iterations: int = 10
+
+    @property
+    def starts(self) -> dict[str, Path]:
+        """The files of starts, by the proposers that get them."""
+        files = {proposer: read_entrant(proposer).starts for proposer in self.proposers}
+        return {proposer: file for proposer, file in files.items() if file is not None}
 
     def check(self) -> "Plan":
         """Check the plan, and return it.
@@ -95,6 +103,7 @@ async def make_trials(
             await asyncio.to_thread(_mend, out / TRIALS_FILE)
     done = {_key(trial): trial for trial in (read_trials(out) if out else [])}
     _check_tables(plan, done.values(), data)
+    _check_starts(plan, done, data)
     wanted = [(task, name, seed) for task in plan.tasks for name in plan.proposers for seed in range(plan.seeds)]
     found = {key: done[key] for key in (_wanted_key(*each) for each in wanted) if _suffices(done.get(key), plan)}
     tell(len(found), len(wanted))
@@ -139,6 +148,17 @@ def _check_tables(plan: Plan, done: Collection[BenchTrial], data: Path) -> None:
         raise GeniusError(f"{made}: name another folder with --out")
 
 
+def _check_starts(plan: Plan, done: Mapping[_Key, BenchTrial], data: Path) -> None:
+    """Read the starts of all tasks. Raises GeniusError where trials of a proposer were made with others."""
+    for task in plan.tasks:
+        for proposer, file in plan.starts.items():
+            now = starts_for(file, task, data)
+            made = (done.get(_wanted_key(task, proposer, seed)) for seed in range(plan.seeds))
+            if any(trial.starts != now for trial in made if trial):
+                was = f"trials there were made with other starts for {task.name} than {file} holds"
+                raise GeniusError(f"{was}: name another folder with --out")
+
+
 def _suffices(trial: BenchTrial | None, plan: Plan) -> bool:
     return trial is not None and trial.iterations >= plan.iterations
 
@@ -147,7 +167,7 @@ def _chunks(plan: Plan, data: Path, found: Collection[_Key]) -> Iterator[_Chunk]
     for task in plan.tasks:
         for proposer in plan.proposers:
             seeds = [seed for seed in range(plan.seeds) if _wanted_key(task, proposer, seed) not in found]
-            together = 1 if proposer.startswith(LLM_PREFIX) else _TOGETHER
+            together = _TOGETHER if read_entrant(proposer).llm is None else 1
             for first in range(0, len(seeds), together):
                 yield _Chunk(task, proposer, seeds[first : first + together], plan.iterations, data)
 

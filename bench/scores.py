@@ -11,6 +11,7 @@ from ..record.statistics import Mean, mean_of
 from ..spaces.objective import ACCURACY, Objective
 from ..tables.published import Table
 from .plan import Plan
+from .starts import MOST_STARTS, recorded_for
 from .task import Task, load_task
 from .trial import BenchTrial
 
@@ -133,4 +134,14 @@ def remarks(plan: Plan, scores: Sequence[Scores], data: Path) -> list[str]:
             found.append(f"{task.name}: the best by what the search sees has rank {best:,} by test {name}.")
         if table.functions < len(table):
             found.append(f"{task.name}: its {len(table):,} architectures are {table.functions:,} different functions.")
-    return found
+    return [*found, *_on_starts(plan, data)]
+
+
+def _on_starts(plan: Plan, data: Path) -> Iterator[str]:
+    """Name the tasks for which a file holds no starts, or more than are used."""
+    for file in dict.fromkeys(plan.starts.values()):
+        counts = {task.name: len(recorded_for(file, task, data)) for task in plan.tasks}
+        if lacking := [name for name, count in counts.items() if not count]:
+            yield f"{file} holds no starts for {', '.join(lacking)}: there the proposers with it go without."
+        if more := [f"{name} ({count})" for name, count in counts.items() if count > MOST_STARTS]:
+            yield f"Of the starts in {file} the first {MOST_STARTS} are used: there are more for {', '.join(more)}."

@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..printable import brief
 from ..spaces import get_space
 from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
@@ -46,7 +47,23 @@ def capped(task: Task, share: float) -> Task:
     largest = space.costs(list(space.architectures()))[:, 0].max()
     limits = Limits(flops=(-inf, float(int(share * largest))))
     Region(space, limits).check()
-    return replace(task, pool=f"≤{percentage(share)} FLOPs", limits=limits)
+    return replace(task, pool=cap_name(share), limits=limits)
+
+
+def cap_name(share: float) -> str:
+    """Name the pool of the architectures with up to a share of the largest FLOPs."""
+    return f"≤{percentage(share)} FLOPs"
+
+
+def read_share(word: str) -> float:
+    """Read a share of the largest FLOPs, as in 50%.
+
+    Raises: GeniusError.
+    """
+    try:
+        return float(word.strip().removesuffix("%")) / 100
+    except ValueError:
+        raise GeniusError(f"a FLOPs cap is a percentage, as in 50%, got {brief(repr(word))}") from None
 
 
 def percentage(share: float) -> str:

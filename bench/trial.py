@@ -1,5 +1,6 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -8,10 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..agents.backends import LOCAL, check_llm, open_llms
+from ..agents.backends import LOCAL, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
-from ..errors import GeniusError
 from ..evaluators.evaluator import Measured
 from ..evaluators.from_table import table_evaluator
 from ..graph.build import build_graph
@@ -20,16 +20,17 @@ from ..record.candidate import Candidate
 from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
 from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
-from ..spaces.disguise import disguise, reveal, shuffle
+from ..spaces.disguise import conceal, disguise, reveal, shuffle
 from ..spaces.region import Region
 from ..spaces.space import Architecture
+from ..tables.published import Table
+from .entrants import Entrant, read_entrant
+from .simulated import simulated
+from .starts import starting_with, starts_for
 from .task import Task, load_task
 
 if TYPE_CHECKING:
     from ..graph.build import Graph
-
-LLM_PREFIX = "llm:"
-_ADVICE, _DISGUISE = "+advice", "+disguise"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class BenchTrial:
     """The search of one proposer, with one seed, on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256.
+    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `starts` are the
+    recorded architectures that the proposer got first.
     """
 
     __pydantic_config__ = CLOSED
@@ -49,6 +51,7 @@ class BenchTrial:
     iterations: Count
     architectures: tuple[Numbers | None, ...]
     table: Name = ""
+    starts: tuple[Numbers, ...] = ()
     taken: Whole = 0
     llm_calls: Whole = 0
     input_tokens: Whole = 0
@@ -59,36 +62,14 @@ class BenchTrial:
 TRIAL = Schema[BenchTrial](BenchTrial)
 
 
-def check_proposer(name: str) -> None:
-    """Make sure that there is a proposer of this name.
-
-    Raises: GeniusError.
-    """
-    spec = _spec(name)
-    if spec.startswith(LLM_PREFIX):
-        check_llm(spec.removeprefix(LLM_PREFIX), LLMSettings())
-        return
-    if spec != name:
-        raise GeniusError(f"only a language model can be given advice or a disguise: write {LLM_PREFIX}{name}")
-    if ":" not in name and PROPOSERS.known(name) is None:
-        raise GeniusError(
-            f"there is no proposer {name!r}; the proposers are: {', '.join(PROPOSERS.names())}, language models as "
-            f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, and your own as MODULE:NAME"
-        )
-    PROPOSERS.find(name)
-
-
-def _spec(name: str) -> str:
-    return name.replace(_ADVICE, "").replace(_DISGUISE, "")
-
-
 async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Path) -> BenchTrial:
     """Let a proposer search a task.
 
     Raises: GeniusError where the proposer cannot be opened, ProviderError where its model gives no answer.
     """
+    entrant = read_entrant(name)
     space, table = load_task(task, data)
-    meanings = shuffle(space, seed) if _DISGUISE in name else None
+    meanings = shuffle(space, seed) if entrant.disguise else None
     shown = disguise(space, meanings) if meanings else space
     look_up = table_evaluator(table)
 
@@ -96,13 +77,15 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         return look_up(reveal(architecture, meanings) if meanings else architecture)
 
     started, region = perf_counter(), Region(shown, task.limits)
-    async with _open(name, region, seed, data) as proposer:
+    starts = starts_for(entrant.starts, task, data) if entrant.starts else ()
+    first = [conceal(start, meanings) if meanings else start for start in starts]
+    async with _open(entrant, region, table, seed, data) as proposer:
         context = Context(
             region,
-            proposer,
+            starting_with(first, proposer, shown) if first else proposer,
             evaluate,
             goal=Goal((table.objective,)),
-            advice=_ADVICE in name,
+            advice=entrant.advice,
             seed=(seed, 1),
             iterations=iterations,
         )
@@ -116,6 +99,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         iterations,
         tuple(found),
         table.sha256,
+        starts,
         taken=sum(candidate.taken is not None for candidate in candidates),
         **asdict(context.journal.usage(1)),
         seconds=perf_counter() - started,
@@ -137,10 +121,11 @@ async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
 
 
 @asynccontextmanager
-async def _open(name: str, region: Region, seed: int, data: Path) -> AsyncIterator[Proposer]:
-    if name.startswith(LLM_PREFIX):
-        llm = _spec(name).removeprefix(LLM_PREFIX)
+async def _open(entrant: Entrant, region: Region, table: Table, seed: int, data: Path) -> AsyncIterator[Proposer]:
+    if (llm := entrant.llm) is not None:
         async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
-        return
-    yield PROPOSERS.find(name)(region, (seed, 1))
+    elif entrant.simulated:
+        yield await asyncio.to_thread(simulated, region, table, entrant.simulated, (seed, 1))
+    else:
+        yield PROPOSERS.find(entrant.base)(region, (seed, 1))

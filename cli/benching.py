@@ -45,6 +45,7 @@ def bench(
     """Compare proposers on published tables, over many seeds, with confidence intervals."""
     with beginning():
         from ..bench import bench as benches
+        from ..bench.task import read_share
 
     folder = out or benches.new_folder()
     with stopping(f"go on with the same command and `--out {folder}`"), TrialsBar() as tell:
@@ -53,7 +54,7 @@ def bench(
             proposers=[name.strip() for name in proposers.split(",") if name.strip()],
             seeds=seeds,
             iterations=[_whole(word) for word in iterations.split(",")],
-            flops_caps=[_share(word) for word in flops_cap.split(",") if word.strip()],
+            flops_caps=[read_share(word) for word in flops_cap.split(",") if word.strip()],
             tables=dict(_pair(given) for given in table or ()),
             downloads=downloads,
             out=folder,
@@ -69,13 +70,6 @@ def _whole(word: str) -> int:
         return int(word)
     except ValueError:
         raise GeniusError(f"iterations are whole numbers with commas between, as in 10,20,50, got {word!r}") from None
-
-
-def _share(word: str) -> float:
-    try:
-        return float(word.strip().removesuffix("%")) / 100
-    except ValueError:
-        raise GeniusError(f"a FLOPs cap is a percentage, as in 50%, got {word!r}") from None
 
 
 def _pair(given: str) -> tuple[str, str]:

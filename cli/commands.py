@@ -77,6 +77,7 @@ for command in (
     telling.open,
     telling.ask,
     telling.tell,
+    telling.hint,
     training.train,
     training.export,
     benching.bench,

@@ -24,8 +24,16 @@ def _spaces() -> Iterable[str]:
 
 def _proposers() -> Iterable[str]:
     from ..agents.baselines import PROPOSERS
+    from ..record.settings import HYBRID, MODEL
 
-    return PROPOSERS.names()
+    return (*PROPOSERS.names(), MODEL, HYBRID)
+
+
+def _arms() -> Iterable[str]:
+    from ..agents.baselines import PROPOSERS
+    from ..record.settings import MODEL
+
+    return (MODEL, *PROPOSERS.names())
 
 
 def _recipes() -> Iterable[str]:
@@ -52,13 +60,14 @@ def _pools() -> Iterable[str]:
     return (name.partition("[")[0] for name in POOLS.names())
 
 
-spaces, proposers, recipes, evaluators, data_sets, pools = map(
-    completer, (_spaces, _proposers, _recipes, _evaluators, _data_sets, _pools)
+spaces, proposers, arms, recipes, evaluators, data_sets, pools = map(
+    completer, (_spaces, _proposers, _arms, _recipes, _evaluators, _data_sets, _pools)
 )
 llms = completer(lambda: ("openai:", "anthropic:", "ollama:", "local", "human", "replay:"))
 
 BY_PATH = {
     "proposer": proposers,
+    "loop.arms": arms,
     "evaluator": evaluators,
     "training.recipe": recipes,
     "llm.models": llms,

@@ -1,4 +1,5 @@
-"""The commands of a search whose candidates are evaluated elsewhere: `open`, `ask` and `tell`."""
+"""The commands that tell a search something: `open`, `ask` and `tell` where its candidates are evaluated elsewhere, and
+`hint`."""
 
 import asyncio
 import json
@@ -207,3 +208,15 @@ def _note(step: "Progress") -> None:
     """Say the notes of a search on standard error."""
     if step.note:
         say(step.note)
+
+
+def hint(
+    run: RunFolder,
+    text: Annotated[str, typer.Argument(help="The words, as in 'the third stage matters most'.", show_default=False)],
+) -> None:
+    """Tell the model of a search something, also while it runs: it is shown the words before its next proposal."""
+    with beginning():
+        from ..graph.hinting import hint as tell_model
+
+    tell_model(run, text)
+    say("the model is told before its next proposal")

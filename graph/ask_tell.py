@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, SupportsFloat, Unpack
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat, Unpack, cast
 
 from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
@@ -28,6 +28,7 @@ from ..spaces.disguise import reveal
 from ..spaces.objective import Objective
 from ..spaces.space import Architecture
 from ..tools.trainer import train
+from .concluder import concludes
 from .holds import Holds
 from .pause import Answers, Ask
 from .request import Aim, Arguments, Opening, as_path
@@ -35,14 +36,14 @@ from .run_folder import begun_once, new_run_folder
 from .search import Show
 from .setup import AnySpace, Given, Setup, open_setup
 from .shared_run import WAIT, SharedRun
-from .state import Context, Progress, ignore
+from .state import Context, InFlight, Progress, ignore
 from .trials import Calling, Start, Steps, context_of, open_steps, saying_why
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
     from langchain_core.runnables import RunnableConfig
 
-    from .setup import Llm
+    from .proposers import Llm
 
 Told = SupportsFloat | Mapping[str, SupportsFloat] | Measurement
 """The outcome of an evaluation: the value of the objective, a dict of it and of metrics by name, or a Measurement."""
@@ -247,7 +248,20 @@ class AskTell:
             run.settings = steps.settings
             if new := self._unheld(run, [starts[trial]]):
                 return new
+        await self._conclude(run, steps, contexts, starts)
         return None
+
+    async def _conclude(
+        self, run: SharedRun, steps: Steps, contexts: Mapping[int, Context], starts: Mapping[int, Start]
+    ) -> None:
+        """Have each trial whose candidates are all told conclude: its model is asked for its design principles."""
+        for trial, context in contexts.items():
+            told = run.journal.finished(trial)
+            state = {**starts[trial].state, "done": len(told), "running": run.pending(starts[trial].state)}
+            if concludes(cast("InFlight", state), context):
+                async with context.slots:
+                    await steps.make(context, trial, starts[trial])
+                run.settings = steps.settings
 
     def _context(self, run: SharedRun, setup: Setup, trial: int) -> Context:
         context = context_of(run.folder, run.settings, setup, run.journal, trial, self._calling.progress)

@@ -1,4 +1,4 @@
-"""The state machine: reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
+"""The state machine: (starter →) reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal
@@ -10,24 +10,30 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
-from ..agents.proposer import ToolsRefused, Unprompted, asked
+from ..agents.proposer import ToolsRefused, asked
 from ..agents.provider import ProviderError, is_transient
 from ..agents.reflector import write_prompt
 from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
+from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
+from .chooser import NO_ANSWER, chooser, due_start, is_last_try, not_asked, says_anew
+from .concluder import concluder, concludes
+from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
+from .starter import first_node, starter
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
 from .tool_use import Asked, asked_of, call_of, tools, with_candidates, with_reply
 
@@ -52,25 +58,30 @@ def build_graph(
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
-    builder.add_node("reflector", reflector)
-    builder.add_node("proposer", proposer, retry_policy=retry)
+    builder.add_node("starter", starter, retry_policy=retry)
+    builder.add_node("reflector", reflector, retry_policy=retry)
+    ends = ("tools", "validator", "chooser", "trainer")
+    builder.add_node("proposer", partial(proposer, tries=tries), retry_policy=retry, destinations=ends)
     builder.add_node("tools", tools)
+    builder.add_node("chooser", partial(chooser, tries=tries), retry_policy=retry, destinations=("validator",))
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
     builder.add_node("asker", asker)
-    builder.add_edge(START, "reflector")
+    builder.add_node("concluder", concluder, retry_policy=retry)
+    builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context]
-) -> Command[Literal["proposer", "validator", "approver", "trainer"]]:
-    """Write the prompt for the next proposal from the measurements, where the proposer reads one.
+) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
+    """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
     known, context = filled(state), ready(state, runtime)
+    noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
         if not _may_propose(known, context, running_of(known)):
@@ -79,25 +90,27 @@ async def reflector(
         candidate = context.journal.find(known["trial"], iteration) or Candidate(
             known["trial"], iteration, started=time.time()
         )
+        noted = await notes(known, context, candidate)
     known["candidate"] = candidate.to_json()
+    update = {**known, **noted}
     if candidate.architecture or candidate.error:
-        return Command(goto=before_training(candidate, context), update=known)
+        return Command(goto=before_training(candidate, context), update=update)
     if candidate.reply or candidate.fault:
-        return Command(goto="validator", update=known)
+        return Command(goto="chooser" if context.arms and candidate.arm is None else "validator", update=update)
     prompt, shortlist = await _write(context, history_of(known, context))
-    known["candidate"] = replace(candidate, shortlist=shortlist).to_json()
-    return Command(goto="proposer", update={**known, "prompt": prompt})
+    update["candidate"] = replace(candidate, shortlist=shortlist).to_json()
+    return Command(goto="proposer", update={**update, "prompt": prompt})
 
 
 async def _write(context: Context, history: History) -> tuple[list[Message], tuple[Suggestion, ...]]:
     """Write the prompt, with the shortlist in it; advice takes tens of milliseconds of arithmetic: it has a thread."""
-    if isinstance(context.proposer, Unprompted):
+    if not context.reads_prompts:
         return [], ()
     advice = None
     if context.advice:
         advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
-    may_stop = late and context.when_done == "stop"
+    may_stop = late and context.when_done == "stop" and not context.arms
     prompt = write_prompt(context.region, history, context.order, advice, may_stop)
     return prompt, advice.shortlist if advice else ()
 
@@ -116,7 +129,9 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
     return failed or (told is not None and told.iteration in [pending.iteration for pending in running])
 
 
-async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["tools", "validator", "trainer"]]:
+async def proposer(
+    state: SearchState, runtime: Runtime[Context], tries: int = TRIES
+) -> Command[Literal["tools", "validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
@@ -124,10 +139,43 @@ async def proposer(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
     context, candidate = ready(state, runtime), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    reply = context.journal.reply(call_of(candidate)) or await _ask(context, state, candidate)
+    if not context.arms:
+        reply = await _logged_or_asked(context, state, candidate)
+    else:
+        candidate = replace(candidate, arm=None, offers=())
+        reply = await _offer_of_model(context, state, candidate, last=is_last_try(runtime, tries))
     replied = with_reply(candidate, reply)
-    goto: Literal["tools", "validator"] = "tools" if replied.rounds > candidate.rounds else "validator"
+    settled: Literal["chooser", "validator"] = "chooser" if context.arms else "validator"
+    goto = "tools" if replied.rounds > candidate.rounds else settled
     return Command(goto=goto, update={"candidate": replied.to_json()})
+
+
+async def _logged_or_asked(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+    return context.journal.reply(call_of(candidate)) or await _ask(context, state, candidate)
+
+
+async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate, *, last: bool) -> Reply:
+    """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
+
+    Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
+    Raises: ProviderError where there are no others, and where the call may be tried again.
+    """
+    history = history_of(state, context)
+    if MODEL not in context.arms or due_start(context, candidate, history) is not None:
+        return Reply("")
+    if fault := not_asked(context, history):
+        reply = Reply("", fault=fault)
+    else:
+        try:
+            reply = await _logged_or_asked(context, state, candidate)
+        except ProviderError as error:
+            if not context.has_other_arms or (error.transient and not last):
+                raise
+            fault = f"{NO_ANSWER}{error}"
+            reply = Reply("", fault=fault)
+    if fault and says_anew(fault, history):
+        context.tell("note", candidate, f"{fault}; the other arms go on without the language model")
+    return reply
 
 
 async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
@@ -184,7 +232,9 @@ async def validator(
     return Command(goto="proposer", update=update)
 
 
-async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector", "asker", "__end__"]]:
+async def trainer(
+    state: SearchState, runtime: Runtime[Context]
+) -> Command[Literal["reflector", "asker", "concluder", "__end__"]]:
     """Start the candidate's evaluation; where no further one may start beside it, wait until one has finished.
 
     Without any pending evaluation the invocation ends at once, and so it does with a candidate whose value is to be
@@ -211,10 +261,11 @@ async def trainer(state: SearchState, runtime: Runtime[Context]) -> Command[Lite
         if question := context.slots.question:
             return Command(goto="asker", update=update | {"question": question})
         await context.slots.wait()
-    if finished is None:
-        return Command(goto="__end__", update=update)
-    goto: Literal["reflector", "__end__"] = "reflector" if context.whole else "__end__"
-    return Command(goto=goto, update=_taken_in(state, context, running, finished))
+    if finished is not None:
+        update = _taken_in(state, context, running, finished)
+    if concludes(cast("InFlight", {**state, **update}), context):
+        return Command(goto="concluder", update=update)
+    return Command(goto="reflector" if context.whole and finished is not None else "__end__", update=update)
 
 
 def _taken_in(state: SearchState, context: Context, running: Sequence[Candidate], finished: Candidate) -> Update:

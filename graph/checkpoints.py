@@ -23,6 +23,7 @@ from ..errors import GeniusError, RunFailed
 from ..printable import brief
 from ..record.candidate import Candidate
 from ..record.files import BrokenRun, open_plain
+from ..record.notebook import Beliefs, Page
 from ..record.settings import Settings
 from ..schema import BadRecord, Count, Name, Schema, Text, Whole
 from .state import FIRST
@@ -203,6 +204,11 @@ class _State(TypedDict, total=False):
     running: list[Candidate]
     stopped: Text | None
     history: list[Candidate]
+    beliefs: Beliefs | None
+    notebook: Text
+    hints: list[Text]
+    considered: Whole
+    pages: list[Page]
 
 
 _STATE = Schema[_State](_State)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import GeniusError
 from ..evaluators.meter import READINGS_FILE
 from ..record.files import open_plain
+from ..record.hints import add_hint
 from ..record.journal import Journal, read_calls
 from ..record.settings import Settings
 from .build import build_graph
@@ -96,6 +97,9 @@ async def take_over(
             await _copy_lines(source, journal, trial, state)
             config: Any = {"configurable": {"thread_id": settings.thread(trial)}}
             await graph.aupdate_state(config, state, as_node="trainer")
+    taken = max((state["hints"] for state in states.values() if state), key=len, default=[])
+    for hint in taken:
+        await asyncio.to_thread(add_hint, folder, hint)
     await asyncio.to_thread(save_sealed, settings, folder)
     if source.folder is not None:
         await asyncio.to_thread(_copy_readings, source.folder / READINGS_FILE, folder / READINGS_FILE)
@@ -117,3 +121,6 @@ async def _copy_lines(source: Journal, target: Journal, trial: int, state: Searc
         _, t, iteration, _ = place
         if t == trial and iteration <= proposed:
             await target.log_reply(place, prompt, reply)
+    for page in source.pages(trial):
+        if page.iteration <= proposed:
+            await target.write_page(page)

@@ -42,7 +42,7 @@ from .setup import (
 from .trust import Claim, check_claims, claims
 
 if TYPE_CHECKING:
-    from .setup import Llm
+    from .proposers import Llm
 
 _OF_NAMED_MODELS = ("llm.temperature", "llm.reasoning_effort", "llm.num_ctx", "llm.options", "llm.base_url")
 
@@ -215,8 +215,11 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
         settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
     space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
-    if settings.loop.advice and settings.proposer in PROPOSERS and asked.given.proposer is None:
-        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+    if settings.proposer in PROPOSERS and asked.given.proposer is None:
+        if settings.loop.advice:
+            raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+        if settings.asks_beliefs or settings.reflects_every or settings.asks_principles:
+            raise GeniusError(f"{settings.proposer} asks no language model, and nobody else has beliefs or a notebook")
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)

@@ -77,6 +77,11 @@ def check_is_run(folder: Path) -> None:
         raise BrokenRun(f"{folder} is not a run folder: it holds no {SETTINGS_FILE}")
 
 
+def check_plain(folder: Path) -> None:
+    """Raises NotPlain where a run holds anything but files and folders, besides what the user's own code keeps."""
+    check_folder(folder, _OWN)
+
+
 @asynccontextmanager
 async def begun_once(folder: Path, settings: Settings, wait: float) -> AsyncIterator[bool]:
     """Lock an empty folder, and make it a run; yields False where another process has done so meanwhile.
@@ -126,7 +131,7 @@ async def _acquire(lock: FileLock, wait: float) -> None:
 
 @asynccontextmanager
 async def _locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
-    await asyncio.to_thread(check_folder, folder, _OWN)
+    await asyncio.to_thread(check_plain, folder)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:
         await _acquire(lock, wait)

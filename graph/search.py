@@ -15,6 +15,7 @@ from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import Options, Settings
 from ..record.versions import fresh_id
 from ..spaces.objective import Objective
+from .concluder import unconcluded
 from .fork import states_after, take_over
 from .pause import Answers, Ask
 from .request import Aim, Arguments, Opening, as_path, check_evaluates, continuation
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
     from langchain_core.runnables import RunnableConfig
 
-    from .setup import Llm
+    from .proposers import Llm
 
 Show = Callable[[Progress], None]
 
@@ -124,7 +125,7 @@ async def resume(
         going = await asyncio.to_thread(continuation, arguments, folder, old, trust=trust)
         settings = going.settings
         result = read_result(folder, settings, journal)
-        if result.finished:
+        if result.finished and not unconcluded(settings, journal):
             calling.answers.sort(())
             return result
         check_evaluates(settings)

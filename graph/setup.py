@@ -1,16 +1,14 @@
 """The setup of a search: its space, proposer and evaluator, found by name or passed from Python."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..agents.backends import ProposerOfTrial, check_price, default_llm, open_llms
-from ..agents.baselines import PROPOSERS
 from ..agents.prompting import Prompts
-from ..agents.proposer import Proposer, Unprompted
+from ..agents.proposer import Proposer, Thinking, reads_prompts
 from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
@@ -20,8 +18,7 @@ from ..evaluators.meter import Weigh
 from ..printable import brief
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
-from ..record.settings import COMMAND, LLM, Settings
-from ..record.settings.llm_settings import Sent
+from ..record.settings import COMMAND, Settings
 from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.disguise import Meanings, conceal, reveal
 from ..spaces.mapping import plain_decisions, space_of
@@ -41,13 +38,11 @@ from .meters import (
     with_measures,
 )
 from .predictions import look_up_of, notes_on_look_up, shown_region
+from .proposers import OpenProposers, name_proposer, open_proposers
+from .thinking import open_reflectors
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-    from langchain_core.runnables import Runnable
-
-    Model = Runnable[Any, AIMessage]
-    Llm = str | Model | Sequence[str | Model]
+    from .proposers import Llm, Model
 
 
 AnySpace = str | Path | SearchSpace | Mapping[str, object]
@@ -75,18 +70,18 @@ class Setup:
 
     region: Region  # as the proposers are shown it
     space: SearchSpace  # as it is
-    proposers: Sequence[Proposer]  # of each trial
+    proposers: OpenProposers
     evaluator: EvaluatorOfTrial
-    sent: Callable[[], Sequence[Sent]]  # to each language model, so far
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
+    reflectors: Sequence[Thinking] = ()  # of each trial, where they are others than the proposers
 
     @property
     def facts(self) -> dict[str, object]:
         """The facts of the run that its parts tell, by their paths."""
-        unprompted = all(isinstance(proposer, Unprompted) for proposer in self.proposers)
-        return {"run.sent": self.sent(), "run.prompts_sha256": None if unprompted else self.prompts.sha256}
+        prompted = reads_prompts(self.proposers.of_trial[0], self.proposers.arms[0])
+        return {"run.sent": self.proposers.sent(), "run.prompts_sha256": self.prompts.sha256 if prompted else None}
 
 
 def choose_parts(
@@ -102,7 +97,7 @@ def choose_parts(
     Raises: GeniusError for an unknown name, or where both an llm and a proposer are given.
     """
     named, own_space = _name_space(space, evaluator, old)
-    asked, llms = _name_proposer(llm, proposer, old)
+    asked, llms = name_proposer(llm, proposer, old)
     names = named | asked
     given = Given(
         space=own_space,
@@ -115,30 +110,6 @@ def choose_parts(
     replaced = ({"llm", "proposer"} if "llm.models" in names else set()) | {"evaluator", "space"} & set(names)
     names["run.custom"] = sorted(set(given.parts) | (set(old.run.custom) - replaced))
     return names, given
-
-
-def _name_proposer(
-    llm: "Llm | None", proposer: str | Proposer | None, old: Settings
-) -> tuple[dict[str, Any], "list[str | Model]"]:
-    """Name the proposer or the language models; return these, too.
-
-    Raises: GeniusError.
-    """
-    if llm is not None and proposer not in (None, LLM):
-        raise GeniusError("an llm and a proposer exclude each other: name one of them")
-    if isinstance(proposer, str) and proposer != LLM:
-        PROPOSERS.find(proposer)
-    if llm is None and (proposer == LLM or (proposer is None and not old.proposer)):
-        if old.llm.models:
-            return {"proposer": LLM}, []  # and the models stay, as the old settings' claims: the call names none
-        llm = default_llm()[0]
-    llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
-    if llms:
-        first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
-        return {"proposer": LLM, "llm.models": (first, *others)}, llms
-    if proposer in (None, LLM):
-        return {}, []
-    return {"proposer": proposer if isinstance(proposer, str) else _name_of(proposer), "llm.models": ()}, []
 
 
 def _name_space(
@@ -263,10 +234,6 @@ def named_space(settings: Settings) -> SearchSpace:
     return space_of(settings.decisions, settings.space) if settings.decisions else get_space(settings.space)
 
 
-def _name_of(function: Proposer) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
 @asynccontextmanager
 async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     """Find the parts that the settings name; a missing one is an error here, before anything is written.
@@ -293,7 +260,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
-        _open_proposers(settings, given, shown, downloads) as (of_trial, sent),
+        open_proposers(settings, given.llm, given.proposer, shown, downloads) as proposers,
+        open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):
         here = settings.training.on == "local" or not settings.trains
         told = _measured(space, settings, given)
@@ -302,8 +270,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         if settings.loop.disguise:
             evaluator = _of_shown(evaluator, settings.run.meanings)
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
-        proposers = [of_trial(trial) for trial in range(1, settings.loop.trials + 1)]
-        setup = Setup(shown, space, proposers, evaluator, sent, (*predicted, *notes), weigh, prompts)
+        asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
+        setup = Setup(shown, space, asked, evaluator, (*predicted, *notes), weigh, prompts, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
 
 
@@ -346,23 +314,3 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
         return evaluate_shown
 
     return of_trial
-
-
-@asynccontextmanager
-async def _open_proposers(
-    settings: Settings, given: Given, region: Region, downloads: Path
-) -> AsyncIterator[tuple[ProposerOfTrial, Callable[[], Sequence[Sent]]]]:
-    """Open the proposer of each trial; gives the parameters that are sent to language models, too."""
-    if given.proposer is not None or settings.proposer != LLM:
-        make = PROPOSERS.find(settings.proposer) if given.proposer is None else PROPOSERS.take(given.proposer)
-        yield (lambda trial: make(region, (settings.loop.first_seed, trial))), list
-    else:
-        llms = given.llm or settings.llm.models
-        if settings.loop.max_cost is not None:
-            for llm in llms:
-                check_price(llm, settings.asking)
-        may_stop = settings.loop.when_done == "stop"
-        async with open_llms(
-            llms, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.run.sent
-        ) as opened:
-            yield opened.proposer, opened.sent

@@ -11,6 +11,7 @@ from ..printable import brief
 from ..record.call import CALLS_FILE
 from ..record.candidate import Candidate
 from ..record.journal import CANDIDATES_FILE, Journal, drop_torn_lines
+from ..record.notebook import NOTEBOOK_FILE
 from ..record.result import load
 from ..record.settings import SETTINGS_FILE, Settings
 from .checkpoints import last_states
@@ -20,7 +21,7 @@ from .seal import save_sealed
 WAIT = 600.0
 """Seconds for which another process is waited for, such as one that asks a language model."""
 
-_FILES = (SETTINGS_FILE, CANDIDATES_FILE, CALLS_FILE)
+_FILES = (SETTINGS_FILE, CANDIDATES_FILE, CALLS_FILE, NOTEBOOK_FILE)
 
 
 class SharedRun:

@@ -1,6 +1,6 @@
 """The state of the graph, which is checkpointed, and the context of an invocation, which is not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
 from ..agents.prompting import Prompts
-from ..agents.proposer import Proposer
+from ..agents.proposer import Asking, Proposer, Thinking, reads_prompts
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.meter import Weigh
@@ -20,18 +20,21 @@ from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
+from ..record.hints import SHOWN_HINTS
 from ..record.history import History
 from ..record.journal import Journal
-from ..record.settings import Memory, Order, RepairMode, WhenDone
+from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
+from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
+from ..schema import BadRecord
 from ..spaces.region import Region
 from ..training.job import Epoch
 from .slots import Question, Slots
 
 
 def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the candidates of new iterations, since a returned state may be passed in again."""
-    there = {candidate["iteration"] for candidate in known}
-    return [*known, *(candidate for candidate in more if candidate["iteration"] not in there)]
+    """Add the candidates, or pages, of new iterations, since a returned state may be passed in again."""
+    there = {(each["iteration"], each.get("kind")) for each in known}
+    return [*known, *(each for each in more if (each["iteration"], each.get("kind")) not in there)]
 
 
 class InFlight(TypedDict, total=False):
@@ -39,7 +42,9 @@ class InFlight(TypedDict, total=False):
 
     `done` counts the finished iterations; `candidate` is on its way through the nodes, None between invocations;
     `running` are the candidates with pending evaluations; `stopped` is the reason for an end before the last iteration.
-    The first node fills in missing fields.
+    `beliefs` are those that the model stated before anything was measured, None where it was not asked; `notebook` is
+    what it noted since, `hints` are those of a person; `considered` counts the finished candidates that were looked at
+    for surprises. The first node fills in missing fields.
     """
 
     trial: int
@@ -47,22 +52,37 @@ class InFlight(TypedDict, total=False):
     candidate: dict[str, Any] | None
     running: list[dict[str, Any]]
     stopped: str | None
+    beliefs: dict[str, Any] | None
+    notebook: str
+    hints: list[str]
+    considered: int
 
 
-FIRST = InFlight(trial=1, done=0, candidate=None, running=[], stopped=None)
+FIRST = InFlight(
+    trial=1,
+    done=0,
+    candidate=None,
+    running=[],
+    stopped=None,
+    beliefs=None,
+    notebook="",
+    hints=[],
+    considered=0,
+)
 """What a trial begins with."""
 
 
 class Kept(InFlight, total=False):
     """The checkpointed state of a trial, which an invocation also returns; plain JSON types.
 
-    `history` holds the finished candidates where no run folder does. `question` is the open question of an evaluation,
-    `answers` are the answers that pending evaluations have had, by iteration.
+    `history` holds the finished candidates, and `pages` those of the notebook, where no run folder does. `question` is
+    the open question of an evaluation, `answers` are the answers that pending evaluations have had, by iteration.
     """
 
     question: Question | None
     answers: dict[str, list[Any]]
     history: Annotated[list[dict[str, Any]], _add_new]
+    pages: Annotated[list[dict[str, Any]], _add_new]
 
 
 class SearchState(Kept, total=False):
@@ -102,14 +122,19 @@ def ignore(progress: Progress) -> None:
 class Context:
     """The tools and facts that an invocation of the graph works with; never checkpointed.
 
-    `goal` is that of the search; where none is named, the objective of the evaluator, else that of the space.
-    `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with the
-    trial's `seed`; `tools` is whether a language model may call tools. `memory` is how prompts tell of earlier
-    iterations, `prompts` are their templates. `approve` is whether a person is asked before each training. `iterations`
-    is how many a trial makes in all, None for as many as the graph is invoked for; `whole` is whether one invocation
-    makes all of them. `slots` are the evaluations in flight. `told` is whether values are told from outside: then an
-    invocation hands one candidate out and ends. `weigh` measures a network before it is trained, where limits are held
-    against that.
+    `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
+    makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else
+    that of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's
+    advice, with the trial's `seed`; `tools` is whether a language model may call tools. `memory` is how prompts
+    tell of earlier iterations, `prompts` are their templates. `approve` is whether a person is asked before each
+    training. `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `whole`
+    is whether one invocation makes all of them. `slots` are the evaluations in flight. `told` is whether values are
+    told from outside: then an invocation hands one candidate out and ends. `weigh` measures a network before it is
+    trained, where limits are held against that.
+
+    `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
+    `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
+    asked for design principles in the end; `reflector` writes the latter two in its place.
     """
 
     region: Region
@@ -117,6 +142,7 @@ class Context:
     evaluator: Evaluator
     journal: Journal = field(default_factory=Journal)
     goal: Goal = UNNAMED
+    arms: Mapping[str, Proposer] = field(default_factory=dict)
     repair: RepairMode = "ask"
     max_replies: int = 10
     when_done: WhenDone = "ask"
@@ -132,6 +158,10 @@ class Context:
     whole: bool = False
     told: bool = False
     weigh: Weigh | None = None
+    beliefs: bool = False
+    reflect_every: int = 0
+    principles: bool = False
+    reflector: Thinking | None = None
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 
@@ -164,8 +194,25 @@ class Context:
         self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder, goal=self.goal))
 
     @property
+    def writer(self) -> Thinking | None:
+        """Who writes the notebook and the principles; None where nobody can."""
+        return self.reflector or (self.proposer if isinstance(self.proposer, Thinking) else None)
+
+    @property
+    def reads_prompts(self) -> bool:
+        """Whether anybody reads the prompts."""
+        return reads_prompts(self.proposer, self.arms)
+
+    @property
+    def has_other_arms(self) -> bool:
+        """Whether there are arms that go on where the language model is down, or its budget is spent."""
+        return any(name != MODEL and not isinstance(arm, Asking) for name, arm in self.arms.items())
+
+    @property
     def is_spent(self) -> bool:
-        """Whether the budget leaves no room for a further proposal."""
+        """Whether the budget leaves no room for a further proposal, be it by an arm without a model."""
+        if self.has_other_arms:
+            return self.is_spent_on_training
         return self.budget.reached(self.journal.spent) is not None
 
     @property
@@ -185,7 +232,7 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:
-        context.journal.restore(_read(state.get("history", [])))
+        context.journal.restore(_read(state.get("history", [])), _read_pages(state.get("pages", [])))
     if (known := len(context.journal.finished(trial))) < done:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
     return context
@@ -201,12 +248,14 @@ def filled(state: SearchState) -> InFlight:
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
+    _beliefs_of(found)
     return found  # type: ignore[no-any-return]
 
 
 _PASS = "pass a graph nothing, or what its last invocation returned: the state's"
-_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list}
-_KINDS |= {"candidate": dict | None, "stopped": str | None}
+_KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list, "pages": list}
+_KINDS |= {"candidate": dict | None, "stopped": str | None, "beliefs": dict | None}
+_KINDS |= {"notebook": str, "hints": list, "considered": int}
 
 
 def _read(candidates: Sequence[Any]) -> list[Candidate]:
@@ -214,6 +263,24 @@ def _read(candidates: Sequence[Any]) -> list[Candidate]:
         return [Candidate.from_json(candidate) for candidate in candidates]
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise GeniusError(f"{_PASS} candidates cannot be read: {error}") from error
+
+
+def _read_pages(pages: Sequence[Any]) -> list[Page]:
+    try:
+        return [PAGE.take(page) for page in pages]
+    except BadRecord as error:
+        raise GeniusError(f"{_PASS} pages cannot be read: {error}") from error
+
+
+def _beliefs_of(state: InFlight) -> Beliefs | None:
+    """Return the beliefs in a state.
+
+    Raises: GeniusError where they are none.
+    """
+    try:
+        return None if state["beliefs"] is None else BELIEFS.take(state["beliefs"])
+    except BadRecord as error:
+        raise GeniusError(f"{_PASS} beliefs cannot be read: {error}") from error
 
 
 def candidate_of(state: InFlight) -> Candidate | None:
@@ -239,4 +306,18 @@ def history_of(state: InFlight, context: Context) -> History:
     """
     candidate = candidate_of(state)
     asked = candidate.refusals if candidate else ()
-    return context.journal.history(state["trial"], state["done"], running_of(state), context.goal, asked)
+    return context.journal.history(
+        state["trial"],
+        state["done"],
+        running_of(state),
+        context.goal,
+        asked,
+        _beliefs_of(state),
+        _notes(state, context),
+    )
+
+
+def _notes(state: InFlight, context: Context) -> str:
+    """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
+    hints, notebook = state["hints"][-SHOWN_HINTS:], state["notebook"]
+    return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""

@@ -22,7 +22,7 @@ from ..errors import GeniusError
 from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import BY_NAME, Settings, by_path
+from ..record.settings import BY_NAME, HYBRID, MODEL, Settings, by_path
 from ..spaces import SPACES
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
@@ -48,6 +48,7 @@ def _setting(name: str, **schema: Any) -> Any:
     return _field(setting.about.doc, name if name in DEFAULTS else "", **choices, **schema)
 
 
+_ASKING = (MODEL, HYBRID)
 _NAMED: Mapping[str, Plugins[Any]] = {"space": SPACES, "proposer": PROPOSERS}
 
 
@@ -57,8 +58,8 @@ class SearchForm(TypedDict, total=False):
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
-    proposer: Annotated[str, _field("The proposer, where it is no language model.", "proposer", enum=list(PROPOSERS))]
-    llm: Annotated[str, _field("A language model that proposes, PROVIDER:MODEL or local; then no proposer.")]
+    proposer: Annotated[str, _field("Who proposes.", "proposer", enum=[*PROPOSERS, *_ASKING])]
+    llm: Annotated[str, _field("A language model, PROVIDER:MODEL or local, for the proposers model and hybrid.")]
     iterations: Annotated[int, _setting("iterations", minimum=1)]
     seed: Annotated[int, _setting("seed")]
     flops: Annotated[str, _setting("flops")]
@@ -66,6 +67,10 @@ class SearchForm(TypedDict, total=False):
     repair: Annotated[str, _setting("repair")]
     order: Annotated[str, _setting("order")]
     advice: Annotated[bool, _setting("advice")]
+    beliefs: Annotated[bool, _setting("beliefs")]
+    reflect_every: Annotated[int, _setting("reflect_every", minimum=0)]
+    principles: Annotated[bool, _setting("principles")]
+    reflector_llm: Annotated[str, _field("A language model that writes the notebook, PROVIDER:MODEL.")]
     approve: Annotated[bool, _setting("approve")]
     max_cost: Annotated[float, _setting("max_cost")]
     downloads: Annotated[str, _setting("downloads")]
@@ -84,6 +89,7 @@ class SearchOutput(TypedDict):
     usage: dict[str, Any]
     spent: dict[str, Any]
     seconds: float
+    notes: dict[str, Any]
 
 
 class _State(SearchForm, SearchOutput, total=False):
@@ -139,9 +145,10 @@ def read_form(layers: list[Any]) -> SearchForm:
         if not isinstance(layer, Mapping):
             raise GeniusError(f"a form is an object with {', '.join(SearchForm.__annotations__)}, got {layer!r:.80}")
         filled = {name: value for name, value in layer.items() if value not in (None, "")}
-        for one, other in (("llm", "proposer"), ("proposer", "llm")):
-            if one in filled and other not in filled:
-                asked.pop(other, None)
+        if "llm" in filled and asked.get("proposer") not in _ASKING:
+            asked.pop("proposer", None)
+        if filled.get("proposer", MODEL) not in _ASKING:
+            asked.pop("llm", None)
         asked |= filled
     try:
         return TypeAdapter(SearchForm).validate_python(asked, strict=True)
@@ -162,13 +169,14 @@ def _settings(form: SearchForm) -> tuple[Settings, Given]:
     """
     asked: dict[str, Any] = {**DEFAULTS, **form}
     for name, plugins in _NAMED.items():
-        if plugins.known(asked[name]) is None:
+        if asked[name] not in _ASKING and plugins.known(asked[name]) is None:
             raise GeniusError(f"there is no {name} {asked[name]!r}; the {name}s are: {', '.join(plugins.names())}")
     llm = asked.pop("llm", None)
     if llm is not None and "proposer" not in form:
         del asked["proposer"]
-    if llm is not None and (llm == HUMAN or "@" in llm):
-        raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {llm!r}")
+    for model in filter(None, (llm, form.get("reflector_llm"))):
+        if model == HUMAN or "@" in model:
+            raise GeniusError(f"a form's language model is PROVIDER:MODEL or local, got {model!r}")
     keep_secrets_out()
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
     names |= {"downloads": asked.pop("downloads", None)}
@@ -185,5 +193,5 @@ def _range(name: str, words: str) -> tuple[str, str]:
 
 def _found(settings: Settings, journal: Journal) -> SearchOutput:
     told = read_result(Path(), settings, journal).to_json()
-    told["candidates"] = told["iterations"]
+    told = {"notes": {}, **told, "candidates": told["iterations"]}
     return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.types import Command
 
@@ -24,11 +24,12 @@ from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
+from .concluder import concludes
 from .pause import Answers, Paused, paused
 from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
-from .state import Context, Progress, ignore
+from .state import Context, InFlight, Progress, ignore
 from .tool_use import ROUNDS
 from .trust import resume_command
 
@@ -89,7 +90,8 @@ def context_of(
 
     return Context(
         region=setup.region,
-        proposer=setup.proposers[trial - 1],
+        proposer=setup.proposers.of_trial[trial - 1],
+        arms=setup.proposers.arms[trial - 1],
         evaluator=setup.evaluator(trial, folder, on_epoch),
         weigh=setup.weigh,
         goal=settings.goal,
@@ -100,21 +102,19 @@ def context_of(
         budget=settings.loop.budget,
         order=settings.loop.order,
         advice=settings.loop.advice,
-        tools=uses_tools(settings),
+        tools=settings.uses_tools,
         memory=settings.loop.memory,
         prompts=setup.prompts,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
+        beliefs=settings.asks_beliefs,
+        reflect_every=settings.reflects_every,
+        principles=settings.asks_principles,
+        reflector=setup.reflectors[trial - 1] if setup.reflectors else None,
         approve=settings.loop.approve,
         slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
         progress=progress,
     )
-
-
-def uses_tools(settings: Settings) -> bool:
-    """Tell whether a model may call tools: as asked for, else in a hybrid search; the paper's plain loop has none."""
-    asked_for = settings.loop.tools
-    return settings.proposer == "hybrid" if asked_for is None else asked_for
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,9 @@ async def _trial(steps: Steps, context: Context, settings: Settings, trial: int,
 
 
 def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
-    """Tell whether a trial lacks iterations and may make them."""
-    return state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
+    """Tell whether a trial lacks iterations, or its conclusion, and may make them."""
+    lacks = state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
+    return lacks or concludes(cast("InFlight", state), context)
 
 
 def invocation_config(

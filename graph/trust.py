@@ -17,7 +17,7 @@ from ..errors import GeniusError
 from ..evaluators.measures import MEASURES
 from ..printable import brief
 from ..python_files import split_file
-from ..record.settings import LLM, OPTIONS, Settings, working_folder
+from ..record.settings import MODEL, OPTIONS, Settings, working_folder
 from ..record.settings.llm_settings import SAMPLING, is_plain_llm
 from ..record.settings.training_settings import SLURM
 from ..spaces import SPACES
@@ -71,10 +71,11 @@ def claims(settings: Settings, given: Collection[str] = ()) -> list[Claim]:
     """
     given = {*given, *settings.run.custom}
     found = [] if "space" in given or settings.decisions else list(_of_space(settings.space))
-    if settings.proposer == LLM and "llm" not in given:
+    if settings.asks_models and "llm" not in given:
         found += _of_llms(settings)
-    if settings.proposer != LLM and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
+    if not settings.asks_models and "proposer" not in given and PROPOSERS.known(settings.proposer) is None:
         found.append(Claim("proposer", settings.proposer))
+    found += [Claim("loop.arms", arm) for arm in settings.loop.arms if arm != MODEL and PROPOSERS.known(arm) is None]
     if settings.loop.prompts:
         found.append(Claim("loop.prompts", settings.loop.prompts))
     if "evaluator" not in given:
@@ -91,6 +92,9 @@ def _of_llms(settings: Settings) -> Iterator[Claim]:
     for spec in settings.llm.models:
         if not is_plain_llm(spec) and spec != os.environ.get("GENIUS_LLM"):
             yield Claim("llm.models", spec)
+    reflector = settings.llm.reflector_llm
+    if reflector and not is_plain_llm(reflector) and reflector != os.environ.get("GENIUS_LLM"):
+        yield Claim("llm.reflector_llm", reflector)
     if settings.llm.base_url and settings.llm.base_url not in servers_named():
         yield Claim("llm.base_url", settings.llm.base_url)
     for name, value in settings.llm.options.items():

@@ -17,7 +17,7 @@ from .means import PriorMean
 from .warp import Warp
 
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
-_KEPT = 16  # draws
+_KEPT = 8  # draws of each mean function
 _SCALARS = 4  # hyper-parameters besides those of groups and of places
 _OPTIONAL = "shared"  # the group of effects that half of the draws do without
 
@@ -30,8 +30,7 @@ class Ranges:
     together than the space does. `effect` is the scale of each group of effects, and `gain` that of the mean function,
     in this unit; `noise` is that of the residuals, in the spread alone. `tail` is that of the warp, in standard
     deviations of the measurements. `steep` is how fast similarity falls with the distance of two places: by the factor
-    exp(-steep) over a whole range, or from one option to another. Of the `draws` for each mean function the 16 of the
-    most evidence are kept.
+    exp(-steep) over a whole range, or from one option to another. There are as many `draws` for each mean function.
     """
 
     effect: tuple[float, float] = (0.1, 2.0)
@@ -104,17 +103,24 @@ class Draw:
         return found
 
 
-def drawn(data: Data, means: Sequence[PriorMean], ranges: Ranges, rng: np.random.Generator) -> list[Draw]:
-    """Draw hyper-parameters for each mean function, and keep the draws of the most evidence, in their order.
+def drawn(data: Data, means: Sequence[PriorMean], ranges: Ranges, rng: np.random.Generator) -> list[tuple[float, Draw]]:
+    """Draw hyper-parameters for each mean function, and weigh the draws by evidence.
 
-    They are a Latin hypercube (McKay, Beckman and Conover 1979, Technometrics 21:2): few of them cover every range.
+    They are a Latin hypercube (McKay, Beckman and Conover 1979, Technometrics 21:2): few of them cover every range. Of
+    each mean function the draws of the most evidence are kept, and share the weight of all of its draws.
     """
     columns = _SCALARS + len(data.own.groups) + len(data.own.apart)
-    found = [
-        _draw(data, mean, level, ranges) for mean in means for level in _latin_hypercube(rng, ranges.draws, columns)
+    by_mean = [
+        [_draw(data, mean, level, ranges) for level in _latin_hypercube(rng, ranges.draws, columns)] for mean in means
     ]
-    first = np.argsort([-draw.evidence for draw in found], kind="stable")[:_KEPT]
-    return [found[at] for at in sorted(first.tolist())]
+    evidence = np.array([[draw.evidence for draw in draws] for draws in by_mean])
+    weights = np.exp(evidence - evidence.max())
+    weights /= weights.sum()
+    found = []
+    for draws, own in zip(by_mean, weights, strict=True):
+        kept = np.argsort(-own, kind="stable")[:_KEPT]
+        found += [(float(own[at] * own.sum() / own[kept].sum()), draws[at]) for at in sorted(kept.tolist())]
+    return found
 
 
 def _draw(data: Data, mean: PriorMean, level: Floats, ranges: Ranges) -> Draw:
@@ -126,7 +132,7 @@ def _draw(data: Data, mean: PriorMean, level: Floats, ranges: Ranges) -> Draw:
     warped, slope = warp(data.utility), warp.slope(data.utility)
     unit = max(float(warped.std()), data.floor)
     known: Floats = noise**2 + (data.sd * slope / unit) ** 2
-    lower: Floats = np.linalg.cholesky(data.own.exact(weights, steep) + np.diag(known))
+    lower = np.asarray(np.linalg.cholesky(data.own.exact(weights, steep) + np.diag(known)), dtype=float)
     wanted: Floats = warped / unit - scale * gain * mean.function(data.tried)
     ones, left = solve_triangular(lower, np.stack([np.ones(len(wanted)), wanted], axis=1), lower=True).T
     constant = float(ones @ left / (ones @ ones))

@@ -1,4 +1,4 @@
-"""PriorMean functions of a surrogate: what is taken to be better before anything was measured.
+"""Mean functions of a surrogate: what is taken to be better before anything was measured.
 
 Each comes with prior odds. The draws of a surrogate have one mean function each, and the evidence weighs them.
 """

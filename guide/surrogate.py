@@ -29,6 +29,7 @@ _SHARE = 0.01  # of a range, that is the unit where all measurements are equal
 _LEAST = 1e-3  # of the range that bounds leave: the least spread of a space
 _SAME = 1e-12  # of the size of utilities: they are equal but for rounding
 _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
+_NEGLIGIBLE = 1e-4  # draws with a smaller one are left out
 _NODES, _NODE_SHARES = (-(3**0.5), 0.0, 3**0.5), (1 / 6, 2 / 3, 1 / 6)  # of Gauss and Hermite, for a normal variable
 
 
@@ -108,9 +109,9 @@ class Surrogate:
         standard = (values - self._top) / self._unit
         floor = max(floor, float(errors.mean()) / self._unit) or (1.0 if np.ptp(standard) == 0 else 1e-9)
         data = Data(tried, compared(tried, tried, counts), standard, errors / self._unit, floor)
-        self._draws = drawn(data, means, ranges, rng)
-        evidence = np.array([draw.evidence for draw in self._draws])
-        weights = np.exp(evidence - evidence.max())
+        weighed = [(weight, draw) for weight, draw in drawn(data, means, ranges, rng) if weight > _NEGLIGIBLE]
+        self._draws = [draw for _, draw in weighed]
+        weights = np.array([weight for weight, _ in weighed])
         self._weights = weights / weights.sum()
         self._names = tuple(dict.fromkeys(mean.name for mean in means))
 

@@ -1,7 +1,9 @@
 """A call of a proposer: its prompt and its reply."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..errors import RunFailed
 from ..schema import CLOSED, Amount, Count, Schema, Text, Whole
@@ -46,9 +48,9 @@ class Reply:
         return self.input_tokens + self.output_tokens or (len(self.text) // 4 if self.model else 0)
 
 
-Agent = Literal["proposer", "starter", "reflector", "concluder"]
-"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, or in the end for its
-design principles."""
+Agent = Annotated[str, Field(strict=True, pattern=r"^(proposer|starter|reflector|concluder|arm:.{1,500})$")]
+"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, in the end for its
+design principles, or for the offer of a further arm of a hybrid search, as `arm:NAME`."""
 
 
 @dataclass(frozen=True)

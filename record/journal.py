@@ -47,7 +47,7 @@ class Journal:
         self.folder = folder
         self._candidates: dict[tuple[int, int], Candidate] = {}
         self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
-        self._replies: dict[CallPlace, Reply] = {}
+        self._replies: defaultdict[tuple[int, int], dict[CallPlace, Reply]] = defaultdict(dict)  # of each iteration
         self._pages: dict[_PagePlace, Page] = {}
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
         self._tokens: Counter[int] = Counter()
@@ -71,7 +71,8 @@ class Journal:
 
     def reply(self, call: CallPlace) -> Reply | None:
         """Return the logged reply of a call in an unfinished iteration; None where the call was not made."""
-        return self._replies.get(call)
+        _, trial, iteration, _ = call
+        return self._replies.get((trial, iteration), {}).get(call)
 
     def page(self, trial: int, iteration: int, kind: PageKind) -> Page | None:
         """Return the page of a kind that was written before an iteration's proposal; None where there is none."""
@@ -131,7 +132,7 @@ class Journal:
     def _keep(self, call: CallPlace, reply: Reply) -> None:
         _, trial, iteration, _ = call
         if self.find(trial, iteration) is None:
-            self._replies[call] = reply
+            self._replies[trial, iteration][call] = reply
         if reply.model:
             known = self._usage[trial]
             self._usage[trial] = Usage(
@@ -160,10 +161,12 @@ class Journal:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
             self._settle(candidate)
 
-    def restore(self, candidates: Iterable[Candidate]) -> None:
-        """Add finished candidates that come from elsewhere than the folder's files, such as a checkpoint."""
+    def restore(self, candidates: Iterable[Candidate], pages: Iterable[Page] = ()) -> None:
+        """Add finished candidates and pages that come from elsewhere than the folder's files, such as a checkpoint."""
         for candidate in candidates:
             self._settle(candidate)
+        for page in pages:
+            self._pages.setdefault((page.trial, page.iteration, page.kind), page)
 
     def _settle(self, candidate: Candidate) -> None:
         key = candidate.trial, candidate.iteration
@@ -172,8 +175,7 @@ class Journal:
         self._candidates[key] = candidate
         self._indices[candidate.trial].add(candidate)
         self._spent += Spent(hours=hours_of(candidate))
-        for attempt in range(1, len(candidate.refusals) + candidate.rounds + 2):
-            self._replies.pop(("proposer", *key, attempt), None)
+        self._replies.pop(key, None)
 
     async def trace(self, runs: Sequence[Mapping[str, object]]) -> None:
         """Append finished runs to the trace file."""

@@ -1,14 +1,19 @@
 """What a language model makes of a search besides its proposals: its beliefs, its notebook, a person's hints, and its
 design principles."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..schema import CLOSED, Count, Numbers, Schema, Text, Whole
+from ..schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text, Whole
+from ..spaces.disguise import Meanings, reveal
+from ..spaces.space import BadArchitecture, SearchSpace
 
 NOTEBOOK_FILE = "notebook.jsonl"
+NOTEBOOK_LENGTH = 4_000
+"""Characters that a model's notebook may have."""
 
 Strength = Annotated[float, Field(strict=True, ge=-2, le=2, allow_inf_nan=False)]
 """How strongly something is believed to be better, from -2 (much worse) to 2 (much better)."""
@@ -63,6 +68,57 @@ class Beliefs:
         """Whether there is a belief besides the starts."""
         return bool(self.options or self.pairs or self.costs)
 
+    def check(self, space: SearchSpace) -> None:
+        """Check that all architectures, decisions and options are those of a space.
+
+        Raises: BadArchitecture.
+        """
+        for start in self.starts:
+            space.check_options(start)
+        options = [(belief.decision, belief.option) for belief in self.options]
+        for pair in self.pairs:
+            options += zip(pair.decisions, pair.options, strict=True)
+        _check_options(space, options)
+
+    def revealed(self, meanings: Meanings) -> "Beliefs":
+        """Return the beliefs with the real options behind those that a disguised space showed."""
+        return replace(
+            self,
+            starts=tuple(reveal(start, meanings) for start in self.starts),
+            options=tuple(replace(b, option=meanings[b.decision][b.option]) for b in self.options),
+            pairs=tuple(replace(b, options=_revealed_pair(b, meanings)) for b in self.pairs),
+        )
+
+
+def _revealed_pair(belief: PairBelief, meanings: Meanings) -> tuple[int, int]:
+    one, other = (meanings[at][option] for at, option in zip(belief.decisions, belief.options, strict=True))
+    return one, other
+
+
+def _check_options(space: SearchSpace, options: Sequence[tuple[int, int]]) -> None:
+    for at, option in options:
+        if at >= len(space.decisions) or option not in space.decisions[at].numbers:
+            raise BadArchitecture(f"{space.name} has no option {option} of a decision {at}, counted from 0")
+
+
+@dataclass(frozen=True)
+class OptionEffect:
+    """The effect of an option of a decision, both by number, by the surrogate: on the first objective, over the mean
+    of the architectures within the limits, and its standard deviation; None where the surrogate knows none."""
+
+    decision: Whole
+    option: Whole
+    effect: Number | None = None
+    sd: Amount | None = None
+
+
+@dataclass(frozen=True)
+class Principle:
+    """A design principle of a model in its words, and the surrogate's effects of the options that it names."""
+
+    text: Text
+    options: tuple[OptionEffect, ...] = ()
+
 
 PageKind = Literal["beliefs", "notebook", "hint", "principles"]
 
@@ -71,8 +127,8 @@ PageKind = Literal["beliefs", "notebook", "hint", "principles"]
 class Page:
     """One line of a run's notebook file, written before the proposal of `iteration`.
 
-    `text` is the whole notebook after a reflection, a person's hint, or the design principles; `beliefs` are those of
-    a page of that kind. `author` names the model, or is `person`.
+    `text` is the whole notebook after a reflection, a person's hints, each a line, or the beliefs or design principles
+    in words; `beliefs` and `principles` are those of a page of that kind. `author` names the model, or is `person`.
     """
 
     __pydantic_config__ = CLOSED
@@ -83,6 +139,24 @@ class Page:
     text: Text = ""
     beliefs: Beliefs | None = None
     author: Text = ""
+    principles: tuple[Principle, ...] = ()
+
+    def check(self, space: SearchSpace) -> None:
+        """Check that the page speaks of a space.
+
+        Raises: BadArchitecture.
+        """
+        if self.beliefs is not None:
+            self.beliefs.check(space)
+        _check_options(space, [(each.decision, each.option) for one in self.principles for each in one.options])
+
+    def revealed(self, meanings: Meanings) -> "Page":
+        """Return the page with the real options behind those that a disguised space showed."""
+        principles = tuple(
+            replace(one, options=tuple(replace(e, option=meanings[e.decision][e.option]) for e in one.options))
+            for one in self.principles
+        )
+        return replace(self, beliefs=self.beliefs and self.beliefs.revealed(meanings), principles=principles)
 
 
 BELIEFS = Schema[Beliefs](Beliefs)

@@ -15,6 +15,7 @@ from .candidate import ENDINGS, Candidate, measured
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .journal import Journal, Usage
+from .notebook import PAGE, Page
 from .settings import Settings
 
 _REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement
@@ -36,6 +37,7 @@ class TrialResult:
     candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
     goal: Goal = GOAL
+    pages: Sequence[Page] = field(default=(), repr=False)
 
     @property
     def best(self) -> Candidate | None:
@@ -156,6 +158,7 @@ class SearchResult:
             "spent": asdict(self.spent),
             "stopped": self.stopped,
             "seconds": round(trial.seconds, 3),
+            **({"notes": _notes_json(trial.pages)} if trial.pages else {}),
         }
 
     def _goal_json(self, trial: TrialResult) -> dict[str, object]:
@@ -207,6 +210,12 @@ def check_journal(journal: Journal, settings: Settings, shown: SearchSpace) -> N
             except BadArchitecture as error:
                 where = f"the journal in {journal.folder}, trial {trial}, iteration {candidate.iteration}"
                 raise BrokenRun(f"{where}, holds no architecture of {shown.name}: {error}") from None
+        for page in journal.pages(trial):
+            try:
+                page.check(shown)
+            except BadArchitecture as error:
+                where = f"the notebook in {journal.folder}, trial {trial}, iteration {page.iteration}"
+                raise BrokenRun(f"{where}, speaks of another space than {shown.name}: {error}") from None
 
 
 def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult:
@@ -217,6 +226,7 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
             sorted(_real(journal.finished(trial), settings), key=_by_iteration),
             journal.usage(trial),
             settings.goal,
+            _real_pages(journal.pages(trial), settings),
         )
         for trial in range(1, settings.loop.trials + 1)
     ]
@@ -235,6 +245,15 @@ def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidat
         return [_revealed(candidate, real) for candidate in history]
     except (IndexError, ValueError) as error:
         raise BrokenRun(f"the run's meanings are not those of its architectures: {error}") from error
+
+
+def _real_pages(pages: Sequence[Page], settings: Settings) -> Sequence[Page]:
+    if not settings.loop.disguise:
+        return pages
+    try:
+        return [page.revealed(settings.run.meanings) for page in pages]
+    except (IndexError, ValueError) as error:
+        raise BrokenRun(f"the run's meanings are not those of its notebook: {error}") from error
 
 
 def _revealed(candidate: Candidate, real: Callable[[Architecture | None], Any]) -> Candidate:
@@ -277,6 +296,20 @@ def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) ->
         "device": measurement.device if measurement else "",
         "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
     }
+
+
+def _notes_json(pages: Sequence[Page]) -> dict[str, object]:
+    """Give the latest page of each kind, and all hints."""
+    latest = {page.kind: PAGE.plain(page) for page in pages}
+    found: dict[str, object] = {kind: _page_json(page) for kind, page in latest.items() if kind != "hint"}
+    hints = [words for page in pages if page.kind == "hint" for words in page.text.splitlines()]
+    return found | ({"hints": hints} if hints else {})
+
+
+def _page_json(page: Mapping[str, Any]) -> dict[str, object]:
+    """Give a page by the parts that its kind has."""
+    told = {name: page[name] for name in ("iteration", "author", "text")}
+    return told | {name: page[name] for name in ("beliefs", "principles") if page[name]}
 
 
 def _values_json(candidate: Candidate) -> dict[str, object]:

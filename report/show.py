@@ -19,6 +19,7 @@ from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
 from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
+from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
 
 _NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
@@ -51,6 +52,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     if table.row_count < count:
         print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
     print_sentences(console, _sentences(result))
+    print_sentences(console, notes_in_lines(result))
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
         print_sentences(console, [f"picture: {result.run / PICTURE_FILE}"], copied=True)

@@ -116,7 +116,7 @@ def test_files_and_functions_stay_small():
             assert text.count("\n") <= 400, f"{path} has {text.count(chr(10))} lines"
 
 
-COMMANDS = {"bench", "export", "fetch", "fork", "open", "resume", "search", "train"}
+COMMANDS = {"bench", "export", "fetch", "fork", "hint", "open", "resume", "search", "train"}
 """Commands of the command line, named after the function that each of them calls."""
 
 NAMED_TWICE = {

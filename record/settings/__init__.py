@@ -17,8 +17,10 @@ from .options import by_path as by_path
 from .reading import read_file as read_file
 from .reading import read_set as read_set
 from .settings import COMMAND as COMMAND
-from .settings import LLM as LLM
+from .settings import HYBRID as HYBRID
+from .settings import MODEL as MODEL
 from .settings import SETTINGS_FILE as SETTINGS_FILE
 from .settings import TOLD as TOLD
+from .settings import WITH_MODEL as WITH_MODEL
 from .settings import Settings as Settings
 from .training_settings import TrainingSettings as TrainingSettings

@@ -87,6 +87,11 @@ class LLMSettings:
         claim="the language model",
         rank=1,
     )
+    reflector_llm: Name | None = setting(
+        None,
+        "The language model that writes the notebook and the design principles; default: the one that proposes.",
+        claim="the language model",
+    )
     base_url: Name | None = setting(
         None, "An OpenAI-compatible server, with --llm openai:MODEL.", claim="the server", metavar="URL"
     )
@@ -117,7 +122,7 @@ class LLMSettings:
 
     def check(self) -> None:
         """Raises GeniusError for a possible secret, and for an option that has a field of its own."""
-        for spec in self.models:
+        for spec in (*self.models, self.reflector_llm or ""):
             refuse_url_with_secret("the language model's name", spec)
         refuse_url_with_secret("the base URL", self.base_url or "")
         check_options(self.options)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...python_files import absolute_name
 from ...schema import Count, Flag, Name, Whole
-from .setting import Few, Most, Upto, absolute, setting
+from .setting import Few, Most, Names, Upto, absolute, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
@@ -31,8 +32,30 @@ class LoopSettings:
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
+    arms: Names = setting(
+        (),
+        "An arm of --proposer hybrid: model, start, centaur, or any proposer; by default model, guided and "
+        "guided-without-beliefs. Repeatable.",
+        name="arms",
+        flag="--arm",
+        claim="the module",
+        metavar="NAME",
+    )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
     advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
+    beliefs: Flag | None = setting(
+        None,
+        "Ask the model once, before anything is measured, for its first architectures and for what it believes; "
+        "default: with --proposer hybrid.",
+    )
+    reflect_every: Whole | None = setting(
+        None,
+        "Iterations after which the model rewrites its notebook, as it does after a surprise; 0 for never; default: 4 "
+        "with --proposer hybrid or --reflector-llm, else 0.",
+    )
+    principles: Flag | None = setting(
+        None, "Ask the model in the end for its design principles; default: with --proposer hybrid."
+    )
     memory: Memory = setting(
         "summary", "Tell the model of earlier iterations by a summary, or by the whole conversation with it."
     )
@@ -56,6 +79,7 @@ class LoopSettings:
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "arms", tuple(map(absolute_name, self.arms)))
         object.__setattr__(self, "prompts", absolute(self.prompts))
 
     @property

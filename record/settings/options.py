@@ -113,9 +113,14 @@ class Options(TypedDict, total=False):
     max_replies: int
     tries: int
     when_done: WhenDone
+    arms: Sequence[str]
     approve: bool
     order: Order
     advice: bool
+    beliefs: bool | None
+    reflect_every: int | None
+    principles: bool | None
+    reflector_llm: str | None
     memory: Memory
     prompts: Path | str | None
     disguise: bool

@@ -22,8 +22,15 @@ from .setting import absolute, setting, with_full_names
 from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
-LLM = "llm"
+MODEL = "model"
 """The proposer that asks language models."""
+HYBRID = "hybrid"
+"""The proposer that tries a language model's starts, then shares the iterations out among several arms."""
+WITH_MODEL = MODEL
+"""The proposer of a search that names a language model and no proposer."""
+_MODEL_BEFORE = "llm"
+REFLECTION = 4
+"""Iterations between two reflections, where the model reflects and nothing else is said."""
 TOLD = "told"
 """The evaluator of a search whose candidates are handed out, and whose values are told."""
 COMMAND = "command"
@@ -44,8 +51,9 @@ class Settings:
     decisions: Mapping[Text, JsonValue] = setting({}, "The decisions of a space that was given as a dict.", hidden=True)
     proposer: Name = setting(
         "",
-        "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, or your own "
-        "MODULE:NAME or FILE.py:NAME.",
+        "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, "
+        "guided-without-beliefs, cma-es, optuna-tpe, optuna-gp, optuna-nsgaii, or your own MODULE:NAME or "
+        "FILE.py:NAME; with one: model, which makes every proposal, or hybrid, where it starts and every --arm offers.",
         claim="the module",
         rank=2,
     )
@@ -92,12 +100,19 @@ class Settings:
             raise GeniusError("a search needs a space, as in `genius search digits`; `genius spaces` lists them")
         if not self.proposer:
             raise GeniusError("a search needs a proposer: name one")
-        if self.proposer != LLM and self.llm.models:
+        if self.proposer == _MODEL_BEFORE:
+            raise GeniusError(
+                f"earlier versions called the proposer {MODEL!r} by the name {_MODEL_BEFORE!r}: go on with the version "
+                "that wrote it, or search anew"
+            )
+        if not self.asks_models and self.llm.models:
             raise GeniusError("an llm and a proposer exclude each other: name one of them")
+        if self.proposer != HYBRID and self.loop.arms:
+            raise GeniusError(f"arms are those of a hybrid search: name them with --proposer {HYBRID}")
         if self.command is not None and self.evaluator not in (None, COMMAND):
             raise GeniusError("a command and an evaluator exclude each other: name one of them")
-        if self.proposer == LLM and not self.llm.models:
-            raise GeniusError("the proposer is a language model, and none is named: name one with --llm")
+        if self.asks_models and not self.llm.models:
+            raise GeniusError("the proposer asks a language model, and none is named: name one with --llm")
         self.llm.check()
         self.training.check()
         self.measures.check()
@@ -122,6 +137,33 @@ class Settings:
         """Return the value at a path."""
         group, _, name = path.rpartition(".")
         return getattr(getattr(self, group) if group else self, name)
+
+    @property
+    def uses_tools(self) -> bool:
+        """Whether a language model may call tools: as asked for, else in a hybrid search; the paper's loop has none."""
+        return self.proposer == HYBRID if self.loop.tools is None else self.loop.tools
+
+    @property
+    def asks_beliefs(self) -> bool:
+        """Whether the model is asked for its starts and beliefs before anything is measured."""
+        return self.proposer == HYBRID if self.loop.beliefs is None else self.loop.beliefs
+
+    @property
+    def reflects_every(self) -> int:
+        """After how many iterations the model rewrites its notebook; 0 for never."""
+        if self.loop.reflect_every is not None:
+            return self.loop.reflect_every
+        return REFLECTION if self.proposer == HYBRID or self.llm.reflector_llm else 0
+
+    @property
+    def asks_principles(self) -> bool:
+        """Whether the model is asked for its design principles in the end."""
+        return self.proposer == HYBRID if self.loop.principles is None else self.loop.principles
+
+    @property
+    def asks_models(self) -> bool:
+        """Whether the proposer asks language models."""
+        return self.proposer in (MODEL, HYBRID)
 
     @property
     def looks_up(self) -> bool:

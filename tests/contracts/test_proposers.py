@@ -9,9 +9,10 @@ from genius import Candidate, Measurement, Region
 from genius.agents.baselines import PROPOSERS
 from genius.agents.proposer import asked
 from genius.bench.bench import bench
+from genius.bench.entrants import check_proposer
 from genius.bench.plan import TRIALS_FILE
 from genius.bench.task import Task, load_task
-from genius.bench.trial import TRIAL, check_proposer
+from genius.bench.trial import TRIAL
 from genius.graph.trust import going_on
 from genius.record.lines import read_lines
 from genius.tools.replies import read_reply

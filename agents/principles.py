@@ -1,0 +1,137 @@
+"""The design principles that a model draws from a search, held against the surrogate's effects."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..guide.guide import GUIDE, effects, observe
+from ..printable import one_line
+from ..record.call import Reply
+from ..record.candidate import Message
+from ..record.history import History
+from ..record.notebook import OptionEffect, Principle
+from ..spaces.objective import Objective
+from ..spaces.region import Region
+from ..spaces.space import SearchSpace
+from .beliefs import UnreadableAnswer, json_object, option_named, read_option, schema_of_option, seen
+from .experiments import list_experiments
+from .prompting import Prompts
+from .proposer import Form
+
+PRINCIPLES, _OPTIONS, _LENGTH = 10, 6, 400
+"""How many principles are taken from an answer, how many options of each, and how many characters."""
+_LINE = re.compile(r"^(?:[\s>*#•\-\d.)`]{0,20}principle\s?\d{0,2}[*`\s]{0,4}:|\s{0,8}\d{1,2}[.)])\s*(.+)$", re.I | re.M)
+_NAMED = re.compile(r"\[([^\[\]\n]{1,400})\]")
+
+
+def principles_form(space: SearchSpace) -> Form:
+    """Return the form of design principles."""
+    text = {"type": "string", "description": "the principle, in one sentence"}
+    options = {"type": "array", "description": "the options that it is about", "items": schema_of_option(space)}
+    one = {
+        "type": "object",
+        "properties": {"principle": text, "options": options},
+        "required": ["principle", "options"],
+        "additionalProperties": False,
+    }
+    return Form(
+        "principles",
+        {
+            "title": "principles",
+            "description": "The design principles that the experiments teach, the most certain first.",
+            "type": "object",
+            "properties": {"principles": {"type": "array", "items": one, "maxItems": PRINCIPLES}},
+            "required": ["principles"],
+            "additionalProperties": False,
+        },
+    )
+
+
+def ask_principles(prompts: Prompts, region: Region, history: History) -> list[Message]:
+    """Write the question for design principles."""
+    space, decision = region.space, region.space.decisions[0]
+    words = prompts.render(
+        "principles",
+        space=space.words,
+        objectives="; ".join(objective.words for objective in history.goal.objectives),
+        experiments=list_experiments(space, history, "best", region.limits.convention),
+        notes=history.notebook,
+        principles=PRINCIPLES,
+        decision=decision.name,
+        option="<its value>" if space.by_value else "<number of its option>",
+    )
+    return [Message(role="user", content=words)]
+
+
+def read_principles(reply: Reply, space: SearchSpace) -> tuple[Principle, ...]:
+    """Read the principles of an answer, with the options that they name; what cannot be read is left out.
+
+    Raises: UnreadableAnswer where there are none.
+    """
+    text = seen(reply)
+    said = json_object(text, ("principles",))
+    items = said["principles"] if said and isinstance(said["principles"], list) else [*_of_lines(text)]
+    found = [one for item in items[:PRINCIPLES] if (one := _principle(item, space)).text]
+    if not found:
+        raise UnreadableAnswer("it holds no principle; write one line for each, of the form above")
+    return tuple(found)
+
+
+def _of_lines(text: str) -> Iterator[dict[str, object]]:
+    for line in _LINE.finditer(text):
+        named = [each for match in _NAMED.finditer(line[1]) for each in re.split(r"[,;&]", match[1])]
+        pairs = (each.partition("=") for each in named)
+        options = [{"decision": decision.strip(), "option": option.strip()} for decision, _, option in pairs]
+        yield {"principle": _NAMED.sub("", line[1]).strip(" *`"), "options": options}
+
+
+def _principle(item: object, space: SearchSpace) -> Principle:
+    fields: Mapping[str, Any] = item if isinstance(item, dict) else {"principle": item}
+    words, named = fields.get("principle"), fields.get("options")
+    text = one_line(words[: 10 * _LENGTH], _LENGTH).strip() if isinstance(words, str) else ""
+    options = dict.fromkeys(_options(named[: 5 * _OPTIONS] if isinstance(named, list) else [], space))
+    return Principle(text, tuple(OptionEffect(*each) for each in options)[:_OPTIONS])
+
+
+def _options(named: Sequence[object], space: SearchSpace) -> Iterator[tuple[int, int]]:
+    for each in named:
+        fields: Mapping[str, Any] = each if isinstance(each, dict) else {}
+        try:
+            yield read_option(space, fields.get("decision"), fields.get("option"))
+        except UnreadableAnswer:
+            continue  # the principle stays, without an effect beside it
+
+
+def with_effects(
+    principles: Sequence[Principle], region: Region, history: History, seed: Sequence[int]
+) -> tuple[Principle, ...]:
+    """Put the surrogate's effects beside the options that principles name; it knows nothing of the model's beliefs."""
+    goal, observed = history.goal, observe(history)
+    if not len(observed) or not any(one.options for one in principles):
+        return tuple(principles)
+    rng = np.random.default_rng([*seed, len(history)])
+    found = {(e.decision, e.option): e for e in effects(region, observed, rng, GUIDE.of(goal))}
+
+    def known(option: OptionEffect) -> OptionEffect:
+        effect = found.get((option.decision, option.option))
+        if effect is None:
+            return option
+        return OptionEffect(option.decision, option.option, goal.objective.utility(effect.mean), effect.sd)
+
+    return tuple(Principle(one.text, tuple(map(known, one.options))) for one in principles)
+
+
+def principles_in_words(principles: Sequence[Principle], space: SearchSpace, objective: Objective) -> Iterator[str]:
+    """Write principles for a person, a line each, with the surrogate's effects of the options that they name."""
+    for number, one in enumerate(principles, start=1):
+        told = "; ".join(_effect(space, each, objective) for each in one.options)
+        yield f"{number}. {one.text}" + (f" [{told}]" if told else "")
+
+
+def _effect(space: SearchSpace, option: OptionEffect, objective: Objective) -> str:
+    name = option_named(space, option.decision, option.option)
+    if option.effect is None or option.sd is None:
+        return f"{name}: the surrogate knows no effect"
+    return f"{name}: {objective.change(option.effect, option.sd)} by the surrogate"

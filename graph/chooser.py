@@ -1,0 +1,191 @@
+"""The node of a hybrid search that has every arm offer an architecture, and chooses whose is tried."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from ..agents.arms import START, choose_offer
+from ..agents.proposer import Asking, Proposer, asked
+from ..agents.provider import ProviderError
+from ..agents.reflector import conversation
+from ..guide.improvement import improvement
+from ..record.call import Reply, received
+from ..record.candidate import Candidate, Message, Offer
+from ..record.history import History
+from ..record.secrets import errors_cleared
+from ..record.settings import MODEL
+from ..spaces.space import Architecture
+from ..tools.refused import refused_architectures
+from ..tools.validator import Broken, check_architecture, validate
+from .state import Context, SearchState, history_of, in_flight, ready
+
+NO_ANSWER = "no answer: "
+"""What the fault of an offer begins with where the language model was asked and could not be reached."""
+RESTS = "it rests, since it gave no answer"
+_OURS = 7  # tells the surrogate's random numbers from those of the arms
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """An offer, with the reply that made it and the model that wrote this."""
+
+    offer: Offer
+    reply: str = ""
+    fault: str | None = None
+    llm: str | None = None
+
+
+def is_last_try(runtime: Runtime[Context], tries: int) -> bool:
+    """Tell whether a node that fails now is not tried again."""
+    return runtime.execution_info is None or runtime.execution_info.node_attempt >= tries
+
+
+async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["validator"]]:
+    """Take one of the arms' offers for the candidate's reply.
+
+    A reply that cannot be used is no refusal, but an offer with a fault: the iteration goes to another arm. Where no
+    arm offers anything the validator judges the reply of the last one.
+    """
+    context, candidate = ready(state, runtime), in_flight(state)
+    history = history_of(state, context)
+    if (start := due_start(context, candidate, history)) is not None:
+        offered = [_Offered(Offer(START, start), context.region.space.declared(start))]
+    else:
+        last = is_last_try(runtime, tries)
+        prompt = conversation(state.get("prompt") or [], _without_calls(candidate))
+        offered = [each async for each in _offers(context, candidate, prompt, history, last)]
+        offered = await asyncio.to_thread(_weighed, context, candidate, history, offered)
+    sound = [at for at, each in enumerate(offered) if each.offer.architecture is not None]
+    at = len(offered) - 1
+    if sound:
+        offers = [offered[each].offer for each in sound]
+        at = sound[choose_offer(offers, history, context.seed, len(candidate.refusals))]
+    taken = offered[at]
+    candidate = replace(
+        candidate,
+        arm=taken.offer.arm,
+        offers=tuple(each.offer for each in offered),
+        reply=taken.reply,
+        fault=taken.fault,
+        llm=taken.llm,
+    )
+    return Command(goto="validator", update={"candidate": candidate.to_json()})
+
+
+def _without_calls(candidate: Candidate) -> Candidate:
+    """Return a candidate without the calls of tools, which are no proposals."""
+    return replace(candidate, tools=(), rounds=0)
+
+
+def due_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
+    """Return the next of the model's starts that is allowed and was not tried yet; None where there is none."""
+    beliefs, space = history.beliefs, context.region.space
+    if beliefs is None:
+        return None
+    refused = refused_architectures(space, conversation([], _without_calls(candidate)), history)
+    tried = history.tried(space, refused)
+    for start in beliefs.starts:
+        new = space.identity(start) not in tried
+        if new and not isinstance(check_architecture(start, context.region, history), Broken):
+            return start
+    return None
+
+
+def not_asked(context: Context, history: History) -> str:
+    """Say why the language model is not asked in this iteration: its budget is spent, or it rests after it could not be
+    reached, for one iteration, then two, then four; empty where it is asked."""
+    if not context.has_other_arms:
+        return ""
+    if spent := context.budget.reached(context.journal.spent):
+        return spent
+    silent, since = 0, 0
+    for fault in _faults(history):
+        if fault == RESTS:
+            since += not silent
+        elif fault.startswith(NO_ANSWER):
+            silent += 1
+        else:
+            break
+    return RESTS if since < 2**silent // 2 else ""
+
+
+def _faults(history: History) -> Sequence[str]:
+    """Return the faults of the model's offers, the latest first."""
+    asking = [offer for candidate in reversed(history) for offer in candidate.offers if offer.arm == MODEL]
+    return [offer.fault for offer in asking]
+
+
+def says_anew(fault: str, history: History) -> bool:
+    """Tell whether the last iteration's offers did not tell of the same fault, so that a person is to be told."""
+    known = next(iter(_faults(history)), "")
+    return fault != RESTS and not (known == fault or (known and fault.startswith(NO_ANSWER)))
+
+
+async def _offers(
+    context: Context, candidate: Candidate, prompt: list[Message], history: History, last: bool
+) -> AsyncIterator[_Offered]:
+    """Ask every arm; what the language model itself answered the candidate holds already."""
+    unasked = not_asked(context, history)
+    for name, arm in context.arms.items():
+        if name == MODEL:
+            yield _Offered(Offer(name), candidate.reply, candidate.fault, candidate.llm)
+        elif isinstance(arm, Asking) and unasked:
+            yield _Offered(Offer(name), fault=unasked)
+        else:
+            reply = await _reply_of(name, arm, context, candidate, prompt, history, last)
+            yield _Offered(Offer(name), reply.text, reply.fault, reply.llm if reply.model else None)
+
+
+async def _reply_of(
+    name: str,
+    arm: Proposer,
+    context: Context,
+    candidate: Candidate,
+    prompt: list[Message],
+    history: History,
+    last: bool,
+) -> Reply:
+    """Return an arm's reply; one that a language model wrote is logged, and is not asked for again."""
+    place = f"arm:{name}", candidate.trial, candidate.iteration, len(candidate.refusals) + 1
+    if (logged := context.journal.reply(place)) is not None:
+        return logged
+    try:
+        with errors_cleared():
+            reply = received(await asked(arm, prompt, history))
+    except ProviderError as error:
+        if not context.has_other_arms or (error.transient and not last):
+            raise
+        return Reply("", fault=f"{NO_ANSWER}{error}")
+    if reply.model:
+        await context.journal.log_reply(place, prompt, reply)
+    return reply
+
+
+def _weighed(context: Context, candidate: Candidate, history: History, offered: Sequence[_Offered]) -> list[_Offered]:
+    """Judge the replies of the arms, and weigh the sound ones by their probability to improve on the best."""
+    judged = [_judged(context, candidate, history, each) for each in offered]
+    sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
+    rng = np.random.default_rng([*context.seed, len(history), _OURS])
+    found = improvement(context.region, history, rng, sound) if sound else None
+    probabilities = iter([] if found is None else found.tolist())
+    return [
+        each
+        if each.offer.architecture is None
+        else replace(each, offer=replace(each.offer, probability=next(probabilities, None)))
+        for each in judged
+    ]
+
+
+def _judged(context: Context, candidate: Candidate, history: History, offered: _Offered) -> _Offered:
+    if not offered.reply and not offered.fault:
+        return replace(offered, offer=replace(offered.offer, fault="it made no offer"))
+    bare = replace(candidate, reply=offered.reply, fault=offered.fault, llm=offered.llm, refusals=())
+    found = validate(bare, context.region, history, repair=context.repair, max_replies=1, when_done="stop")
+    reason = found.refusals[-1].reason if found.refusals else found.error
+    fault = "" if found.architecture else (reason or "").partition("\n")[0]
+    return replace(offered, offer=replace(offered.offer, architecture=found.architecture, fault=fault))

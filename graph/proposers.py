@@ -1,0 +1,96 @@
+"""The proposers of a search: named by a call, and opened for each trial."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..agents.arms import open_arms
+from ..agents.backends import check_price, default_llm, open_llms
+from ..agents.baselines import PROPOSERS
+from ..agents.proposer import Proposer
+from ..errors import GeniusError
+from ..record.settings import HYBRID, MODEL, WITH_MODEL, Settings
+from ..record.settings.llm_settings import Sent
+from ..spaces.region import Region
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+    Model = Runnable[Any, AIMessage]
+    Llm = str | Model | Sequence[str | Model]
+
+_ASKING = (None, MODEL, HYBRID)
+
+
+@dataclass(frozen=True)
+class OpenProposers:
+    """The proposer of each trial, in their order, the arms of each where the search is hybrid, and the parameters that
+    each language model was sent so far."""
+
+    of_trial: Sequence[Proposer]
+    arms: Sequence[Mapping[str, Proposer]]
+    sent: Callable[[], Sequence[Sent]]
+
+
+def name_proposer(
+    llm: "Llm | None", proposer: str | Proposer | None, old: Settings
+) -> tuple[dict[str, Any], "list[str | Model]"]:
+    """Name the proposer or the language models; return these, too.
+
+    Raises: GeniusError.
+    """
+    if llm is not None and proposer not in _ASKING:
+        raise GeniusError(
+            f"an llm and a proposer exclude each other: name one of them, or --proposer {HYBRID} with --arm"
+        )
+    if proposer not in _ASKING:
+        named = proposer if isinstance(proposer, str) else _name_of(proposer)
+        if proposer is named:
+            PROPOSERS.find(named)
+        return {"proposer": named, "llm.models": (), "loop.arms": ()}, []
+    kept = old.proposer if old.proposer in _ASKING else WITH_MODEL
+    chosen = {"proposer": proposer or kept} | ({"loop.arms": ()} if proposer == MODEL else {})
+    if llm is None and (proposer is not None or not old.proposer):
+        if old.llm.models:
+            return chosen, []  # and the models stay, as the old settings' claims: the call names none
+        llm = default_llm()[0]
+    llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
+    if not llms:
+        return {}, []
+    first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
+    return chosen | {"llm.models": (first, *others)}, llms
+
+
+@asynccontextmanager
+async def open_proposers(
+    settings: Settings, llms: "Sequence[str | Model] | None", own: Proposer | None, region: Region, downloads: Path
+) -> AsyncIterator[OpenProposers]:
+    """Open the proposers; `llms` and `own` are those that were passed as objects.
+
+    Raises: GeniusError.
+    """
+    seeds = [(settings.loop.first_seed, trial) for trial in range(1, settings.loop.trials + 1)]
+    if own is not None or not settings.asks_models:
+        make = PROPOSERS.find(settings.proposer) if own is None else PROPOSERS.take(own)
+        yield OpenProposers([make(region, seed) for seed in seeds], [{} for _ in seeds], list)
+        return
+    asked = llms or settings.llm.models
+    if settings.loop.max_cost is not None:
+        for llm in asked:
+            check_price(llm, settings.asking)
+    hybrid = settings.proposer == HYBRID
+    may_stop = settings.loop.when_done == "stop" and not hybrid
+    async with open_llms(
+        asked, region.space, settings.asking, downloads, may_stop=may_stop, taught=settings.run.sent
+    ) as opened:
+        models = [opened.proposer(trial) for _, trial in seeds]
+        pairs = zip(seeds, models, strict=True)
+        arms = [open_arms(settings.loop.arms, region, seed, model) if hybrid else {} for seed, model in pairs]
+        yield OpenProposers(models, arms, opened.sent)
+
+
+def _name_of(function: Proposer) -> str:
+    return getattr(function, "__name__", type(function).__name__)
