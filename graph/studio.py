@@ -108,7 +108,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * steps_of(settings)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:

@@ -193,6 +193,11 @@ def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> b
     return lacks or concludes(cast("InFlight", state), context)
 
 
+def steps_of(settings: Settings) -> int:
+    """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and the others."""
+    return 3 * settings.loop.max_replies + 2 * ROUNDS + 6
+
+
 def invocation_config(
     settings: Settings,
     trial: int,
@@ -219,7 +224,7 @@ def invocation_config(
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.training.workers * (3 * settings.loop.max_replies + 2 * ROUNDS + 6),
+        "recursion_limit": settings.training.workers * steps_of(settings),
         "callbacks": [tracer] if tracer else None,
     }
 
