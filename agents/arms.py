@@ -15,11 +15,11 @@ from ..errors import GeniusError
 from ..guide.features import Floats
 from ..plugins import OWN
 from ..record.candidate import Candidate, Offer
-from ..record.goal import Goal
 from ..record.history import History
 from ..record.settings import MODEL
 from ..spaces.region import Region
 from .baselines import PROPOSERS
+from .prompting import Prompts
 from .proposer import Asking, Proposer, Unprompted, WithModel
 
 START = "start"
@@ -35,16 +35,23 @@ _DRAW = 15  # tells the choice's random numbers from those of the arms
 
 
 def open_arms(
-    names: Sequence[str], region: Region, seed: Sequence[int], model: Proposer | None = None
+    names: Sequence[str],
+    region: Region,
+    seed: Sequence[int],
+    model: Proposer | None = None,
+    prompts: Prompts | None = None,
 ) -> dict[str, Proposer]:
-    """Make the arms of a trial by their names; `model` is the search's language model.
+    """Make the arms of a trial by their names; `model` is the search's language model, `prompts` are its templates.
 
     Raises: GeniusError for an unknown name, and for an arm that asks a model where there is none.
     """
-    return {name: _open_arm(name, region, seed, model) for name in names or (ARMS if model else GUIDES)}
+    return {
+        name: _open_arm(name, region, seed, model, prompts or Prompts())
+        for name in names or (ARMS if model else GUIDES)
+    }
 
 
-def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | None) -> Proposer:
+def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | None, prompts: Prompts) -> Proposer:
     if name == START:
         raise GeniusError(f"the arm {START!r} is in every hybrid search, where its model names starts: leave it out")
     make = None if name == MODEL else PROPOSERS.find(name)
@@ -52,7 +59,7 @@ def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | 
         return make(region, seed)
     if model is None:
         raise GeniusError(f"the arm {name!r} asks a language model: name one with --llm")
-    return model if make is None else Asking(make.with_model(region, seed, model))
+    return model if make is None else Asking(make.with_model(region, seed, model, prompts))
 
 
 def check_arm(name: str) -> None:
@@ -77,23 +84,16 @@ def credits_of(history: Sequence[Candidate]) -> Mapping[str, float]:
     An arm is given credit for every architecture that it offered and that was tried, whoever was chosen for it.
     """
     known = History.of(history)
+    improved = {candidate.iteration for candidate in known.goal.improving(known.measured)}
     promised: defaultdict[str, float] = defaultdict(float)
     made: defaultdict[str, float] = defaultdict(float)
-    best: float | None = None
     for candidate in known:
-        value = _utility(candidate, known.goal)
         settled = candidate.measurement is not None or candidate.error is not None
-        improves = value is not None and (best is None or value > best)
         for offer in candidate.offers if settled else ():
             if offer.architecture == candidate.architecture and offer.probability is not None:
                 promised[offer.arm] += offer.probability
-                made[offer.arm] += improves
-        best = value if improves else best
+                made[offer.arm] += candidate.iteration in improved
     return defaultdict(lambda: 1.0, {arm: (_DOUBT + made[arm]) / (_DOUBT + promised[arm]) for arm in promised})
-
-
-def _utility(candidate: Candidate, goal: Goal) -> float | None:
-    return None if candidate.value is None or goal.beyond(candidate) else goal.utility(candidate)
 
 
 def shares(offers: Sequence[Offer], credits: Mapping[str, float]) -> Floats:

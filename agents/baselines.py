@@ -17,6 +17,8 @@ from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.refused import refused_architectures
+from .centaur import NAME as CENTAUR
+from .centaur import centaur
 from .cma_es import cma_es
 from .optuna_samplers import OPTUNA
 from .proposer import MakeProposer, Proposer, maker_of
@@ -168,6 +170,7 @@ _BUILTIN: dict[str, MakeProposer] = {
     "guided-without-beliefs": guided_without_beliefs,
     "cma-es": cma_es,
     **OPTUNA,
+    CENTAUR: centaur,
 }
 PROPOSERS = Plugins(
     "proposer",

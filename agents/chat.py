@@ -29,7 +29,7 @@ _DOUBLINGS = 3  # of the limit on a reply's tokens, after replies that were cut 
 _UNTOLD_LIMIT = 2_048  # tokens; the first limit where the server tells none
 _GIVEN = 32  # messages with calls of tools that are kept as their providers gave them
 _REST = 60.0  # seconds without calls to a model that did not answer, where another one can be asked
-_NOT_THE_FORMAT = {"context_length_exceeded", "invalid_api_key", "model_not_found", "insufficient_quota"}
+_NOT_THE_FORMAT = {"invalid_api_key", "model_not_found", "insufficient_quota"}
 _FORMAT = (
     "response_format",
     "json_schema",
@@ -247,7 +247,7 @@ class ChatModel:
 
 def _may_be_the_format(error: ProviderError) -> bool:
     """Tell whether the server may have refused the request for structured output, or that for tools."""
-    if error.code in _NOT_THE_FORMAT or "context length" in str(error):
+    if error.code in _NOT_THE_FORMAT or error.is_too_long:
         return False
     if error.status in (400, 422):
         return True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _GENERATION = 6  # candidates that the strategy learns from at once: few, for budgets of tens of evaluations
 _TRIES = 100  # samples, before the nearest architecture that is allowed and new is taken
-_STEP = 0.3  # the first standard deviation: of a coordinate of an option, and as a share of a range
+FIRST_STEP = 0.3  # the first standard deviation: of a coordinate of an option, and as a share of a range
 _LEAST = 0.1  # the least one, so that no option is out of reach
 _FULL = 100  # coordinates up to which correlations are learnt
 
@@ -89,7 +89,7 @@ def strategy_after(history: History, coding: Coding, rng: np.random.Generator) -
         "verbose": -9,
         "verb_log": 0,
     }
-    strategy = cma.CMAEvolutionStrategy(coding.start(), _STEP, options)
+    strategy = cma.CMAEvolutionStrategy(coding.start(), FIRST_STEP, options)
     points, losses = _told(coding, history, rng)
     for first in range(0, len(points) - _GENERATION + 1, _GENERATION):
         generation = slice(first, first + _GENERATION)

@@ -12,6 +12,7 @@ from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
 from ..tools.toolbox import Tool
+from .prompting import Prompts
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
 """Maps a prompt and the trial's finished candidates to a reply: text or a Reply. A plain function is enough.
@@ -28,12 +29,19 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space unless it has another one.
+    Without a schema the answer is free text; a proposal has the schema of the space unless it has another one. `arm` is
+    the further arm of a hybrid search that asks for a proposal.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
     tools: Sequence[Tool] = ()
+    arm: str = ""
+
+    @property
+    def agent(self) -> Agent:
+        """Who asks."""
+        return agent_of_arm(self.arm) if self.arm else AGENTS[self.name]
 
 
 PROPOSAL = Form("proposal")
@@ -49,6 +57,11 @@ AGENTS: Mapping[FormName, Agent] = {
 
 class ToolsRefused(GeniusError):
     """A language model takes no tools: whoever asks it asks again, without them."""
+
+
+def agent_of_arm(arm: str) -> Agent:
+    """Name an arm of a hybrid search as the agent that asks a model."""
+    return f"arm:{arm}"
 
 
 Think = Callable[[Sequence[Message], Sequence[Candidate], Form], Awaitable[Reply]]
@@ -97,12 +110,12 @@ def seeded(make: MakeProposer) -> Seeded:
     return Seeded(make)
 
 
-MakeWithModel = Callable[[Region, Sequence[int], Proposer], Proposer]
-"""Makes the proposer of a trial from the region that is searched, the trial's seed, and the search's language model."""
+MakeWithModel = Callable[[Region, Sequence[int], Proposer, Prompts], Proposer]
+"""Makes an arm of a trial from the region that is searched, the trial's seed, the language model and the prompts."""
 
 
 class WithModel(Seeded):
-    """A function that makes an arm of a hybrid search from the region, the trial's seed and the language model."""
+    """A function that makes an arm of each trial of a hybrid search, one that asks the search's language model."""
 
     def __init__(self, make: MakeWithModel) -> None:
         self._make_with = make
@@ -113,13 +126,13 @@ class WithModel(Seeded):
         name = getattr(self, "__name__", "this proposer")
         raise GeniusError(f"{name} asks a language model: name it as an arm, with --proposer hybrid and an --llm")
 
-    def with_model(self, region: Region, seed: Sequence[int], model: Proposer) -> Proposer:
-        """Make a proposer."""
-        return self._make_with(region, seed, model)
+    def with_model(self, region: Region, seed: Sequence[int], model: Proposer, prompts: Prompts) -> Proposer:
+        """Make an arm."""
+        return self._make_with(region, seed, model, prompts)
 
 
 def with_model(make: MakeWithModel) -> WithModel:
-    """Mark a function of a region, a seed and the search's language model that makes an arm of each trial."""
+    """Mark a function of a region, a seed, the language model and the prompts that makes an arm of each trial."""
     return WithModel(make)
 
 

@@ -25,7 +25,7 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
 from ..tools.seen import short
-from .proposer import AGENTS, PROPOSAL, Form, Thinking
+from .proposer import PROPOSAL, Form, Thinking
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation
 
@@ -159,17 +159,25 @@ def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int
 
 
 def replay(calls: Sequence[Call]) -> Thinking:
-    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration."""
+    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration.
+
+    In a hybrid search, where not every iteration asks for one, the proposals too are those of its iteration.
+    """
     recording = _proposed(calls)
-    others = {call.place: call.reply for call in calls if call.agent != "proposer"}
+    said = {call.place: call.reply for call in calls}
+    trial = calls[0].trial
 
     async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
-        if form.name == PROPOSAL.name:
+        if form == PROPOSAL and not is_hybrid(history):
             return propose(prompt, history)
         attempt = 1 + sum(message["role"] == "assistant" for message in prompt)
-        place = AGENTS[form.name], calls[0].trial, len(history) + 1, attempt
         missing = Reply("", fault=f"the recording holds no {form.name} of iteration {len(history) + 1}")
-        return replace(others.get(place, missing), cost=0.0, notes=())
+        return replace(said.get((form.agent, trial, len(history) + 1, attempt), missing), cost=0.0, notes=())
+
+    def is_hybrid(history: Sequence[Candidate]) -> bool:
+        if not history:
+            return ("proposer", trial, 1, 1) not in said
+        return any(candidate.arm for candidate in history)
 
     def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply:
         used = replies_used(prompt, history)

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.tools import BaseTool
 
-Said = Callable[[int], str]
+Texts = Callable[[int], str]
 """Returns the text of a reply of the iteration, by its number from 1."""
 
 
-def round_messages(uses: Sequence[ToolUse], said: Said, *, as_text: bool) -> list[Message]:
-    """Return the messages of one round: the reply with its calls, and their answers."""
+def round_messages(uses: Sequence[ToolUse], text: str, *, as_text: bool) -> list[Message]:
+    """Return the messages of one round: the reply, with its text and its calls, and their answers."""
     attempt = uses[0].attempt
     if as_text:
         calls = [f"{use.name}({use.arguments})" for use in uses]
         answers = "\n\n".join(f"{use.name}:\n{use.answer}" for use in uses)
-        asked = "\n".join(filter(None, [said(attempt).strip(), *calls]))
+        asked = "\n".join(filter(None, [text.strip(), *calls]))
         return [Message(role="assistant", content=asked), Message(role="user", content=answers)]
     ids = [f"call_{attempt}_{at}" for at in range(1, len(uses) + 1)]
     calls_made = tuple(ToolCall(id_, use.name, use.arguments) for id_, use in zip(ids, uses, strict=True))
-    asking = Message(role="assistant", content=said(attempt), tool_calls=calls_made)
+    asking = Message(role="assistant", content=text, tool_calls=calls_made)
     answered = [Message(role="tool", content=use.answer, tool_call_id=id_) for id_, use in zip(ids, uses, strict=True)]
     return [asking, *answered]
 

@@ -16,6 +16,9 @@ from ..spaces.space import SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import table_sha256
 from . import pictures, report
+from .across import Overall, overall
+from .criteria import Criterion, criteria
+from .entrants import models_at
 from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
 from .starts import starts_for
@@ -28,22 +31,31 @@ _WITH_TABLES = [name for name, space in SPACES.items() if space.table]
 
 @dataclass(frozen=True)
 class Bench:
-    """The result of a bench: a row for each task, proposer and number of evaluations, and the files of its report."""
+    """The result of a bench: a row for each task, proposer and number of evaluations, and the files of its report.
+
+    `across` holds the ranks over all tasks, `judged` the criteria for models whose proposers are in the bench.
+    """
 
     plan: Plan
     rows: Sequence[Row]
     scores: Sequence[Scores]
+    across: Sequence[Overall]
+    judged: Sequence[Criterion]
     notes: Sequence[str]
     folder: Path
     command: str
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return report.to_json(self.plan, self.rows, self.notes, self.command) | {"folder": str(self.folder)}
+        return report.to_json(*self._told) | {"folder": str(self.folder)}
 
     def to_markdown(self) -> str:
         """Return the report."""
-        return report.to_markdown(self.plan, self.rows, self.notes, self.command)
+        return report.to_markdown(*self._told)
+
+    @property
+    def _told(self) -> tuple[Plan, Sequence[Row], Sequence[str], str, Sequence[Overall], Sequence[Criterion]]:
+        return self.plan, self.rows, self.notes, self.command, self.across, self.judged
 
 
 def new_folder() -> Path:
@@ -55,6 +67,7 @@ async def bench(
     spaces: Sequence[str],
     *,
     proposers: Sequence[str] = COMPARED,
+    taus: Sequence[float] = (),
     seeds: int = 100,
     iterations: Sequence[int] = (10,),
     flops_caps: Sequence[float] = (),
@@ -68,6 +81,7 @@ async def bench(
 
     - `spaces`: names of spaces with a table, `all` for all of them, or MODULE:NAME with a table of one's own.
     - `proposers`: see `genius bench --help`; differences are to the first.
+    - `taus`: of simulated models, each of which proposes in the plain loop and in a hybrid search, beside the others.
     - `iterations`: after how many evaluations to report; as many as the most are made.
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
     - `tables`: files of one's own for some of the spaces, see `tables.own`; only what they hold is searched.
@@ -79,7 +93,8 @@ async def bench(
     if not iterations or not proposers:
         raise GeniusError("name at least one proposer and one number of iterations")
     tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {})
-    plan = Plan(tasks, list(dict.fromkeys(proposers)), seeds, max(iterations)).check()
+    named = dict.fromkeys((*proposers, *(name for tau in taus for name in models_at(tau))))
+    plan = Plan(tasks, list(named), seeds, max(iterations)).check()
     if min(iterations) < 1:
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
@@ -91,7 +106,16 @@ async def bench(
     scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)
     budgets = sorted(set(iterations))
     command = _command(spaces, plan, budgets, flops_caps, tables or {}, downloads)
-    found = Bench(plan, rows(scores, budgets), scores, remarks(plan, scores, folder_of_tables), folder, command)
+    found = Bench(
+        plan,
+        rows(scores, budgets),
+        scores,
+        overall(plan, scores, budgets),
+        criteria(plan, scores),
+        remarks(plan, scores, folder_of_tables),
+        folder,
+        command,
+    )
     with writing(folder):
         await asyncio.to_thread(_write, found)
     return found

@@ -12,6 +12,8 @@ from ..printable import one_line
 from ..record.statistics import Mean, rounded
 from ..record.versions import installed_versions
 from ..spaces.objective import ACCURACY, Objective
+from .across import Overall
+from .criteria import Criterion
 from .plan import Plan
 from .scores import Row
 
@@ -21,11 +23,23 @@ _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore 
 _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
 
 
-def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
-    """Write a report: for each budget the ranks of all tasks side by side, then all numbers, then notes on them."""
+def to_markdown(
+    plan: Plan,
+    found: Sequence[Row],
+    notes: Sequence[str],
+    command: str,
+    across: Sequence[Overall],
+    judged: Sequence[Criterion],
+) -> str:
+    """Write a report: for each budget the ranks of all tasks side by side, then those over all tasks and the criteria
+    for models, then all numbers, then notes on them."""
     lines = [f"# {_markdown(command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
+    lines += [*_over_all_tasks(plan, across), ""] if len(plan.tasks) > 1 else []
+    lines += (
+        ["## How good a model has to be", "", *(f"- {_markdown(str(each))}" for each in judged), ""] if judged else []
+    )
     lines += [
         "## Everything",
         "",
@@ -63,6 +77,21 @@ def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str
     ranks = {(row.task, row.proposer): row.rank for row in found if row.evaluations == budget}
     body = [[task.name, *(str(ranks[task, name]) for name in plan.proposers)] for task in plan.tasks]
     return _table(["task", *plan.proposers], body)
+
+
+def _over_all_tasks(plan: Plan, across: Sequence[Overall]) -> Iterator[str]:
+    first = plan.proposers[0]
+    yield f"## Geometric mean of the ranks over {len(plan.tasks)} tasks"
+    yield ""
+    yield "Of each task it takes the mean rank; in brackets its 95% confidence interval over seeds."
+    yield ""
+    yield from _table(
+        ["proposer", "evaluations", "rank", f"rank / {first}"],
+        [
+            [each.proposer, str(each.evaluations), str(each.rank), "" if each.proposer == first else str(each.ratio)]
+            for each in across
+        ],
+    )
 
 
 def title(found: Sequence[Row]) -> str:
@@ -133,7 +162,14 @@ def _field(name: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULAS) else shown
 
 
-def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> dict[str, object]:
+def to_json(
+    plan: Plan,
+    found: Sequence[Row],
+    notes: Sequence[str],
+    command: str,
+    across: Sequence[Overall],
+    judged: Sequence[Criterion],
+) -> dict[str, object]:
     """Return plain JSON types."""
     results = [
         {
@@ -153,5 +189,7 @@ def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str
         "seeds": plan.seeds,
         "against": plan.proposers[0],
         "results": results,
+        "geometric_means": [asdict(each) for each in across],
+        "criteria": [asdict(each) for each in judged],
         "notes": list(notes),
     }

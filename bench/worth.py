@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..agents.arms import START
 from ..guide.features import Floats, encoder
 from ..guide.guide import Guide, fit, observe
 from ..record.candidate import Candidate, measured
 from ..record.goal import Goal
 from ..record.history import History
 from ..record.result import SearchResult, TrialResult
-from ..record.statistics import share_worse
+from ..record.settings import HYBRID
+from ..record.statistics import rounded, share_interval, share_worse
 from ..spaces import SPACES, table_of
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
@@ -34,21 +36,39 @@ _SIMULATED, _POOL = 2_000, 512  # random searches that are simulated, and the ar
 class Standing:
     """How the run compares with a proposer without a model.
 
-    `rank` is the mean rank of the proposer's best after as many evaluations; `beaten` the share of its trials, from 0
-    to 1, whose best is worse than the run's, equals counted half. A deterministic proposer has one trial.
+    `rank` is the mean test rank of the proposer's best after as many evaluations; `beaten` the share of its trials,
+    from 0 to 1, whose best is worse than the run's, equals counted half, and `low` and `high` its 95% confidence
+    interval. A deterministic proposer has one trial, and no interval: it is worse, the same, or better.
     """
 
     proposer: str
     trials: int
     rank: float
     beaten: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The share of its trials that are worse, or how its one trial compares."""
+        if self.low is None or self.high is None:
+            return "worse" if self.beaten > 0.5 else "better" if self.beaten < 0.5 else "the same"
+        return f"{self.beaten:.0%} ({self.low:.0%} to {self.high:.0%})"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the run is better than the proposer beyond chance."""
+        low, high = (self.beaten if end is None else end for end in (self.low, self.high))
+        return "worth it" if low > 0.5 else "not worth it" if high < 0.5 else "undecided"
 
 
 @dataclass(frozen=True)
 class Worth:
-    """The worth of a run's model: `standings` by the space's table or, without one, `words` with their source."""
+    """The worth of a run's model: a `verdict` and `standings` by the space's table or, without one, `words` with their
+    source."""
 
     words: Sequence[str]
+    verdict: str | None = None
     rank: float | None = None
     standings: Sequence[Standing] = ()
 
@@ -73,36 +93,79 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         _, table = load_task(task, data)
     except BadTable as error:
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
-    budget = max(len(trial.candidates) for trial in result.trials)
-    plan = Plan([task], PEERS, SEEDS, budget)
+    plan = Plan([task], PEERS, SEEDS, max(map(_evaluations, result.trials)))
     peers = result.run / PEERS_FOLDER
     kept = peers if os.access(result.run, os.W_OK) and not peers.is_symlink() else None
     trials = await make_trials(plan, data, kept, tell=tell)
     return _among(result, table, score(plan, trials, data))
 
 
+def _evaluations(trial: TrialResult) -> int:
+    """Return how many architectures a trial has evaluated: one that stopped is compared after as many."""
+    return sum(candidate.architecture is not None for candidate in trial.candidates)
+
+
 def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth:
-    own = [(len(trial.candidates), _rank(trial, table)) for trial in result.trials if trial.best]
+    own = [(_evaluations(trial), _rank(trial.best, table)) for trial in result.trials if trial.best]
     rank = float(np.mean([rank for _, rank in own]))
     standings = [_standing(own, scores) for scores in peers]
-    best = "the best of the run" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
-    what = f"{table.functions:,} different functions" if table.functions < len(table) else f"{len(table):,}"
-    among = f"of {what} within the limits" if result.settings.limits.ranges.limited else f"among all {what}"
-    return Worth([f"{best} has rank {rank:,.0f} {among}"], rank, standings)
+    best = "its best" if len(own) == 1 else f"the mean of the best of {len(own)} trials"
+    where = "within the limits" if result.settings.limits.ranges.limited else "of the table"
+    after = ", ".join(f"{count:,}" for count in sorted({count for count, _ in own}))
+    words = f"after {after} evaluations {best} has test rank {rank:,.0f} among the {len(table):,} architectures {where}"
+    return Worth([words, *_added(result, table)], _verdict(standings), rank, standings)
 
 
-def _rank(trial: TrialResult, table: Table) -> float:
-    """Return the rank of a trial's best in the table, by test accuracy where it tells it apart."""
-    assert trial.best is not None
-    place = table.place(trial.best.architecture or ())
-    return float(table.function_ranks[place]) if place is not None else float(table.functions)
+def _rank(candidate: Candidate, table: Table) -> float:
+    """Return the rank of a candidate among the table's architectures, by test value where it tells it apart."""
+    place = table.place(candidate.architecture or ())
+    return float(table.test_ranks[place]) if place is not None else float(len(table))
 
 
 def _standing(own: Sequence[tuple[int, float]], peer: Scores) -> Standing:
-    ranks = peer.rank[:1] if peer.deterministic else peer.rank
+    ranks = peer.rank_of_all[:1] if peer.deterministic else peer.rank_of_all
     at_budget = [ranks[:, budget - 1] for budget, _ in own]
-    beaten = [share_worse(rank, values) for (_, rank), values in zip(own, at_budget, strict=True)]
-    return Standing(peer.proposer, len(ranks), float(np.mean(at_budget)), float(np.mean(beaten)))
+    beaten = float(np.mean([share_worse(rank, values) for (_, rank), values in zip(own, at_budget, strict=True)]))
+    low, high = (None, None) if peer.deterministic else share_interval(beaten, _independent(len(own), len(ranks)))
+    return Standing(peer.proposer, len(ranks), float(np.mean(at_budget)), beaten, low, high)
+
+
+def _independent(own: int, peers: int) -> int:
+    """Return how many comparisons are independent: those of the run's one trial, or as many as the fewer trials."""
+    return peers if own == 1 else min(own, peers)
+
+
+def _verdict(standings: Sequence[Standing]) -> str:
+    """Compare the run with the strongest proposer without a model, in one sentence."""
+    strongest = min(standings, key=lambda standing: (standing.beaten, standing.rank))
+    name, rank = f"{strongest.proposer}, the strongest proposer without one", rounded(strongest.rank)
+    if strongest.low is None or strongest.high is None:
+        how = {"worse": "beats", "the same": "ties with", "better": "is behind"}[strongest.words]
+        return f"{strongest.verdict}: it {how} {name}, which is the same in every trial (test rank {rank})"
+    share, interval = f"{strongest.beaten:.0%}", f"95% interval {strongest.low:.0%} to {strongest.high:.0%}"
+    return f"{strongest.verdict}: of {strongest.trials} trials of {name}, {share} do worse ({interval})"
+
+
+def _added(result: SearchResult, table: Table) -> list[str]:
+    """Say what the model's own picks added to a hybrid search."""
+    found = [(_best_of(result, trial, True), _best_of(result, trial, False)) for trial in result.trials]
+    both = [(_rank(own, table), _rank(others, table)) for own, others in found if own and others]
+    if result.settings.proposer != HYBRID or not both:
+        return []
+    picks = sum(map(_is_models, result.candidates))
+    own, others = (rounded(float(np.mean(ranks))) for ranks in zip(*both, strict=True))
+    return [
+        f"the model's own picks, {picks} of {len(result.candidates)}, have test rank {own} at best; the other arms', "
+        f"which learnt from them, {others}"
+    ]
+
+
+def _is_models(candidate: Candidate) -> bool:
+    return candidate.llm is not None or candidate.arm == START
+
+
+def _best_of(result: SearchResult, trial: TrialResult, models: bool) -> Candidate | None:
+    return result.goal.best([candidate for candidate in trial.candidates if _is_models(candidate) is models])
 
 
 def _from_the_journal(result: SearchResult) -> list[str]:
@@ -115,7 +178,7 @@ def _from_the_journal(result: SearchResult) -> list[str]:
         return [f"{start}, and {why}"]
     assert result.best is not None
     objective, goal = result.goal.objective, result.goal
-    budget = max(len(trial.candidates) for trial in result.trials)
+    budget = max(map(_evaluations, result.trials))
     random, largest = _simulated(space, result, known, budget)
     beaten = float((random < goal.utility(result.best)).mean())
     typical = objective.near(objective.utility(float(random.mean())), float(random.std())) + objective.suffix

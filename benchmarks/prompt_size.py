@@ -38,7 +38,7 @@ def main() -> None:
         headers = {"Authorization": f"Bearer {chat.openai_api_key.get_secret_value()}"}
         for iteration in range(1, 1_001):
             if iteration in (1, 10, 100, 1_000):
-                text = "\n".join(message["content"] for message in write_prompt(Region(SPACE, LIMITS), history, "best"))
+                text = "\n".join(message["content"] for message in write_prompt(Region(SPACE, LIMITS), history))
                 answer = httpx.post(address, json={"content": text}, headers=headers, timeout=60)
                 tokens = len(answer.raise_for_status().json()["tokens"])
                 print(f"iteration {iteration:5,}: {len(text):6,} characters, {tokens:6,} tokens")

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from ..bench.bench import Bench
 
 _PROPOSERS = (
-    "With commas between: random, largest, local-search, evolution, guided, guided-without-prior, llm:SPEC as in "
-    "llm:openai:gpt-4o, with +advice or +disguise behind it, and your own as MODULE:NAME; differences are to the first."
+    "With commas between: random, largest, local-search, evolution, guided, guided-without-prior, your own as "
+    "MODULE:NAME, llm:SPEC as in llm:openai:gpt-4o, and simulated:TAU, a model whose judgement has the Kendall "
+    "correlation TAU with the table, perhaps with :obeys or :adversarial behind TAU. hybrid:llm:SPEC and "
+    "hybrid:simulated:TAU search with arms, hybrid with those that need no model. Behind a model may stand +advice or "
+    "+disguise, and behind everything +starts:FILE, the architectures to try first. Differences are to the first."
 )
 
 
@@ -29,6 +32,13 @@ def bench(
         typer.Argument(help="Spaces with a table, all for all six, or MODULE:NAME.", autocompletion=completing.spaces),
     ],
     proposers: Annotated[str, typer.Option(help=_PROPOSERS)] = "guided,random,largest,local-search,evolution",
+    taus: Annotated[
+        str,
+        typer.Option(
+            help="Compare simulated models of these TAU, as in -0.5,0,0.3,0.6,0.9, alone and in hybrid searches, and "
+            "draw ranks against TAU."
+        ),
+    ] = "",
     seeds: Annotated[int, typer.Option(help="Trials of each proposer on each task.")] = 100,
     iterations: Annotated[str, typer.Option(help="After how many evaluations to report, as in 10,20,50,100.")] = "10",
     flops_cap: Annotated[
@@ -52,6 +62,7 @@ def bench(
         making = benches.bench(
             spaces,
             proposers=[name.strip() for name in proposers.split(",") if name.strip()],
+            taus=[_tau(word) for word in taus.split(",") if word.strip()],
             seeds=seeds,
             iterations=[_whole(word) for word in iterations.split(",")],
             flops_caps=[read_share(word) for word in flops_cap.split(",") if word.strip()],
@@ -70,6 +81,13 @@ def _whole(word: str) -> int:
         return int(word)
     except ValueError:
         raise GeniusError(f"iterations are whole numbers with commas between, as in 10,20,50, got {word!r}") from None
+
+
+def _tau(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise GeniusError(f"TAU is a number from -1 to 1, as in -0.5,0,0.3,0.6,0.9, got {word!r}") from None
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -99,5 +117,5 @@ def _print(found: "Bench") -> None:
         out.print(as_text(task.name), style="bold")
         out.print(table, "", sep="\n")
     seeds = f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean"
-    print_sentences(out, [seeds, *found.notes])
+    print_sentences(out, [seeds, *found.notes, *map(str, found.judged)])
     print_sentences(out, [f"report: {found.folder / 'bench.md'}"], copied=True)

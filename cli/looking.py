@@ -58,13 +58,13 @@ def _print_worth(found: "Worth", result: "SearchResult") -> None:
 
     out = console(stderr=False)
     out.print("\nwas the model worth it?", style="bold")
-    print_sentences(out, found.words)
+    print_sentences(out, [*filter(None, [found.verdict]), *found.words])
     if found.standings:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("proposer without a model", "trials", "mean rank", "trials that the run beats"):
+        for name in ("proposer without a model", "trials", "mean test rank", "its trials that do worse"):
             table.add_column(name, justify="left" if name.startswith("prop") else "right", overflow="fold")
         for each in found.standings:
-            cells = (each.proposer, str(each.trials), rounded(each.rank), f"{each.beaten:.0%}")
+            cells = (each.proposer, str(each.trials), rounded(each.rank), each.words)
             table.add_row(*map(as_text, cells))
         out.print(table)
     print_sentences(out, [f"it took {usage(result)}"])

@@ -8,19 +8,19 @@ holds by now, hands one more candidate out, and ends.
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
+from ..agents.conversation import write_conversation
 from ..agents.proposer import ToolsRefused, asked
 from ..agents.provider import ProviderError, is_transient
-from ..agents.reflector import write_prompt
+from ..agents.reflector import Terms, write_prompt
 from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
@@ -29,13 +29,13 @@ from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
-from .chooser import NO_ANSWER, chooser, due_start, is_last_try, not_asked, says_anew
+from .chooser import NO_ANSWER, chooser, due_start, not_asked, says_anew
 from .concluder import concluder, concludes
 from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
 from .starter import first_node, starter
 from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
-from .tool_use import Asked, asked_of, call_of, tools, with_candidates, with_reply
+from .tool_use import asked_of, call_of, tools, with_candidates, with_reply
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 Update = dict[str, Any]
 TRIES = 6
+_FORGETS = "the conversation is longer than the model's context: its oldest exchanges are left out from now on"
 _LATE = 0.75  # of a trial's iterations, after which a model may be offered to stop
 
 
@@ -58,29 +59,27 @@ def build_graph(
     """
     retry = RetryPolicy(max_attempts=tries, initial_interval=first_wait, max_interval=60.0, retry_on=is_transient)
     builder = StateGraph(SearchState, context_schema=Context, output_schema=Kept)
-    builder.add_node("starter", starter, retry_policy=retry)
-    builder.add_node("reflector", reflector, retry_policy=retry)
-    ends = ("tools", "validator", "chooser", "trainer")
-    builder.add_node("proposer", partial(proposer, tries=tries), retry_policy=retry, destinations=ends)
+    for node in (starter, reflector, proposer, chooser, concluder):  # those that ask language models
+        ends = get_args(*get_args(get_type_hints(node)["return"]))
+        asking: Any = partial(node, tries=tries)
+        builder.add_node(node.__name__, asking, retry_policy=retry, destinations=ends)
     builder.add_node("tools", tools)
-    builder.add_node("chooser", partial(chooser, tries=tries), retry_policy=retry, destinations=("validator",))
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
     builder.add_node("asker", asker)
-    builder.add_node("concluder", concluder, retry_policy=retry)
     builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
-    state: SearchState, runtime: Runtime[Context]
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
 ) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
     """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime)
+    known, context = filled(state), ready(state, runtime, tries)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
@@ -111,7 +110,9 @@ async def _write(context: Context, history: History) -> tuple[list[Message], tup
         advice = await asyncio.to_thread(advise, context.region, history, context.seed)
     late = context.iterations is not None and history.finished >= _LATE * context.iterations
     may_stop = late and context.when_done == "stop" and not context.arms
-    prompt = write_prompt(context.region, history, context.order, advice, may_stop)
+    terms = Terms(context.order, context.iterations, context.procedure, may_stop, context.prompts)
+    write = write_conversation if context.memory == "conversation" else write_prompt
+    prompt = write(context.region, history, terms, advice)
     return prompt, advice.shortlist if advice else ()
 
 
@@ -130,31 +131,29 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
 
 
 async def proposer(
-    state: SearchState, runtime: Runtime[Context], tries: int = TRIES
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
 ) -> Command[Literal["tools", "validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
     """
-    context, candidate = ready(state, runtime), in_flight(state)
+    context, candidate = ready(state, runtime, tries), in_flight(state)
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
-    if not context.arms:
-        reply = await _logged_or_asked(context, state, candidate)
-    else:
+    if context.arms:
         candidate = replace(candidate, arm=None, offers=())
-        reply = await _offer_of_model(context, state, candidate, last=is_last_try(runtime, tries))
+    reply = context.journal.reply(call_of(candidate))
+    if reply is None and context.arms:
+        reply = await _offer_of_model(context, state, candidate)
+    elif reply is None:
+        reply = await _ask(context, state, candidate)
     replied = with_reply(candidate, reply)
     settled: Literal["chooser", "validator"] = "chooser" if context.arms else "validator"
     goto = "tools" if replied.rounds > candidate.rounds else settled
     return Command(goto=goto, update={"candidate": replied.to_json()})
 
 
-async def _logged_or_asked(context: Context, state: SearchState, candidate: Candidate) -> Reply:
-    return context.journal.reply(call_of(candidate)) or await _ask(context, state, candidate)
-
-
-async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate, *, last: bool) -> Reply:
+async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate) -> Reply:
     """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
 
     Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
@@ -167,9 +166,9 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
         reply = Reply("", fault=fault)
     else:
         try:
-            reply = await _logged_or_asked(context, state, candidate)
+            reply = await _ask(context, state, candidate)
         except ProviderError as error:
-            if not context.has_other_arms or (error.transient and not last):
+            if not context.goes_on_without(error, candidate.trial):
                 raise
             fault = f"{NO_ANSWER}{error}"
             reply = Reply("", fault=fault)
@@ -178,14 +177,25 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
     return reply
 
 
-async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+async def _ask(context: Context, state: SearchState, candidate: Candidate, *, takes_tools: bool = True) -> Reply:
+    """Ask the proposer, and again without tools where it takes none, or with less where it could not read as much."""
     context.tell("proposing", candidate)
     history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
+    question = await asked_of(context, prompt, candidate, history, takes_tools=takes_tools)
     try:
         with errors_cleared():
-            question, answer = await _answer(context, prompt, candidate, history)
+            answer = await asked(context.proposer, question.messages, history, question.form)
+    except ToolsRefused:
+        if not question.form.tools:
+            raise
+        return await _ask(context, state, candidate, takes_tools=False)
     except ProviderError as error:
+        known = context.room.refused
+        if error.is_too_long and context.room.shrink(question.messages):
+            if known is None:
+                context.tell("note", candidate, _FORGETS)
+            return await _ask(context, state, candidate, takes_tools=takes_tools)
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
@@ -194,17 +204,6 @@ async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Re
     for note in (*reply.passed, *reply.notes):
         context.tell("note", candidate, note)
     return reply
-
-
-async def _answer(
-    context: Context, prompt: list[Message], candidate: Candidate, history: History
-) -> tuple[Asked, Reply | str]:
-    """Ask the proposer, and again without tools where it takes none; return the question with the answer."""
-    for takes_tools in (True, False):
-        question = await asked_of(context, prompt, candidate, history, takes_tools=takes_tools)
-        with suppress(ToolsRefused):
-            return question, await asked(context.proposer, question.messages, history, question.form)
-    raise AssertionError("without tools there is nothing to refuse")
 
 
 async def validator(

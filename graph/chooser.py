@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ..agents.arms import START, choose_offer
-from ..agents.proposer import Asking, Proposer, asked
+from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
 from ..guide.improvement import improvement
@@ -40,25 +40,19 @@ class _Offered:
     llm: str | None = None
 
 
-def is_last_try(runtime: Runtime[Context], tries: int) -> bool:
-    """Tell whether a node that fails now is not tried again."""
-    return runtime.execution_info is None or runtime.execution_info.node_attempt >= tries
-
-
 async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["validator"]]:
     """Take one of the arms' offers for the candidate's reply.
 
     A reply that cannot be used is no refusal, but an offer with a fault: the iteration goes to another arm. Where no
     arm offers anything the validator judges the reply of the last one.
     """
-    context, candidate = ready(state, runtime), in_flight(state)
+    context, candidate = ready(state, runtime, tries), in_flight(state)
     history = history_of(state, context)
     if (start := due_start(context, candidate, history)) is not None:
         offered = [_Offered(Offer(START, start), context.region.space.declared(start))]
     else:
-        last = is_last_try(runtime, tries)
-        prompt = conversation(state.get("prompt") or [], _without_calls(candidate))
-        offered = [each async for each in _offers(context, candidate, prompt, history, last)]
+        prompt = conversation(state.get("prompt") or [], _without_calls(candidate), context.prompts)
+        offered = [each async for each in _offers(context, candidate, prompt, history)]
         offered = await asyncio.to_thread(_weighed, context, candidate, history, offered)
     sound = [at for at, each in enumerate(offered) if each.offer.architecture is not None]
     at = len(offered) - 1
@@ -87,7 +81,7 @@ def due_start(context: Context, candidate: Candidate, history: History) -> Archi
     beliefs, space = history.beliefs, context.region.space
     if beliefs is None:
         return None
-    refused = refused_architectures(space, conversation([], _without_calls(candidate)), history)
+    refused = refused_architectures(space, conversation([], _without_calls(candidate), context.prompts), history)
     tried = history.tried(space, refused)
     for start in beliefs.starts:
         new = space.identity(start) not in tried
@@ -127,7 +121,7 @@ def says_anew(fault: str, history: History) -> bool:
 
 
 async def _offers(
-    context: Context, candidate: Candidate, prompt: list[Message], history: History, last: bool
+    context: Context, candidate: Candidate, prompt: list[Message], history: History
 ) -> AsyncIterator[_Offered]:
     """Ask every arm; what the language model itself answered the candidate holds already."""
     unasked = not_asked(context, history)
@@ -137,7 +131,7 @@ async def _offers(
         elif isinstance(arm, Asking) and unasked:
             yield _Offered(Offer(name), fault=unasked)
         else:
-            reply = await _reply_of(name, arm, context, candidate, prompt, history, last)
+            reply = await _reply_of(name, arm, context, candidate, prompt, history)
             yield _Offered(Offer(name), reply.text, reply.fault, reply.llm if reply.model else None)
 
 
@@ -148,17 +142,16 @@ async def _reply_of(
     candidate: Candidate,
     prompt: list[Message],
     history: History,
-    last: bool,
 ) -> Reply:
     """Return an arm's reply; one that a language model wrote is logged, and is not asked for again."""
-    place = f"arm:{name}", candidate.trial, candidate.iteration, len(candidate.refusals) + 1
+    place = agent_of_arm(name), candidate.trial, candidate.iteration, len(candidate.refusals) + 1
     if (logged := context.journal.reply(place)) is not None:
         return logged
     try:
         with errors_cleared():
             reply = received(await asked(arm, prompt, history))
     except ProviderError as error:
-        if not context.has_other_arms or (error.transient and not last):
+        if not context.goes_on_without(error, candidate.trial):
             raise
         return Reply("", fault=f"{NO_ANSWER}{error}")
     if reply.model:

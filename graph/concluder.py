@@ -22,7 +22,9 @@ def concludes(state: InFlight, context: Context) -> bool:
     """Tell whether a trial has ended, and its design principles are still to be asked for."""
     made, trial = state["done"], state["trial"]
     ended = bool(state["stopped"]) or (context.iterations is not None and made >= context.iterations)
-    asked = context.principles and context.writer is not None and not state["running"] and not context.is_spent
+    asked = (
+        context.principles and context.writer is not None and not state["running"] and not context.is_spent_on_models
+    )
     return asked and ended and lacks_principles(context.journal, trial)
 
 
@@ -41,9 +43,9 @@ def unconcluded(settings: Settings, journal: Journal) -> bool:
     return asked and any(lacks_principles(journal, trial) for trial in range(1, settings.loop.trials + 1))
 
 
-async def concluder(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["__end__"]]:
+async def concluder(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["__end__"]]:
     """Ask the model for the design principles that the trial teaches, and hold them against the surrogate's effects."""
-    known, context = filled(state), ready(state, runtime)
+    known, context = filled(state), ready(state, runtime, tries)
     page = await _principles(known, context, history_of(known, context))
     update: dict[str, Any] = {} if page is None else await keep_page(context, page)
     return Command(goto="__end__", update=update)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..agents.arms import open_arms
 from ..agents.backends import check_price, default_llm, open_llms
 from ..agents.baselines import PROPOSERS
+from ..agents.prompting import Prompts
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..record.settings import HYBRID, MODEL, WITH_MODEL, Settings
@@ -50,9 +51,9 @@ def name_proposer(
         named = proposer if isinstance(proposer, str) else _name_of(proposer)
         if proposer is named:
             PROPOSERS.find(named)
-        return {"proposer": named, "llm.models": (), "loop.arms": ()}, []
+        return {"proposer": named, "llm.models": ()}, []
     kept = old.proposer if old.proposer in _ASKING else WITH_MODEL
-    chosen = {"proposer": proposer or kept} | ({"loop.arms": ()} if proposer == MODEL else {})
+    chosen = {"proposer": proposer or kept}
     if llm is None and (proposer is not None or not old.proposer):
         if old.llm.models:
             return chosen, []  # and the models stay, as the old settings' claims: the call names none
@@ -66,7 +67,12 @@ def name_proposer(
 
 @asynccontextmanager
 async def open_proposers(
-    settings: Settings, llms: "Sequence[str | Model] | None", own: Proposer | None, region: Region, downloads: Path
+    settings: Settings,
+    llms: "Sequence[str | Model] | None",
+    own: Proposer | None,
+    region: Region,
+    downloads: Path,
+    prompts: Prompts,
 ) -> AsyncIterator[OpenProposers]:
     """Open the proposers; `llms` and `own` are those that were passed as objects.
 
@@ -88,7 +94,7 @@ async def open_proposers(
     ) as opened:
         models = [opened.proposer(trial) for _, trial in seeds]
         pairs = zip(seeds, models, strict=True)
-        arms = [open_arms(settings.loop.arms, region, seed, model) if hybrid else {} for seed, model in pairs]
+        arms = [open_arms(settings.loop.arms, region, seed, model, prompts) if hybrid else {} for seed, model in pairs]
         yield OpenProposers(models, arms, opened.sent)
 
 

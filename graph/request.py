@@ -12,6 +12,7 @@ from ..evaluators.evaluator import Evaluator, ValueEvaluator
 from ..evaluators.told import NotEvaluated
 from ..record.settings import (
     COMMAND,
+    HYBRID,
     OPTIONS,
     SETTINGS_FILE,
     Options,
@@ -198,6 +199,8 @@ def _read_call(call: Arguments, old: Settings) -> Request:
     if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
     names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
+    if "loop.arms" not in named and names.get("proposer", HYBRID) != HYBRID:
+        names["loop.arms"] = ()  # those of the hybrid search that it was until now
     if "command" in named:
         own = [part for part in names["run.custom"] if part != "evaluator"]
         names |= {"evaluator": call.evaluator, "run.custom": own}

@@ -37,6 +37,7 @@ from .meters import (
     weigh_shown,
     with_measures,
 )
+from .pool import procedure_in_words
 from .predictions import look_up_of, notes_on_look_up, shown_region
 from .proposers import OpenProposers, name_proposer, open_proposers
 from .thinking import open_reflectors
@@ -75,6 +76,7 @@ class Setup:
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""  # of a measurement, in words for a model
     reflectors: Sequence[Thinking] = ()  # of each trial, where they are others than the proposers
 
     @property
@@ -251,16 +253,14 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
-    if given.evaluator is not None:
-        open_evaluator = EVALUATORS.take(given.evaluator)
-    else:
-        open_evaluator = EVALUATORS.find(evaluator_named(Measuring(settings, space, table, downloads)))
+    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
+    open_evaluator = EVALUATORS.find(named) if given.evaluator is None else EVALUATORS.take(given.evaluator)
     if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
         raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
-        open_proposers(settings, given.llm, given.proposer, shown, downloads) as proposers,
+        open_proposers(settings, given.llm, given.proposer, shown, downloads, prompts) as proposers,
         open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):
         here = settings.training.on == "local" or not settings.trains
@@ -271,7 +271,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             evaluator = _of_shown(evaluator, settings.run.meanings)
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
-        setup = Setup(shown, space, asked, evaluator, (*predicted, *notes), weigh, prompts, reflectors)
+        procedure = procedure_in_words(settings, space) if named == "train" else ""
+        setup = Setup(shown, space, asked, evaluator, (*predicted, *notes), weigh, prompts, procedure, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
 
 

@@ -23,9 +23,9 @@ def first_node(state: SearchState, runtime: Runtime[Context]) -> Literal["starte
     return "starter" if may_ask and not begun else "reflector"
 
 
-async def starter(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["reflector"]]:
+async def starter(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["reflector"]]:
     """Ask the model for its starts and beliefs, unless they were written down by an earlier try."""
-    known, context = filled(state), ready(state, runtime)
+    known, context = filled(state), ready(state, runtime, tries)
     trial = known["trial"]
     page = context.journal.page(trial, 1, "beliefs")
     if page is None and context.journal.find(trial, 1) is None:

@@ -1,7 +1,7 @@
 """The state of the graph, which is checkpointed, and the context of an invocation, which is not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,8 +10,10 @@ from langgraph.runtime import Runtime
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict
 
+from ..agents.conversation import Room
 from ..agents.prompting import Prompts
 from ..agents.proposer import Asking, Proposer, Thinking, reads_prompts
+from ..agents.provider import ProviderError
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.meter import Weigh
@@ -125,16 +127,18 @@ class Context:
     `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
     makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else
     that of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's
-    advice, with the trial's `seed`; `tools` is whether a language model may call tools. `memory` is how prompts
-    tell of earlier iterations, `prompts` are their templates. `approve` is whether a person is asked before each
-    training. `iterations` is how many a trial makes in all, None for as many as the graph is invoked for; `whole`
-    is whether one invocation makes all of them. `slots` are the evaluations in flight. `told` is whether values are
-    told from outside: then an invocation hands one candidate out and ends. `weigh` measures a network before it is
-    trained, where limits are held against that.
+    advice, with the trial's `seed`, and `tools` whether a language model may call tools. `memory` is how prompts
+    tell of earlier iterations, `prompts` are their templates, `procedure` says how a value is measured, and `room`
+    how long a conversation may be. `approve` is whether a person is asked before each training. `iterations` is how
+    many a trial makes in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes
+    all of them. `slots` are the evaluations in flight. `told` is whether values are told from outside: then an
+    invocation hands one candidate out and ends. `weigh` measures a network before it is trained, where limits are
+    held against that.
 
     `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
     `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
-    asked for design principles in the end; `reflector` writes the latter two in its place.
+    asked for design principles in the end; `reflector` writes the latter two in its place. `is_last_try` is whether a
+    node that raises now is not tried again.
     """
 
     region: Region
@@ -152,6 +156,8 @@ class Context:
     tools: bool = False
     memory: Memory = "summary"
     prompts: Prompts = field(default_factory=Prompts)
+    procedure: str = ""
+    room: Room = field(default_factory=Room)
     seed: Sequence[int] = (0,)
     iterations: int | None = None
     approve: bool = False
@@ -162,6 +168,7 @@ class Context:
     reflect_every: int = 0
     principles: bool = False
     reflector: Thinking | None = None
+    is_last_try: bool = True
     slots: Slots = field(default_factory=Slots)
     progress: Callable[[Progress], None] = ignore
 
@@ -208,11 +215,22 @@ class Context:
         """Whether there are arms that go on where the language model is down, or its budget is spent."""
         return any(name != MODEL and not isinstance(arm, Asking) for name, arm in self.arms.items())
 
+    def goes_on_without(self, error: ProviderError, trial: int) -> bool:
+        """Tell whether a search goes on by its other arms after the last try of a call to its language model.
+
+        One that will be refused again ends the search as long as nothing is lost by it: the key may be wrong.
+        """
+        later = self.is_last_try if error.transient else bool(self.journal.finished(trial))
+        return self.has_other_arms and later
+
     @property
     def is_spent(self) -> bool:
         """Whether the budget leaves no room for a further proposal, be it by an arm without a model."""
-        if self.has_other_arms:
-            return self.is_spent_on_training
+        return self.is_spent_on_training if self.has_other_arms else self.is_spent_on_models
+
+    @property
+    def is_spent_on_models(self) -> bool:
+        """Whether the budget leaves no room for a further call to a language model."""
         return self.budget.reached(self.journal.spent) is not None
 
     @property
@@ -221,10 +239,11 @@ class Context:
         return self.budget.reached(Spent(hours=self.journal.spent.hours)) is not None
 
 
-def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
+def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Context:
     """Return the context of an invocation; its journal gets the finished candidates that only checkpoints hold.
 
-    Raises: GeniusError without a context; BrokenRun where finished candidates are missing.
+    `tries` is how often the node is tried in all, where a language model gives no answer in passing. Raises:
+    GeniusError without a context; BrokenRun where finished candidates are missing.
     """
     context = runtime.context
     if not isinstance(context, Context):
@@ -235,7 +254,8 @@ def ready(state: SearchState, runtime: Runtime[Context]) -> Context:
         context.journal.restore(_read(state.get("history", [])), _read_pages(state.get("pages", [])))
     if (known := len(context.journal.finished(trial))) < done:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
-    return context
+    made = runtime.execution_info.node_attempt if runtime.execution_info else tries
+    return context if made >= tries else replace(context, is_last_try=False)
 
 
 def filled(state: SearchState) -> InFlight:

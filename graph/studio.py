@@ -27,7 +27,7 @@ from ..spaces import SPACES
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
-from .trials import context_of
+from .trials import context_of, steps_of
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig

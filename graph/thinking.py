@@ -42,17 +42,23 @@ async def answer_to(
 ) -> tuple[_Answer | None, Reply] | None:
     """Ask a model before the proposal `at`, and once more where its first answer cannot be read.
 
-    Returns the answer, None where neither can be read, with the last reply; None where the budget is spent. Raises:
-    ProviderError.
+    Returns the answer, None where neither can be read, with the last reply; None where the budget is spent. A hybrid
+    search goes on without an answer where there is none. Raises: ProviderError.
     """
     messages, form = list(query.prompt), query.form
     found: tuple[None, Reply] | None = None
     for attempt in range(1, _ATTEMPTS + 1):
         place: CallPlace = AGENTS[form.name], at.trial, at.iteration, attempt
         reply = context.journal.reply(place)
-        if reply is None and context.is_spent:
+        if reply is None and context.is_spent_on_models:
             return None
-        reply = reply or await _ask(form, messages, thinking, context, place, history)
+        try:
+            reply = reply or await _ask(form, messages, thinking, context, place, history)
+        except ProviderError as error:
+            if not context.goes_on_without(error, at.trial):
+                raise
+            context.tell("note", at, f"no answer: {error}; the search goes on without the model's {form.name}")
+            return None, Reply("")
         try:
             return await asyncio.to_thread(query.read, reply), reply
         except UnreadableAnswer as error:

@@ -66,11 +66,11 @@ def _may_call(candidate: Candidate) -> bool:
 
 
 def _conversation(context: Context, prompt: Sequence[Message], candidate: Candidate, *, as_text: bool) -> list[Message]:
-    def said(attempt: int) -> str:
+    def text_of(attempt: int) -> str:
         reply = context.journal.reply(("proposer", candidate.trial, candidate.iteration, attempt))
         return reply.text if reply else ""
 
-    return conversation(prompt, candidate, said, as_text=as_text)
+    return context.room.fitting(conversation(prompt, candidate, context.prompts, text_of, as_text=as_text))
 
 
 def _shortlists(context: Context, history: History) -> str:

@@ -105,6 +105,7 @@ def context_of(
         tools=settings.uses_tools,
         memory=settings.loop.memory,
         prompts=setup.prompts,
+        procedure=setup.procedure,
         seed=(settings.loop.first_seed, trial),
         iterations=settings.loop.iterations,
         beliefs=settings.asks_beliefs,
@@ -194,7 +195,7 @@ def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> b
 
 
 def steps_of(settings: Settings) -> int:
-    """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and the others."""
+    """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and others."""
     return 3 * settings.loop.max_replies + 2 * ROUNDS + 6
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,7 @@ class Encoder:
         ]
         self._columns = _Scale.of_columns(logs)
         self._feature_columns = _Scale.of_columns(self._own_features(self.reference))
-        self._depth = _Scale.of_columns(self._own_depth(self.reference))
+        self._depth = _Scale.of_columns(self._own_length("depth", self.reference))
         groups = self._raw_groups(self.reference, logs)
         scales = {name: _Scale.of_rows(group) for name, group in groups.items()}
         self._scales = {name: scale for name, scale in scales.items() if np.isfinite(scale.scale)}
@@ -147,6 +148,20 @@ class Encoder:
         columns = [options[:, None] == np.arange(count) for options, count in held]
         return np.concatenate([*columns, np.ones((len(architectures), 1))], axis=1).astype(float)
 
+    def sizes(self, numbers: Integers) -> Floats:
+        """Return the logarithms of FLOPs and parameters of architectures of shape (n, decisions): shape (n, 2)."""
+        return self._log_costs(numbers)
+
+    def paths(self, numbers: Integers) -> Floats:
+        """Return the lengths of the longest and of the shortest path, 0 where the space tells none: shape (n, 2)."""
+        return np.stack([self._own_length("depth", numbers), self._own_length("shortest", numbers)], axis=1)
+
+    def numbers(self, architectures: Encoded) -> Integers:
+        """Return the option numbers of encoded architectures: shape (n, decisions)."""
+        offered = [len(decision.options) for decision in self.space.decisions]
+        found: Integers = self._first + np.where(architectures.options < offered, architectures.options, 0)
+        return found
+
     def _options(self, numbers: Integers) -> Integers:
         """Return the options from 0; a hidden decision has the one behind its last."""
         options: Integers = numbers - self._first
@@ -173,16 +188,16 @@ class Encoder:
         return np.stack(counted, axis=1).astype(float) if counted else np.zeros((len(options), 0))
 
     def _raw_promises(self, numbers: Integers, logs: Floats) -> Floats:
-        depth = self._depth(self._own_depth(numbers))[:, None]
+        depth = self._depth(self._own_length("depth", numbers))[:, None]
         return np.concatenate([self._columns(logs) + depth, depth], axis=1)
 
     def _own_features(self, numbers: Integers) -> Floats:
         features = self.space.features
         return np.zeros((len(numbers), 0)) if features is None else _told(self.space, "features", features, numbers, 2)
 
-    def _own_depth(self, numbers: Integers) -> Floats:
-        depth = self.space.depth
-        return np.zeros(len(numbers)) if depth is None else _told(self.space, "depth", depth, numbers, 1)
+    def _own_length(self, name: Literal["depth", "shortest"], numbers: Integers) -> Floats:
+        length = getattr(self.space, name)
+        return np.zeros(len(numbers)) if length is None else _told(self.space, name, length, numbers, 1)
 
 
 @lru_cache(maxsize=4)

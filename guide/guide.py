@@ -18,6 +18,7 @@ from .choices import Choices, choose, draw_by_options, gather
 from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
 from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_means
+from .starting import balance
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
 _JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
@@ -176,7 +177,7 @@ def suggest(
     weighed, ranged = surrogate is not None or bool(known.weighed), surrogate is not None and has_ranges(region.space)
     judged = (weighed and known.goal.limits) or ranged
     feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
-    score = partial(_score, surrogate, guide, len(observed), leanings, feasibility)
+    score = partial(_score, region.space, surrogate, guide, len(observed), feasibility)
     drawn = guide.draws(region.space, len(observed))
     choices = draw_by_options(region, rng) if drawn else gather(region, best_observed(observed), score, rng)
     if not len(choices):
@@ -201,15 +202,15 @@ def suggest(
 
 
 def _score(
+    space: SearchSpace,
     surrogate: Surrogate | None,
     guide: Guide,
     observations: int,
-    leanings: Sequence[Leaning],
     feasibility: Feasibility | None,
     architectures: Encoded,
 ) -> Floats:
     if surrogate is None:
-        promise = guide.prior * architectures.promise(leanings)
+        promise = guide.prior * balance(space)(architectures)
         return feasibility.preferred(promise, architectures) if feasibility else promise
     mean, sd = surrogate.standard(architectures)
     if feasibility is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from ..schema import CLOSED, Amount, Count, Number, Numbers, Scalar, Schema, Text, Whole
+from ..schema import CLOSED, Amount, Count, Flag, Number, Numbers, Scalar, Schema, Text, Whole
 from ..spaces.cost import Cost
 from .measurement import Measurement, Metrics
 
@@ -46,13 +46,15 @@ class Message(TypedDict):
 class Refusal:
     """A reply that was sent back, and the rule it broke.
 
-    `metrics` are those of its network, and `architecture` is whose they are, where these were measured.
+    `metrics` are those of its network, and `architecture` is whose they are, where these were measured. `teaches` is
+    whether the reason says something of architectures, rather than of the reply alone: then it is told later, too.
     """
 
     reply: Text
     reason: Text
     architecture: Numbers | None = None
     metrics: Metrics = field(default_factory=dict)
+    teaches: Flag = False
 
 
 RepairedBy = Literal["nearest", "person"]

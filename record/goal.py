@@ -133,6 +133,14 @@ class Goal:
         known = measured(candidates)
         return [candidate for candidate in known if not self.beyond(candidate)] if self.limits else known
 
+    def improving(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the feasible candidates of a trial that are better than all before them, in their order."""
+        found: list[Candidate] = []
+        for candidate in self.feasible(candidates):
+            if not found or self.utility(candidate) > self.utility(found[-1]):
+                found.append(candidate)
+        return found
+
     def check(self, candidate: Candidate, measurement: Measurement) -> None:
         """Make sure that a measurement tells all that is asked for, within the bounds of the objectives.
 

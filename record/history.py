@@ -8,6 +8,7 @@ from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
 from .notebook import Beliefs
+from .tally import Tally
 
 
 class Index:
@@ -23,6 +24,7 @@ class Index:
         self._space: SearchSpace | None = None
         self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
         self._known = 0  # candidates in it
+        self._tally: Tally | None = None
         self._goal = GOAL
         self._ranked: list[tuple[float, int]] = []  # the negative utility and the place of each, the best first
         for candidate in candidates:
@@ -58,6 +60,14 @@ class Index:
         self._known = len(self.candidates)
         return self._first
 
+    def tally(self, space: SearchSpace, before: int) -> Tally:
+        """Return the tries of a space's options by the candidates before a place."""
+        if self._tally is None or space is not self._tally.space or before < self._tally.candidates:
+            self._tally = Tally(space)
+        for candidate in self.candidates[self._tally.candidates : before]:
+            self._tally.add(candidate)
+        return self._tally
+
 
 def _replies(candidate: Candidate) -> int:
     return len(candidate.refusals) + candidate.rounds + bool(candidate.reply)
@@ -80,7 +90,7 @@ class History(Sequence[Candidate]):
         beliefs: Beliefs | None = None,
         notebook: str = "",
     ) -> None:
-        self._index, self.finished, self.running, self.goal, self._asked = index, finished, running, goal, asked
+        self._index, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
         self.beliefs, self.notebook = beliefs, notebook
 
     @classmethod
@@ -139,7 +149,7 @@ class History(Sequence[Candidate]):
     @property
     def weighed(self) -> list[tuple[Architecture, Mapping[str, float]]]:
         """The networks that were measured and refused, with what was measured; also those of this iteration."""
-        refused = (*self._refused(), *self._asked)
+        refused = (*self._refused(), *self.asked)
         return [(refusal.architecture, refusal.metrics) for refusal in refused if refusal.architecture]
 
     def _refused(self) -> Iterator[Refusal]:
@@ -150,6 +160,10 @@ class History(Sequence[Candidate]):
     def replies(self) -> int:
         """How many replies the trial has used, refused ones included."""
         return self._index.replies[self.finished] + sum(map(_replies, self.running))
+
+    def tally(self, space: SearchSpace) -> Tally:
+        """Return how often each option was tried by the finished candidates, and the values measured with it."""
+        return self._index.tally(space, self.finished)
 
     def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
         """Return the first candidate whose architecture computes the same function; None where there is none."""

@@ -261,6 +261,7 @@ def _revealed(candidate: Candidate, real: Callable[[Architecture | None], Any]) 
         candidate,
         architecture=real(candidate.architecture),
         shortlist=tuple(replace(s, architecture=real(s.architecture)) for s in candidate.shortlist),
+        offers=tuple(replace(offer, architecture=real(offer.architecture)) for offer in candidate.offers),
         repair=candidate.repair and replace(candidate.repair, proposed=real(candidate.repair.proposed)),
     )
 
@@ -289,6 +290,7 @@ def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) ->
         "proposed": list(candidate.repair.proposed) if candidate.repair else None,
         "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
+        **_arm_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
@@ -342,6 +344,13 @@ def _advice_json(candidate: Candidate) -> dict[str, object]:
     return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}
 
 
+def _arm_json(candidate: Candidate) -> dict[str, object]:
+    """Return the arm that proposed, and the offers of all; empty where the search is no hybrid."""
+    if candidate.arm is None:
+        return {}
+    return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
+
+
 def _best_json(candidate: Candidate | None, goal: Goal) -> dict[str, object] | None:
     if candidate is None or candidate.measurement is None:
         return None
@@ -355,6 +364,7 @@ def _best_json(candidate: Candidate | None, goal: Goal) -> dict[str, object] | N
         "rank": measurement.rank,
         "test_rank": measurement.test_rank,
         "iteration": candidate.iteration,
+        **({} if candidate.arm is None else {"arm": candidate.arm}),
     }
 
 

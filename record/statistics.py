@@ -68,6 +68,17 @@ def weigh(values: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return found
 
 
+def share_interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of a share of `count` independent cases (Wilson 1927, "Probable Inference",
+    Journal of the American Statistical Association 22:158)."""
+    from scipy import stats
+
+    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    middle, spread = share + z**2 / (2 * count), z * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    low, high = ((middle + sign * spread) / (1 + z**2 / count) for sign in (-1, 1))
+    return max(low, 0.0), min(high, 1.0)
+
+
 def share_worse(value: float, others: npt.ArrayLike) -> float:
     """Return the share of `others` that are larger, and so worse, than `value`; equal ones count half."""
     given = np.asarray(others, dtype=float)

@@ -166,7 +166,8 @@ def _outcome(step: Progress, best: Progress | None) -> str:
     if candidate.value is None:
         return one_line(candidate.error or "failed", _LONGEST)
     beyond = f" (not feasible: {' and '.join(found)})" if (found := step.goal.beyond(candidate)) else ""
-    return f"{candidate.written} {_value(step, best)}{beyond}"
+    by = f" by {candidate.arm}" if candidate.arm else ""
+    return f"{candidate.written} {_value(step, best)}{by}{beyond}"
 
 
 def _better(best: Progress | None, step: Progress) -> Progress | None:

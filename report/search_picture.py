@@ -10,6 +10,7 @@ from ..printable import one_line
 from ..record.candidate import Candidate, measured
 from ..record.files import write_atomically
 from ..record.result import SearchResult, TrialResult
+from ..record.settings import HYBRID
 from ..spaces import short_name, table_of
 from ..spaces.objective import Objective
 
@@ -48,7 +49,8 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
         log_axis(panels[1])
         panels[1].invert_yaxis()
     settings = result.settings
-    title = f"{short_name(settings.space)}, {settings.llm.first or settings.proposer}, seed {settings.loop.first_seed}"
+    by = " of ".join(filter(None, [HYBRID if settings.proposer == HYBRID else "", settings.llm.first]))
+    title = f"{short_name(settings.space)}, {by or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
     return save(figure, folder / PICTURE_FILE, _DPI)
 
@@ -109,18 +111,28 @@ def _draw_panel(
 
     many = len(trials) > 1
     for trial in trials:
-        label = None if many else "measured"
-        measured_ones = _measured(trial.candidates, number)
-        panel.plot(*measured_ones, "o", color="C0", markersize=4, alpha=0.35 if many else 0.9, label=label)
+        shown = [(None, trial.candidates)] if many else _by_arm(trial.candidates)
+        for at, (label, candidates) in enumerate(shown):
+            color = f"C{at + bool(at)}"  # C1 is the best so far
+            dots = _measured(candidates, number)
+            panel.plot(*dots, "o", color=color, markersize=4, alpha=0.35 if many else 0.9, label=label)
         iterations, values = _measured(trial.goal.feasible(trial.candidates), number)
-        best, label = list(accumulate(values, better)), None if many else "best so far"
-        panel.step(iterations, best, where="post", color="C0" if many else "C1", alpha=0.4 if many else 1, label=label)
+        best, name = list(accumulate(values, better)), None if many else "best so far"
+        panel.step(iterations, best, where="post", color="C0" if many else "C1", alpha=0.4 if many else 1, label=name)
     if many:
         panel.step(*_mean_best(trials, number, better), where="post", color="C1", linewidth=2, label="mean of the best")
     panel.set_xlabel("iteration")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.25)
     panel.legend(fontsize=8, frameon=False)
+
+
+def _by_arm(candidates: Sequence[Candidate]) -> list[tuple[str | None, Sequence[Candidate]]]:
+    """Return the candidates of each arm of a hybrid search, with its label; those of any other search together."""
+    arms = dict.fromkeys(candidate.arm for candidate in candidates)
+    if set(arms) <= {None}:
+        return [("measured", candidates)]
+    return [(as_label(f"by {arm or 'nobody'}", 30), [c for c in candidates if c.arm == arm]) for arm in arms]
 
 
 def log_axis(panel: "Axes") -> None:

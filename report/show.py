@@ -1,5 +1,6 @@
 """A result for people: a table of the iterations, the best architecture, and the meaning of the numbers."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nsmallest
 from typing import Any
@@ -102,6 +103,7 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     columns |= {_label(goal, name): _metric(candidates, goal, name) for name in others}
     columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
     columns |= {} if narrow or not any(c.cost for c in candidates) else _costs(candidates, convention)
+    columns |= {"arm": [c.arm or "-" for c in candidates]} if any(c.arm for c in candidates) else {}
     table = _table(list(columns), "architecture")
     for candidate, *cells in zip(candidates, *columns.values(), strict=True):
         words = (*cells, _architecture(candidate, goal))
@@ -181,6 +183,7 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
 def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result)] if len(result.trials) > 1 else []
     sentences += [_best(result.best, result.goal) if result.best else _nothing(result)]
+    sentences += _arms(result)
     sentences += _fronts(result) if result.goal.pareto and result.best else []
     sentences += _protocol(result.settings)
     sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
@@ -215,7 +218,16 @@ def _best(best: Candidate, goal: Goal) -> str:
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
+    words += [f"proposed by {best.arm}"] if best.arm else []
     return ", ".join(words)
+
+
+def _arms(result: SearchResult) -> list[str]:
+    """Say how many architectures of each arm were tried, and how many of them improved on the best before."""
+    tried = Counter(candidate.arm for candidate in result.candidates if candidate.arm)
+    improved = Counter(c.arm for trial in result.trials for c in trial.goal.improving(trial.candidates) if c.arm)
+    words = [f"{arm} {count} ({improved[arm]} improved)" for arm, count in tried.most_common()]
+    return [f"proposed by: {', '.join(words)}"] if words else []
 
 
 def _fronts(result: SearchResult) -> list[str]:

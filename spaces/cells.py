@@ -76,6 +76,14 @@ def cell_depth(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return longest
 
 
+def cell_shortest(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Count the convolutions and poolings on the shortest connected path, as many as edges without one: (n, 6) to (n,)."""
+    ways = [cells[:, path] for path in PATHS]
+    lengths = [np.where((way != _NONE).all(axis=1), (way != _SKIP).sum(axis=1), len(EDGES)) for way in ways]
+    shortest: npt.NDArray[np.float64] = np.min(lengths, axis=0).astype(float)
+    return shortest
+
+
 def cell_features(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Describe cells as graphs: from shape (n, 6) to (n, 11).
 
@@ -158,6 +166,7 @@ def _space(title: str, size: int, classes: int, data: str | None, table: Publish
         key=cell_string,
         features=cell_features,
         depth=cell_depth,
+        shortest=cell_shortest,
         data=data,
         recipe="nas-bench-201",
         table=table,

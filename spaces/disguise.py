@@ -86,7 +86,7 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
             raise CannotBuild(f"{list(shown)} cannot be built") from error
 
     decisions = _neutral(space.decisions)
-    features, depth = space.features, space.depth
+    features, depth, shortest = space.features, space.depth, space.shortest
     return replace(
         space,
         name="disguised",
@@ -99,6 +99,7 @@ def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
         named={},
         features=features and (lambda shown: features(reveal_all(shown))),
         depth=depth and (lambda shown: depth(reveal_all(shown))),
+        shortest=shortest and (lambda shown: shortest(reveal_all(shown))),
         cost=space.cost and (lambda shown: space.cost_of(reveal(shown, meanings))),
         by_value=False,
         valid=space.valid and (lambda shown: space.forbids(reveal(shown, meanings)) is None),

@@ -63,7 +63,7 @@ class SearchSpace:
     An architecture is a tuple of option numbers. Where every option is a text, the functions of a space (`build`,
     `valid`, `cost`, `identity`, `key`) and evaluators are called with that tuple, and a model writes it. A space with
     numbers or other objects as options, with ranges or conditions, and one made with `by_value`, calls them with the
-    dict of the values that count, and a model writes values. `features` and `depth` take arrays of option numbers.
+    dict of the values that count, and a model writes values. `features`, `depth` and `shortest` take arrays of option numbers.
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
@@ -80,6 +80,7 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
+    - `shortest`: how long the shortest path is, likewise; 0 where a shortcut leads around all layers.
     - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
     - `table`: the published table that holds the accuracy of every architecture.
     - `objective`: the quantity that is measured, unless an evaluator names its own; by default accuracy in
@@ -102,6 +103,7 @@ class SearchSpace:
     named: Mapping[str, Architecture] = field(default_factory=dict)
     features: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     depth: Callable[[_Array], npt.NDArray[np.float64]] | None = None
+    shortest: Callable[[_Array], npt.NDArray[np.float64]] | None = None
     valid: Rule | None = None
     cost: Callable[..., object] | None = None
     by_value: bool = False

@@ -106,7 +106,7 @@ def result_of(text: str, run: Path, *, measured: bool = True) -> SearchResult:
     measurement = Measurement(50.0, rank=3, seconds=5.0, device=text)
     found = [Candidate(1, 2, architecture=(1, 1), measurement=measurement)] if measured else []
     candidates = [failed(text, refusals=(Refusal(text, text),)), *found]
-    settings = Settings(space=text, proposer="llm", llm=LLMSettings(models=(text,)), loop=LoopSettings(iterations=3))
+    settings = Settings(space=text, proposer="model", llm=LLMSettings(models=(text,)), loop=LoopSettings(iterations=3))
     return SearchResult(run, settings, [TrialResult(1, candidates, Usage(1, 1, 1))])
 
 

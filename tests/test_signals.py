@@ -129,7 +129,7 @@ def _run_of_a_model(folder):
     (folder / "m").mkdir()
     Settings(
         space="nas-bench-macro",
-        proposer="llm",
+        proposer="model",
         llm=LLMSettings(models=("replay:x",)),
         loop=LoopSettings(iterations=1),
     ).save(folder / "m")

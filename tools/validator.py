@@ -57,7 +57,7 @@ def validate(
             return repaired
     if found.repeat and _all_tried(region, known):
         return replace(candidate, error=ALL_TRIED)
-    return refuse(candidate, found.reason, max_replies)
+    return refuse(candidate, found.reason, max_replies, teaches=not found.repeat)
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,15 @@ def refuse(
     max_replies: int,
     architecture: Architecture | None = None,
     metrics: Mapping[str, float] | None = None,
+    *,
+    teaches: bool = False,
 ) -> Candidate:
     """Send a candidate's reply back; with the last of `max_replies` the iteration is over.
 
-    Where its network was measured, `architecture` and `metrics` say what was found.
+    Where its network was measured, `architecture` and `metrics` say what was found; `teaches` is that of the refusal.
     """
     reply = shortened(candidate.reply, _HEAD, _TAIL)
-    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {})))
+    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {}), teaches))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.experiments import BEST, LATEST
+from genius.agents.prompting import Prompts
 from genius.agents.provider import ProviderError, provider_error
-from genius.agents.reflector import conversation, write_prompt
+from genius.agents.reflector import Terms, conversation, write_prompt
 from genius.record.candidate import SAYS_NOTHING_LEFT, Refusal
 from genius.record.secrets import redact
 from genius.spaces import SPACES
@@ -27,7 +28,7 @@ def finished(iteration, accuracy, **fields):
 
 
 def text(history, order="best"):
-    return write_prompt(Region(SPACE), history, order)[-1]["content"]
+    return write_prompt(Region(SPACE), history, Terms(order))[-1]["content"]
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -47,8 +48,8 @@ def test_later_prompts_list_experiments_best_first_or_in_order():
     assert found == ["- iteration 1", "- iteration 2", "- iteration 3"]
     assert "], 92.50%, " in text(history)
     assert "answer with - alone" not in text(history)
-    assert "answer with - alone" in write_prompt(Region(SPACE), history, may_stop=True)[-1]["content"]
-    assert "answer with - alone" not in write_prompt(Region(SPACE), may_stop=True)[-1]["content"]
+    assert "answer with - alone" in write_prompt(Region(SPACE), history, Terms(may_stop=True))[-1]["content"]
+    assert "answer with - alone" not in write_prompt(Region(SPACE), (), Terms(may_stop=True))[-1]["content"]
 
 
 def test_no_prompt_tells_test_accuracy_or_rank():
@@ -83,7 +84,7 @@ def test_the_prompt_stays_bounded():
 
 def test_refused_replies_are_part_of_the_conversation():
     prompt = write_prompt(Region(SPACE))
-    messages = conversation(prompt, Candidate(1, 1, refusals=(Refusal("blue", "no architecture found"),)))
+    messages = conversation(prompt, Candidate(1, 1, refusals=(Refusal("blue", "no architecture found"),)), Prompts())
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[2]["content"] == "blue"
     assert "no architecture found" in messages[3]["content"]

@@ -53,6 +53,8 @@ async def test_a_run_stands_among_as_many_evaluations_of_each_peer(tables, tmp_p
     assert by_name["random"].rank == pytest.approx(sum(ranks) / SEEDS)
     beaten = sum((other > rank) + (other == rank) / 2 for other in ranks) / SEEDS
     assert by_name["random"].beaten == pytest.approx(beaten)
+    assert by_name["random"].low < beaten <= by_name["random"].high
+    assert f"after 3 evaluations its best has test rank {rank:,} among the 6,561" in found.words[0]
     told.clear()
     again = await worth(read(result.run), tables, lambda made, of: told.append(made))
     assert again == found
@@ -62,6 +64,47 @@ async def test_a_run_stands_among_as_many_evaluations_of_each_peer(tables, tmp_p
 async def test_the_worst_run_beats_nobody(tables, tmp_path):
     found = await worth(await run(tables, tmp_path, [WORST]), tables)
     assert all(standing.beaten <= 0.05 for standing in found.standings)
+
+
+async def test_a_tie_with_a_deterministic_proposer_is_no_share(tables, tmp_path):
+    found = await worth(await run(tables, tmp_path, [[2] * 8]), tables)
+    by_name = {standing.proposer: standing for standing in found.standings}
+    assert (by_name["largest"].words, by_name["largest"].low) == ("the same", None)
+    assert found.verdict.startswith("undecided: it ties with ")
+    assert "which is the same in every trial (test rank 21)" in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("beaten", "trials", "expected"),
+    [
+        (1.0, 12, "worth it: of 12 trials of random, the strongest proposer without one, 100% do worse (95% interval"),
+        (0.0, 12, "not worth it: of 12 trials of random"),
+        (0.5, 12, "undecided: of 12 trials of random"),
+    ],
+)
+def test_the_verdict_has_its_uncertainty(beaten, trials, expected):
+    from genius.bench.worth import Standing, _verdict
+    from genius.record.statistics import share_interval
+
+    weaker = Standing("largest", 1, 4_000.0, 1.0)
+    one = Standing("random", trials, 40.0, beaten, *share_interval(beaten, trials))
+    assert _verdict([weaker, one]).startswith(expected)
+
+
+async def test_a_stopped_run_is_compared_after_the_evaluations_that_it_made(tables, tmp_path):
+    result = await run(tables, tmp_path, [WORST, BEST, "-"], when_done="stop")
+    assert len(result.trials[0].candidates) == 3  # the last one says that nothing is left
+    found = await worth(result, tables)
+    assert found.words[0].startswith("after 2 evaluations ")
+
+
+async def test_ranks_are_of_one_kind_where_architectures_are_the_same_function(tables, tmp_path):
+    llm = recorded(tmp_path, [[3, 3, 3, 1, 3, 3]])
+    options = {"llm": llm, "iterations": 1, "downloads": tables, "run": tmp_path / "run"}
+    result = await genius.search("nas-bench-201-cifar10", **options)
+    found = await worth(result, tables)
+    assert found.rank == result.best.measurement.test_rank
+    assert "among the 15,625 architectures of the table" in found.words[0]
 
 
 async def test_within_limits_ranks_are_within_limits(tables, tmp_path):

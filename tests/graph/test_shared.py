@@ -237,7 +237,7 @@ def test_no_kind_of_plug_in_that_a_run_names_is_imported(run, payload, monkeypat
 def test_a_run_s_own_settings_start_no_search_with_what_they_alone_name(run, payload, monkeypatch, capsys, setting):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
     value = "http://203.0.113.9/v1" if setting == "llm.base_url" else "payload:THING"
-    models = {"proposer": "llm", "llm.models": ["openai:gpt-4o"]} if setting == "llm.base_url" else {}
+    models = {"proposer": "model", "llm.models": ["openai:gpt-4o"]} if setting == "llm.base_url" else {}
     foreign(run, {setting: value, **models})
     code, said = command(monkeypatch, capsys, "search", "--config", run / "search.json", "--run", "new")
     assert (code, payload.exists(), Path("new").exists()) == (2, False, False)
@@ -293,7 +293,7 @@ async def test_another_name_is_not_the_same_name(run, payload):
 
 async def test_a_server_that_a_run_names_gets_no_call_and_no_key(run, openai_server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
+    foreign(run, {"proposer": "model", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
     with pytest.raises(genius.GeniusError, match=r"names the server 'http://127\.0.*--base-url http://127.*--trust"):
         await genius.resume(run, evaluator=evaluate)
     assert openai_server.calls == []
@@ -304,7 +304,7 @@ async def test_a_server_that_a_run_names_gets_no_call_and_no_key(run, openai_ser
 
 async def test_a_server_that_the_environment_names_is_asked(run, openai_server, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", openai_server.url)
-    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
+    foreign(run, {"proposer": "model", "llm.models": ["openai:m"], "llm.base_url": openai_server.url})
     openai_server.answer = lambda call: says("Architecture: [0, 1, 2, 0, 1, 2, 0, 1]")
     assert (await genius.resume(run, evaluator=evaluate)).finished
 
@@ -345,7 +345,7 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
 @pytest.mark.parametrize("going", ["resume", "fork"])
 async def test_what_a_run_alone_names_is_asked_for(run, tmp_path, monkeypatch, told, again, going):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    proposer = {"proposer": "llm"} if "llm.models" in told else {}
+    proposer = {"proposer": "model"} if "llm.models" in told else {}
     foreign(run, proposer | told)
     with pytest.raises(genius.GeniusError) as failure:
         await (genius.resume(run) if going == "resume" else genius.fork(run, 0, to=tmp_path / "fork"))
@@ -356,22 +356,24 @@ async def test_what_a_run_alone_names_is_asked_for(run, tmp_path, monkeypatch, t
 
 async def test_naming_one_option_of_a_provider_names_no_other(run, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}})
+    foreign(
+        run, {"proposer": "model", "llm.models": ["openai:m"], "llm.options": {"openai_proxy": "http://127.0.0.1:9"}}
+    )
     with pytest.raises(genius.GeniusError, match=r"names the option 'openai_proxy=http://127\.0\.0\.1:9'"):
         await genius.resume(run, evaluator=evaluate, set=["llm.options.top_p=0.5"])
 
 
 async def test_asking_for_a_language_model_names_no_model(run, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    foreign(run, {"proposer": "llm", "llm.models": ["openai:m@http://127.0.0.1:9/v1"]})
+    foreign(run, {"proposer": "model", "llm.models": ["openai:m@http://127.0.0.1:9/v1"]})
     with pytest.raises(genius.GeniusError, match=r"names the language model 'openai:m@http://127\.0\.0\.1:9/v1'"):
-        await genius.resume(run, evaluator=evaluate, proposer="llm")
+        await genius.resume(run, evaluator=evaluate, proposer="model")
 
 
 @pytest.mark.parametrize("change", ["llm.base_url={url}", 'llm.options={{"openai_proxy": "{url}"}}'])
 async def test_a_setting_that_is_named_by_its_path_is_named(run, openai_server, monkeypatch, change):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    foreign(run, {"proposer": "llm", "llm.models": ["openai:m"], "loop.iterations": 2})
+    foreign(run, {"proposer": "model", "llm.models": ["openai:m"], "loop.iterations": 2})
     named = change.format(url=openai_server.url)
     assert (await genius.resume(run, evaluator=evaluate, set=[named])).finished
     if "base_url" in change:
@@ -536,7 +538,7 @@ def test_a_copy_of_a_run_is_the_run(run, tmp_path):
 def test_the_command_that_goes_on_names_again_what_a_file_alone_does_not(tmp_path: Path) -> None:
     settings = Settings(
         space="digits",
-        proposer="llm",
+        proposer="model",
         llm=LLMSettings(models=("openai:m",), base_url="http://127.0.0.1:8000/v1"),
         training=TrainingSettings(data=f"folder:{tmp_path}/my images"),
     )

@@ -147,7 +147,7 @@ def test_every_run_has_tags_and_metadata(traced: Ended) -> None:
     thread = f"layers-{json.loads((traced.folder / 'search.json').read_text())['run']['id']}"
     names = {
         "space": "layers",
-        "proposer": "llm",
+        "proposer": "model",
         "llm": "openai:test-model",
         "session_id": thread,
         "thread_id": thread,

@@ -23,7 +23,7 @@ from genius.training.recipes import RECIPE_FIELDS
 
 FULL = Settings(
     space="digits",
-    proposer="llm",
+    proposer="model",
     llm=LLMSettings(models=("local", "openai:m"), options={"top_p": 0.9, "extra_body": {"k": [1, None]}}, price=(1, 2)),
     limits=LimitSettings(flops=(None, 7e6), convention="thop"),
     training=TrainingSettings(data="digits", recipe_changes=("lr=0.2",), memory="20G"),
