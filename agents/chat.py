@@ -16,7 +16,7 @@ from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
 from .proposer import PROPOSAL, Form, Proposer, Thinking, ToolsRefused, asked
 from .provider import ProviderError, provider_errors
-from .tool_messages import call_ids, declared_tools, place_of, wire_messages
+from .tool_messages import conversation_key, declared_tools, is_complete, wire_messages
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -178,9 +178,9 @@ class ChatModel:
 
     def _keep(self, prompt: Sequence[Message], reply: Reply, answer: Any) -> None:
         """Keep a message with calls as its provider gave it, in this process: it may hold blocks of reasoning."""
-        if reply.tool_calls and len(call_ids(answer)) == len(reply.tool_calls):
+        if reply.tool_calls and is_complete(answer, reply.tool_calls):
             said = Message(role="assistant", content="", tool_calls=reply.tool_calls)
-            self._given[place_of([*prompt, said])] = answer
+            self._given[conversation_key([*prompt, said])] = answer
             while len(self._given) > _GIVEN:
                 self._given.popitem(last=False)
 

@@ -10,7 +10,7 @@ from ..record.candidate import Candidate, Message, ToolCall, ToolUse
 from ..tools.toolbox import Tool, read_arguments
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessage
     from langchain_core.tools import BaseTool
 
 Texts = Callable[[int], str]
@@ -48,17 +48,17 @@ def with_words(messages: Sequence[Message], words: str) -> list[Message]:
     return [*messages, Message(role="user", content=words)]
 
 
-def wire_messages(prompt: Sequence[Message], given: "Mapping[str, BaseMessage]") -> list[Any]:
+def wire_messages(prompt: Sequence[Message], given: "Mapping[str, AIMessage]") -> list[Any]:
     """Convert a prompt to messages of LangChain.
 
-    `given` holds the messages of a model with calls as its provider gave them, by their `place_of`: a provider may need
-    its own blocks of reasoning again. Any other is made from its text and its calls.
+    `given` holds the messages of a model with calls as its provider gave them, by their `conversation_key`: a provider
+    may need its own blocks of reasoning again. Any other is made from its text and its calls.
     """
     found: list[Any] = []
     ids: dict[str, str] = {}  # the provider's, by ours
     for at, message in enumerate(prompt):
         if calls := message.get("tool_calls"):
-            if known := given.get(place_of(prompt[: at + 1])):
+            if known := given.get(conversation_key(prompt[: at + 1])):
                 ids |= dict(zip((call.id for call in calls), call_ids(known), strict=True))
             found.append(known or _with_calls(message["content"], calls))
         elif call_id := message.get("tool_call_id"):
@@ -68,26 +68,41 @@ def wire_messages(prompt: Sequence[Message], given: "Mapping[str, BaseMessage]")
     return found
 
 
-def place_of(prompt: Sequence[Message]) -> str:
+def conversation_key(prompt: Sequence[Message]) -> str:
     """Return a text that only equal conversations share; of the last message only its calls count."""
     *before, last = prompt
     calls = [(call.name, call.arguments) for call in last.get("tool_calls", ())]
     return repr([[(m["role"], m["content"]) for m in before], calls])
 
 
-def _with_calls(text: str, calls: Sequence[ToolCall]) -> "BaseMessage":
+def calling(uses: Sequence[ToolUse]) -> "AIMessage":
+    """Return a message of LangChain with calls of tools, for the node that answers them in their order."""
+    calls = [ToolCall(str(at), use.name, use.arguments) for at, use in enumerate(uses)]
+    return _with_calls("", calls)
+
+
+def _with_calls(text: str, calls: Sequence[ToolCall]) -> "AIMessage":
     from langchain_core.messages import AIMessage
 
-    read = {call.id: read_arguments(call.arguments) for call in calls}
-    valid = [{"name": c.name, "args": read[c.id], "id": c.id} for c in calls if read[c.id] is not None]
-    invalid = [{"name": c.name, "args": c.arguments, "id": c.id, "error": None} for c in calls if read[c.id] is None]
-    return AIMessage(content=text, tool_calls=valid, invalid_tool_calls=invalid)
+    made = [{"name": call.name, "args": _object_of(call.arguments), "id": call.id} for call in calls]
+    return AIMessage(content=text, tool_calls=made)
 
 
-def call_ids(message: "BaseMessage") -> list[str]:
+def _object_of(arguments: str) -> dict[str, object]:
+    """Return arguments as an object, since servers refuse a conversation with others."""
+    read = read_arguments(arguments)
+    return {"unreadable": arguments} if read is None else read
+
+
+def call_ids(message: "AIMessage") -> list[str]:
     """Return the ids of a message's calls, in the order in which they are read."""
-    calls = [*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())]
-    return [str(call["id"]) for call in calls]
+    return [str(call["id"]) for call in message.tool_calls]
+
+
+def is_complete(message: Any, calls: Sequence[ToolCall]) -> bool:
+    """Tell whether a message of LangChain can be sent back as it is: each of its calls was read, and has an id."""
+    ids = [call.get("id") for call in getattr(message, "tool_calls", None) or []]
+    return all(ids) and len(set(ids)) == len(calls) == len(ids) and not getattr(message, "invalid_tool_calls", None)
 
 
 def declared_tools(tools: Sequence[Tool], final: Mapping[str, object]) -> list[dict[str, object]]:

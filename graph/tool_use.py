@@ -11,7 +11,7 @@ from langgraph.types import Command
 
 from ..agents.proposer import PROPOSAL, Form, Thinking
 from ..agents.reflector import conversation
-from ..agents.tool_messages import langchain_tools, with_words
+from ..agents.tool_messages import calling, langchain_tools, with_words
 from ..record.call import CallPlace, Reply
 from ..record.candidate import Candidate, Message, ToolUse
 from ..record.history import History
@@ -26,7 +26,7 @@ _SHORTLISTED = 3  # architectures of each shortlist in a prompt
 
 
 @dataclass(frozen=True)
-class Asked:
+class Inquiry:
     """The messages to a proposer, and the form of its answer; `several` is whether it may name several candidates."""
 
     messages: list[Message]
@@ -42,23 +42,23 @@ def call_of(candidate: Candidate) -> CallPlace:
 
 async def asked_of(
     context: Context, prompt: Sequence[Message], candidate: Candidate, history: History, *, takes_tools: bool
-) -> Asked:
+) -> Inquiry:
     """Return the question for the next proposal: with tools, with their answers in the prompt, or without either.
 
-    A model that takes no tools reads three shortlists, and may name several candidates once.
+    A model that takes no tools reads three shortlists once something was measured, and may name several candidates.
     """
     offers = context.tools and isinstance(context.proposer, Thinking)
     if offers and takes_tools and _may_call(candidate):
         words = context.prompts.render("tools", rounds=ROUNDS)
         messages = _conversation(context, with_words(prompt, words), candidate, as_text=False)
-        return Asked(messages, Form(PROPOSAL.name, tools=_toolbox(context, history).tools()))
-    if offers and not candidate.rounds:
+        return Inquiry(messages, Form(PROPOSAL.name, tools=_toolbox(context, history).tools()))
+    if offers and not candidate.rounds and history.measured:
         words = await asyncio.to_thread(_shortlists, context, history)
         messages = _conversation(context, with_words(prompt, words), candidate, as_text=True)
-        return Asked(messages, Form(PROPOSAL.name, candidates_schema(context.region.space)), several=True)
+        return Inquiry(messages, Form(PROPOSAL.name, candidates_schema(context.region.space)), several=True)
     messages = _conversation(context, prompt, candidate, as_text=True)
     settled = with_words(messages, context.prompts.render("settle")) if candidate.rounds else messages
-    return Asked(settled)
+    return Inquiry(settled)
 
 
 def _may_call(candidate: Candidate) -> bool:
@@ -83,7 +83,7 @@ def _toolbox(context: Context, history: History) -> Toolbox:
     return Toolbox(context.region, history, context.seed)
 
 
-def with_candidates(context: Context, asked: Asked, reply: Reply) -> Reply:
+def with_candidates(context: Context, asked: Inquiry, reply: Reply) -> Reply:
     """Have the candidates of a reply forecast, where it may name several."""
     if not asked.several or reply.fault or reply.tool_calls:
         return reply
@@ -113,20 +113,15 @@ async def tools(state: SearchState, runtime: Runtime[Context]) -> Command[Litera
 
 async def _answered(uses: Sequence[ToolUse], box: Toolbox) -> list[ToolUse]:
     """Return calls with their answers; those that name a tool and give it an object are answered by a ToolNode."""
-    from langchain_core.messages import AIMessage
-
     known = {tool.name: tool for tool in box.tools()}
-    answers = {at: _fault(use, list(known)) for at, use in enumerate(uses)}
-    calls = [
-        {"name": use.name, "args": read_arguments(use.arguments), "id": str(at)}
-        for at, use in enumerate(uses)
-        if not answers[at]
-    ]
-    if calls:
+    answers = [_fault(use, list(known)) for use in uses]
+    sound = [at for at, answer in enumerate(answers) if not answer]
+    if sound:
         node = ToolNode(langchain_tools(list(known.values())))
-        for message in await node.ainvoke([AIMessage(content="", tool_calls=calls)]):
-            answers[int(message.tool_call_id)] = str(message.content)
-    return [replace(use, answer=answers[at]) for at, use in enumerate(uses)]
+        messages = await node.ainvoke([calling([uses[at] for at in sound])])
+        for at, message in zip(sound, messages, strict=True):
+            answers[at] = str(message.content)
+    return [replace(use, answer=answer) for use, answer in zip(uses, answers, strict=True)]
 
 
 def _fault(use: ToolUse, known: Sequence[str]) -> str:

@@ -194,7 +194,7 @@ def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> b
     return lacks or concludes(cast("InFlight", state), context)
 
 
-def steps_of(settings: Settings) -> int:
+def most_steps(settings: Settings) -> int:
     """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and others."""
     return 3 * settings.loop.max_replies + 2 * ROUNDS + 6
 
@@ -225,7 +225,7 @@ def invocation_config(
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.training.workers * steps_of(settings),
+        "recursion_limit": settings.training.workers * most_steps(settings),
         "callbacks": [tracer] if tracer else None,
     }
 

@@ -28,7 +28,7 @@ _PLAUSIBLE = 0.5  # of the choices, by expected value: those that are explored
 _WORSE, _LAST = 0.5, 1e6  # standard deviations of the space that are worse by the prior; a score behind all others
 _NAMED = 3  # decisions that a reason names
 
-Kind = Literal["exploit", "explore", "test"]
+Purpose = Literal["exploit", "explore", "test"]
 """The purpose of a shortlist."""
 
 

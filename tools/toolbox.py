@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ..errors import GeniusError
-from ..guide.shortlists import SHORTLISTS, Kind, forecast
+from ..guide.shortlists import SHORTLISTS, Purpose, forecast
 from ..record.call import shortened
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
@@ -25,7 +25,7 @@ from .refused import refused_architectures
 from .seen import short
 from .validator import Broken, check_architecture
 
-MOST = 20
+MOST_ASKED = 20
 """Architectures of one call, and lines of an answer, at most."""
 _LONGEST = 6_000  # characters of an answer
 _REASON = 200  # characters of a reason
@@ -80,9 +80,9 @@ class Toolbox:
         """Return the tools."""
         space = self.region.space
         one: dict[str, object] = architecture_schema(space)
-        many = {"architectures": {"type": "array", "items": one, "minItems": 1, "maxItems": MOST}}
-        kinds = {"type": "string", "enum": list(get_args(Kind))}
-        number = {"type": "integer", "minimum": 1, "maximum": MOST}
+        many = {"architectures": {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_ASKED}}
+        kinds = {"type": "string", "enum": list(get_args(Purpose))}
+        number = {"type": "integer", "minimum": 1, "maximum": MOST_ASKED}
         names = {"type": "object", "description": "decisions by name, each with the option that experiments must have"}
         order = {"type": "string", "enum": list(ORDERS)}
         return [
@@ -95,7 +95,7 @@ class Toolbox:
         ]
 
     def _read(self, arguments: Mapping[str, object]) -> list[Architecture | str]:
-        return several_architectures(arguments.get("architectures"), self.region.space, MOST)
+        return several_architectures(arguments.get("architectures"), self.region.space, MOST_ASKED)
 
     def _each(self, read: Sequence[Architecture | str], words: Callable[[Architecture], str]) -> str:
         """Write a line for each architecture, and for each that could not be read the reason."""
@@ -121,7 +121,7 @@ class Toolbox:
             return "none"
         counted = [f"{in_millions(cost.counted(limits.convention))} FLOPs ({limits.convention})"]
         counted += [f"{in_millions(cost.params)} parameters"]
-        named = [f"{name} {amount:g}" for name, amount in list(cost.named.items())[:MOST]]
+        named = [f"{name} {amount:g}" for name, amount in list(cost.named.items())[:MOST_ASKED]]
         gaps = [_gap(limits, at, gap) for at, gap in enumerate(limits.gap(cost)) if gap]
         return ", ".join([*counted, *named, *(gaps or ["within the limits"] * limits.limited)])
 
@@ -152,8 +152,8 @@ class Toolbox:
         return f"The best so far: {self.region.space.written(best.architecture or ())}, {value}."
 
     def _suggest(self, arguments: Mapping[str, object]) -> str:
-        kind = as_choice(arguments.get("kind"), "kind", get_args(Kind))
-        count = as_number(arguments.get("n", _SUGGESTED), "n", MOST)
+        kind = as_choice(arguments.get("kind"), "kind", get_args(Purpose))
+        count = as_number(arguments.get("n", _SUGGESTED), "n", MOST_ASKED)
         return self.suggested(kind, count) or "There is none: nothing is measured yet, or there is no prior to test."
 
     def suggested(self, kind: str, count: int) -> str:
@@ -173,7 +173,7 @@ class Toolbox:
         )
         more = ", the highest expected value first" if self.history.measured else ""
         lines = [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
-        return "\n".join([f"{title}{more}:", *lines[:MOST]])
+        return "\n".join([f"{title}{more}:", *lines[:MOST_ASKED]])
 
     def _place(self, suggestion: Suggestion) -> float:
         return 0.0 if suggestion.value is None else -self._objective.utility(suggestion.value)
@@ -182,8 +182,8 @@ class Toolbox:
         order = as_choice(arguments.get("order", ORDERS[0]), "order", ORDERS)
         conditions = as_conditions(arguments.get("filter"), self.region.space)
         listed = [c for c in _ordered(self.history, order) if _has(c, conditions)]
-        title = f"{len(listed)} of {len(self.history)} experiments{'; the first' * (len(listed) > MOST)}:"
-        return "\n".join([title, *(self._experiment(candidate) for candidate in listed[:MOST])])
+        title = f"{len(listed)} of {len(self.history)} experiments{'; the first' * (len(listed) > MOST_ASKED)}:"
+        return "\n".join([title, *(self._experiment(candidate) for candidate in listed[:MOST_ASKED])])
 
     def _experiment(self, candidate: Candidate) -> str:
         architecture = (
