@@ -92,6 +92,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
             goal=Goal((table.objective,)),
             arms=arms,
             advice=entrant.advice,
+            tools=entrant.hybrid and bool(entrant.llm),
             seed=(seed, 1),
             iterations=iterations,
             beliefs=entrant.hybrid,
