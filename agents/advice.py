@@ -7,30 +7,21 @@ from itertools import groupby
 
 import numpy as np
 
-from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe, suggest
+from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe
+from ..guide.shortlists import exploit
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from ..tools.refused import refused_architectures
 from ..tools.replies import read_reply
+from ..tools.toolbox import forecast_in_words
+from .prompting import Prompts
 
 SHORTLISTED = 5
 """How many architectures a shortlist has."""
-
-_TITLE = """\
-A statistical model was fitted to these experiments. It knows numbers alone; what networks are made for, you know. \
-{values}, ± is one standard deviation."""
-
-_FIRST = "Nothing is measured yet, so it goes by the size of the networks alone."
-
-_FIRST_UNCOSTED = "Nothing is measured yet, so these are drawn at random."
-
-_SHORTLIST = """\
-Untried architectures that it would try, the most promising first. Begin your answer with `I take S1.`, say, and give \
-its numbers; or with `I take none of these.`, say why yours should be better, and give your own:"""
 
 _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
@@ -52,11 +43,9 @@ def advise(
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
-    """Make the surrogate's advice from a trial's history."""
+    """Make the surrogate's advice from a trial's history: its shortlist is by expected value."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(
-        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
-    )
+    shortlist = tuple(exploit(region, history, seed, count, refused_architectures(region.space, (), history)))
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
@@ -68,53 +57,54 @@ def advise(
     return Advice(shortlist, *found, objective)
 
 
-def advice_in_words(space: SearchSpace, advice: Advice) -> str:
+def advice_in_words(space: SearchSpace, advice: Advice, prompts: Prompts) -> str:
     """Write advice as a part of a prompt."""
     objective = advice.objective
-    title = _TITLE.format(values="Accuracies are in percent" if objective == ACCURACY else f"Values: {objective.words}")
-    lines = [title, *_effects(space, advice.effects, objective), *_record(advice.forecasts, objective)]
-    lines += [] if advice.effects else [_FIRST if space.costed else _FIRST_UNCOSTED]
-    items = [_item(space, at, suggestion, objective) for at, suggestion in enumerate(advice.shortlist, start=1)]
-    lines += [_SHORTLIST, *items] if items else []
-    return "\n".join(lines)
+    return prompts.render(
+        "advice",
+        accuracy=objective == ACCURACY,
+        objective=objective.words,
+        effects=list(_effects(space, advice.effects, objective)),
+        record=_record(advice.forecasts, objective),
+        costed=space.costed,
+        shortlist=[_item(space, suggestion, objective) for suggestion in advice.shortlist],
+    )
 
 
 def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architecture]:
     """Read the shortlist back from a prompt; empty where it holds none."""
-    users = [message["content"] for message in prompt if message["role"] == "user"][:1]
-    found = [match[1] or match[2] for text in users for match in _ITEM.finditer(text)]
+    users = (message["content"] for message in reversed(prompt) if message["role"] == "user")
+    items = next((matches for text in users if (matches := list(_ITEM.finditer(text)))), [])
+    found = [match[1] or match[2] for match in items]
     if not space.by_value:
         return [tuple(map(int, numbers.split(","))) for numbers in found]
     return [a for values in found if (a := read_reply(f"Architecture: {values}", space.without_rule).architecture)]
 
 
-def _item(space: SearchSpace, place: int, suggestion: Suggestion, objective: Objective) -> str:
-    value, sd = suggestion.value, suggestion.sd
-    expected = "" if value is None or sd is None else f" {objective.near(value, sd)}"
-    return f"S{place}: {space.declared(suggestion.architecture)}{expected}"
+def _item(space: SearchSpace, suggestion: Suggestion, objective: Objective) -> dict[str, str]:
+    return {"architecture": space.declared(suggestion.architecture), "value": forecast_in_words(suggestion, objective)}
 
 
-def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[str]:
+def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[dict[str, str]]:
     """Name the best and the worst option of every decision: a line each, however many options there are."""
-    if not found:
-        return
-    yield "Effect of each decision's best and worst option, over the mean of the space:"
     for at, of_decision in groupby(found, key=lambda effect: effect.decision):
-        ordered = sorted(of_decision, key=lambda effect: -effect.mean)
-        decision = space.decisions[at]
-        ends = [(effect.option, objective.utility(effect.mean), effect.sd) for effect in (ordered[0], ordered[-1])]
-        words = [
-            f"{option_in_words(space, decision, option)} ({objective.change(mean, sd)})" for option, mean, sd in ends
-        ]
-        yield f"- {decision.name}: best {words[0]}, worst {words[1]}"
+        ordered, decision = sorted(of_decision, key=lambda effect: -effect.mean), space.decisions[at]
+        best, worst = (option_in_words(space, decision, effect.option) for effect in (ordered[0], ordered[-1]))
+        gain, loss = (
+            objective.change(objective.utility(effect.mean), effect.sd) for effect in (ordered[0], ordered[-1])
+        )
+        yield {"decision": decision.name, "best": best, "gain": gain, "worst": worst, "loss": loss}
 
 
-def _record(found: Sequence[Forecast], objective: Objective) -> Iterator[str]:
+def _record(found: Sequence[Forecast], objective: Objective) -> dict[str, str | int]:
+    """Say how good the surrogate's forecasts were."""
     if not found:
-        return
+        return {"checked": 0}
     last, error = found[-1], float(np.mean([abs(forecast.measured - forecast.expected) for forecast in found]))
-    off, measured = objective.numbers([error])[0], objective.numbers([last.measured])[0]
-    yield (
-        f"Its forecasts of the last {len(found)} measurements were off by {off} on average; of iteration "
-        f"{last.iteration} it expected {objective.near(last.expected, last.sd)}, and {measured} was measured."
-    )
+    return {
+        "checked": len(found),
+        "off": objective.numbers([error])[0],
+        "iteration": last.iteration,
+        "expected": objective.near(last.expected, last.sd),
+        "measured": objective.numbers([last.measured])[0],
+    }

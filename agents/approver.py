@@ -63,7 +63,7 @@ def _refused(candidate: Candidate, reason: object, max_replies: int) -> Candidat
     why = f"a person refuses to train {list(candidate.architecture or ())}"
     why += f": {text(reason, _LONGEST)}" if reason.strip() else ""
     candidate = replace(candidate, rationale="", architecture=None, values=None, cost=None, repair=None, rounded="")
-    return refuse(candidate, why, max_replies)
+    return refuse(candidate, why, max_replies, teaches=True)
 
 
 def _architecture(given: object, space: SearchSpace) -> Architecture:

@@ -56,7 +56,7 @@ def ask_principles(prompts: Prompts, region: Region, history: History) -> list[M
         "principles",
         space=space.words,
         objectives="; ".join(objective.words for objective in history.goal.objectives),
-        experiments=list_experiments(space, history, "best", region.limits.convention),
+        experiments=list_experiments(region, history, "best", prompts),
         notes=history.notebook,
         principles=PRINCIPLES,
         decision=decision.name,

@@ -85,7 +85,7 @@ class Prompts:
         """The SHA-256 of all templates in use."""
         return sha256_of(json.dumps(sorted(self._texts.items())).encode())
 
-    def render(self, name: str, **values: object) -> str:
+    def render(self, name: str, /, **values: object) -> str:
         """Write the prompt of a name, without `.j2`, from values.
 
         Raises: BadPrompt, with the file and the line.

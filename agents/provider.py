@@ -22,6 +22,16 @@ _OURS = (NameError, ImportError, NotImplementedError, AssertionError, MemoryErro
 
 _LONGEST = 400  # characters of a message
 
+_TOO_LONG = (
+    "context_length",
+    "context length",
+    "context window",
+    "context size",
+    "prompt is too long",
+    "input is too long",
+)
+"""The words of servers, in small letters, for messages that are longer than the model's context."""
+
 
 class ProviderError(Exception):
     """A language model's server did not answer, or refused to.
@@ -48,6 +58,12 @@ class ProviderError(Exception):
         self.code = code
         self.parameter = parameter
         self.said = message
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the messages are longer than the model's context."""
+        said = f"{self.code} {self.said}".lower()
+        return not self.transient and any(words in said for words in _TOO_LONG)
 
     def names(self, words: Collection[str]) -> str | None:
         """Return the first of these words that the error names; None where it names none."""

@@ -75,7 +75,7 @@ def ask_notebook(
         space=space.words,
         limits=region.words if region.limits.limited else "",
         objectives="; ".join(objective.words for objective in history.goal.objectives),
-        experiments=list_experiments(space, history, "best", region.limits.convention),
+        experiments=list_experiments(region, history, "best", prompts),
         used=used,
         left=-1 if iterations is None else max(0, iterations - used),
         surprises=list(surprises[-_NAMED:]),

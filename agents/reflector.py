@@ -1,123 +1,124 @@
 """The reflector: the agent that turns the measurements into the next prompt."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 
+from ..printable import one_line
+from ..record.call import shortened
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.goal import Goal, limit_words
 from ..record.history import History
+from ..record.notebook import Beliefs
 from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
+from ..spaces.words import option_in_words
 from .advice import Advice, advice_in_words
-from .experiments import list_experiments
+from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
-
-_ROLE = """\
-You design neural networks. You are searching a space of architectures for {aim}: you propose an architecture, it is \
-trained and measured, you are told its {names}, and you propose the next one."""
-
-_ROLE_OF_VALUES = """\
-You tune the decisions of a system. You are searching a space of architectures, each a value of every decision, for \
-{aim}: you propose an architecture, it is measured, you are told its {names}, and you propose the next one."""
-
-_AIM = "Objective of this search: {words}."
-_AIMS = "Objectives of this search: {words}. The first one counts; the others are told."
-_FRONT_AIM = """\
-Objectives of this search: {words}. It looks for the front: architectures of which none is beaten in one objective \
-without being better in another."""
-
-_FIRST = """\
-Nothing has been measured yet. Weigh what each option can do for the network, then propose the architecture that you \
-expect to {best}."""
-
-_FIRST_OF_VALUES = """\
-Nothing has been measured yet. Weigh what each value can do, then propose the architecture that you expect to \
-{best}."""
-
-_NEXT = """\
-Learn from these experiments: which choices go along with {good} {name}, which with {bad}? Then propose an \
-architecture that was not tried before and that you expect to {beat}, and say why it should."""
-
-_BEAT, _BEAT_FRONT = "beat the best one above", "add to the front above"
-
-_MEASURED_LIMITS = """\
-A network that is measured beyond these limits is not feasible, and does not count: {limits}."""
-
-_NOTES = "The notebook of this search:"
-
-_RUNNING = "In training now, without a result yet; do not propose these again:"
-
-_ANSWER = """\
-Give your reason in a few sentences, and then the architecture, a list of {length} numbers. In plain text, end with \
-one line of this form:
-Architecture: [{example}]"""
-
-_VALUES = """\
-Give your reason in a few sentences, and then the architecture, a JSON object with the value of each decision that \
-counts; a number between the levels of a range is taken to the nearest one. In plain text, end with one line of this \
-form:
-Architecture: {example}"""
+from .prompting import Prompts
+from .tool_messages import Texts, round_messages, rounds_of
+from .tries import tries_in_words
 
 _SHOWN = 60  # decisions, and costs by name, that a form or a line shows
+
+_LAST = 0.3  # of a trial's iterations: in these a model is asked for the best that it can predict
+
+_BELIEFS, _NOTEBOOK = 20, 6_000
+"""How many beliefs, and how many characters of a notebook, a prompt holds at most."""
+
+_BELIEF = 60  # characters of its subject
 
 _NO_TEXT = "[no answer]"
 """What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
 
-_STOP = f"""\
-If you are sure that no untried architecture of this space is better than the best one above, answer with \
-{NOTHING_LEFT} alone."""
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of a search, which prompts tell besides its history.
+
+    `iterations` is how many a trial makes in all, None where nobody has said; `procedure` says in words how a value is
+    measured; `may_stop` offers to end the search; `order` is that of the experiments.
+    """
+
+    order: Order = "best"
+    iterations: int | None = None
+    procedure: str = ""
+    may_stop: bool = False
+    prompts: Prompts = field(default_factory=Prompts)
 
 
 def write_prompt(
-    region: Region,
-    history: Sequence[Candidate] = (),
-    order: Order = "best",
-    advice: Advice | None = None,
-    may_stop: bool = False,
+    region: Region, history: Sequence[Candidate] = (), terms: Terms | None = None, advice: Advice | None = None
 ) -> list[Message]:
     """Write the prompt for the next proposal: the space in words, the limits, the experiments so far, the request.
 
-    Its length is bounded for every history. It lists the pending evaluations and the surrogate's `advice`; `may_stop`
-    offers to end the search.
+    Its length is bounded for every history and every space. It lists the pending evaluations and the surrogate's
+    `advice`.
     """
-    space, limits = region.space, region.limits
-    known = History.of(history)
-    goal = known.goal
-    running = [space.written(candidate.architecture) for candidate in known.running if candidate.architecture]
-    parts = [space.words, *([space.rule] if space.rule else []), *_aim(goal)]
-    parts += limits_in_words(region, known) if limits.limited else []
-    parts += [_MEASURED_LIMITS.format(limits=limit_words(goal))] if goal.limits else []
-    if known.finished:
-        parts.append(list_experiments(space, known, order, limits.convention))
-    parts += [f"{_NOTES}\n{known.notebook}"] if known.notebook else []
-    parts += ["\n".join([_RUNNING, *(f"- {architecture}" for architecture in running)])] if running else []
-    parts += [advice_in_words(space, advice)] if advice else []
-    parts += [_next(goal) if known.measured else (_FIRST if space.build else _FIRST_OF_VALUES).format(best=_best(goal))]
-    parts += [questions(region)] if limits.limited else []
-    parts += [_answer_form(space)]
-    parts += [_STOP] if known.measured and may_stop else []
-    return [
-        Message(role="system", content=_role(goal, networks=space.build is not None)),
-        Message(role="user", content="\n\n".join(parts)),
-    ]
+    terms, known = terms or Terms(), History.of(history)
+    space, goal, prompts = region.space, known.goal, terms.prompts
+    limited = region.limits.limited
+    forecasts = Forecasting({f.iteration: (f.expected, f.sd) for f in advice.forecasts}) if advice else None
+    objectives = "; ".join(objective.words for objective in goal.objectives)
+    user = prompts.render(
+        "proposal",
+        space=space.words,
+        rule=space.rule,
+        objectives="" if goal.is_accuracy and len(goal.objectives) == 1 else objectives,
+        several=len(goal.objectives) > 1,
+        pareto=goal.pareto,
+        procedure=terms.procedure,
+        sd=_sd(known),
+        limits=limits_in_words(region, known, prompts) if limited else "",
+        measured_limits=limit_words(goal),
+        beliefs=_beliefs(space, known.beliefs),
+        experiments=list_experiments(region, known, terms.order, prompts, forecasts) if known.finished else "",
+        tries=tries_in_words(space, known, prompts),
+        pending=[space.written(candidate.architecture) for candidate in known.running if candidate.architecture],
+        notebook=notebook_lines(known),
+        advice=advice_in_words(space, advice, prompts) if advice else "",
+        task=task_in_words(region, terms, goal, len(known), measured=bool(known.measured)),
+        questions=questions(region, prompts) if limited else "",
+        answer=_answer_form(space, goal.objective, prompts),
+        nothing_left=NOTHING_LEFT if known.measured and terms.may_stop else "",
+    )
+    return [Message(role="system", content=_role(region, goal, prompts)), Message(role="user", content=user)]
 
 
-def _role(goal: Goal, *, networks: bool) -> str:
+def task_in_words(region: Region, terms: Terms, goal: Goal, used: int, *, measured: bool) -> str:
+    """Say what the next proposal is for, after so many `used` evaluations, those pending included."""
+    left = (terms.iterations or 0) - used
+    better = goal.objective.better == "higher"
+    return terms.prompts.render(
+        "task",
+        iteration=used + 1,
+        iterations=terms.iterations or 0,
+        used=used,
+        left=left,
+        last=terms.iterations is not None and left <= ceil(_LAST * terms.iterations),
+        measured=measured,
+        networks=region.space.build is not None,
+        aim=_best(goal),
+        name=goal.objective.name,
+        good="high" if better else "low",
+        bad="low" if better else "high",
+        pareto=goal.pareto,
+    )
+
+
+def _role(region: Region, goal: Goal, prompts: Prompts) -> str:
     objectives = goal.objectives if goal.pareto else goal.objectives[:1]
-    aim = "the front of " if goal.pareto else "the one with "
     ends = " and ".join(f"the {_superlative(objective)} {objective.name}" for objective in objectives)
-    role = _ROLE if networks else _ROLE_OF_VALUES
-    return role.format(aim=aim + ends, names=" and ".join(objective.name for objective in goal.objectives))
-
-
-def _aim(goal: Goal) -> list[str]:
-    """Describe the measured quantities; nothing where accuracy is the only one."""
-    words = "; ".join(objective.words for objective in goal.objectives)
-    if len(goal.objectives) > 1:
-        return [(_FRONT_AIM if goal.pareto else _AIMS).format(words=words)]
-    return [] if goal.is_accuracy else [_AIM.format(words=words)]
+    return prompts.render(
+        "system",
+        networks=region.space.build is not None,
+        aim=("the front of " if goal.pareto else "the one with ") + ends,
+        names=" and ".join(objective.name for objective in goal.objectives),
+    )
 
 
 def _best(goal: Goal) -> str:
@@ -125,31 +126,83 @@ def _best(goal: Goal) -> str:
     return "be the most accurate" if goal.is_accuracy else f"have the {_superlative(objective)} {objective.name}"
 
 
-def _next(goal: Goal) -> str:
-    good, bad = ("high", "low") if goal.objective.better == "higher" else ("low", "high")
-    beat = _BEAT_FRONT if goal.pareto else _BEAT
-    return _NEXT.format(good=good, bad=bad, name=goal.objective.name, beat=beat)
-
-
 def _superlative(objective: Objective) -> str:
     return "highest" if objective.better == "higher" else "lowest"
 
 
-def conversation(prompt: list[Message], candidate: Candidate) -> list[Message]:
-    """Return the prompt, followed by each refused reply and the reason: the messages that the proposer answers."""
-    messages = list(prompt)
-    for refusal in candidate.refusals:
-        messages.append(Message(role="assistant", content=refusal.reply.strip() or _NO_TEXT))
-        messages.append(Message(role="user", content=f"This cannot be used: {refusal.reason}. Please answer again."))
+def notebook_lines(known: History) -> list[str]:
+    """Return the lines of the notebook, without the middle of a long one."""
+    return shortened(known.notebook, _NOTEBOOK // 2, _NOTEBOOK // 2).splitlines()
+
+
+def _sd(known: History) -> str:
+    """Write the mean standard deviation that evaluators told of their latest measurements; nothing without any."""
+    latest = known.measured[-_SHOWN:]
+    told = [c.measurement.sd for c in latest if c.measurement and c.measurement.sd]
+    return known.goal.objective.near(0.0, sum(told) / len(told)).partition(" ± ")[2] if told else ""
+
+
+def _beliefs(space: SearchSpace, beliefs: Beliefs | None) -> str:
+    """Write the strongest beliefs in a line."""
+    if beliefs is None:
+        return ""
+    found = sorted(_scored(space, beliefs), key=lambda pair: -abs(pair[1]))
+    return "; ".join(f"{words} {score:+g}" for words, score in found[:_BELIEFS])
+
+
+def _scored(space: SearchSpace, beliefs: Beliefs) -> Iterator[tuple[str, float]]:
+    """Yield each belief in words, with its score; one about no option of the space is left out."""
+    for one in beliefs.options:
+        yield from ((words, one.score) for words in _chosen(space, one.decision, one.option))
+    for pair in beliefs.pairs:
+        first, second = (
+            list(_chosen(space, at, option)) for at, option in zip(pair.decisions, pair.options, strict=True)
+        )
+        yield from ((f"{one} with {other}", pair.score) for one, other in zip(first, second, strict=False))
+    for cost in beliefs.costs:
+        yield f"more {one_line(cost.cost, _BELIEF)}", cost.score
+
+
+def _chosen(space: SearchSpace, at: int, option: int) -> Iterator[str]:
+    """Yield an option in words, with its decision; nothing where the space has no such option."""
+    if at < len(space.decisions) and option in space.decisions[at].numbers:
+        yield one_line(f"{space.decisions[at].name} = {option_in_words(space, space.decisions[at], option)}", _BELIEF)
+
+
+def conversation(
+    prompt: Sequence[Message],
+    candidate: Candidate,
+    prompts: Prompts,
+    texts: Texts = lambda attempt: "",
+    *,
+    as_text: bool = True,
+) -> list[Message]:
+    """Return the prompt, followed by each reply that was refused or called tools, and its answer: the messages that the
+    proposer answers.
+
+    `texts` returns the text of a reply with calls; these are messages of their own unless they are shown `as_text`.
+    """
+    messages, refusals, rounds = list(prompt), iter(candidate.refusals), rounds_of(candidate)
+    for attempt in range(1, len(candidate.refusals) + candidate.rounds + 1):
+        if attempt in rounds:
+            messages += round_messages(rounds[attempt], texts(attempt), as_text=as_text)
+        else:
+            refusal = next(refusals)
+            messages.append(said(refusal.reply))
+            messages.append(Message(role="user", content=prompts.render("refusal", reason=refusal.reason)))
     return messages
 
 
-def _answer_form(space: SearchSpace) -> str:
+def said(reply: str) -> Message:
+    """Return a reply as a message of the conversation."""
+    return Message(role="assistant", content=reply.strip() or _NO_TEXT)
+
+
+def _answer_form(space: SearchSpace, objective: Objective, prompts: Prompts) -> str:
     # Names, not numbers: an example architecture would be a hint, and small models would copy it.
-    if space.by_value:
-        return _VALUES.format(example=_example(space))
-    names = ", ".join(f"<{decision.name}>" for decision in space.decisions)
-    return _ANSWER.format(length=len(space.decisions), example=names)
+    names = [f"<{one_line(decision.name)}>" for decision in space.decisions]
+    example = _example(space) if space.by_value else f"[{', '.join(names)}]"
+    return prompts.render("answer", by_value=space.by_value, length=len(names), example=example, name=objective.name)
 
 
 def _example(space: SearchSpace) -> str:

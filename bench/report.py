@@ -12,20 +12,35 @@ from ..printable import one_line
 from ..record.statistics import Mean, rounded
 from ..record.versions import installed_versions
 from ..spaces.objective import ACCURACY, Objective
+from .across import Overall
+from .criteria import Criterion
 from .plan import Plan
 from .scores import Row
 
 _QUANTITIES = ("rank", "rank_of_all", "value", "regret", "difference")
+_OF_NOISE = "overstatement"  # a further one, where evaluations are noisy
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
 _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
 
 
-def to_markdown(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> str:
-    """Write a report: for each budget the ranks of all tasks side by side, then all numbers, then notes on them."""
+def to_markdown(
+    plan: Plan,
+    found: Sequence[Row],
+    notes: Sequence[str],
+    command: str,
+    across: Sequence[Overall],
+    judged: Sequence[Criterion],
+) -> str:
+    """Write a report: for each budget the ranks of all tasks side by side, then those over all tasks and the criteria
+    for models, then all numbers, then notes on them."""
     lines = [f"# {_markdown(command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
+    lines += [*_over_all_tasks(plan, across), ""] if len(plan.tasks) > 1 else []
+    lines += (
+        ["## How good a model has to be", "", *(f"- {_markdown(str(each))}" for each in judged), ""] if judged else []
+    )
     lines += [
         "## Everything",
         "",
@@ -46,10 +61,15 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        "The best is chosen by what the search sees, and ranked in its pool by test accuracy. Of architectures that "
-        "are the same function a rank counts one; a rank of all counts each, as the paper's ranks do. Equal accuracies "
-        f"share the better rank. Made with {made} on {platform.machine()}."
+        f"The best is chosen by what the search sees{_confirmed(plan)}, and ranked in its pool by test accuracy. Of "
+        "architectures that are the same function a rank counts one; a rank of all counts each, as the paper's ranks "
+        f"do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
     )
+
+
+def _confirmed(plan: Plan) -> str:
+    count, repeats = plan.confirming.count, plan.confirming.repeats
+    return f", with the best {count} evaluated {repeats} times more where evaluations are noisy" if count else ""
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -65,12 +85,31 @@ def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str
     return _table(["task", *plan.proposers], body)
 
 
+def _over_all_tasks(plan: Plan, across: Sequence[Overall]) -> Iterator[str]:
+    first = plan.proposers[0]
+    yield f"## Geometric mean of the ranks over {len(plan.tasks)} tasks"
+    yield ""
+    yield "Of each task it takes the mean rank; in brackets its 95% confidence interval over seeds."
+    yield ""
+    yield from _table(
+        ["proposer", "evaluations", "rank", f"rank / {first}"],
+        [
+            [each.proposer, str(each.evaluations), str(each.rank), "" if each.proposer == first else str(each.ratio)]
+            for each in across
+        ],
+    )
+
+
 def title(found: Sequence[Row]) -> str:
     """Name the value that rows tell: accuracy, or a general name where one of them tells another."""
     return next((name for name in (row.objective.titles[0] for row in found) if name != "accuracy"), "accuracy")
 
 
-def columns(first: str, value: str) -> list[str]:
+def _quantities(found: Sequence[Row]) -> tuple[str, ...]:
+    return (*_QUANTITIES, _OF_NOISE) if any(row.task.noisy for row in found) else _QUANTITIES
+
+
+def columns(first: str, value: str, *, noisy: bool) -> list[str]:
     """Name the columns of a report; differences are to the first proposer."""
     return [
         "task",
@@ -83,15 +122,22 @@ def columns(first: str, value: str) -> list[str]:
         value,
         "regret",
         f"rank − {first}",
+        *([_OF_NOISE] if noisy else []),
     ]
 
 
-def cells(row: Row, first: str) -> list[str]:
+def evaluations(row: Row) -> str:
+    """Write how many evaluations a row is after, and how many confirmed the best, as in 10 + 6."""
+    return f"{row.evaluations} + {row.confirming}" if row.confirming else str(row.evaluations)
+
+
+def cells(row: Row, first: str, *, noisy: bool) -> list[str]:
     """Write a row under these columns."""
+    overstated = spread(row.overstatement, row.objective) if row.task.noisy else ""
     return [
         row.task.name,
         row.proposer,
-        str(row.evaluations),
+        evaluations(row),
         "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
         str(row.rank),
         rounded(row.rank.median),
@@ -99,11 +145,13 @@ def cells(row: Row, first: str) -> list[str]:
         spread(row.value, row.objective),
         spread(row.regret, row.objective),
         "" if row.proposer == first else str(row.difference),
+        *([overstated] if noisy else []),
     ]
 
 
 def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
-    return _table(columns(first, title(found)), [cells(row, first) for row in found])
+    noisy = any(row.task.noisy for row in found)
+    return _table(columns(first, title(found), noisy=noisy), [cells(row, first, noisy=noisy) for row in found])
 
 
 def spread(mean: Mean, objective: Objective) -> str:
@@ -114,16 +162,18 @@ def spread(mean: Mean, objective: Objective) -> str:
 def to_csv(found: Sequence[Row]) -> str:
     """Write a line for each task, proposer and budget."""
     text = io.StringIO()
-    named = [title(found) if quantity == "value" else quantity for quantity in _QUANTITIES]
+    quantities = _quantities(found)
+    named = [title(found) if quantity == "value" else quantity for quantity in quantities]
     head = [f"{quantity}_{field}" for quantity in named for field in _FIELDS]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["space", "pool", "proposer", "evaluations", "trials", "deterministic", *head])
+    noisy = len(quantities) > len(_QUANTITIES)
+    writer.writerow(["space", "pool", *["noisy"] * noisy, "proposer", "evaluations", "trials", "deterministic", *head])
     for row in found:
-        means = [getattr(row, quantity) for quantity in _QUANTITIES]
+        means = [getattr(row, quantity) for quantity in quantities]
         numbers = [getattr(mean, field) for mean in means for field in _FIELDS]
-        names = map(_field, (row.task.space, row.task.pool, row.proposer))
-        counts = (row.evaluations, row.trials, row.deterministic)
-        writer.writerow([*names, *counts, *("" if value is None else value for value in numbers)])
+        space, pool, proposer = map(_field, (row.task.space, row.task.pool, row.proposer))
+        counts = (*[row.task.noisy] * noisy, proposer, row.evaluations, row.trials, row.deterministic)
+        writer.writerow([space, pool, *counts, *("" if value is None else value for value in numbers)])
     return text.getvalue()
 
 
@@ -133,8 +183,16 @@ def _field(name: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULAS) else shown
 
 
-def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str) -> dict[str, object]:
+def to_json(
+    plan: Plan,
+    found: Sequence[Row],
+    notes: Sequence[str],
+    command: str,
+    across: Sequence[Overall],
+    judged: Sequence[Criterion],
+) -> dict[str, object]:
     """Return plain JSON types."""
+    quantities = _quantities(found)
     results = [
         {
             "space": row.task.space,
@@ -143,8 +201,9 @@ def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str
             "evaluations": row.evaluations,
             "trials": row.trials,
             "deterministic": row.deterministic,
-            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in _QUANTITIES},
+            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in quantities},
             **({} if row.objective == ACCURACY else {"objective": asdict(row.objective)}),
+            **({"noisy": True, "confirming": row.confirming} if row.task.noisy else {}),
         }
         for row in found
     ]
@@ -153,5 +212,7 @@ def to_json(plan: Plan, found: Sequence[Row], notes: Sequence[str], command: str
         "seeds": plan.seeds,
         "against": plan.proposers[0],
         "results": results,
+        "geometric_means": [asdict(each) for each in across],
+        "criteria": [asdict(each) for each in judged],
         "notes": list(notes),
     }

@@ -5,15 +5,16 @@ start and a text on `what` they are. Several starts for a task are tried in thei
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from ..agents.proposer import Form, Proposer, Thinking, Unprompted, asked
+from ..agents.beliefs import UnreadableAnswer, read_beliefs
+from ..agents.proposer import Asking, Form, Proposer, Thinking, Unprompted, asked
 from ..documents import read_document
 from ..errors import GeniusError
 from ..printable import brief
@@ -21,9 +22,11 @@ from ..record.call import Reply
 from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..schema import CLOSED, BadRecord, Name, Numbers, Scalar, Schema, Text
+from ..spaces.region import Region
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from ..tools.refused import refused_architectures
 from ..tools.replies import UnreadableReply, read_reply
+from .stated import beliefs_in_json
 from .task import WHOLE_POOL, Task, cap_name, load_task, read_share
 
 MOST_STARTS = 3
@@ -116,11 +119,12 @@ def _architecture(start: RecordedStart, space: SearchSpace) -> Architecture:
     return space.check(found or ())
 
 
-def starting_with(starts: Sequence[Architecture], proposer: Proposer, space: SearchSpace) -> Proposer:
+def starting_with(starts: Sequence[Architecture], proposer: Proposer, region: Region) -> Proposer:
     """Return a proposer that first proposes the starts in their order, then as `proposer` does.
 
-    A start that was tried before, or refused, is left out.
+    A start that was tried before, or refused, is left out. A model names them for its own starts.
     """
+    space = region.space
 
     def start(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | None:
         done = History.of(history).tried(space, refused_architectures(space, prompt, history))
@@ -131,11 +135,28 @@ def starting_with(starts: Sequence[Architecture], proposer: Proposer, space: Sea
         return start(prompt, history) or await asked(proposer, prompt, history)
 
     if isinstance(proposer, Thinking):
-        thinking = proposer
+        return _thinking_with(starts, proposer, region, start)
+    return type(proposer)(propose) if isinstance(proposer, Unprompted | Asking) else propose
 
-        async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
-            found = start(prompt, history) if form.name == "proposal" else None
-            return found or await thinking.think(prompt, history, form)
 
-        return Thinking(think)
-    return Unprompted(propose) if isinstance(proposer, Unprompted) else propose
+def _thinking_with(
+    starts: Sequence[Architecture],
+    model: Thinking,
+    region: Region,
+    start: Callable[[Sequence[Message], Sequence[Candidate]], Reply | None],
+) -> Thinking:
+    async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
+        found = start(prompt, history) if form.name == "proposal" else None
+        reply = found or await model.think(prompt, history, form)
+        return _with_starts(reply, starts, region) if form.name == "beliefs" else reply
+
+    return Thinking(think)
+
+
+def _with_starts(reply: Reply, starts: Sequence[Architecture], region: Region) -> Reply:
+    """Put starts into a model's beliefs in the place of its own; an answer that cannot be read stays as it is."""
+    try:
+        beliefs = read_beliefs(reply, region).beliefs
+    except UnreadableAnswer:
+        return reply
+    return replace(reply, text=beliefs_in_json(region.space, replace(beliefs, starts=tuple(starts))))

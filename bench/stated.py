@@ -26,15 +26,16 @@ def beliefs_in_json(space: SearchSpace, beliefs: Beliefs) -> str:
         written = one.names[option - one.first] if space.by_value else option
         return {f"{prefix}decision": one.name, f"{prefix}option": written}
 
-    def paired(pair: PairBelief) -> dict[str, object]:
-        one, other = zip(pair.decisions, pair.options, strict=True)
-        return named(*one) | named(*other, "other_") | _score(pair)
-
     return json.dumps(
         {
             "starts": [json.loads(space.declared(start)) for start in beliefs.starts],
             "options": [named(each.decision, each.option) | _score(each) for each in beliefs.options],
-            "pairs": [paired(each) for each in beliefs.pairs],
+            "pairs": [
+                named(each.decisions[0], each.options[0])
+                | named(each.decisions[1], each.options[1], "other_")
+                | _score(each)
+                for each in beliefs.pairs
+            ],
             "costs": [{"cost": each.cost} | _score(each) for each in beliefs.costs],
         }
     )

@@ -1,25 +1,27 @@
 """One search of a bench: a proposer on a task, through the same graph as every search, nothing kept on disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from ..agents.arms import no_model, open_arms
 from ..agents.backends import LOCAL, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Measured
-from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_table import run_evaluator, table_evaluator
 from ..graph.build import build_graph
-from ..graph.state import Context
+from ..graph.state import Context, Kept, SearchState
 from ..record.candidate import Candidate
 from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
-from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
+from ..record.settings.settings import REFLECTION
+from ..schema import CLOSED, Amount, Count, Flag, Name, Numbers, Schema, Whole
 from ..spaces.disguise import conceal, disguise, reveal, shuffle
 from ..spaces.region import Region
 from ..spaces.space import Architecture
@@ -38,8 +40,9 @@ class BenchTrial:
     """The search of one proposer, with one seed, on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `starts` are the
-    recorded architectures that the proposer got first.
+    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `noisy` is whether
+    an evaluation was one of an architecture's trainings. `starts` are the recorded architectures that the proposer got
+    first.
     """
 
     __pydantic_config__ = CLOSED
@@ -51,6 +54,7 @@ class BenchTrial:
     iterations: Count
     architectures: tuple[Numbers | None, ...]
     table: Name = ""
+    noisy: Flag = False
     starts: tuple[Numbers, ...] = ()
     taken: Whole = 0
     llm_calls: Whole = 0
@@ -71,7 +75,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     space, table = load_task(task, data)
     meanings = shuffle(space, seed) if entrant.disguise else None
     shown = disguise(space, meanings) if meanings else space
-    look_up = table_evaluator(table)
+    look_up = run_evaluator(table, seed) if task.noisy else table_evaluator(table)
 
     def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
         return look_up(reveal(architecture, meanings) if meanings else architecture)
@@ -79,15 +83,20 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     started, region = perf_counter(), Region(shown, task.limits)
     starts = starts_for(entrant.starts, task, data) if entrant.starts else ()
     first = [conceal(start, meanings) if meanings else start for start in starts]
-    async with _open(entrant, region, table, seed, data) as proposer:
+    async with _open(entrant, region, table, seed, data) as model:
+        proposer, arms = _starting(first, model, _arms(entrant, region, (seed, 1), model), region)
         context = Context(
             region,
-            starting_with(first, proposer, shown) if first else proposer,
+            proposer,
             evaluate,
             goal=Goal((table.objective,)),
+            arms=arms,
             advice=entrant.advice,
+            tools=entrant.hybrid and bool(entrant.llm),
             seed=(seed, 1),
             iterations=iterations,
+            beliefs=entrant.hybrid,
+            reflect_every=REFLECTION if entrant.hybrid and entrant.llm else 0,
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
@@ -99,6 +108,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         iterations,
         tuple(found),
         table.sha256,
+        task.noisy,
         starts,
         taken=sum(candidate.taken is not None for candidate in candidates),
         **asdict(context.journal.usage(1)),
@@ -111,21 +121,44 @@ def _graph() -> "Graph":
     return build_graph()
 
 
+_CARRIED = ("done", "beliefs", "notebook", "hints", "considered")  # of the state; the journal holds the rest
+
+
 async def _search(context: Context, iterations: int) -> Sequence[Candidate]:
-    done, stopped = 0, None
+    state: Kept = {"done": 0}
     async with context.slots:
-        while done < iterations and not stopped:
-            state = await _graph().ainvoke({"done": done}, context=context)
-            done, stopped = state["done"], state["stopped"]
+        while state["done"] < iterations and not state.get("stopped"):
+            carried = {name: value for name, value in state.items() if name in _CARRIED}
+            state = cast("Kept", await _graph().ainvoke(cast("SearchState", carried), context=context))
     return context.journal.finished(1)
 
 
 @asynccontextmanager
 async def _open(entrant: Entrant, region: Region, table: Table, seed: int, data: Path) -> AsyncIterator[Proposer]:
+    """Open the proposer of a trial, of a hybrid search its model."""
     if (llm := entrant.llm) is not None:
         async with open_llms([llm], region.space, LLMSettings(seed=seed if llm == LOCAL else None), data) as opened:
             yield opened.proposer(1)
     elif entrant.simulated:
         yield await asyncio.to_thread(simulated, region, table, entrant.simulated, (seed, 1))
     else:
-        yield PROPOSERS.find(entrant.base)(region, (seed, 1))
+        yield no_model if entrant.hybrid else PROPOSERS.find(entrant.base)(region, (seed, 1))
+
+
+def _arms(entrant: Entrant, region: Region, seed: Sequence[int], model: Proposer) -> dict[str, Proposer]:
+    """Make the arms of a hybrid search."""
+    if not entrant.hybrid:
+        return {}
+    return open_arms((), region, seed, model if entrant.base else None)
+
+
+def _starting(
+    starts: Sequence[Architecture], proposer: Proposer, arms: Mapping[str, Proposer], region: Region
+) -> tuple[Proposer, dict[str, Proposer]]:
+    """Have the proposer, and each arm, begin with the starts, if there are any."""
+    first = partial(starting_with, starts, region=region) if starts else _unchanged
+    return first(proposer), {name: first(arm) for name, arm in arms.items()}
+
+
+def _unchanged(proposer: Proposer) -> Proposer:
+    return proposer

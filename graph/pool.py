@@ -67,6 +67,13 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
     return job, Workload("training", 1 if small else None)
 
 
+def procedure_in_words(settings: Settings, space: SearchSpace) -> str:
+    """Say of a search that trains how a value is measured."""
+    _, recipe = task_of(space, settings.training.data, settings.training.recipe)
+    epochs = override(RECIPES.find(recipe), settings.training.recipe_changes).epochs
+    return f"a single training of {epochs} epoch{'s' * (epochs > 1)} with one seed"
+
+
 def open_pool(asked: TrainingSettings, workload: Workload = _PLAIN) -> Pool:
     """Return the pool that the settings name, not entered yet, for a workload.
 

@@ -19,7 +19,7 @@ from .warp import Warp
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
 _KEPT = 8  # draws of each mean function
 _SCALARS = 4  # hyper-parameters besides those of groups and of places
-_OPTIONAL = "shared"  # the group of effects that half of the draws do without
+_OPTIONAL = "shared"  # the group of effects that some draws do without
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,20 @@ class Ranges:
 
     The unit of a draw is the spread of its warped measurements, times a `scale`: what was measured may lie closer
     together than the space does. `effect` is the scale of each group of effects, and `gain` that of the mean function,
-    in this unit; `noise` is that of the residuals, in the spread alone. `tail` is that of the warp, in standard
-    deviations of the measurements. `steep` is how fast similarity falls with the distance of two places: by the factor
-    exp(-steep) over a whole range, or from one option to another. There are as many `draws` for each mean function.
+    in this unit; `noise` is that of the residuals, in the spread alone. The effects of `shared` options have a scale of
+    their own, and a share of the draws, `without_shared`, does without them. `tail` is that of the warp, in medians of
+    how far measurements lie below the best. `steep` is how fast similarity falls with the distance of two places: by
+    the factor exp(-steep) over a whole range, or from one option to another. There are as many `draws` for each mean
+    function.
     """
 
-    effect: tuple[float, float] = (0.1, 2.0)
+    effect: tuple[float, float] = (0.1, 1.0)
     scale: tuple[float, float] = (1.0, 4.0)
     noise: tuple[float, float] = (0.2, 1.0)
-    gain: tuple[float, float] = (0.3, 1.5)
-    tail: tuple[float, float] = (0.1, 10.0)
+    gain: tuple[float, float] = (0.3, 1.0)
+    tail: tuple[float, float] = (0.3, 10.0)
+    shared: tuple[float, float] = (0.1, 1.0)
+    without_shared: float = 0.5
     draws: int = 32
     steep: tuple[float, float] = (0.05, 30.0)
 
@@ -144,11 +148,13 @@ def _draw(data: Data, mean: PriorMean, level: Floats, ranges: Ranges) -> Draw:
 
 
 def _effects(groups: Sequence[str], levels: Floats, ranges: Ranges) -> Floats:
-    """Return the scale of each group of effects; the lower half of the levels does without the optional one."""
+    """Return the scale of each group of effects, 0 where a draw does without it."""
     found = _log_scale(ranges.effect, levels)
-    optional = np.array([name == _OPTIONAL for name in groups])
-    upper = _log_scale(ranges.effect, np.maximum(2 * levels - 1, 0.0))
-    return np.where(optional, np.where(levels < 0.5, 0.0, upper), found)
+    if _OPTIONAL in groups:
+        at, share = groups.index(_OPTIONAL), ranges.without_shared
+        level = (levels[at] - share) / (1 - share)
+        found[at] = 0.0 if level < 0 else _log_scale(ranges.shared, level)
+    return found
 
 
 def _latin_hypercube(rng: np.random.Generator, count: int, columns: int) -> Floats:

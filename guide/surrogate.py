@@ -27,6 +27,7 @@ _AS_EXPECTED = 5  # measurements that are taken to be as uncertain as predicted,
 _BLOCK = 2_048  # architectures that are predicted at once
 _SHARE = 0.01  # of a range, that is the unit where all measurements are equal
 _LEAST = 1e-3  # of the range that bounds leave: the least spread of a space
+_BEYOND, _DEEP = 3.0, 0.1  # how far below the best utilities may lie: ranges of the measurements, or of the bounds
 _SAME = 1e-12  # of the size of utilities: they are equal but for rounding
 _WEIGHTLESS = 0.02  # draws with a smaller weight are left out of uncertainties
 _NEGLIGIBLE = 1e-4  # draws with a smaller one are left out
@@ -35,7 +36,7 @@ _NODES, _NODE_SHARES = (-(3**0.5), 0.0, 3**0.5), (1 / 6, 2 / 3, 1 / 6)  # of Gau
 
 RANGES = Ranges()
 
-RANGES_OF_LEVELS = Ranges(effect=(0.3, 2.0), noise=(0.02, 0.5), draws=128)
+RANGES_OF_LEVELS = Ranges(effect=(0.3, 2.0), scale=(1.0, 1.0), noise=(0.02, 0.5), tail=(1.0, 30.0), draws=128)
 """Those for a space with ranges: what is measured changes smoothly along a range, and repeats itself more exactly."""
 
 
@@ -103,9 +104,10 @@ class Surrogate:
         values = np.asarray(utility, dtype=float)
         errors = np.broadcast_to(np.asarray(sd, dtype=float), values.shape)
         self._top, self._unit = float(values.max()), _unit(values, errors, bounds)
-        self._least, self._most = ((end - self._top) / self._unit for end in bounds)
-        width = bounds[1] - bounds[0]
-        floor = (_LEAST * width if np.isfinite(width) else 0.0) / self._unit
+        width = bounds[1] - bounds[0] if np.isfinite(bounds).all() else 0.0
+        deepest = self._top - max(_BEYOND * float(np.ptp(values)), _DEEP * width) if np.ptp(values) else -np.inf
+        self._least, self._most = ((end - self._top) / self._unit for end in (max(bounds[0], deepest), bounds[1]))
+        floor = _LEAST * width / self._unit
         standard = (values - self._top) / self._unit
         floor = max(floor, float(errors.mean()) / self._unit) or (1.0 if np.ptp(standard) == 0 else 1e-9)
         data = Data(tried, compared(tried, tried, counts), standard, errors / self._unit, floor)
@@ -126,13 +128,10 @@ class Surrogate:
         """Predict the utilities of architectures."""
         mixture = self._mixture(architectures)
         mean, second = np.zeros(len(architectures)), np.zeros(len(architectures))
-        for draw, share, mid, spread in zip(
-            mixture.draws, mixture.shares, mixture.means.T, mixture.deviations.T, strict=True
-        ):
-            for node, part in zip(_NODES, _NODE_SHARES, strict=True):
-                utility = np.clip(draw.warp.inverse(mid + node * spread), self._least, self._most)
-                mean += share * part * utility
-                second += share * part * utility**2
+        columns = zip(mixture.draws, mixture.shares, mixture.means.T, mixture.deviations.T, strict=True)
+        for draw, share, middle, spread in columns:
+            own, own_second = self._moments(draw, middle, spread)
+            mean, second = mean + share * own, second + share * own_second
         deviation = np.sqrt(np.maximum(second - mean**2, 0.0))
         noise = np.sqrt(self._weights @ [(draw.unit * draw.noise) ** 2 for draw in self._draws])
         return Prediction(
@@ -144,6 +143,13 @@ class Surrogate:
             self._unit,
             self._calibration(),
         )
+
+    def _moments(self, draw: Draw, middle: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Return the means of utilities and of their squares, whose warps are normal variables: shapes (n,)."""
+        utilities = [draw.warp.inverse(middle + node * spread) for node in _NODES]
+        found = np.clip(utilities, self._least, self._most)
+        shares = np.array(_NODE_SHARES)
+        return shares @ found, shares @ found**2
 
     def in_standard_units(self, utility: float) -> float:
         """Return a utility in the units of `standard`."""
@@ -191,7 +197,7 @@ class Surrogate:
     def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict the utilities of architectures together: means of shape (n,), covariances of shape (n, n).
 
-        The warp is undone by its slope at the mean.
+        Correlations are those of the warped utilities.
         """
         between = compared(architectures, self._tried, self._counts)
         own = compared(architectures, architectures, self._counts)
@@ -200,14 +206,15 @@ class Surrogate:
             across = between.covariance(draw.weights, draw.steep)
             half = across @ draw.inverse.T
             unknown = 1.0 - half @ draw.ones
-            this = draw.warp.inverse(draw.unit * (draw.expected(architectures) + across @ draw.solved))
-            this = np.clip(this, self._least, self._most)
             covariance = (
                 own.covariance(draw.weights, draw.steep)
                 - half @ half.T
                 + np.outer(unknown, unknown) / (draw.ones @ draw.ones)
             )
-            steep = draw.unit / draw.warp.slope(this)
+            middle = draw.unit * (draw.expected(architectures) + across @ draw.solved)
+            spread = draw.unit * np.sqrt(np.maximum(np.diag(covariance), 1e-12))
+            this, square = self._moments(draw, middle, spread)
+            steep = np.sqrt(np.maximum(square - this**2, 0.0)) / spread * draw.unit
             mean += share * this
             second += share * (covariance * np.outer(steep, steep) + np.outer(this, this))
         return self._top + self._unit * mean, self._unit**2 * (second - np.outer(mean, mean))
@@ -232,9 +239,12 @@ class Surrogate:
 
 
 def _unit(values: Floats, errors: Floats, bounds: Bounds) -> float:
-    """Return the standard deviation of utilities or, where all are equal, another size that has their unit."""
-    spread, same = float(values.std()), _SAME * float(np.abs(values).max())
-    if spread > same:
-        return spread
+    """Return the median of how far utilities lie below the best or, where all are equal, another size with their unit.
+
+    Unlike the standard deviation it does not depend on how bad the worst is.
+    """
+    gaps, same = values.max() - values, _SAME * float(np.abs(values).max())
+    if gaps.max() > same:
+        return float(np.median(gaps[gaps > same]))
     sizes = (bounds[1] - bounds[0], float(errors.mean()) / _SHARE, *(abs(values[0] - end) for end in bounds))
     return next((_SHARE * size for size in sizes if np.isfinite(size) and size > same), 1.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .features import Floats
 
-_LONGEST = 12.0  # the most units that a warped utility is unwarped by: beyond it lies nothing that matters
+_LONGEST = 50.0  # the exponent at most, so that numbers stay finite
 
 
 @dataclass(frozen=True)

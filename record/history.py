@@ -8,6 +8,7 @@ from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
 from .notebook import Beliefs
+from .option_tally import OptionTally
 
 
 class Index:
@@ -23,6 +24,7 @@ class Index:
         self._space: SearchSpace | None = None
         self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
         self._known = 0  # candidates in it
+        self._tally: OptionTally | None = None
         self._goal = GOAL
         self._ranked: list[tuple[float, int]] = []  # the negative utility and the place of each, the best first
         for candidate in candidates:
@@ -58,16 +60,25 @@ class Index:
         self._known = len(self.candidates)
         return self._first
 
+    def tally(self, space: SearchSpace, before: int) -> OptionTally:
+        """Return the tries of a space's options by the candidates before a place."""
+        if self._tally is None or space is not self._tally.space or before < self._tally.candidates:
+            self._tally = OptionTally(space)
+        for candidate in self.candidates[self._tally.candidates : before]:
+            self._tally.add(candidate)
+        return self._tally
+
 
 def _replies(candidate: Candidate) -> int:
-    return len(candidate.refusals) + bool(candidate.reply)
+    return len(candidate.refusals) + candidate.rounds + bool(candidate.reply)
 
 
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `beliefs` those of the
-    model before anything was measured, None where none were asked for, and `notebook` what it noted since.
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies
+    that called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
+    `notebook` what it noted since.
     """
 
     def __init__(
@@ -79,9 +90,10 @@ class History(Sequence[Candidate]):
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> None:
-        self._index, self.finished, self.running, self.goal, self._asked = index, finished, running, goal, asked
-        self.beliefs, self.notebook = beliefs, notebook
+        self._index, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
+        self.beliefs, self.notebook, self._rounds = beliefs, notebook, rounds
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL, beliefs: Beliefs | None = None) -> "History":
@@ -139,7 +151,7 @@ class History(Sequence[Candidate]):
     @property
     def weighed(self) -> list[tuple[Architecture, Mapping[str, float]]]:
         """The networks that were measured and refused, with what was measured; also those of this iteration."""
-        refused = (*self._refused(), *self._asked)
+        refused = (*self._refused(), *self.asked)
         return [(refusal.architecture, refusal.metrics) for refusal in refused if refusal.architecture]
 
     def _refused(self) -> Iterator[Refusal]:
@@ -150,6 +162,15 @@ class History(Sequence[Candidate]):
     def replies(self) -> int:
         """How many replies the trial has used, refused ones included."""
         return self._index.replies[self.finished] + sum(map(_replies, self.running))
+
+    def tally(self, space: SearchSpace) -> OptionTally:
+        """Return how often each option was tried by the finished candidates, and the values measured with it."""
+        return self._index.tally(space, self.finished)
+
+    @property
+    def attempts(self) -> int:
+        """How many replies the iteration that is being made has used so far."""
+        return len(self.asked) + self._rounds
 
     def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
         """Return the first candidate whose architecture computes the same function; None where there is none."""

@@ -38,7 +38,7 @@ def held_to_measures(
 
 def _refused(candidate: Candidate, reason: str, found: Measurement, max_replies: int) -> Candidate:
     bare = replace(candidate, architecture=None, values=None, cost=None, repair=None, rounded="")
-    return refuse(bare, reason, max_replies, candidate.architecture, found.metrics)
+    return refuse(bare, reason, max_replies, candidate.architecture, found.metrics, teaches=True)
 
 
 def _gap(goal: Goal, name: str, value: float) -> str:

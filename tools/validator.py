@@ -47,7 +47,8 @@ def validate(
         if when_done == "stop" or candidate.llm is None or _all_tried(region, known):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
-    candidate = replace(candidate, rationale=reading.rationale)
+    expectation = reading.expectation.within(known.goal.objective)
+    candidate = replace(candidate, rationale=reading.rationale, expected=expectation.value, expected_sd=expectation.sd)
     found = check_architecture(reading.architecture, region, known)
     if not isinstance(found, Broken):
         return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
@@ -57,7 +58,7 @@ def validate(
             return repaired
     if found.repeat and _all_tried(region, known):
         return replace(candidate, error=ALL_TRIED)
-    return refuse(candidate, found.reason, max_replies)
+    return refuse(candidate, found.reason, max_replies, teaches=not found.repeat)
 
 
 @dataclass(frozen=True)
@@ -144,17 +145,19 @@ def refuse(
     max_replies: int,
     architecture: Architecture | None = None,
     metrics: Mapping[str, float] | None = None,
+    *,
+    teaches: bool = False,
 ) -> Candidate:
     """Send a candidate's reply back; with the last of `max_replies` the iteration is over.
 
-    Where its network was measured, `architecture` and `metrics` say what was found.
+    Where its network was measured, `architecture` and `metrics` say what was found; `teaches` is that of the refusal.
     """
     reply = shortened(candidate.reply, _HEAD, _TAIL)
-    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {})))
+    refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {}), teaches))
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
-    return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
+    return replace(candidate, reply="", fault=None, refusals=refusals, error=error, expected=None, expected_sd=None)
 
 
 def _repeat(architecture: Architecture, space: SearchSpace, history: History) -> str | None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.advice import SHORTLISTED, advice_in_words, advise, shortlist_of
+from genius.agents.prompting import Prompts
 from genius.agents.reflector import write_prompt
 from genius.spaces.region import Limits, Region
 from genius.tools.grammar import architecture_grammar
@@ -41,7 +42,7 @@ def test_without_advice_there_is_no_shortlist_and_not_a_word_of_it():
 def test_it_tells_effects_expectations_and_how_good_earlier_ones_were():
     history = measured(12)
     advice = advise(Region(SPACE), history, (0, 1))
-    words = advice_in_words(SPACE, advice)
+    words = advice_in_words(SPACE, advice, Prompts())
     assert words.count("\n- layer ") == 8
     assert "best 2 (+" in words
     assert "forecasts of the last 10 measurements were off by" in words
@@ -67,7 +68,7 @@ def test_it_stays_short_however_long_the_search_is(name):
     space = get_space(name)
     rng = np.random.default_rng(0)
     history = [Candidate(1, at, architecture=space.sample(rng), measurement=Measurement(80.0)) for at in range(60)]
-    words = advice_in_words(space, advise(Region(space), history, (0, 1)))
+    words = advice_in_words(space, advise(Region(space), history, (0, 1)), Prompts())
     assert len(words) < 1_500 + 80 * len(space.decisions)
 
 

@@ -270,7 +270,7 @@ async def test_replies_do_not_depend_on_what_was_asked_before(model_file):
     for iteration, architecture in enumerate([(0,) * 8, (2,) * 8], start=1):
         found = Candidate(1, iteration, architecture=architecture, measurement=Measurement(80.0 + iteration))
         history.append(found)
-        prompts.append(write_prompt(Region(NAS_BENCH_MACRO), history, "best"))
+        prompts.append(write_prompt(Region(NAS_BENCH_MACRO), history))
 
     async def replies(order):
         with EmbeddedModel(model_file) as model:

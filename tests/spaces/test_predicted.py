@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from genius.agents.limited import limits_in_words
+from genius.agents.prompting import Prompts
 from genius.record.history import History
 from genius.spaces import get_space
 from genius.spaces.disguise import conceal, disguise, shuffle
@@ -105,7 +106,7 @@ def test_the_prompt_tells_what_each_option_adds():
     first = cost.terms[0][1]
     assert f"- layer 1: 0: {first[0]:.4g}, 1: {first[1]:.4g}, 2: {first[2]:.4g}" in table
     assert adds_up(region)
-    assert "latency at most 5.5 ms" in "\n".join(limits_in_words(region, History.of([])))
+    assert "latency at most 5.5 ms" in limits_in_words(region, History.of([]), Prompts())
 
 
 def test_of_pairs_the_prompt_tells_costs_around_a_network():
