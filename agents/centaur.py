@@ -10,7 +10,7 @@ from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..spaces.region import Integers, Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from .cma_es import FIRST_STEP, Coding, check_installed, sample_new, strategy_after
 from .prompting import Prompts
 from .proposer import Brief, briefing

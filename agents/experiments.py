@@ -16,10 +16,10 @@ from ..spaces.figures import many_millions, written
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from .prompting import Prompts
 
-BEST, LATEST, FRONT = 15, 15, 20
+BEST, LATEST, FRONT = 15, 10, 20
 """How many experiments a prompt lists at most: of the best, of the latest, and of the front."""
 
 _LETTERS = 15_000  # of the architectures that are listed; of longer ones fewer are
@@ -211,7 +211,7 @@ def _changes(space: SearchSpace, best: Candidate, candidate: Candidate) -> str:
     ]
     listed = ", ".join(words)
     short = len(words) <= _CHANGED and len(listed) <= _CHANGES_LENGTH
-    return listed if short else f"{len(words)} decisions differ"
+    return listed if short else f"{len(words)} differ"
 
 
 def _option(space: SearchSpace, at: int, number: int, counts: bool) -> str:

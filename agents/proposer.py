@@ -11,6 +11,7 @@ from ..plugins import signature_refusing
 from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
+from ..tools.toolbox import Tool
 from .prompting import Prompts
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
@@ -28,13 +29,13 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space. `arm` is the further arm of a
-    hybrid search that asks for a proposal.
+    Without a schema the answer is free text; a proposal has the schema of the space unless it has another one. `arm` is
+    the further arm of a hybrid search that asks for a proposal.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
-    tools: Sequence[object] = ()
+    tools: Sequence[Tool] = ()
     arm: str = ""
 
     @property
@@ -52,6 +53,10 @@ AGENTS: Mapping[FormName, Agent] = {
     "principles": "concluder",
 }
 """Who asks a model for each form."""
+
+
+class ToolsRefused(GeniusError):
+    """A language model takes no tools: whoever asks it asks again, without them."""
 
 
 def agent_of_arm(arm: str) -> Agent:
@@ -74,8 +79,12 @@ class Thinking:
         return self.think(prompt, history, PROPOSAL)
 
 
-async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-    """Ask a proposer, which may answer at once or be awaited."""
+async def asked(
+    proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate], form: Form = PROPOSAL
+) -> Reply | str:
+    """Ask a proposer for a proposal, which may answer at once or be awaited; one that thinks reads the form, too."""
+    if isinstance(proposer, Thinking):
+        return await proposer.think(prompt, history, form)
     answer = proposer(prompt, history)
     return await answer if isawaitable(answer) else answer
 

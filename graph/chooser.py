@@ -53,7 +53,7 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
     if (start := due_start(context, candidate, history)) is not None:
         offered = [_Offered(Offer(START, start), context.region.space.declared(start))]
     else:
-        prompt = conversation(state.get("prompt") or [], candidate, context.prompts)
+        prompt = conversation(state.get("prompt") or [], _without_calls(candidate), context.prompts)
         offered = [each async for each in _offers(context, candidate, prompt, history)]
         offered = await asyncio.to_thread(_weighed, context, candidate, history, offered)
     sound = [at for at, each in enumerate(offered) if each.offer.architecture is not None]
@@ -73,6 +73,11 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
     return Command(goto="validator", update={"candidate": candidate.to_json()})
 
 
+def _without_calls(candidate: Candidate) -> Candidate:
+    """Return a candidate without the calls of tools, which are no proposals."""
+    return replace(candidate, tools=(), rounds=0)
+
+
 def due_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
     """Return the start that is tried before any arm is asked: the first one; None once it was."""
     begun = any(earlier.arm == START for earlier in history)
@@ -84,7 +89,7 @@ def _next_start(context: Context, candidate: Candidate, history: History) -> Arc
     beliefs, space = history.beliefs, context.region.space
     if beliefs is None:
         return None
-    refused = refused_architectures(space, conversation([], candidate, context.prompts), history)
+    refused = refused_architectures(space, conversation([], _without_calls(candidate), context.prompts), history)
     tried = history.tried(space, refused)
     for start in beliefs.starts:
         new = space.identity(start) not in tried

@@ -27,7 +27,7 @@ from ..spaces import SPACES
 from .build import build_graph
 from .setup import Given, choose_parts, open_setup
 from .state import Context
-from .trials import context_of
+from .trials import context_of, most_steps
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -108,7 +108,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * most_steps(settings)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:

@@ -179,7 +179,7 @@ def suggest(
     feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, region.space, surrogate, guide, len(observed), feasibility)
     drawn = guide.draws(region.space, len(observed))
-    choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
+    choices = draw_by_options(region, rng) if drawn else gather(region, best_observed(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
@@ -241,7 +241,8 @@ def feasibility_of(
     return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
-def _best(observed: Observed) -> list[Architecture]:
+def best_observed(observed: Observed) -> list[Architecture]:
+    """Return the observed architectures of the highest utility."""
     return [observed.architectures[at] for at in np.argsort(-observed.utility, kind="stable")[:_GOOD]]
 
 

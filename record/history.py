@@ -8,7 +8,7 @@ from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
 from .notebook import Beliefs
-from .tally import Tally
+from .option_tally import OptionTally
 
 
 class Index:
@@ -24,7 +24,7 @@ class Index:
         self._space: SearchSpace | None = None
         self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
         self._known = 0  # candidates in it
-        self._tally: Tally | None = None
+        self._tally: OptionTally | None = None
         self._goal = GOAL
         self._ranked: list[tuple[float, int]] = []  # the negative utility and the place of each, the best first
         for candidate in candidates:
@@ -60,24 +60,24 @@ class Index:
         self._known = len(self.candidates)
         return self._first
 
-    def tally(self, space: SearchSpace, before: int) -> Tally:
+    def tally(self, space: SearchSpace, before: int) -> OptionTally:
         """Return the tries of a space's options by the candidates before a place."""
         if self._tally is None or space is not self._tally.space or before < self._tally.candidates:
-            self._tally = Tally(space)
+            self._tally = OptionTally(space)
         for candidate in self.candidates[self._tally.candidates : before]:
             self._tally.add(candidate)
         return self._tally
 
 
 def _replies(candidate: Candidate) -> int:
-    return len(candidate.refusals) + bool(candidate.reply)
+    return len(candidate.refusals) + candidate.rounds + bool(candidate.reply)
 
 
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies that
-    called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies
+    that called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
     `notebook` what it noted since.
     """
 
@@ -163,7 +163,7 @@ class History(Sequence[Candidate]):
         """How many replies the trial has used, refused ones included."""
         return self._index.replies[self.finished] + sum(map(_replies, self.running))
 
-    def tally(self, space: SearchSpace) -> Tally:
+    def tally(self, space: SearchSpace) -> OptionTally:
         """Return how often each option was tried by the finished candidates, and the values measured with it."""
         return self._index.tally(space, self.finished)
 

@@ -11,7 +11,7 @@ from math import isfinite
 from ..spaces.objective import Objective
 from ..spaces.space import SearchSpace
 
-FIELDS = ("expected", "expected_sd")
+EXPECTATION_FIELDS = ("expected", "expected_sd")
 """The fields of a JSON object that hold it."""
 
 _WORDS = ("expected", "expectation", "forecast", "prediction")
@@ -45,9 +45,9 @@ def is_told_apart(space: SearchSpace) -> bool:
     return not any(decision.name.strip().lower().startswith(_WORDS) for decision in space.decisions)
 
 
-def told(fields: Mapping[str, object]) -> Expectation:
+def expectation_told(fields: Mapping[str, object]) -> Expectation:
     """Read the expectation in the fields of a JSON object."""
-    return _expectation(*(fields.get(name) for name in FIELDS))
+    return _expectation(*(fields.get(name) for name in EXPECTATION_FIELDS))
 
 
 def said_in(text: str) -> tuple[str, Expectation]:

@@ -19,7 +19,7 @@ from functools import partial
 
 from ..spaces.decision import Decision
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
-from .expectation import FIELDS, NO_EXPECTATION, Expectation, is_told_apart, said_in, told
+from .expectation import EXPECTATION_FIELDS, NO_EXPECTATION, Expectation, expectation_told, is_told_apart, said_in
 from .notation import LIST, as_lists, is_list, is_partial, options_of
 from .seen import normalise, short, visible
 from .values import UNKNOWN, names_a_decision, number_marked, objects_as_lists, rounded_values
@@ -113,7 +113,7 @@ def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str, Expectation | N
     )
     reason = next((str(value[key]) for key in ("rationale", "reason", "reasoning") if value.get(key)), "")
     written = f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}"
-    return written, normalise(visible(reason) or ""), told(value)
+    return written, normalise(visible(reason) or ""), expectation_told(value)
 
 
 def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
@@ -127,7 +127,7 @@ def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
     inner = value.get("architecture")
     if isinstance(inner, dict) and names_a_decision(list(inner), space):
         return value
-    others = [key for key in value if key not in FIELDS or not is_told_apart(space)]
+    others = [key for key in value if key not in EXPECTATION_FIELDS or not is_told_apart(space)]
     if space.by_value and names_a_decision(others, space):
         return {}  # it is the architecture itself
     return value if "architecture" in value else {}
@@ -136,7 +136,7 @@ def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
 def _object(space: SearchSpace, pairs: list[tuple[str, object]]) -> dict[str, object]:
     made: dict[str, object] = {}
     for key, value in ((key.lower(), value) for key, value in pairs):
-        if made.setdefault(key, value) != value and not (key in FIELDS and is_told_apart(space)):
+        if made.setdefault(key, value) != value and not (key in EXPECTATION_FIELDS and is_told_apart(space)):
             raise UnreadableReply(f"{short(key)} is given twice, as {short(made[key])} and as {short(value)}")
     return made
 

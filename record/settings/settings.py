@@ -140,6 +140,11 @@ class Settings:
         return getattr(getattr(self, group) if group else self, name)
 
     @property
+    def uses_tools(self) -> bool:
+        """Whether a language model may call tools: as asked for, else in a hybrid search; the paper's loop has none."""
+        return self.proposer == HYBRID if self.loop.tools is None else self.loop.tools
+
+    @property
     def asks_beliefs(self) -> bool:
         """Whether the model is asked for its starts and beliefs before anything is measured."""
         return self.proposer == HYBRID if self.loop.beliefs is None else self.loop.beliefs

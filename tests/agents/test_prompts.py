@@ -18,8 +18,8 @@ from genius.record.candidate import SAYS_NOTHING_LEFT, Refusal, Suggestion
 from genius.record.goal import Goal
 from genius.record.history import History, Index
 from genius.record.notebook import Beliefs, CostBelief, OptionBelief, PairBelief
+from genius.record.option_tally import OptionTally
 from genius.record.secrets import redact
-from genius.record.tally import Tally
 from genius.spaces import SPACES
 from genius.spaces.objective import ACCURACY, Objective
 from genius.spaces.region import Region
@@ -201,7 +201,7 @@ def test_each_experiment_is_held_against_the_best_in_decisions_and_value():
     told = rows(history)
     assert "; from the best: layer 7: 2→1, -1.50" in told[1]
     assert told[2].endswith("; the best so far")
-    assert "; from the best: 8 decisions differ, -2.25" in told[3]
+    assert "; from the best: 8 differ, -2.25" in told[3]
     assert told[4].endswith("; from the best: layer 8: 2→1")
 
 
@@ -334,8 +334,8 @@ def test_a_tally_of_a_shorter_history_and_of_a_longer_one_are_told_apart():
 
 def test_what_a_prompt_costs_does_not_grow_with_the_search(monkeypatch):
     index, added = Index(), []
-    add = Tally.add
-    monkeypatch.setattr(Tally, "add", lambda self, candidate: (added.append(candidate), add(self, candidate)))
+    add = OptionTally.add
+    monkeypatch.setattr(OptionTally, "add", lambda self, candidate: (added.append(candidate), add(self, candidate)))
     for at in range(1, 101):
         index.add(finished(at, 90.0 + at / 1000))
         write_prompt(Region(SPACE), History(index, at))
