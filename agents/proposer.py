@@ -181,9 +181,7 @@ class Asking:
 
     async def ask(self, messages: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
         """Send the model messages, and return its reply."""
-        if isinstance(self.model, Thinking):
-            return await self.model.think(messages, history, Form(PROPOSAL.name, arm=self.name))
-        return await asked(self.model, messages, history)
+        return await asked(self.model, messages, history, Form(PROPOSAL.name, arm=self.name))
 
     async def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
         """Propose."""

@@ -155,7 +155,8 @@ async def _reply_of(
     history: History,
 ) -> Reply:
     """Return an arm's reply; one that a language model wrote is logged, and is not asked for again."""
-    place = agent_of_arm(name), candidate.trial, candidate.iteration, len(candidate.refusals) + 1
+    attempt = len(candidate.refusals) + candidate.rounds + 1
+    place = agent_of_arm(name), candidate.trial, candidate.iteration, attempt
     if (logged := context.journal.reply(place)) is not None:
         return logged
     try:
