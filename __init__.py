@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .record.call import Reply as Reply
     from .record.candidate import Candidate as Candidate
     from .record.candidate import Message as Message
+    from .record.confirmation import Confirming as Confirming
     from .record.goal import Goal as Goal
     from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
@@ -85,6 +86,7 @@ _HOMES = {
     "spaces.region": ("Limits", "Region"),
     "spaces.space": ("Architecture", "SearchSpace"),
     "record.candidate": ("Candidate", "Message"),
+    "record.confirmation": ("Confirming",),
     "record.goal": ("Goal",),
     "record.measurement": ("Measurement",),
     "spaces.objective": ("ACCURACY", "Objective"),

@@ -73,8 +73,9 @@ def advice_in_words(space: SearchSpace, advice: Advice, prompts: Prompts) -> str
 
 def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architecture]:
     """Read the shortlist back from a prompt; empty where it holds none."""
-    users = [message["content"] for message in prompt if message["role"] == "user"][:1]
-    found = [match[1] or match[2] for text in users for match in _ITEM.finditer(text)]
+    users = (message["content"] for message in reversed(prompt) if message["role"] == "user")
+    items = next((matches for text in users if (matches := list(_ITEM.finditer(text)))), [])
+    found = [match[1] or match[2] for match in items]
     if not space.by_value:
         return [tuple(map(int, numbers.split(","))) for numbers in found]
     return [a for values in found if (a := read_reply(f"Architecture: {values}", space.without_rule).architecture)]

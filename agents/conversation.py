@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.history import History
+from ..record.settings import MODEL
 from ..spaces.region import Region
 from .advice import Advice, advice_in_words
 from .experiments import columns_of, describe_experiment
@@ -20,7 +21,8 @@ def write_conversation(
 ) -> list[Message]:
     """Write all messages of a trial so far; the last one asks for the next proposal.
 
-    Beliefs stand in the first prompt; the notebook and the surrogate's `advice` stand in the last message alone.
+    Beliefs stand in the first prompt; the notebook and the surrogate's `advice` stand in the last message alone. The
+    results of other arms of a hybrid search are told with that of the model's own proposal before.
     """
     known = History.of(history)
     messages = write_prompt(region, History.of((), known.goal, known.beliefs), terms, None if len(known) else advice)
@@ -39,7 +41,10 @@ def write_conversation(
             advice=advice_in_words(region.space, advice, terms.prompts) if last and advice else "",
             nothing_left=NOTHING_LEFT if last and terms.may_stop and best else "",
         )
-        messages += [said(candidate.reply), Message(role="user", content=result)]
+        if candidate.arm in (None, MODEL):
+            messages += [said(candidate.reply), Message(role="user", content=result)]
+        else:  # strict servers take no two messages of the user's in a row
+            messages[-1] = Message(role="user", content=f"{messages[-1]['content']}\n\n{result}")
     return messages
 
 

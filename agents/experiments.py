@@ -19,10 +19,10 @@ from ..spaces.space import SearchSpace
 from ..spaces.words import option_in_words
 from .prompting import Prompts
 
-BEST, LATEST, FRONT = 15, 15, 20
+BEST, LATEST, FRONT = 15, 10, 20
 """How many experiments a prompt lists at most: of the best, of the latest, and of the front."""
 
-_LETTERS = 24_000  # of the architectures that are listed; of longer ones fewer are
+_LETTERS = 15_000  # of the architectures that are listed; of longer ones fewer are
 _FEWEST = 4  # of the best and of the latest, however long they are
 _LESSONS = 5  # reasons why proposals were refused
 _CHANGED = 4  # decisions in which an experiment differs from the best
@@ -205,17 +205,17 @@ def _changes(space: SearchSpace, best: Candidate, candidate: Candidate) -> str:
     visible = [space.visible(architecture) for architecture in (best.architecture, candidate.architecture)]
     both = zip(space.decisions, best.architecture, candidate.architecture, *visible, strict=True)
     words = [
-        f"{decision.name}: {_option(space, at, before, was)}→{_option(space, at, after, now)}"
+        f"{one_line(decision.name)}: {_option(space, at, before, was)}→{_option(space, at, after, now)}"
         for at, (decision, before, after, was, now) in enumerate(both)
         if (was or now) and (before, was) != (after, now)
     ]
     listed = ", ".join(words)
     short = len(words) <= _CHANGED and len(listed) <= _CHANGES_LENGTH
-    return listed if short else f"{len(words)} decisions differ"
+    return listed if short else f"{len(words)} differ"
 
 
 def _option(space: SearchSpace, at: int, number: int, counts: bool) -> str:
-    return option_in_words(space, space.decisions[at], number) if counts else "-"
+    return one_line(option_in_words(space, space.decisions[at], number)) if counts else "-"
 
 
 def _near(objective: Objective, value: float, sd: float | None) -> str:

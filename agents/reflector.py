@@ -30,7 +30,7 @@ _LAST = 0.3  # of a trial's iterations: in these a model is asked for the best t
 _BELIEFS, _NOTEBOOK = 20, 6_000
 """How many beliefs, and how many characters of a notebook, a prompt holds at most."""
 
-_COST_LENGTH = 40  # characters of a cost's name
+_BELIEF = 60  # characters of its subject
 
 _NO_TEXT = "[no answer]"
 """What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
@@ -160,13 +160,13 @@ def _scored(space: SearchSpace, beliefs: Beliefs) -> Iterator[tuple[str, float]]
         )
         yield from ((f"{one} with {other}", pair.score) for one, other in zip(first, second, strict=False))
     for cost in beliefs.costs:
-        yield f"more {one_line(cost.cost, _COST_LENGTH)}", cost.score
+        yield f"more {one_line(cost.cost, _BELIEF)}", cost.score
 
 
 def _chosen(space: SearchSpace, at: int, option: int) -> Iterator[str]:
     """Yield an option in words, with its decision; nothing where the space has no such option."""
     if at < len(space.decisions) and option in space.decisions[at].numbers:
-        yield f"{space.decisions[at].name} = {option_in_words(space, space.decisions[at], option)}"
+        yield one_line(f"{space.decisions[at].name} = {option_in_words(space, space.decisions[at], option)}", _BELIEF)
 
 
 def conversation(
@@ -200,7 +200,7 @@ def said(reply: str) -> Message:
 
 def _answer_form(space: SearchSpace, objective: Objective, prompts: Prompts) -> str:
     # Names, not numbers: an example architecture would be a hint, and small models would copy it.
-    names = [f"<{decision.name}>" for decision in space.decisions]
+    names = [f"<{one_line(decision.name)}>" for decision in space.decisions]
     example = _example(space) if space.by_value else f"[{', '.join(names)}]"
     return prompts.render("answer", by_value=space.by_value, length=len(names), example=example, name=objective.name)
 

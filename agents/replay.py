@@ -155,7 +155,14 @@ def _calls(file: Path, trial: int) -> list[Call]:
 
 def replies_used(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
     """Count the replies of a trial so far, refused ones included."""
-    return History.of(history).replies + sum(message["role"] == "assistant" for message in prompt)
+    return History.of(history).replies + _attempts(prompt, history)
+
+
+def _attempts(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
+    """Count the replies of the iteration that is being made; a prompt may hold those of earlier ones, too."""
+    if isinstance(history, History):
+        return history.attempts
+    return sum(message["role"] == "assistant" for message in prompt)
 
 
 def replay(calls: Sequence[Call]) -> Thinking:
@@ -170,7 +177,7 @@ def replay(calls: Sequence[Call]) -> Thinking:
     async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
         if form == PROPOSAL and not is_hybrid(history):
             return propose(prompt, history)
-        attempt = 1 + sum(message["role"] == "assistant" for message in prompt)
+        attempt = 1 + _attempts(prompt, history if form == PROPOSAL else ())
         missing = Reply("", fault=f"the recording holds no {form.name} of iteration {len(history) + 1}")
         return replace(said.get((form.agent, trial, len(history) + 1, attempt), missing), cost=0.0, notes=())
 

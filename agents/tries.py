@@ -5,8 +5,9 @@ from itertools import pairwise
 from math import inf
 from typing import TypeAlias
 
+from ..printable import one_line
 from ..record.history import History
-from ..record.tally import Tally, Tried
+from ..record.option_tally import OptionTally, Tried
 from ..spaces.decision import Decision
 from ..spaces.objective import Objective
 from ..spaces.space import SearchSpace
@@ -16,7 +17,8 @@ from .prompting import Prompts
 FROM = 3
 """How many experiments there are before a prompt tells the tries: of fewer, their list says it all."""
 
-_DECISIONS, _OPTIONS, _UNTRIED = 30, 6, 6  # that are told at most, and of the options by name
+_DECISIONS, _OPTIONS = 30, 6  # that are told at most, and as many of those never tried
+_CELLS = 90  # options that are told in all
 _BINS = 5  # into which the levels of a range are put
 _LENGTH = 40  # characters of a name
 
@@ -34,11 +36,12 @@ def tries_in_words(space: SearchSpace, history: History, prompts: Prompts) -> st
     tally, objective = history.tally(space), history.goal.objective
     groups = [_groups(space, at, tally) for at in range(len(space.decisions))]
     widest = sorted(range(len(groups)), key=lambda at: -_width(groups[at]))[:_DECISIONS]
-    rows = [_row(space.decisions[at], groups[at], objective) for at in sorted(widest)]
+    most = max(2, min(_OPTIONS, _CELLS // len(widest)))
+    rows = [_row(space.decisions[at], groups[at], objective, most) for at in sorted(widest)]
     return prompts.render("tries", name=objective.name, rows=rows, left_out=len(groups) - len(rows))
 
 
-def _groups(space: SearchSpace, at: int, tally: Tally) -> list[_Group]:
+def _groups(space: SearchSpace, at: int, tally: OptionTally) -> list[_Group]:
     """Return the tries of a decision's options by their names, the levels of a long range in bins."""
     decision, found = space.decisions[at], tally.of(at)
     size = len(decision.numbers)
@@ -62,18 +65,17 @@ def _width(groups: Sequence[_Group]) -> float:
     return max(means) - min(means) if means else 0.0
 
 
-def _row(decision: Decision, groups: Sequence[_Group], objective: Objective) -> dict[str, object]:
+def _row(decision: Decision, groups: Sequence[_Group], objective: Objective, most: int) -> dict[str, object]:
     """Return the line of a decision: its options that were tried, the best mean first, and those that were not."""
     tried = [group for group in groups if group[1].tries]
     untried = [name for name, each in groups if not each.tries]
     ordered = sorted(tried, key=lambda group: _place(group[1], objective))
-    ends = _OPTIONS // 2
-    told = ordered if len(ordered) <= _OPTIONS else [*ordered[:ends], *ordered[-ends:]]
+    told = ordered if len(ordered) <= most else [*ordered[: most - most // 2], *ordered[len(ordered) - most // 2 :]]
     return {
         "decision": _short(decision.name),
         "tried": _options(told, objective),
         "more": len(ordered) - len(told),
-        "untried": ", ".join(untried[:_UNTRIED]) + (f", {len(untried) - _UNTRIED} more" * (len(untried) > _UNTRIED)),
+        "untried": ", ".join(untried[:most]) + (f", {len(untried) - most} more" * (len(untried) > most)),
     }
 
 
@@ -89,4 +91,4 @@ def _options(told: Sequence[_Group], objective: Objective) -> list[dict[str, obj
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LENGTH else f"{name[: _LENGTH - 1]}…"
+    return one_line(name, _LENGTH)

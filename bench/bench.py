@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..record.confirmation import UNCONFIRMED, Confirming
 from ..record.files import write_atomically
 from ..spaces import SPACES, get_space
 from ..spaces.space import SearchSpace
@@ -22,7 +23,7 @@ from .entrants import models_at
 from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
 from .starts import starts_for
-from .task import Task, capped, load_task, percentage
+from .task import Task, capped, check_trainings, holds_trainings, load_task, percentage
 
 COMPARED = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
@@ -75,6 +76,9 @@ async def bench(
     downloads: Path | str | None = None,
     out: Path | str | None = None,
     processes: int = 0,
+    noisy: bool = False,
+    confirm: int = 0,
+    confirm_seeds: int = UNCONFIRMED.repeats,
     tell: Tell = silent,
 ) -> Bench:
     """Have every proposer search every space with every seed, and report what they found.
@@ -86,33 +90,38 @@ async def bench(
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
     - `tables`: files of one's own for some of the spaces, see `tables.own`; only what they hold is searched.
     - `out`: a folder for the report; one that holds trials already is gone on with.
+    - `noisy`: an evaluation is one of an architecture's trainings, drawn by the seed, where the table holds them; ranks
+      stay those of the mean.
+    - `confirm`: so many of the best are then evaluated `confirm_seeds` times more each, and the best is chosen by all.
 
     Raises: GeniusError; RunFailed where it had to stop.
     """
     folder_of_tables = downloads_folder(None if downloads is None else Path(downloads))
     if not iterations or not proposers:
         raise GeniusError("name at least one proposer and one number of iterations")
-    tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {})
+    tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {}, noisy)
     named = dict.fromkeys((*proposers, *(name for tau in taus for name in models_at(tau))))
-    plan = Plan(tasks, list(named), seeds, max(iterations)).check()
+    confirming = Confirming(confirm, confirm_seeds)
+    plan = Plan(tasks, list(named), seeds, max(iterations), confirming).check()
     if min(iterations) < 1:
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
     for task in tasks:
-        await asyncio.to_thread(load_task, task, folder_of_tables)  # what is missing is said before anything is made
+        _, table = await asyncio.to_thread(load_task, task, folder_of_tables)  # before anything is made
+        check_trainings(task, table, confirming)
         for file in plan.starts.values():
             await asyncio.to_thread(starts_for, file, task, folder_of_tables)
     folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, folder_of_tables, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)
     budgets = sorted(set(iterations))
-    command = _command(spaces, plan, budgets, flops_caps, tables or {}, downloads)
+    command = _command(spaces, plan, budgets, flops_caps, tables or {}, downloads, noisy)
     found = Bench(
         plan,
-        rows(scores, budgets),
+        rows(scores, budgets, confirming),
         scores,
         overall(plan, scores, budgets),
         criteria(plan, scores),
-        remarks(plan, scores, folder_of_tables),
+        remarks(plan, scores, folder_of_tables, noisy=noisy),
         folder,
         command,
     )
@@ -121,17 +130,19 @@ async def bench(
     return found
 
 
-def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str]) -> list[Task]:
+def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str], noisy: bool) -> list[Task]:
     named = [name for given in spaces for name in (_WITH_TABLES if given == ALL_TABLES else [given])]
     files = {_name(name): Path(file) for name, file in tables.items()}
-    whole = [_task(name, files.get(name)) for name in dict.fromkeys(map(_name, named))]
+    whole = [_task(name, files.get(name), noisy) for name in dict.fromkeys(map(_name, named))]
     if unused := [name for name in files if name not in {task.space for task in whole}]:
         raise GeniusError(f"there is a table for {unused[0]}, which is not among the spaces: name it there as well")
     return [task for each in whole for task in (each, *(capped(each, share) for share in caps))]
 
 
-def _task(name: str, file: Path | None) -> Task:
-    return Task(name) if file is None else Task(name, table=Path(os.path.abspath(file)), sha256=table_sha256(file))
+def _task(name: str, file: Path | None, noisy: bool) -> Task:
+    if file is None:
+        return Task(name, noisy=noisy and holds_trainings(name))
+    return Task(name, table=Path(os.path.abspath(file)), sha256=table_sha256(file))
 
 
 def _name(given: str) -> str:
@@ -146,12 +157,16 @@ def _command(
     caps: Sequence[float],
     tables: Mapping[str, Path | str],
     downloads: Path | str | None,
+    noisy: bool,
 ) -> str:
     """Write the command that makes this bench again."""
     words = ["genius", "bench", *spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
     words += ["--iterations", ",".join(map(str, budgets))]
     words += ["--flops-cap", ",".join(map(percentage, caps))] if caps else []
     words += [word for name, file in tables.items() for word in ("--table", f"{name}={file}")]
+    words += ["--noisy"] if noisy else []
+    if plan.confirming.count:
+        words += ["--confirm", str(plan.confirming.count), "--confirm-seeds", str(plan.confirming.repeats)]
     words += ["--downloads", str(downloads)] if downloads else []
     return shlex.join(words)
 

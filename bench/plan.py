@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import GeniusError, GeniusWarning, RunFailed
 from ..printable import one_line, reason
+from ..record.confirmation import UNCONFIRMED, Confirming
 from ..record.files import BrokenRun, check_folder
 from ..record.lines import append_records, cut_torn_line, read_records
 from ..record.secrets import redact
@@ -51,12 +52,16 @@ def writing(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks and proposers of a bench, the number of seeds, counted from 0, and of iterations of each trial."""
+    """The tasks and proposers of a bench, the number of seeds, counted from 0, and of iterations of each trial.
+
+    `confirming` is how many of the best are evaluated again behind them, on noisy tasks; that adds no trials.
+    """
 
     tasks: Sequence[Task]
     proposers: Sequence[str]
     seeds: int = 100
     iterations: int = 10
+    confirming: Confirming = UNCONFIRMED
 
     @property
     def starts(self) -> dict[str, Path]:
@@ -74,6 +79,11 @@ class Plan:
                 raise GeniusError(f"{name} must be at least 1, got {value}")
         for proposer in self.proposers:
             check_proposer(proposer)
+        if self.confirming.count and not any(task.noisy for task in self.tasks):
+            raise GeniusError(
+                "--confirm needs noisy evaluations, and a table's means are the same each time: add --noisy, on a "
+                "space whose table holds single trainings"
+            )
         return self
 
 
@@ -129,15 +139,15 @@ def read_trials(out: Path) -> list[BenchTrial]:
         raise BrokenRun(f"{error}; name another folder with --out") from None
 
 
-_Key = tuple[str, str, str, int]
+_Key = tuple[str, str, bool, str, int]
 
 
 def _key(trial: BenchTrial) -> _Key:
-    return trial.space, trial.pool, trial.proposer, trial.seed
+    return trial.space, trial.pool, trial.noisy, trial.proposer, trial.seed
 
 
 def _wanted_key(task: Task, proposer: str, seed: int) -> _Key:
-    return task.space, task.pool, proposer, seed
+    return task.space, task.pool, task.noisy, proposer, seed
 
 
 def _check_tables(plan: Plan, done: Collection[BenchTrial], data: Path) -> None:

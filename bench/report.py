@@ -18,6 +18,7 @@ from .plan import Plan
 from .scores import Row
 
 _QUANTITIES = ("rank", "rank_of_all", "value", "regret", "difference")
+_OF_NOISE = "overstatement"  # a further one, where evaluations are noisy
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
 _FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
@@ -60,10 +61,15 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        "The best is chosen by what the search sees, and ranked in its pool by test accuracy. Of architectures that "
-        "are the same function a rank counts one; a rank of all counts each, as the paper's ranks do. Equal accuracies "
-        f"share the better rank. Made with {made} on {platform.machine()}."
+        f"The best is chosen by what the search sees{_confirmed(plan)}, and ranked in its pool by test accuracy. Of "
+        "architectures that are the same function a rank counts one; a rank of all counts each, as the paper's ranks "
+        f"do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
     )
+
+
+def _confirmed(plan: Plan) -> str:
+    count, repeats = plan.confirming.count, plan.confirming.repeats
+    return f", with the best {count} evaluated {repeats} times more where evaluations are noisy" if count else ""
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -99,7 +105,11 @@ def title(found: Sequence[Row]) -> str:
     return next((name for name in (row.objective.titles[0] for row in found) if name != "accuracy"), "accuracy")
 
 
-def columns(first: str, value: str) -> list[str]:
+def _quantities(found: Sequence[Row]) -> tuple[str, ...]:
+    return (*_QUANTITIES, _OF_NOISE) if any(row.task.noisy for row in found) else _QUANTITIES
+
+
+def columns(first: str, value: str, *, noisy: bool) -> list[str]:
     """Name the columns of a report; differences are to the first proposer."""
     return [
         "task",
@@ -112,15 +122,22 @@ def columns(first: str, value: str) -> list[str]:
         value,
         "regret",
         f"rank − {first}",
+        *([_OF_NOISE] if noisy else []),
     ]
 
 
-def cells(row: Row, first: str) -> list[str]:
+def evaluations(row: Row) -> str:
+    """Write how many evaluations a row is after, and how many confirmed the best, as in 10 + 6."""
+    return f"{row.evaluations} + {row.confirming}" if row.confirming else str(row.evaluations)
+
+
+def cells(row: Row, first: str, *, noisy: bool) -> list[str]:
     """Write a row under these columns."""
+    overstated = spread(row.overstatement, row.objective) if row.task.noisy else ""
     return [
         row.task.name,
         row.proposer,
-        str(row.evaluations),
+        evaluations(row),
         "1, deterministic" if row.deterministic and row.trials > 1 else str(row.trials),
         str(row.rank),
         rounded(row.rank.median),
@@ -128,11 +145,13 @@ def cells(row: Row, first: str) -> list[str]:
         spread(row.value, row.objective),
         spread(row.regret, row.objective),
         "" if row.proposer == first else str(row.difference),
+        *([overstated] if noisy else []),
     ]
 
 
 def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
-    return _table(columns(first, title(found)), [cells(row, first) for row in found])
+    noisy = any(row.task.noisy for row in found)
+    return _table(columns(first, title(found), noisy=noisy), [cells(row, first, noisy=noisy) for row in found])
 
 
 def spread(mean: Mean, objective: Objective) -> str:
@@ -143,16 +162,18 @@ def spread(mean: Mean, objective: Objective) -> str:
 def to_csv(found: Sequence[Row]) -> str:
     """Write a line for each task, proposer and budget."""
     text = io.StringIO()
-    named = [title(found) if quantity == "value" else quantity for quantity in _QUANTITIES]
+    quantities = _quantities(found)
+    named = [title(found) if quantity == "value" else quantity for quantity in quantities]
     head = [f"{quantity}_{field}" for quantity in named for field in _FIELDS]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["space", "pool", "proposer", "evaluations", "trials", "deterministic", *head])
+    noisy = len(quantities) > len(_QUANTITIES)
+    writer.writerow(["space", "pool", *["noisy"] * noisy, "proposer", "evaluations", "trials", "deterministic", *head])
     for row in found:
-        means = [getattr(row, quantity) for quantity in _QUANTITIES]
+        means = [getattr(row, quantity) for quantity in quantities]
         numbers = [getattr(mean, field) for mean in means for field in _FIELDS]
-        names = map(_field, (row.task.space, row.task.pool, row.proposer))
-        counts = (row.evaluations, row.trials, row.deterministic)
-        writer.writerow([*names, *counts, *("" if value is None else value for value in numbers)])
+        space, pool, proposer = map(_field, (row.task.space, row.task.pool, row.proposer))
+        counts = (*[row.task.noisy] * noisy, proposer, row.evaluations, row.trials, row.deterministic)
+        writer.writerow([space, pool, *counts, *("" if value is None else value for value in numbers)])
     return text.getvalue()
 
 
@@ -171,6 +192,7 @@ def to_json(
     judged: Sequence[Criterion],
 ) -> dict[str, object]:
     """Return plain JSON types."""
+    quantities = _quantities(found)
     results = [
         {
             "space": row.task.space,
@@ -179,8 +201,9 @@ def to_json(
             "evaluations": row.evaluations,
             "trials": row.trials,
             "deterministic": row.deterministic,
-            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in _QUANTITIES},
+            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in quantities},
             **({} if row.objective == ACCURACY else {"objective": asdict(row.objective)}),
+            **({"noisy": True, "confirming": row.confirming} if row.task.noisy else {}),
         }
         for row in found
     ]

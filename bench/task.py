@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import GeniusError
 from ..printable import brief
+from ..record.confirmation import Confirming
 from ..spaces import get_space
 from ..spaces.region import NO_LIMITS, Limits, Region
 from ..spaces.space import SearchSpace
@@ -21,7 +22,8 @@ class Task:
     """A space, and the limits on the architectures that may be proposed; `pool` names the limits.
 
     `table` is the file of a table of one's own, and `sha256` its expected hash, if known. Without a file the space's
-    published table is used.
+    published table is used. `noisy` is whether an evaluation is one of an architecture's trainings, drawn by the seed,
+    rather than the mean of all.
     """
 
     space: str
@@ -29,11 +31,13 @@ class Task:
     limits: Limits = NO_LIMITS
     table: Path | None = None
     sha256: str = ""
+    noisy: bool = False
 
     @property
     def name(self) -> str:
         """How reports call it."""
-        return self.space if self.pool == WHOLE_POOL else f"{self.space} {self.pool}"
+        pool = "" if self.pool == WHOLE_POOL else f" {self.pool}"
+        return f"{self.space}{pool}{', one run each' if self.noisy else ''}"
 
 
 def capped(task: Task, share: float) -> Task:
@@ -64,6 +68,21 @@ def read_share(word: str) -> float:
         return float(word.strip().removesuffix("%")) / 100
     except ValueError:
         raise GeniusError(f"a FLOPs cap is a percentage, as in 50%, got {brief(repr(word))}") from None
+
+
+def holds_trainings(space: str) -> bool:
+    """Tell whether the published table of a space holds single trainings."""
+    table = get_space(space).table
+    return table is not None and bool(table.runs)
+
+
+def check_trainings(task: Task, table: Table, confirming: Confirming) -> None:
+    """Raises GeniusError where a noisy task's table holds too few trainings for the evaluations that confirm."""
+    if task.noisy and confirming.count and confirming.repeats >= table.trainings:
+        raise GeniusError(
+            f"the table of {task.space} holds {table.trainings} trainings of each architecture: --confirm-seeds is at "
+            f"most {table.trainings - 1}, got {confirming.repeats}"
+        )
 
 
 def percentage(share: float) -> str:

@@ -14,14 +14,14 @@ from ..agents.backends import LOCAL, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..evaluators.evaluator import Measured
-from ..evaluators.from_table import table_evaluator
+from ..evaluators.from_table import run_evaluator, table_evaluator
 from ..graph.build import build_graph
 from ..graph.state import Context, Kept, SearchState
 from ..record.candidate import Candidate
 from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
 from ..record.settings.settings import REFLECTION
-from ..schema import CLOSED, Amount, Count, Name, Numbers, Schema, Whole
+from ..schema import CLOSED, Amount, Count, Flag, Name, Numbers, Schema, Whole
 from ..spaces.disguise import conceal, disguise, reveal, shuffle
 from ..spaces.region import Region
 from ..spaces.space import Architecture
@@ -40,8 +40,9 @@ class BenchTrial:
     """The search of one proposer, with one seed, on one task.
 
     `architectures` are in the order they were tried, None for an iteration without one; shorter than `iterations` where
-    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `starts` are the
-    recorded architectures that the proposer got first.
+    the proposer stopped by itself. Values stand in the table; of one's own `table` is the SHA-256. `noisy` is whether
+    an evaluation was one of an architecture's trainings. `starts` are the recorded architectures that the proposer got
+    first.
     """
 
     __pydantic_config__ = CLOSED
@@ -53,6 +54,7 @@ class BenchTrial:
     iterations: Count
     architectures: tuple[Numbers | None, ...]
     table: Name = ""
+    noisy: Flag = False
     starts: tuple[Numbers, ...] = ()
     taken: Whole = 0
     llm_calls: Whole = 0
@@ -73,7 +75,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     space, table = load_task(task, data)
     meanings = shuffle(space, seed) if entrant.disguise else None
     shown = disguise(space, meanings) if meanings else space
-    look_up = table_evaluator(table)
+    look_up = run_evaluator(table, seed) if task.noisy else table_evaluator(table)
 
     def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
         return look_up(reveal(architecture, meanings) if meanings else architecture)
@@ -106,6 +108,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
         iterations,
         tuple(found),
         table.sha256,
+        task.noisy,
         starts,
         taken=sum(candidate.taken is not None for candidate in candidates),
         **asdict(context.journal.usage(1)),

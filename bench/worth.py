@@ -11,6 +11,7 @@ from ..agents.arms import START
 from ..guide.features import Floats, encoder
 from ..guide.guide import Guide, fit, observe
 from ..record.candidate import Candidate, measured
+from ..record.confirmation import UNCONFIRMED
 from ..record.goal import Goal
 from ..record.history import History
 from ..record.result import SearchResult, TrialResult
@@ -88,12 +89,14 @@ async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth 
         return None
     if settings.run.custom or not settings.looks_up or table_of(settings.space) is None:
         return Worth(_from_the_journal(result))
-    task = Task(settings.space, "as searched" if settings.limits.ranges.limited else "all", settings.limits.ranges)
+    pool, noisy = "as searched" if settings.limits.ranges.limited else "all", settings.training.single_run
+    task = Task(settings.space, pool, settings.limits.ranges, noisy=noisy)
     try:
         _, table = load_task(task, data)
     except BadTable as error:
         return Worth([*_from_the_journal(result), f"With the table there is more to say: {error}."])
-    plan = Plan([task], PEERS, SEEDS, max(map(_evaluations, result.trials)))
+    confirming = settings.loop.confirming if noisy else UNCONFIRMED
+    plan = Plan([task], PEERS, SEEDS, max(map(_evaluations, result.trials)), confirming)
     peers = result.run / PEERS_FOLDER
     kept = peers if os.access(result.run, os.W_OK) and not peers.is_symlink() else None
     trials = await make_trials(plan, data, kept, tell=tell)

@@ -45,6 +45,14 @@ def bench(
         str, typer.Option(help="Pools of the architectures up to a share of the largest FLOPs, as in 50%,30%.")
     ] = "",
     table: Annotated[list[str] | None, typer.Option(help="SPACE=FILE: a table of your own, JSON.")] = None,
+    noisy: Annotated[
+        bool,
+        typer.Option("--noisy", help="An evaluation is one of a table's trainings, drawn by the seed, not their mean."),
+    ] = False,
+    confirm: Annotated[
+        int, typer.Option(help="So many of the best are evaluated again in the end; with --noisy.", min=0)
+    ] = 0,
+    confirm_seeds: Annotated[int, typer.Option(help="How many times more each of these is evaluated.", min=1)] = 2,
     processes: Annotated[int, typer.Option(help="Processes at once; default: one a core.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; with trials in it already, the bench goes on.")
@@ -70,6 +78,9 @@ def bench(
             downloads=downloads,
             out=folder,
             processes=processes,
+            noisy=noisy,
+            confirm=confirm,
+            confirm_seeds=confirm_seeds,
             tell=tell,
         )
         found = asyncio.run(making)
@@ -101,7 +112,7 @@ def _print(found: "Bench") -> None:
     """Print a table for each task with its notes, then the place of the report."""
     from rich.table import Table
 
-    from ..bench.report import spread, title
+    from ..bench.report import evaluations, spread, title
     from ..report.show import as_text, print_sentences
 
     out, first = console(stderr=False), found.plan.proposers[0]
@@ -109,11 +120,14 @@ def _print(found: "Bench") -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("proposer", overflow="fold")
         rows = [row for row in found.rows if row.task == task]
-        for name in ("after", "rank", title(rows), f"rank − {first}"):
+        told = ["overstatement"] * task.noisy
+        for name in ("after", "rank", title(rows), f"rank − {first}", *told):
             table.add_column(as_text(name), justify="right", overflow="fold")
         for row in rows:
             apart, value = "" if row.proposer == first else str(row.difference), spread(row.value, row.objective)
-            table.add_row(*map(as_text, (row.proposer, str(row.evaluations), str(row.rank), value, apart)))
+            cells = [row.proposer, evaluations(row), str(row.rank), value, apart]
+            cells += [spread(row.overstatement, row.objective)] * task.noisy
+            table.add_row(*map(as_text, cells))
         out.print(as_text(task.name), style="bold")
         out.print(table, "", sep="\n")
     seeds = f"{found.plan.seeds} seeds; ± is half of the 95% confidence interval of the mean"

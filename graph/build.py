@@ -1,4 +1,7 @@
-"""The state machine: (starter →) reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
+"""The state machine: (starter →) reflector → proposer ⇄ tools, → validator → (approver →) trainer.
+
+An invocation is one iteration.When the iterations are made, the node confirmer has the best evaluated again, where that is asked for: one invocation a
+further evaluation.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal
@@ -31,10 +34,23 @@ from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
 from .chooser import NO_ANSWER, chooser, due_start, not_asked, says_anew
 from .concluder import concluder, concludes
+from .confirming import confirmer, may_confirm
 from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
 from .starter import first_node, starter
-from .state import Context, InFlight, Kept, SearchState, candidate_of, filled, history_of, in_flight, ready, running_of
+from .state import (
+    Context,
+    InFlight,
+    Kept,
+    SearchState,
+    answers_of,
+    candidate_of,
+    filled,
+    history_of,
+    in_flight,
+    ready,
+    running_of,
+)
 from .tool_use import asked_of, call_of, tools, with_candidates, with_reply
 
 if TYPE_CHECKING:
@@ -67,6 +83,7 @@ def build_graph(
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
+    builder.add_node("confirmer", confirmer)
     builder.add_node("asker", asker)
     builder.add_conditional_edges(START, first_node)
     return builder.compile(checkpointer=checkpointer, name="genius")
@@ -74,15 +91,18 @@ def build_graph(
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context], tries: int = 1
-) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer"]]:
+) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer", "confirmer"]]:
     """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
-    known, context = filled(state), ready(state, runtime, tries)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:
+        if may_confirm(known, context):
+            return Command(goto="confirmer", update=known)
         if not _may_propose(known, context, running_of(known)):
             return Command(goto="trainer", update=known)
         iteration = known["done"] + len(known["running"]) + 1
@@ -249,8 +269,8 @@ async def trainer(
     here = [pending for pending in running if not _is_handed_out(pending, context)]
     for pending in here:
         if not context.slots.holds(pending.iteration) and not _is_finished(pending, context):
-            answers = state.get("answers", {}).get(str(pending.iteration), ())
-            context.slots.start(pending.iteration, _measure(pending, context, answers))
+            answers = answers_of(state, pending.iteration)
+            context.slots.start(_measure(pending, context, answers), pending.iteration)
     update: Update = {"candidate": None, "running": [pending.to_json() for pending in running]}
     if candidate is not None and _is_handed_out(candidate, context):
         return Command(goto="__end__", update=update)

@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 from ..errors import GeniusError, RunFailed
 from ..printable import brief
 from ..record.candidate import Candidate
+from ..record.confirmation import Confirmation
 from ..record.files import BrokenRun, open_plain
 from ..record.notebook import Beliefs, Page
 from ..record.settings import Settings
@@ -204,6 +205,7 @@ class _State(TypedDict, total=False):
     running: list[Candidate]
     stopped: Text | None
     history: list[Candidate]
+    confirmed: list[Confirmation]
     beliefs: Beliefs | None
     notebook: Text
     hints: list[Text]

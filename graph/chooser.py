@@ -77,6 +77,12 @@ def _without_calls(candidate: Candidate) -> Candidate:
 
 
 def due_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
+    """Return the start that is tried before any arm is asked: the first one; None once it was."""
+    begun = any(earlier.arm == START for earlier in history)
+    return None if begun else _next_start(context, candidate, history)
+
+
+def _next_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
     """Return the next of the model's starts that is allowed and was not tried yet; None where there is none."""
     beliefs, space = history.beliefs, context.region.space
     if beliefs is None:
@@ -133,6 +139,8 @@ async def _offers(
         else:
             reply = await _reply_of(name, arm, context, candidate, prompt, history)
             yield _Offered(Offer(name), reply.text, reply.fault, reply.llm if reply.model else None)
+    if (start := _next_start(context, candidate, history)) is not None:
+        yield _Offered(Offer(START), context.region.space.declared(start))
 
 
 async def _reply_of(

@@ -45,7 +45,8 @@ def unconcluded(settings: Settings, journal: Journal) -> bool:
 
 async def concluder(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["__end__"]]:
     """Ask the model for the design principles that the trial teaches, and hold them against the surrogate's effects."""
-    known, context = filled(state), ready(state, runtime, tries)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
     page = await _principles(known, context, history_of(known, context))
     update: dict[str, Any] = {} if page is None else await keep_page(context, page)
     return Command(goto="__end__", update=update)

@@ -115,6 +115,9 @@ def _copy_readings(source: Path, target: Path) -> None:
 async def _copy_lines(source: Journal, target: Journal, trial: int, state: SearchState) -> None:
     for candidate in source.finished(trial)[: state["done"]]:
         await target.add(candidate)
+    for confirmation in source.confirmations(trial):
+        if target.find(trial, confirmation.iteration) is not None:
+            await target.confirm(confirmation)
     proposed = state["done"] + len(state["running"])
     assert source.folder is not None
     for place, prompt, reply in read_calls(source.folder):

@@ -15,8 +15,8 @@ from ..evaluators.command_line import check_program, words_of
 from ..evaluators.evaluator import Evaluator, is_evaluator
 from ..evaluators.from_recording import recorded_evaluator
 from ..evaluators.from_script import here_evaluator, script_evaluator
-from ..evaluators.from_table import table_evaluator
-from ..evaluators.from_training import OnEpochOf, training_evaluator
+from ..evaluators.from_table import run_evaluator, table_evaluator
+from ..evaluators.from_training import training_evaluator
 from ..evaluators.pools import Pool
 from ..evaluators.scripts import CommandJob, FunctionJob, ScriptJob
 from ..evaluators.told import told
@@ -24,17 +24,18 @@ from ..evaluators.watch import TimeLimits
 from ..plugins import OWN, Plugins
 from ..printable import brief
 from ..python_files import split_file
+from ..record.confirmation import seed_of
 from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table, load_table
 from ..training.job import TrainingJob
-from .meters import NO_MEASURES, EvaluatorOfTrial, Measures, of_meter
+from .meters import NO_MEASURES, EvaluatorOf, Measures, Series, of_meter
 from .pool import Workload, common_job, open_pool
 
 _Script = TypeVar("_Script", bound=ScriptJob)
 
-OpenedEvaluator = tuple[EvaluatorOfTrial, Sequence[str]]
+OpenedEvaluator = tuple[EvaluatorOf, Sequence[str]]
 """The evaluator of each trial, and notes on what it trains on."""
 
 
@@ -99,10 +100,35 @@ def _who_measures(settings: Settings) -> str:
 @asynccontextmanager
 async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Look accuracies up, in the table of one's own or in the space's published one."""
-    table = search.table
+    table, settings = search.table, search.settings
     if table is None:
         table = await asyncio.to_thread(load_table, search.space, search.downloads)
-    yield _the_same(table_evaluator(table)), ()
+    _check_trainings(table, settings)
+    first = settings.loop.first_seed
+    if settings.training.single_run:
+        yield (lambda series: run_evaluator(table, seed_of(first, series.trial), series.repeat)), ()
+    else:
+        yield _the_same(table_evaluator(table)), ()
+
+
+def _check_trainings(table: Table, settings: Settings) -> None:
+    """Raises GeniusError where the table lacks the single trainings that are asked for."""
+    if not settings.training.single_run:
+        instead = "add --single-run" if table.trainings else "leave --confirm out"
+        _check_varies(settings, "a table's means", instead)
+    elif not table.trainings:
+        raise GeniusError("the table holds no single trainings of an architecture: leave --single-run out")
+    elif settings.loop.confirm and settings.loop.confirm_seeds >= table.trainings:
+        raise GeniusError(
+            f"the table holds {table.trainings} trainings of each architecture: --confirm-seeds is at most "
+            f"{table.trainings - 1}, got {settings.loop.confirm_seeds}"
+        )
+
+
+def _check_varies(settings: Settings, what: str, instead: str = "leave --confirm out") -> None:
+    """Raises GeniusError where the best are to be confirmed by further evaluations that would all be the same."""
+    if settings.loop.confirm:
+        raise GeniusError(f"{what} are the same each time, so that --confirm would learn nothing: {instead}")
 
 
 @asynccontextmanager
@@ -111,6 +137,7 @@ async def _recorded(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     settings, space = search.settings, search.space
     if (recording := _recording(settings.llm.first)) is None:
         raise GeniusError("the evaluator recording looks accuracies up in a recording: name one by --llm replay:FILE")
+    _check_varies(settings, "the accuracies of a recording")
     yield await asyncio.to_thread(_of_recording, settings, space, recording), ()
 
 
@@ -136,6 +163,7 @@ async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Measure networks without training them."""
     if (meter := search.measures.meter) is None:
         raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+    _check_varies(search.settings, "the measures of a network, which are kept,")
     yield of_meter(meter, search.settings.goal), ()
 
 
@@ -166,6 +194,8 @@ class OwnEvaluator:
     @asynccontextmanager
     async def __call__(self, search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         settings, space = search.settings, search.space
+        if settings.is_told and settings.loop.confirm:
+            raise GeniusError("a search of told values evaluates nothing by itself: leave --confirm out")
         name = EVALUATORS.importable(settings.evaluator) if settings.evaluator else None
         shared = _shared(search)
         if name is None or settings.training.in_process:
@@ -254,8 +284,8 @@ def own_evaluator(name: str | None) -> Evaluator | None:
     return found.evaluate if isinstance(found, OwnEvaluator) else None
 
 
-def _the_same(evaluate: Evaluator) -> EvaluatorOfTrial:
-    return lambda trial, folder, on_epoch: evaluate
+def _the_same(evaluate: Evaluator) -> EvaluatorOf:
+    return lambda series: evaluate
 
 
 def _recording(llm: str | None) -> Path | None:
@@ -263,54 +293,53 @@ def _recording(llm: str | None) -> Path | None:
     return Path(path) if kind == "replay" else None
 
 
-def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOfTrial:
+def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> EvaluatorOf:
     trials = range(1, settings.loop.trials + 1)
     evaluators = [
         recorded_evaluator(space, load_measurements(recording, space, trial), recording.name) for trial in trials
     ]
-    return lambda trial, folder, on_epoch: evaluators[trial - 1]
+    return lambda series: evaluators[series.trial - 1]
 
 
-def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool: Pool) -> EvaluatorOfTrial:
-    """Train on a shared pool; each trial trains with a seed of its own."""
+def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool: Pool) -> EvaluatorOf:
+    """Train on a shared pool; each series trains with a seed of its own."""
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        place = folder / "evaluations" / f"trial-{trial}"
+    def of_series(series: Series) -> Evaluator:
         return training_evaluator(
             space,
-            replace(common, seed=settings.loop.first_seed + trial - 1, folder=place),
+            replace(common, seed=series.seed, folder=series.place),
             pool,
-            queue=trial,
+            queue=series.trial,
             deadline=settings.training.deadline,
             silence=settings.training.silence,
-            on_epoch=on_epoch,
+            on_epoch=series.on_epoch,
         )
 
-    return of_trial
+    return of_series
 
 
-def _scripts(search: Measuring, common: ScriptJob, pool: Pool) -> EvaluatorOfTrial:
+def _scripts(search: Measuring, common: ScriptJob, pool: Pool) -> EvaluatorOf:
     """Evaluate by a function or a command on a shared pool."""
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        job, limits = _of_trial(common, search, trial, folder)
-        return script_evaluator(search.space, job, pool, queue=trial, limits=limits, on_epoch=on_epoch)
+    def of_series(series: Series) -> Evaluator:
+        job, limits = _of_series(common, search, series)
+        return script_evaluator(search.space, job, pool, queue=series.trial, limits=limits, on_epoch=series.on_epoch)
 
-    return of_trial
+    return of_series
 
 
-def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> EvaluatorOfTrial:
+def _here(search: Measuring, function: Evaluator, common: FunctionJob) -> EvaluatorOf:
     """Evaluate by a function in this process."""
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        job, limits = _of_trial(common, search, trial, folder)
-        return here_evaluator(function, search.space, job, limits=limits, on_epoch=on_epoch)
+    def of_series(series: Series) -> Evaluator:
+        job, limits = _of_series(common, search, series)
+        return here_evaluator(function, search.space, job, limits=limits, on_epoch=series.on_epoch)
 
-    return of_trial
+    return of_series
 
 
-def _of_trial(common: _Script, search: Measuring, trial: int, folder: Path) -> tuple[_Script, TimeLimits]:
-    """Return the job that a trial's evaluations share, with a seed of its own, and their limits."""
-    asked, seed = search.settings.training, search.settings.loop.first_seed + trial - 1
-    job = replace(common, seed=seed, folder=folder.absolute() / "evaluations" / f"trial-{trial}")
+def _of_series(common: _Script, search: Measuring, series: Series) -> tuple[_Script, TimeLimits]:
+    """Return the job that the evaluations of a series share, and their limits."""
+    asked = search.settings.training
+    job = replace(common, seed=series.seed, folder=series.place.absolute())
     return job, TimeLimits(asked.deadline, asked.silence, job.noun)

@@ -26,8 +26,28 @@ from ..training.data import find_data
 from ..training.dataset import channels_taken
 from ..training.recipes import RECIPES, override, task_of
 
-EvaluatorOfTrial = Callable[[int, Path, OnEpochOf], Evaluator]
-"""Makes a trial's evaluator; what it writes goes into the run folder, and epochs are told as they end."""
+
+@dataclass(frozen=True)
+class Series:
+    """The evaluations of a trial: its first ones or, with a `repeat` from 1, those that confirm; all with one `seed`.
+
+    What they write goes into the run's `folder`, and `on_epoch` is told of epochs as they end.
+    """
+
+    trial: int
+    seed: int
+    folder: Path
+    on_epoch: OnEpochOf
+    repeat: int = 0
+
+    @property
+    def place(self) -> Path:
+        """The folder of the trial's evaluations; each has one of its own in it, named after architecture and seed."""
+        return self.folder / "evaluations" / f"trial-{self.trial}"
+
+
+EvaluatorOf = Callable[[Series], Evaluator]
+"""Makes the evaluator of a series."""
 
 _AFTER = 3600.0  # seconds that the measures of a finished training may take
 
@@ -157,24 +177,24 @@ def _in_threads(space: SearchSpace) -> DoJob:
     return do
 
 
-def of_meter(meter: Meter, goal: Goal) -> EvaluatorOfTrial:
+def of_meter(meter: Meter, goal: Goal) -> EvaluatorOf:
     """Make an evaluator of goals that need no training: the first objective is what the meter tells of a network."""
 
     async def evaluate(architecture: Architecture) -> Measurement:
         return _steered(await meter(architecture), {}, goal, None)
 
-    return _keeping(meter, lambda trial, folder, on_epoch: evaluate)
+    return _keeping(meter, lambda series: evaluate)
 
 
-def _keeping(meter: Meter | None, evaluator: EvaluatorOfTrial) -> EvaluatorOfTrial:
+def _keeping(meter: Meter | None, evaluator: EvaluatorOf) -> EvaluatorOf:
     """Have a meter keep its readings in the folder that an evaluator writes into."""
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
+    def of_series(series: Series) -> Evaluator:
         if meter is not None:
-            meter.keep_in(folder)
-        return evaluator(trial, folder, on_epoch)
+            meter.keep_in(series.folder)
+        return evaluator(series)
 
-    return of_trial
+    return of_series
 
 
 def _steered(measurement: Measurement, found: Mapping[str, float], goal: Goal, told: Objective | None) -> Measurement:
@@ -201,16 +221,16 @@ def weigh_shown(weigh: Weigh, meanings: Meanings) -> Weigh:
 
 
 def with_measures(
-    evaluator: EvaluatorOfTrial, measures: Measures, settings: Settings, told: Objective, *, here: bool
-) -> EvaluatorOfTrial:
+    evaluator: EvaluatorOf, measures: Measures, settings: Settings, told: Objective, *, here: bool
+) -> EvaluatorOf:
     """Make an evaluator whose measurements tell all measures of a search too.
 
     `told` is the objective of the evaluator itself. Evaluations that run `here`, on this machine, wait while a network
     is measured.
     """
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        evaluate, after = evaluator(trial, folder, on_epoch), _after(measures, settings, trial, folder)
+    def of_series(series: Series) -> Evaluator:
+        evaluate, after = evaluator(series), _after(measures, series)
 
         async def evaluate_and_measure(architecture: Architecture) -> Measurement:
             measurement = await _evaluated(evaluate, architecture, measures.meter if here else None)
@@ -224,7 +244,7 @@ def with_measures(
 
         return evaluate_and_measure
 
-    return _keeping(measures.meter, of_trial) if measures.by_name else evaluator
+    return _keeping(measures.meter, of_series) if measures.by_name else evaluator
 
 
 async def _evaluated(evaluate: Evaluator, architecture: Architecture, beside: Meter | None) -> Measurement:
@@ -234,18 +254,17 @@ async def _evaluated(evaluate: Evaluator, architecture: Architecture, beside: Me
         return Measurement.of(await returned if isawaitable(returned) else returned)
 
 
-def _after(measures: Measures, settings: Settings, trial: int, folder: Path) -> Weigh | None:
-    """Measure the folders of a trial's finished trainings; None where nothing is measured of them."""
+def _after(measures: Measures, series: Series) -> Weigh | None:
+    """Measure the folders of finished trainings; None where nothing is measured of them."""
     pool, names = measures.pool, tuple(measures.after)
     if pool is None or not names:
         return None
-    place, seed = folder / "evaluations" / f"trial-{trial}", settings.loop.first_seed + trial - 1
 
     async def measure(architecture: Architecture) -> Measurement:
-        trained = place / folder_name(architecture, seed)
+        trained = series.place / folder_name(architecture, series.seed)
         if not trained.is_dir():
             return Measurement(error=f"{names[0]} is measured of a training's folder, and this evaluator leaves none")
-        job = FinishedJob(folder=place / f"{trained.name}-measures", measures=names, trained=trained.absolute())
+        job = FinishedJob(folder=series.place / f"{trained.name}-measures", measures=names, trained=trained.absolute())
         return await pool.train(job, deadline=_AFTER)
 
     return measure

@@ -17,7 +17,7 @@ from ..evaluators.in_process import evaluated
 from ..record.candidate import Candidate
 from ..spaces.space import Architecture
 from ..tools.measured_limits import doubts, held_to_measures
-from .state import Context, SearchState, history_of, in_flight, ready
+from .state import Context, SearchState, answers_key, answers_of, history_of, in_flight, ready
 
 
 async def weighed(candidate: Candidate, context: Context) -> Candidate:
@@ -60,15 +60,15 @@ async def approver(state: SearchState, runtime: Runtime[Context]) -> Command[Lit
     return Command(goto="trainer" if decided.architecture or decided.error else "proposer", update=update)
 
 
-async def asker(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["trainer"]]:
+async def asker(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["trainer", "confirmer"]]:
     """Pass an evaluation's question on, in a node of its own, so that the answer reaches no other evaluation."""
     context, asked = ready(state, runtime), state["question"]
     assert asked is not None
-    answer, at = interrupt(asked["value"]), str(asked["iteration"])
-    context.slots.answered(asked["iteration"])
-    known = state.get("answers", {})
-    answers = {**known, at: [*known.get(at, []), answer]}
-    return Command(goto="trainer", update={"question": None, "answers": answers})
+    answer, place = interrupt(asked["value"]), (asked["iteration"], asked["repeat"])
+    context.slots.answered(*place)
+    answers = {**state.get("answers", {}), answers_key(*place): [*answers_of(state, *place), answer]}
+    goto: Literal["trainer", "confirmer"] = "confirmer" if asked["repeat"] else "trainer"
+    return Command(goto=goto, update={"question": None, "answers": answers})
 
 
 class _Evaluation(TypedDict):

@@ -12,7 +12,6 @@ from ..agents.proposer import Proposer, Thinking, reads_prompts
 from ..agents.provider_keys import clean_tracing_keys
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
-from ..evaluators.from_training import OnEpochOf
 from ..evaluators.measures import find_measures
 from ..evaluators.meter import Weigh
 from ..printable import brief
@@ -28,9 +27,11 @@ from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
+from ..training.job import Epoch
 from .measuring import EVALUATORS, Measuring, OwnEvaluator, evaluator_named, own_evaluator
 from .meters import (
-    EvaluatorOfTrial,
+    EvaluatorOf,
+    Series,
     names_of_measures,
     objective_of,
     open_measures,
@@ -72,7 +73,7 @@ class Setup:
     region: Region  # as the proposers are shown it
     space: SearchSpace  # as it is
     proposers: OpenProposers
-    evaluator: EvaluatorOfTrial
+    evaluator: EvaluatorOf
     notes: Sequence[str] = ()  # on what is trained
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
@@ -257,6 +258,10 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     open_evaluator = EVALUATORS.find(named) if given.evaluator is None else EVALUATORS.take(given.evaluator)
     if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
         raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
+    if settings.training.single_run and open_evaluator is not EVALUATORS["table"]:
+        raise GeniusError(
+            "--single-run draws one of a table's trainings, and this search looks nothing up: leave it out"
+        )
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
@@ -272,8 +277,20 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
             weigh = weigh and weigh_shown(weigh, settings.run.meanings)
         asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
         procedure = procedure_in_words(settings, space) if named == "train" else ""
-        setup = Setup(shown, space, asked, evaluator, (*predicted, *notes), weigh, prompts, procedure, reflectors)
+        said = (*predicted, *notes, *_confirming(settings))
+        setup = Setup(shown, space, asked, evaluator, said, weigh, prompts, procedure, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
+
+
+def _confirming(settings: Settings) -> Iterator[str]:
+    """State the further evaluations of a search that confirms its best."""
+    if settings.loop.confirm:
+        most = settings.loop.confirming.most
+        times = f"{settings.loop.confirm_seeds} times more with other seeds"
+        yield (
+            f"the best {settings.loop.confirm} are evaluated {times} in the end: up to {most} evaluations besides the "
+            f"{settings.loop.iterations:,}{' of each trial' * (settings.loop.trials > 1)}"
+        )
 
 
 def _changed_prompts(settings: Settings, setup: Setup) -> Iterator[str]:
@@ -302,11 +319,14 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     return narrowed, table
 
 
-def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTrial:
+def _of_shown(evaluator: EvaluatorOf, meanings: Meanings) -> EvaluatorOf:
     """Make an evaluator that maps a disguised architecture to the original, and evaluates this one."""
 
-    def of_trial(trial: int, folder: Path, on_epoch: OnEpochOf) -> Evaluator:
-        evaluate = evaluator(trial, folder, lambda real, epoch: on_epoch(conceal(real, meanings), epoch))
+    def of_series(series: Series) -> Evaluator:
+        def on_epoch(real: Architecture, epoch: Epoch) -> None:
+            series.on_epoch(conceal(real, meanings), epoch)
+
+        evaluate = evaluator(replace(series, on_epoch=on_epoch))
 
         async def evaluate_shown(architecture: Architecture) -> Measured:
             returned = evaluate(reveal(architecture, meanings))
@@ -314,4 +334,4 @@ def _of_shown(evaluator: EvaluatorOfTrial, meanings: Meanings) -> EvaluatorOfTri
 
         return evaluate_shown
 
-    return of_trial
+    return of_series

@@ -12,19 +12,26 @@ from ..errors import GeniusError
 
 
 class Question(TypedDict):
-    """A question of the evaluation of `iteration` to a person, for which the graph pauses."""
+    """A question of an evaluation to a person, for which the graph pauses: of an `iteration`, or of its `repeat`."""
 
     iteration: int
+    repeat: int
     value: Any
 
 
+_Place = tuple[int, int]  # of an evaluation: its iteration, and the number of its repeat, 0 for the first evaluation
+
+
 class Slots:
-    """Up to `count` pending evaluations at a time; closing the slots cancels the running ones."""
+    """Up to `count` pending evaluations at a time; closing the slots cancels the running ones.
+
+    An evaluation is that of an iteration or, with a number from 1, one of its repeats.
+    """
 
     def __init__(self, count: int = 1) -> None:
         self.count = count
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # by iteration
-        self._questions: dict[int, Any] = {}  # of evaluations that wait for a person, by iteration
+        self._tasks: dict[_Place, asyncio.Task[None]] = {}
+        self._questions: dict[_Place, Any] = {}  # of evaluations that wait for a person
 
     async def __aenter__(self) -> Self:
         return self
@@ -38,25 +45,30 @@ class Slots:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def holds(self, iteration: int) -> bool:
-        """Tell whether an iteration's evaluation runs here or waits for an answer; after a crash none does."""
-        return iteration in self._tasks or iteration in self._questions
+    def holds(self, iteration: int, repeat: int = 0) -> bool:
+        """Tell whether an evaluation runs here or waits for an answer; after a crash none does."""
+        return (iteration, repeat) in self._tasks or (iteration, repeat) in self._questions
+
+    @property
+    def held(self) -> int:
+        """How many evaluations run here or wait for an answer."""
+        return len(self._tasks) + len(self._questions)
 
     @property
     def question(self) -> Question | None:
         """The question of the earliest evaluation that waits for a person; None where none waits."""
         if not self._questions:
             return None
-        iteration = min(self._questions)
-        return Question(iteration=iteration, value=self._questions[iteration])
+        iteration, repeat = place = min(self._questions)
+        return Question(iteration=iteration, repeat=repeat, value=self._questions[place])
 
-    def answered(self, iteration: int) -> None:
+    def answered(self, iteration: int, repeat: int = 0) -> None:
         """Free the slot of an evaluation that waited for an answer, with which it starts again."""
-        self._questions.pop(iteration, None)
+        self._questions.pop((iteration, repeat), None)
 
-    def start(self, iteration: int, evaluation: Coroutine[Any, Any, None]) -> None:
-        """Start the evaluation of an iteration."""
-        self._tasks[iteration] = asyncio.create_task(evaluation)
+    def start(self, evaluation: Coroutine[Any, Any, None], iteration: int, repeat: int = 0) -> None:
+        """Start an evaluation."""
+        self._tasks[iteration, repeat] = asyncio.create_task(evaluation)
 
     async def wait(self) -> None:
         """Wait until one of the evaluations ends.
@@ -76,10 +88,10 @@ class Slots:
 
         Raises: the exception of an evaluation.
         """
-        done = {iteration: task for iteration, task in self._tasks.items() if task.done()}
-        self._tasks = {iteration: task for iteration, task in self._tasks.items() if not task.done()}
-        for iteration, task in done.items():
+        done = {place: task for place, task in self._tasks.items() if task.done()}
+        self._tasks = {place: task for place, task in self._tasks.items() if not task.done()}
+        for place, task in done.items():
             try:
                 task.result()
             except GraphInterrupt as pause:
-                self._questions[iteration] = pause.args[0][0].value
+                self._questions[place] = pause.args[0][0].value

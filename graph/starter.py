@@ -25,7 +25,8 @@ def first_node(state: SearchState, runtime: Runtime[Context]) -> Literal["starte
 
 async def starter(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["reflector"]]:
     """Ask the model for its starts and beliefs, unless they were written down by an earlier try."""
-    known, context = filled(state), ready(state, runtime, tries)
+    context = ready(state, runtime, tries)
+    known = filled(state, context.region.space)
     trial = known["trial"]
     page = context.journal.page(trial, 1, "beliefs")
     if page is None and context.journal.find(trial, 1) is None:

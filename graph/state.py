@@ -20,15 +20,17 @@ from ..evaluators.meter import Weigh
 from ..printable import named
 from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
 from ..record.candidate import Candidate, Message
+from ..record.confirmation import CONFIRMATION, UNCONFIRMED, Confirmation, Confirming
 from ..record.files import BrokenRun
 from ..record.goal import GOAL, UNNAMED, Goal, default_goal
-from ..record.hints import SHOWN_HINTS
+from ..record.hints import shown_hints
 from ..record.history import History
 from ..record.journal import Journal
 from ..record.notebook import BELIEFS, PAGE, Beliefs, Page
 from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
+from ..spaces.space import SearchSpace
 from ..training.job import Epoch
 from .slots import Question, Slots
 
@@ -37,6 +39,12 @@ def _add_new(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[di
     """Add the candidates, or pages, of new iterations, since a returned state may be passed in again."""
     there = {(each["iteration"], each.get("kind")) for each in known}
     return [*known, *(each for each in more if (each["iteration"], each.get("kind")) not in there)]
+
+
+def _add_confirmed(known: list[dict[str, Any]], more: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the further evaluations that are new."""
+    there = {(each["iteration"], each["repeat"]) for each in known}
+    return [*known, *(each for each in more if (each["iteration"], each["repeat"]) not in there)]
 
 
 class InFlight(TypedDict, total=False):
@@ -77,13 +85,15 @@ FIRST = InFlight(
 class Kept(InFlight, total=False):
     """The checkpointed state of a trial, which an invocation also returns; plain JSON types.
 
-    `history` holds the finished candidates, and `pages` those of the notebook, where no run folder does. `question` is
-    the open question of an evaluation, `answers` are the answers that pending evaluations have had, by iteration.
+    `history` holds the finished candidates, `confirmed` their further evaluations, and `pages` those of the notebook,
+    where no run folder does. `question` is the open question of an evaluation, `answers` are the answers that pending
+    evaluations have had, by `answers_key`.
     """
 
     question: Question | None
     answers: dict[str, list[Any]]
     history: Annotated[list[dict[str, Any]], _add_new]
+    confirmed: Annotated[list[dict[str, Any]], _add_confirmed]
     pages: Annotated[list[dict[str, Any]], _add_new]
 
 
@@ -93,7 +103,7 @@ class SearchState(Kept, total=False):
     prompt: Annotated[list[Message], UntrackedValue]
 
 
-Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished"]
+Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished", "confirming", "confirmed"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,8 @@ class Progress:
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
     of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
-    a training has just ended, `goal` that of the search.
+    a training has just ended, `goal` that of the search. Where a candidate is confirmed, `confirmed` is how many of the
+    trial's further evaluations have ended, and of how many.
     """
 
     stage: Stage
@@ -114,6 +125,7 @@ class Progress:
     run: Path | None = None
     epoch: Epoch | None = None
     goal: Goal = GOAL
+    confirmed: tuple[int, int] = (0, 0)
 
 
 def ignore(progress: Progress) -> None:
@@ -137,7 +149,9 @@ class Context:
 
     `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
     `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
-    asked for design principles in the end; `reflector` writes the latter two in its place. `is_last_try` is whether a
+    asked for design principles in the end; `reflector` writes the latter two in its place. `confirming` is how many of
+    the best are evaluated again when the `iterations` are made, and how often; `again` makes the evaluator of the
+    repeats of a number, with a seed of its own, None where `evaluator` is the same for all. `is_last_try` is whether a
     node that raises now is not tried again.
     """
 
@@ -164,6 +178,8 @@ class Context:
     whole: bool = False
     told: bool = False
     weigh: Weigh | None = None
+    confirming: Confirming = UNCONFIRMED
+    again: Callable[[int], Evaluator] | None = None
     beliefs: bool = False
     reflect_every: int = 0
     principles: bool = False
@@ -194,11 +210,12 @@ class Context:
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
         return {"title": cls.__name__, "type": "object", "description": "A genius.Context, made in Python."}
 
-    def tell(self, stage: Stage, candidate: Candidate, note: str = "") -> None:
+    def tell(self, stage: Stage, candidate: Candidate, note: str = "", confirmed: tuple[int, int] = (0, 0)) -> None:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
         spent, folder = self.journal.spent, self.journal.folder
-        self.progress(Progress(stage, candidate, tokens, spent, self.budget, note, folder, goal=self.goal))
+        step = Progress(stage, candidate, tokens, spent, self.budget, note, folder, None, self.goal, confirmed)
+        self.progress(step)
 
     @property
     def writer(self) -> Thinking | None:
@@ -251,31 +268,34 @@ def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Cont
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:
-        context.journal.restore(_read(state.get("history", [])), _read_pages(state.get("pages", [])))
+        pages, confirmed = _read_pages(state.get("pages", [])), _read_confirmed(state.get("confirmed", []))
+        context.journal.restore(_read(state.get("history", [])), pages, confirmed)
     if (known := len(context.journal.finished(trial))) < done:
         raise BrokenRun(f"the journal of trial {trial} holds {known} lines, its checkpoint stands on {done}")
     made = runtime.execution_info.node_attempt if runtime.execution_info else tries
     return context if made >= tries else replace(context, is_last_try=False)
 
 
-def filled(state: SearchState) -> InFlight:
-    """Return the state that was passed in, with the initial values of missing fields.
+def filled(state: SearchState, space: SearchSpace) -> InFlight:
+    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
 
-    Raises: GeniusError for other fields or types.
+    Raises: GeniusError for other fields or types, and for beliefs about another space.
     """
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
-    _beliefs_of(found)
+    _read_confirmed(state.get("confirmed", []))
+    if beliefs := _beliefs_of(found):
+        beliefs.check(space)
     return found  # type: ignore[no-any-return]
 
 
 _PASS = "pass a graph nothing, or what its last invocation returned: the state's"
 _KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list, "pages": list}
 _KINDS |= {"candidate": dict | None, "stopped": str | None, "beliefs": dict | None}
-_KINDS |= {"notebook": str, "hints": list, "considered": int}
+_KINDS |= {"notebook": str, "hints": list, "considered": int, "confirmed": list}
 
 
 def _read(candidates: Sequence[Any]) -> list[Candidate]:
@@ -283,6 +303,13 @@ def _read(candidates: Sequence[Any]) -> list[Candidate]:
         return [Candidate.from_json(candidate) for candidate in candidates]
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise GeniusError(f"{_PASS} candidates cannot be read: {error}") from error
+
+
+def _read_confirmed(confirmations: Sequence[Any]) -> list[Confirmation]:
+    try:
+        return [CONFIRMATION.take(confirmation) for confirmation in confirmations]
+    except BadRecord as error:
+        raise GeniusError(f"{_PASS} further evaluations cannot be read: {error}") from error
 
 
 def _read_pages(pages: Sequence[Any]) -> list[Page]:
@@ -319,6 +346,16 @@ def running_of(state: InFlight) -> list[Candidate]:
     return [Candidate.from_json(candidate) for candidate in state["running"]]
 
 
+def answers_of(state: Kept, iteration: int, repeat: int = 0) -> Sequence[object]:
+    """Return the answers that an evaluation has had to its questions."""
+    return state.get("answers", {}).get(answers_key(iteration, repeat), ())
+
+
+def answers_key(iteration: int, repeat: int = 0) -> str:
+    """Name an evaluation among the answers: its iteration, and a repeat behind a dot."""
+    return f"{iteration}.{repeat}" if repeat else str(iteration)
+
+
 def history_of(state: InFlight, context: Context) -> History:
     """Return the trial's finished candidates, and those in flight: neither may be proposed again.
 
@@ -334,10 +371,11 @@ def history_of(state: InFlight, context: Context) -> History:
         asked,
         _beliefs_of(state),
         _notes(state, context),
+        candidate.rounds if candidate else 0,
     )
 
 
 def _notes(state: InFlight, context: Context) -> str:
     """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
-    hints, notebook = state["hints"][-SHOWN_HINTS:], state["notebook"]
+    hints, notebook = shown_hints(state["hints"]), state["notebook"]
     return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""

@@ -15,7 +15,9 @@ from langgraph.types import Command
 from ..agents.provider import ProviderError
 from ..agents.trace import TraceCollector, keep_secrets_out
 from ..errors import RunFailed
+from ..evaluators.evaluator import Evaluator
 from ..record.candidate import Candidate
+from ..record.confirmation import seed_of
 from ..record.journal import Journal, drop_torn_lines
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
@@ -25,6 +27,8 @@ from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
 from .concluder import concludes
+from .confirming import may_confirm
+from .meters import Series
 from .pause import Answers, Paused, paused
 from .seal import save_sealed
 from .setup import Setup
@@ -88,11 +92,17 @@ def context_of(
         candidate = Candidate(trial, 0, architecture=architecture)
         progress(Progress("epoch", candidate, run=folder, epoch=epoch, goal=settings.goal))
 
+    def of_repeat(repeat: int) -> Evaluator:
+        seed = seed_of(settings.loop.first_seed, trial, repeat)
+        return setup.evaluator(Series(trial, seed, folder, on_epoch, repeat))
+
     return Context(
         region=setup.region,
         proposer=setup.proposers.of_trial[trial - 1],
         arms=setup.proposers.arms[trial - 1],
-        evaluator=setup.evaluator(trial, folder, on_epoch),
+        evaluator=of_repeat(0),
+        confirming=settings.loop.confirming,
+        again=of_repeat,
         weigh=setup.weigh,
         goal=settings.goal,
         journal=journal,
@@ -152,7 +162,9 @@ class Steps:
         if begun.interrupts:
             given = Command(resume=await self._answers.to(begun.interrupts, self._folder))
         tracer = TraceCollector() if self.settings.loop.trace else None
-        config = invocation_config(self.settings, trial, begun.state["done"] + 1, tracer, self._graph.config)
+        iteration, confirms = begun.state["done"] + 1, may_confirm(cast("InFlight", begun.state), context)
+        step = "confirmation" if confirms else f"iteration {iteration}"
+        config = invocation_config(self.settings, trial, iteration, step, tracer, self._graph.config)
         if context.whole:
             config["recursion_limit"] *= self.settings.loop.iterations
         try:
@@ -189,9 +201,10 @@ async def _trial(steps: Steps, context: Context, settings: Settings, trial: int,
 
 
 def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> bool:
-    """Tell whether a trial lacks iterations, or its conclusion, and may make them."""
+    """Tell whether a trial lacks iterations, the confirmation of its best or its conclusion, and may make them."""
     lacks = state["done"] < settings.loop.iterations and not state["stopped"] and not context.is_spent
-    return lacks or concludes(cast("InFlight", state), context)
+    known = cast("InFlight", state)
+    return lacks or may_confirm(known, context) or concludes(known, context)
 
 
 def most_steps(settings: Settings) -> int:
@@ -203,15 +216,16 @@ def invocation_config(
     settings: Settings,
     trial: int,
     iteration: int,
+    step: str,
     tracer: TraceCollector | None,
     called: "RunnableConfig | None" = None,
 ) -> Any:
-    """Configure one iteration: its thread, and the names under which a trace shows it.
+    """Configure one invocation: its thread, and the names under which a trace shows it.
 
     The recursion limit guards the loop between proposer, validator and approver.
     """
     thread = settings.thread(trial)
-    named = [*filter(None, [(called or {}).get("run_name")]), f"{short_name(settings.space)} iteration {iteration}"]
+    named = [*filter(None, [(called or {}).get("run_name")]), f"{short_name(settings.space)} {step}"]
     return {
         "run_name": " ".join(named),
         "tags": ["genius", settings.space, settings.proposer],

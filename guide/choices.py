@@ -1,6 +1,6 @@
 """The choices of a surrogate: all architectures of a space, or those near the good ones in a large space."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -8,12 +8,15 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.region import Integers, Region
+from ..spaces.region import Integers, Region, in_order
 from ..spaces.space import Architecture, SearchSpace
 from .features import WHOLE, Encoded, Floats, encoder, has_ranges
+from .starting import ascent
 
-_DRAWN, _LARGEST = 2_048, 64  # architectures of a large space to begin with: drawn uniformly, and with the most FLOPs
-_CLIMBERS, _STEPS = 16, 30  # from how many one goes uphill at once, and how often
+_DRAWN, _LARGEST = 1_024, 64  # architectures of a large space to begin with: drawn uniformly, and with the most FLOPs
+_CLIMBERS, _STEPS = 16, 30  # from how many one goes uphill at once, at most, and how often
+_LOOKED = 100_000  # options that a step uphill looks at: so many changes, times decisions
+_JOINED = 64  # changes that are made at once, at most
 
 Score = Callable[[Encoded], Floats]
 """Says how promising architectures are: shape (n,)."""
@@ -45,25 +48,69 @@ def whole(region: Region) -> Choices:
 def gather(region: Region, good: Sequence[Architecture], score: Score, rng: np.random.Generator) -> Choices:
     """Return the architectures to choose from: the whole of a space of up to `WHOLE` architectures.
 
-    Of a larger one: uniform draws, the largest, and the architectures uphill from these and from the `good` ones, by
-    changes of one decision, as far as `score` rises.
+    Of a larger one: uniform draws, the largest, balanced ones of all sizes, and the architectures uphill from these and
+    from the `good` ones, as far as `score` rises.
     """
     space = region.space
     if space.size <= WHOLE:
         return whole(region)
-    met = np.concatenate([np.array(good, dtype=np.int64).reshape(-1, len(space.decisions)), _drawn(region, rng)])
-    climbers = met[_highest(_scores(space, met, score), _CLIMBERS)]
-    reached = -np.inf
-    for _ in range(_STEPS):
-        near = region.neighbours(climbers)
-        met = np.concatenate([met, near])
-        found = _scores(space, near, score)
-        if not len(near) or found.max() <= reached + 1e-9:
-            break
-        reached = float(found.max())
-        climbers = near[_highest(found, _CLIMBERS)]
-    met = np.unique(met, axis=0)
+    first = np.concatenate([np.array(good, dtype=np.int64).reshape(-1, len(space.decisions)), _drawn(region, rng)])
+    scores = _scores(space, first, score)
+    met = in_order(np.concatenate([first, *_uphill(region, first, scores, score, rng)]))
     return Choices(met, encoder(space).encode(met))
+
+
+def _uphill(
+    region: Region, rows: Integers, scores: Floats, score: Score, rng: np.random.Generator
+) -> Iterator[Integers]:
+    """Climb from the best of some architectures by changes of one decision, and by several of these at once.
+
+    Goes through the architectures that are met, while the best of them gets better.
+    """
+    width = min(max(_looked(region.space) // _changes(region.space), 1), _CLIMBERS)
+    for _ in range(_STEPS):
+        best = _highest(scores, width)
+        climbers, reached = rows[best], scores[best[0]]
+        near = _near(region, climbers, rng)
+        found = _scores(region.space, near, score)
+        better = near[_highest(found, min(_JOINED, int((found > reached).sum())))]
+        joined = _joined(region, climbers[0], better)
+        rows = np.concatenate([near, joined])
+        scores = np.concatenate([found, _scores(region.space, joined, score)])
+        yield rows
+        if not len(rows) or scores.max() <= reached + 1e-9:
+            return
+
+
+def _near(region: Region, climbers: Integers, rng: np.random.Generator) -> Integers:
+    """Return changes of one decision: all, or those of some decisions where they are many."""
+    decisions, most = len(region.space.decisions), _looked(region.space)
+    count = max(decisions * most // _changes(region.space), 1)
+    some = None if count >= decisions else rng.choice(decisions, count, replace=False).tolist()
+    return region.neighbours(climbers, some)
+
+
+def _looked(space: SearchSpace) -> int:
+    """Return how many changes a step uphill looks at."""
+    return _LOOKED // len(space.decisions)
+
+
+def _changes(space: SearchSpace) -> int:
+    """Count the changes of one decision of an architecture."""
+    return sum(len(decision.options) - 1 for decision in space.decisions) or 1
+
+
+def _joined(region: Region, climber: Integers, better: Integers) -> Integers:
+    """Make the best 2, 4, 8 and so on of some changes of an architecture at once; where they collide the better counts."""
+    rows = []
+    for count in 2 ** np.arange(1, len(better).bit_length()):
+        row = climber.copy()
+        for change in better[count - 1 :: -1]:
+            row = np.where(change != climber, change, row)
+        rows.append(row)
+    joined = np.array(rows, dtype=np.int64).reshape(-1, len(climber))
+    joined = region.space.conditions.settled(joined) if region.space.conditions else joined
+    return joined[region.allows(joined)]
 
 
 def draw_by_options(region: Region, rng: np.random.Generator) -> Choices:
@@ -103,7 +150,8 @@ def choose(space: SearchSpace, choices: Choices, scores: Floats, tried: Collecti
 def _drawn(region: Region, rng: np.random.Generator) -> Integers:
     drawn = draw_by_options(region, rng).architectures if has_ranges(region.space) else region.draw(rng, _DRAWN)
     largest = list(islice(region.largest_first(), _LARGEST))
-    return np.concatenate([drawn, np.array(largest, dtype=np.int64).reshape(-1, len(region.space.decisions))])
+    known = np.array(largest, dtype=np.int64).reshape(-1, len(region.space.decisions))
+    return np.concatenate([drawn, known, ascent(region)])
 
 
 def _scores(space: SearchSpace, architectures: Integers, score: Score) -> Floats:

@@ -54,6 +54,13 @@ class Encoded:
         groups = {name: group[at] for name, group in self.groups.items()}
         return Encoded(self.options[at], groups, self.promises[at], self.places[at])
 
+    def one_hot(self, counts: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Return a column for each of the `counts` options of each decision, 1 where an architecture has it."""
+        found = np.zeros((len(self), int(np.sum(counts))), dtype=np.float32)
+        places = self.options + (np.cumsum(counts) - counts)
+        np.put_along_axis(found, places.astype(np.int64), 1.0, axis=1)
+        return found
+
     def promise(self, leanings: Sequence[Leaning]) -> Floats:
         """Return the mean of the promises, weighted by the leanings: shape (n,)."""
         found: Floats = self.promises @ np.mean(leanings, axis=0)
@@ -144,9 +151,7 @@ class Encoder:
 
     def indicators(self, architectures: Encoded) -> Floats:
         """Return a column for each option of each decision, 1 where an architecture has it, and a column of ones."""
-        held = zip(architectures.options.T, self.counts, strict=True)
-        columns = [options[:, None] == np.arange(count) for options, count in held]
-        return np.concatenate([*columns, np.ones((len(architectures), 1))], axis=1).astype(float)
+        return np.column_stack([architectures.one_hot(self.counts.tolist()), np.ones(len(architectures))])
 
     def sizes(self, numbers: Integers) -> Floats:
         """Return the logarithms of FLOPs and parameters of architectures of shape (n, decisions): shape (n, 2)."""

@@ -71,9 +71,7 @@ def compared(left: Encoded, right: Encoded, counts: Sequence[int]) -> Comparison
     if left.places.shape[1]:
         columns = zip(left.places.swapaxes(0, 1), right.places.swapaxes(0, 1), strict=True)
         return Comparison(products, [_apart(mine, other) for mine, other in columns])
-    same = np.zeros((len(left), len(right)), dtype=np.float32)
-    for mine, other in zip(left.options.T, right.options.T, strict=True):
-        same += mine[:, None] == other
+    same = left.one_hot(counts) @ right.one_hot(counts).T
     chance = 1.0 / np.asarray(counts, dtype=float)
     decisions = len(chance)
     singles, pairs = chance.sum(), (chance.sum() ** 2 - (chance**2).sum()) / 2

@@ -66,7 +66,8 @@ class Balance:
     def _raw(self, architectures: Encoded) -> Floats:
         longest, shortest = self._coder.paths(self._coder.numbers(architectures)).T
         size = _LARGER * self._spread * architectures.promises[:, 0]
-        return self._mean_worth(architectures) + longest / self._longest - shortest / self._shortest + size
+        found: Floats = self._mean_worth(architectures) + longest / self._longest - shortest / self._shortest + size
+        return found
 
     def _mean_worth(self, architectures: Encoded) -> Floats:
         found = np.zeros(len(architectures))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .candidate import Candidate
+from .confirmation import Confirmation
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Spent:
 NOTHING_SPENT = Spent()
 
 
-def hours_of(candidate: Candidate) -> float:
+def hours_of(evaluated: Candidate | Confirmation) -> float:
     """Return the device-hours of an evaluation: those that its measurement reports, else its duration."""
-    told = candidate.measurement.seconds if candidate.measurement else 0.0
-    return (told or candidate.evaluation_seconds) / 3600
+    told = evaluated.measurement.seconds if evaluated.measurement else 0.0
+    return (told or evaluated.evaluation_seconds) / 3600
 
 
 @dataclass(frozen=True)

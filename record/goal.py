@@ -165,11 +165,14 @@ class Goal:
 
         Where evaluators tell the errors of their measurements, a lucky measurement with a large error counts for less.
         """
+        return next(iter(self.ranked(candidates)), None)
+
+    def ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the feasible candidates, the best by the first objective first; of equals the one measured first."""
         found = self.feasible(candidates)
-        if not found:
-            return None
         errors = [(candidate.measurement and candidate.measurement.sd) or 0.0 for candidate in found]
-        return found[int(weigh([self.utility(candidate) for candidate in found], errors).argmax())]
+        weighed = weigh([self.utility(candidate) for candidate in found], errors) if found else np.empty(0)
+        return [found[at] for at in np.argsort(-weighed, kind="stable")]
 
     def front(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the feasible candidates that no other one dominates, the best of the first objective first."""

@@ -3,7 +3,9 @@
 They have a file of their own, which other processes than the search append to.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,8 +18,7 @@ from .lines import append_records, cut_torn_line
 HINTS_FILE = "hints.jsonl"
 HINT_LENGTH, MOST_HINTS = 500, 50
 """Characters of a hint, and the number of hints that a run takes."""
-SHOWN_HINTS = 10
-"""How many of the latest hints prompts show."""
+_SHOWN = 1_800  # characters of the hints in a prompt
 _LOCK, _WAIT = "hints.lock", 10.0  # seconds
 _MOST_BYTES = (4 * HINT_LENGTH + 100) * MOST_HINTS
 
@@ -46,6 +47,13 @@ def read_hint(text: str) -> str:
         wrong = next(letter for letter in words if not letter.isprintable())
         raise GeniusError(f"a hint is plain text, got the character U+{ord(wrong):04X}: leave it out")
     return words
+
+
+def shown_hints(hints: Sequence[str]) -> list[str]:
+    """Return the latest hints, as many as a prompt shows."""
+    lengths = accumulate(len(hint) for hint in reversed(hints))
+    shown = sum(length <= _SHOWN for length in lengths)
+    return list(hints[len(hints) - shown :])
 
 
 def add_hint(folder: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from ..spaces.space import Architecture, SearchSpace
 from .candidate import Candidate, Refusal
 from .goal import GOAL, Goal
 from .notebook import Beliefs
-from .tally import Tally
+from .option_tally import OptionTally
 
 
 class Index:
@@ -24,7 +24,7 @@ class Index:
         self._space: SearchSpace | None = None
         self._first: dict[Hashable, int] = {}  # the place of each identity's first architecture in that space
         self._known = 0  # candidates in it
-        self._tally: Tally | None = None
+        self._tally: OptionTally | None = None
         self._goal = GOAL
         self._ranked: list[tuple[float, int]] = []  # the negative utility and the place of each, the best first
         for candidate in candidates:
@@ -60,10 +60,10 @@ class Index:
         self._known = len(self.candidates)
         return self._first
 
-    def tally(self, space: SearchSpace, before: int) -> Tally:
+    def tally(self, space: SearchSpace, before: int) -> OptionTally:
         """Return the tries of a space's options by the candidates before a place."""
         if self._tally is None or space is not self._tally.space or before < self._tally.candidates:
-            self._tally = Tally(space)
+            self._tally = OptionTally(space)
         for candidate in self.candidates[self._tally.candidates : before]:
             self._tally.add(candidate)
         return self._tally
@@ -76,8 +76,9 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `beliefs` those of the
-    model before anything was measured, None where none were asked for, and `notebook` what it noted since.
+    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies
+    that called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
+    `notebook` what it noted since.
     """
 
     def __init__(
@@ -89,9 +90,10 @@ class History(Sequence[Candidate]):
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> None:
         self._index, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
-        self.beliefs, self.notebook = beliefs, notebook
+        self.beliefs, self.notebook, self._rounds = beliefs, notebook, rounds
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate], goal: Goal = GOAL, beliefs: Beliefs | None = None) -> "History":
@@ -161,9 +163,14 @@ class History(Sequence[Candidate]):
         """How many replies the trial has used, refused ones included."""
         return self._index.replies[self.finished] + sum(map(_replies, self.running))
 
-    def tally(self, space: SearchSpace) -> Tally:
+    def tally(self, space: SearchSpace) -> OptionTally:
         """Return how often each option was tried by the finished candidates, and the values measured with it."""
         return self._index.tally(space, self.finished)
+
+    @property
+    def attempts(self) -> int:
+        """How many replies the iteration that is being made has used so far."""
+        return len(self.asked) + self._rounds
 
     def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
         """Return the first candidate whose architecture computes the same function; None where there is none."""

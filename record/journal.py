@@ -15,6 +15,7 @@ from ..schema import Schema
 from .budget import NOTHING_SPENT, Spent, hours_of
 from .call import CALL, CALLS_FILE, Call, CallPlace, Reply
 from .candidate import CANDIDATE, Candidate, Message, Refusal
+from .confirmation import CONFIRMATION, CONFIRMATIONS_FILE, Confirmation
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .history import History, Index
@@ -49,6 +50,7 @@ class Journal:
         self._indices: defaultdict[int, Index] = defaultdict(Index)  # of each trial
         self._replies: defaultdict[tuple[int, int], dict[CallPlace, Reply]] = defaultdict(dict)  # of each iteration
         self._pages: dict[_PagePlace, Page] = {}
+        self._confirmations: defaultdict[int, dict[tuple[int, int], Confirmation]] = defaultdict(dict)  # of each trial
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
         self._tokens: Counter[int] = Counter()
         self._spent = NOTHING_SPENT
@@ -63,11 +65,19 @@ class Journal:
         journal = cls(folder)
         for candidate in _read_once(folder / CANDIDATES_FILE, CANDIDATE, attrgetter("trial", "iteration")):
             journal._settle(candidate)
+        journal._read_confirmations(folder / CONFIRMATIONS_FILE)
         for call, _, reply in read_calls(folder):
             journal._keep(call, reply)
         for page in _read_once(folder / NOTEBOOK_FILE, PAGE, attrgetter("trial", "iteration", "kind")):
             journal._pages[page.trial, page.iteration, page.kind] = page
         return journal
+
+    def _read_confirmations(self, path: Path) -> None:
+        for each in _read_once(path, CONFIRMATION, attrgetter("trial", "iteration", "repeat")):
+            if self.find(each.trial, each.iteration) is None:
+                where = f"trial {each.trial}, iteration {each.iteration}"
+                raise BrokenRun(f"{path} holds an evaluation of {where}, which the journal lacks: remove that line")
+            self._settle_confirmation(each)
 
     def reply(self, call: CallPlace) -> Reply | None:
         """Return the logged reply of a call in an unfinished iteration; None where the call was not made."""
@@ -103,6 +113,10 @@ class Journal:
         """Return a trial's finished candidates in the order of their end; the sequence grows with the search."""
         return self._indices[trial].candidates
 
+    def confirmations(self, trial: int) -> list[Confirmation]:
+        """Return the further evaluations of a trial's candidates in the order of their end."""
+        return list(self._confirmations[trial].values())
+
     def history(
         self,
         trial: int,
@@ -112,12 +126,13 @@ class Journal:
         asked: Sequence[Refusal] = (),
         beliefs: Beliefs | None = None,
         notebook: str = "",
+        rounds: int = 0,
     ) -> History:
         """Return the history of the `first` finished candidates of a trial, followed by those `running`.
 
-        `asked` are the refusals of the iteration that is being made.
+        `asked` are the refusals of the iteration that is being made, `rounds` the replies of it that called tools.
         """
-        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook)
+        return History(self._indices[trial], first, running, goal, asked, beliefs, notebook, rounds)
 
     async def log_reply(self, call: CallPlace, prompt: Sequence[Message], reply: Reply) -> None:
         """Log the reply of a call, before it is used; it is written down even where the caller is cancelled."""
@@ -161,12 +176,32 @@ class Journal:
             await self._append(CANDIDATES_FILE, [candidate.to_json()])
             self._settle(candidate)
 
-    def restore(self, candidates: Iterable[Candidate], pages: Iterable[Page] = ()) -> None:
-        """Add finished candidates and pages that come from elsewhere than the folder's files, such as a checkpoint."""
+    async def confirm(self, confirmation: Confirmation) -> None:
+        """Record a further evaluation of a candidate, unless it is recorded already, as `add` does."""
+        await _to_the_end(self._confirm(confirmation))
+
+    async def _confirm(self, confirmation: Confirmation) -> None:
+        if (confirmation.iteration, confirmation.repeat) not in self._confirmations[confirmation.trial]:
+            await self._append(CONFIRMATIONS_FILE, [CONFIRMATION.plain(confirmation)])
+            self._settle_confirmation(confirmation)
+
+    def restore(
+        self, candidates: Iterable[Candidate], pages: Iterable[Page] = (), confirmations: Iterable[Confirmation] = ()
+    ) -> None:
+        """Add what comes from elsewhere than the folder's files, such as a checkpoint: finished candidates, pages, and
+        further evaluations of candidates."""
         for candidate in candidates:
             self._settle(candidate)
         for page in pages:
             self._pages.setdefault((page.trial, page.iteration, page.kind), page)
+        for confirmation in confirmations:
+            self._settle_confirmation(confirmation)
+
+    def _settle_confirmation(self, confirmation: Confirmation) -> None:
+        known, place = self._confirmations[confirmation.trial], (confirmation.iteration, confirmation.repeat)
+        if place not in known:
+            known[place] = confirmation
+            self._spent += Spent(hours=hours_of(confirmation))
 
     def _settle(self, candidate: Candidate) -> None:
         key = candidate.trial, candidate.iteration
@@ -223,5 +258,5 @@ def _read_once(
 
 def drop_torn_lines(folder: Path) -> None:
     """Cut off the last line of each file where a crash tore it, so that the next line starts on its own."""
-    for file in (CANDIDATES_FILE, CALLS_FILE, TRACE_FILE, NOTEBOOK_FILE):
+    for file in (CANDIDATES_FILE, CONFIRMATIONS_FILE, CALLS_FILE, TRACE_FILE, NOTEBOOK_FILE):
         cut_torn_line(folder / file)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -12,9 +13,11 @@ from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
 from .candidate import ENDINGS, Candidate, measured
+from .confirmation import UNCONFIRMED, Confirmation, Confirmed, Confirming, confirmed, not_confirmed, settled
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .journal import Journal, Usage
+from .measurement import Measurement
 from .notebook import PAGE, Page
 from .settings import Settings
 
@@ -31,18 +34,47 @@ class Volume:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial: its candidates in order, and their cost."""
+    """One trial: its candidates in order, their cost, and the further evaluations of the best.
+
+    `confirming` is how many of the best were to be evaluated again.
+    """
 
     trial: int
     candidates: Sequence[Candidate] = field(repr=False)
     usage: Usage
     goal: Goal = GOAL
     pages: Sequence[Page] = field(default=(), repr=False)
+    confirmations: Sequence[Confirmation] = field(default=(), repr=False)
+    confirming: Confirming = UNCONFIRMED
 
     @property
     def best(self) -> Candidate | None:
-        """The best feasible candidate by the values that the search saw; None where there is none."""
+        """The best feasible candidate, None where there is none: by the values that the search saw or, where candidates
+        were confirmed, the winner by all their runs, whose measurement holds the means."""
+        winner = next(iter(self.confirmed), None)
+        if winner is not None and not self.goal.beyond(winner.candidate):
+            return winner.candidate
+        return self.goal.best(self.settled)
+
+    @property
+    def first_best(self) -> Candidate | None:
+        """The best feasible candidate by the first measurements alone."""
         return self.goal.best(self.candidates)
+
+    @cached_property
+    def confirmed(self) -> Sequence[Confirmed]:
+        """The candidates that are compared by all their runs, the winner first; none where no one was confirmed."""
+        return confirmed(self.goal, self.candidates, self.confirmations, self.confirming)
+
+    @property
+    def settled(self) -> Sequence[Candidate]:
+        """The candidates, those that were confirmed with the means of their runs as their measurements."""
+        return settled(self.candidates, self.confirmed)
+
+    @property
+    def not_confirmed(self) -> int:
+        """How many further evaluations are still to be made."""
+        return len(not_confirmed(self.goal, self.candidates, self.confirmations, self.confirming))
 
     @property
     def ended_by(self) -> str | None:
@@ -54,9 +86,11 @@ class TrialResult:
 
     @property
     def seconds(self) -> float:
-        """The time during which any iteration ran; overlapping iterations count once."""
+        """The time during which any iteration or further evaluation ran; what overlaps counts once."""
         total, until = 0.0, 0.0
-        for start, end in sorted((c.started, c.started + c.seconds) for c in self.candidates):
+        spans = [(c.started, c.started + c.seconds) for c in self.candidates]
+        spans += [(c.started, c.started + c.evaluation_seconds) for c in self.confirmations]
+        for start, end in sorted(spans):
             total += max(0.0, end - max(start, until))
             until = max(until, end)
         return total
@@ -73,8 +107,18 @@ class SearchResult:
 
     @property
     def best(self) -> Candidate | None:
-        """The best candidate of all trials."""
+        """The best candidate of all trials; see `TrialResult.best`."""
         return self.goal.best([trial.best for trial in self.trials if trial.best])
+
+    @property
+    def first_best(self) -> Candidate | None:
+        """The best candidate of all trials by the first measurements alone."""
+        return self.goal.best(self.candidates)
+
+    def confirmed(self, candidate: Candidate) -> Confirmed | None:
+        """Return a candidate with all its runs; None where it is not one of those that are compared by them."""
+        found = (each for trial in self.trials if trial.trial == candidate.trial for each in trial.confirmed)
+        return next((each for each in found if each.is_of(candidate)), None)
 
     @property
     def goal(self) -> Goal:
@@ -89,24 +133,27 @@ class SearchResult:
     @property
     def front(self) -> list[Candidate]:
         """The feasible candidates that no other one dominates in all objectives, the best of the first one first."""
-        return self.goal.front(self.candidates)
+        return self.goal.front([candidate for trial in self.trials for candidate in trial.settled])
 
     @property
     def finished(self) -> bool:
-        """Whether every trial made all its iterations, or stopped of itself."""
+        """Whether every trial made all its iterations, or stopped of itself, and confirmed its best."""
         return all(_is_finished(trial, self.settings) for trial in self.trials)
 
     @property
     def stopped(self) -> str | None:
         """Why the search ended with evaluations left, and how many; None where it did not."""
-        left = sum(self.settings.loop.iterations - len(trial.candidates) for trial in self.trials)
-        if left <= 0:
+        left = sum(max(0, self.settings.loop.iterations - len(trial.candidates)) for trial in self.trials)
+        again = sum(trial.not_confirmed for trial in self.trials)
+        if left + again == 0:
             return None
         reason = self.settings.loop.budget.reached(self.spent)
         if reason is None and self.finished:
             reason = next(filter(None, (trial.ended_by for trial in self.trials)), None)
         total = self.settings.loop.iterations * len(self.trials)
-        return reason and f"{reason}; {left:,} of {total:,} evaluations were not made"
+        words = [f"{left:,} of {total:,} evaluations were not made"] if left else []
+        words += [f"{again:,} that were to confirm the best were not made"] if again else []
+        return reason and f"{reason}; {' and '.join(words)}"
 
     def to_json(self) -> dict[str, object]:
         """Return the documented JSON: one object, or for several trials a list of them and a summary."""
@@ -127,8 +174,9 @@ class SearchResult:
         """Return for how many seconds each kind of device was held by trainings, failed ones included."""
         held: dict[str, float] = {}
         for trial in self.trials:
-            for candidate in trial.candidates:
-                if (m := candidate.measurement) and m.device:
+            first, again = (c.measurement for c in trial.candidates), (c.measurement for c in trial.confirmations)
+            for m in filter(None, (*first, *again)):
+                if m.device:
                     held[m.device] = held.get(m.device, 0.0) + m.seconds
         return held
 
@@ -139,7 +187,7 @@ class SearchResult:
             return None
         reference = self.goal.reference(self.candidates)
         named = dict(zip([objective.name for objective in self.goal.objectives], reference, strict=True))
-        return Volume(self.goal.volume(trial.candidates, reference), named)
+        return Volume(self.goal.volume(trial.settled, reference), named)
 
     def _trial_json(self, trial: TrialResult) -> dict[str, object]:
         return {
@@ -153,7 +201,8 @@ class SearchResult:
             "iterations": [
                 _iteration_json(candidate, self.goal, self.settings.limits.convention) for candidate in trial.candidates
             ],
-            "best": _best_json(trial.best, self.goal),
+            **self._confirmed_json(trial),
+            "best": self._best_json(trial, trial.best),
             "usage": asdict(trial.usage),
             "spent": asdict(self.spent),
             "stopped": self.stopped,
@@ -169,10 +218,28 @@ class SearchResult:
         if self.goal.limits:
             found["limits"] = {name: list(ends) for name, ends in self.goal.limits.items()}
         if self.goal.pareto:
-            found["front"] = [_best_json(candidate, self.goal) for candidate in self.goal.front(trial.candidates)]
+            found["front"] = [self._best_json(trial, candidate) for candidate in self.goal.front(trial.settled)]
             volume = self.hypervolume(trial)
             found["hypervolume"] = asdict(volume) if volume else None
         return found
+
+    def _best_json(self, trial: TrialResult, candidate: Candidate | None) -> dict[str, object] | None:
+        if candidate is None or candidate.measurement is None:
+            return None
+        all_runs = next((each for each in trial.confirmed if each.is_of(candidate)), None)
+        again = {"confirmed": all_runs.to_json(self.goal)} if all_runs else {}
+        return _best_json(candidate, candidate.measurement, self.goal) | again
+
+    def _confirmed_json(self, trial: TrialResult) -> dict[str, object]:
+        """Return the further evaluations of a trial, and the best without them; nothing where there are none."""
+        if not trial.confirmations:
+            return {}
+        first, value = trial.first_best, self.goal.objective.titles[0]
+        lines = [
+            {"iteration": each.iteration, "seed": each.seed, value: each.value, "error": each.measurement.error}
+            for each in trial.confirmations
+        ]
+        return {"confirmations": lines, "first_best": first and first.iteration}
 
 
 def read(run: Path | str) -> SearchResult:
@@ -227,6 +294,8 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
             journal.usage(trial),
             settings.goal,
             _real_pages(journal.pages(trial), settings),
+            journal.confirmations(trial),
+            settings.loop.confirming,
         )
         for trial in range(1, settings.loop.trials + 1)
     ]
@@ -271,10 +340,8 @@ def _by_iteration(candidate: Candidate) -> int:
 
 
 def _is_finished(trial: TrialResult, settings: Settings) -> bool:
-    made = len(trial.candidates)
-    if made >= settings.loop.iterations:
-        return True
-    return trial.ended_by is not None
+    over = len(trial.candidates) >= settings.loop.iterations or trial.ended_by is not None
+    return over and not trial.not_confirmed
 
 
 def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> dict[str, object]:
@@ -351,10 +418,8 @@ def _arm_json(candidate: Candidate) -> dict[str, object]:
     return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
 
 
-def _best_json(candidate: Candidate | None, goal: Goal) -> dict[str, object] | None:
-    if candidate is None or candidate.measurement is None:
-        return None
-    measurement, (value, test_value) = candidate.measurement, goal.objective.titles
+def _best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> dict[str, object]:
+    value, test_value = goal.objective.titles
     return {
         "architecture": list(candidate.architecture or ()),
         **_values_json(candidate),

@@ -1,5 +1,6 @@
 """Statistics of repetitions and of noisy measurements: means with confidence intervals, and shrinkage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -66,6 +67,18 @@ def weigh(values: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return given
     found: npt.NDArray[np.float64] = given.mean() + spread / (spread + variances) * (given - given.mean())
     return found
+
+
+def spread_of_runs(groups: Sequence[Sequence[float]]) -> float:
+    """Return the standard deviation of a run, pooled over groups of runs of the same; 0 where none is repeated."""
+    squares = sum(float(np.var(group)) * len(group) for group in groups if group)
+    freedom = sum(len(group) - 1 for group in groups if group)
+    return sqrt(squares / freedom) if freedom else 0.0
+
+
+def shrunk(groups: Sequence[Sequence[float]], sd: float) -> npt.NDArray[np.float64]:
+    """Return the posterior mean of each group of runs, none of them empty, where `sd` is that of a run: see `weigh`."""
+    return weigh([float(np.mean(group)) for group in groups], [sd / sqrt(len(group)) for group in groups])
 
 
 def share_interval(share: float, count: int) -> tuple[float, float]:

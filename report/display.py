@@ -27,6 +27,7 @@ _METRICS = 2  # of an epoch that are shown
 _NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
 _COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
 _FEW_COLUMNS = ("made", "best", "now")
+_TOLD = ("finished", "waiting", "confirmed")  # the stages that are lines where nothing is live
 
 
 class Display:
@@ -42,6 +43,7 @@ class Display:
         self._best: dict[int, Progress | None] = {}
         self._last: dict[int, Progress] = {}
         self._training: dict[int, dict[Architecture | None, Progress]] = {}
+        self._confirmed: dict[int, Progress] = {}
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=4)
             if live and console.is_interactive
@@ -67,13 +69,15 @@ class Display:
             self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
         if step.stage in ("training", "epoch"):
             self._training.setdefault(trial, {})[step.candidate.architecture] = step
-        if step.stage not in ("epoch", "note"):
+        if step.stage in ("confirming", "confirmed"):
+            self._confirmed[trial] = step
+        elif step.stage not in ("epoch", "note"):
             self._steps[trial] = step
         if step.stage == "finished":
             self._last[trial] = step
             self._training.get(trial, {}).pop(step.candidate.architecture, None)
             self._best[trial] = _better(self._best.get(trial), step)
-        if step.stage == "note" or (self._live is None and step.stage in ("finished", "waiting")):
+        if step.stage == "note" or (self._live is None and step.stage in _TOLD):
             self._console.print(as_text(self._line(step)), soft_wrap=True)
 
     def _line(self, step: Progress) -> str:
@@ -83,6 +87,8 @@ class Display:
             return f"{head}no answer from the model: {one_line(step.note, _LONGEST)}"
         if step.stage == "note":  # of an iteration, or of the whole search
             return f"{head if candidate.iteration else ''}{one_line(step.note, _LONGEST)}"
+        if step.stage == "confirmed":
+            head = f"trial {candidate.trial}, iteration {candidate.iteration} again ({_of(step)}): "
         best = self._best.get(candidate.trial)
         tail = f", best {_value(best, step)}" if best else ""
         taken = f", {_taken(step)}" if _taken(step) else ""
@@ -99,13 +105,13 @@ class Display:
         return table
 
     def _cells(self, trial: int, step: Progress) -> dict[str, str]:
-        best, last = self._best.get(trial), self._last.get(trial)
+        best, last, again = self._best.get(trial), self._last.get(trial), self._confirmed.get(trial)
         return {
             "trial": str(trial),
-            "made": f"{step.candidate.iteration}/{self._iterations}",
+            "made": f"{step.candidate.iteration}/{self._iterations}" + (f" + {_of(again)}" if again else ""),
             "best": f"{_value(best, last)} (in {best.candidate.iteration})" if best else "-",
             "last": _value(last, best) if last else "-",
-            "spent": _taken(step) or "-",
+            "spent": _taken(again or step) or "-",
             "time": f"{time.monotonic() - self._started:.0f} s",
             "now": self._now(trial, step),
         }
@@ -113,11 +119,22 @@ class Display:
     def _now(self, trial: int, step: Progress) -> str:
         if step.note:
             return f"no answer: {one_line(step.note, _LONGEST)}"
+        if again := self._confirmed.get(trial):
+            return "confirming the best" if again.stage == "confirming" or not _is_last(again) else "finished"
         running = self._training.get(trial, {})
         epochs = [_epoch(each.epoch, each.goal) for each in running.values() if each.epoch]
         words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
         words += [f"training {len(running)}" if len(running) > 1 else "training"] if running else []
         return ", ".join([*words, *epochs[:4]])
+
+
+def _of(step: Progress) -> str:
+    """Write how many of a trial's further evaluations have ended, as in 2/6."""
+    return "{}/{}".format(*step.confirmed)
+
+
+def _is_last(step: Progress) -> bool:
+    return step.confirmed[0] == step.confirmed[1]
 
 
 async def fetch_with_bars(sources: Sequence[PublishedTable], data: Path, console: Console) -> list[Path]:

@@ -116,6 +116,8 @@ def _draw_panel(
             color = f"C{at + bool(at)}"  # C1 is the best so far
             dots = _measured(candidates, number)
             panel.plot(*dots, "o", color=color, markersize=4, alpha=0.35 if many else 0.9, label=label)
+        if number == "value":
+            _draw_means(panel, trial, label=None if many else "mean and SD of all runs")
         iterations, values = _measured(trial.goal.feasible(trial.candidates), number)
         best, name = list(accumulate(values, better)), None if many else "best so far"
         panel.step(iterations, best, where="post", color="C0" if many else "C1", alpha=0.4 if many else 1, label=name)
@@ -125,6 +127,14 @@ def _draw_panel(
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.25)
     panel.legend(fontsize=8, frameon=False)
+
+
+def _draw_means(panel: "Axes", trial: TrialResult, label: str | None) -> None:
+    """Draw the means of the candidates that were evaluated again, with the standard deviations of their runs."""
+    again = [(each.candidate.iteration, each.mean, each.sd) for each in trial.confirmed if each.sd is not None]
+    if again:
+        iterations, means, deviations = zip(*again, strict=True)
+        panel.errorbar(iterations, means, deviations, fmt="D", color="C2", markersize=4, capsize=3, label=label)
 
 
 def _by_arm(candidates: Sequence[Candidate]) -> list[tuple[str | None, Sequence[Candidate]]]:

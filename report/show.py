@@ -13,6 +13,7 @@ from ..agents.backends import LOCAL
 from ..graph.trust import resume_command
 from ..printable import one_line
 from ..record.candidate import Candidate, measured
+from ..record.confirmation import Confirmed
 from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
@@ -106,8 +107,10 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     columns |= {"arm": [c.arm or "-" for c in candidates]} if any(c.arm for c in candidates) else {}
     table = _table(list(columns), "architecture")
     for candidate, *cells in zip(candidates, *columns.values(), strict=True):
-        words = (*cells, _architecture(candidate, goal))
-        table.add_row(*map(as_text, words), style="bold" if candidate is best else "")
+        again = result.confirmed(candidate)
+        words = (*cells, _architecture(candidate, goal, again if again and again.is_repeated else None))
+        is_best = best is not None and candidate.iteration == best.iteration
+        table.add_row(*map(as_text, words), style="bold" if is_best else "")
     return table
 
 
@@ -140,7 +143,7 @@ def _costs(candidates: Sequence[Candidate], convention: Convention) -> dict[str,
     return dict(zip((flops, "params (M)"), columns, strict=True))
 
 
-def _architecture(candidate: Candidate, goal: Goal) -> str:
+def _architecture(candidate: Candidate, goal: Goal, again: Confirmed | None) -> str:
     words = [candidate.written] if candidate.architecture else []
     words += [one_line(candidate.error, _LONGEST)] if candidate.error else []
     if candidate.repair:
@@ -148,7 +151,16 @@ def _architecture(candidate: Candidate, goal: Goal) -> str:
         words.append(f"({how} from {list(candidate.repair.proposed)})")
     words += [f"(not feasible: {' and '.join(beyond)})"] if (beyond := goal.beyond(candidate)) else []
     words += [f"({len(candidate.refusals)} refused)"] if candidate.refusals else []
+    words += [f"mean {_runs(again, goal)}"] if again else []
     return " ".join(words)
+
+
+def _runs(again: Confirmed, goal: Goal) -> str:
+    """Write the mean of a candidate's runs with their standard deviation and number, as in 92.95 ± 0.12% (3 runs)."""
+    objective, count = goal.objective, len(again.runs)
+    spread = objective.numbers([again.mean])[0] if again.sd is None else objective.near(again.mean, again.sd)
+    failed = f", {len(again.failures)} failed" if again.failures else ""
+    return f"{spread}{objective.suffix} ({count} run{'s' * (count > 1)}{failed})"
 
 
 def _number(value: int | None) -> str:
@@ -182,7 +194,8 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
 
 def _sentences(result: SearchResult) -> list[str]:
     sentences = [_summary(result)] if len(result.trials) > 1 else []
-    sentences += [_best(result.best, result.goal) if result.best else _nothing(result)]
+    sentences += [_best(result.best, result) if result.best else _nothing(result)]
+    sentences += _confirmed(result)
     sentences += _arms(result)
     sentences += _fronts(result) if result.goal.pareto and result.best else []
     sentences += _protocol(result.settings)
@@ -208,11 +221,12 @@ def _nothing(result: SearchResult) -> str:
     return f"nothing was measured: the last reason is: {one_line(errors[-1], _LONGEST)}" if errors else _NOTHING_YET
 
 
-def _best(best: Candidate, goal: Goal) -> str:
+def _best(best: Candidate, result: SearchResult) -> str:
     m, where = best.measurement, f"trial {best.trial}, iteration {best.iteration}"
     assert m is not None
-    objective = goal.objective
-    words = [f"best: {best.written} ({where}), {objective.name} {objective.text(m.value or 0.0)}"]
+    goal, objective, again = result.goal, result.goal.objective, result.confirmed(best)
+    value = _runs(again, goal) if again and again.is_repeated else objective.text(m.value or 0.0)
+    words = [f"best: {best.written} ({where}), {objective.name} {value}"]
     others = [name for name in goal.others if name != objective.name]
     words += [f"{name} {_metric([best], goal, name)[0]}{goal.suffix(name)}" for name in others]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
@@ -220,6 +234,29 @@ def _best(best: Candidate, goal: Goal) -> str:
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
     words += [f"proposed by {best.arm}"] if best.arm else []
     return ", ".join(words)
+
+
+def _confirmed(result: SearchResult) -> list[str]:
+    """Describe what the further evaluations of the best have told, where there are any."""
+    if not any(trial.confirmations for trial in result.trials):
+        return []
+    confirming, made = result.settings.loop.confirming, sum(len(trial.confirmations) for trial in result.trials)
+    words = [f"confirmed by {made:,} further evaluations with other seeds, {confirming.repeats} of each candidate"]
+    best, first = result.best, result.first_best
+    if best is not None and (again := result.confirmed(best)) and again.is_repeated:
+        words.append(_first_number(again, result.goal))
+    if best and first and (first.trial, first.iteration) != (best.trial, best.iteration):
+        words.append(f"by the first numbers alone the best is iteration {first.iteration} of trial {first.trial}")
+    return ["; ".join(words)]
+
+
+def _first_number(again: Confirmed, goal: Goal) -> str:
+    """Say by how much the first number of a candidate flattered it."""
+    flattered = again.flattered(goal)
+    size, unit = goal.objective.numbers([abs(flattered)])[0], "points" if goal.is_accuracy else goal.objective.unit
+    side = "above" if again.runs[0] > again.mean else "below"
+    first = f"its first number was {size} {unit} {side} its mean".replace("  ", " ")
+    return f"{first}, and a further run is expected to give {goal.objective.text(again.expected)}"
 
 
 def _arms(result: SearchResult) -> list[str]:
@@ -265,7 +302,10 @@ def _protocol(settings: Settings) -> list[str]:
     if table is None or not settings.looks_up:
         return []
     if table.sees_test_accuracy:
-        return [f"This table holds test accuracy only, so the search itself saw it. {_AMONG}"]
+        seen = "The search saw one training of each architecture; test accuracy and ranks are of the mean of all."
+        mean = ", the mean of several trainings," if table.runs else ""
+        alone = f"This table holds test accuracy only{mean or ','} so the search itself saw it."
+        return [f"{seen if settings.training.single_run else alone} {_AMONG}"]
     seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
     return [f"{seen} {_AMONG}"]
 

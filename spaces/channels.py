@@ -146,7 +146,7 @@ def _build_mobilenet(architecture: Architecture, num_classes: int = _CLASSES) ->
 
 def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:
     url = f"https://raw.githubusercontent.com/xiusu/Channel-Bench-Macro/4ff596e/{file}"
-    return PublishedTable(name, url, sha256, size, accuracy="mean", test_accuracy="mean")
+    return PublishedTable(name, url, sha256, size, accuracy="mean", test_accuracy="mean", runs="acc")
 
 
 def _space(

@@ -103,5 +103,6 @@ NAS_BENCH_MACRO = SearchSpace(
         size=1_178_821,
         accuracy="mean_acc",
         test_accuracy="mean_acc",
+        runs="test_acc",
     ),
 )

@@ -11,6 +11,8 @@ class PublishedTable:
     - `url`, `sha256`, `size`: where the file is, its checksum, and its bytes.
     - `accuracy`, `test_accuracy`: the fields that hold the accuracy that a search may see, and the test accuracy, in
       percent.
+    - `runs`: the field that holds the accuracies of an architecture's single trainings, of which `test_accuracy` is the
+      mean; empty where the file holds none.
     """
 
     name: str
@@ -19,6 +21,7 @@ class PublishedTable:
     size: int
     accuracy: str
     test_accuracy: str
+    runs: str = ""
 
     @property
     def file(self) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +48,10 @@ def _itself(architecture: Architecture) -> Hashable:
 class Table:
     """The value of an objective for every architecture of a space.
 
-    `values` are for searches, `test_values` are for reports alone; both follow the order of `architectures`.
-    `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a file of one's
-    own.
+    `values` are for searches, `test_values` are for reports alone; both follow the order of `architectures`. `runs` are
+    the values of the single trainings, shape (architectures, trainings), where the table holds them; test values are
+    their means. `identity` is the space's: equal for architectures that are the same function. `sha256` is that of a
+    file of one's own.
     """
 
     architectures: Sequence[Architecture]
@@ -58,6 +60,7 @@ class Table:
     identity: Callable[[Architecture], Hashable] = _itself
     sha256: str = ""
     objective: Objective = ACCURACY
+    runs: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -72,6 +75,31 @@ class Table:
             rank=int(self.ranks[at]),
             test_rank=int(self.test_ranks[at]),
         )
+
+    def measure_run(self, architecture: Architecture, seed: int, repeat: int = 0) -> Measurement:
+        """Look up a single training of an architecture; its test value and its ranks are by the mean of all.
+
+        The `seed` draws the order of an architecture's trainings, and `repeat` is the place in it, from 0.
+        Raises: BadTable where the table holds no single training of that place.
+        """
+        found, at = self.measure(architecture), self.place(architecture)
+        return found if at is None else replace(found, value=self.run_at(at, seed, repeat))
+
+    def run_at(self, place: int, seed: int, repeat: int = 0) -> float:
+        """Return the value of a single training of the architecture at a place.
+
+        Raises: BadTable.
+        """
+        if repeat >= self.trainings:
+            raise BadTable(f"the table holds {self.trainings} single trainings of an architecture, not {repeat + 1}")
+        assert self.runs is not None
+        order = np.random.default_rng([seed, *self.architectures[place]]).permutation(self.trainings)
+        return float(self.runs[place, order[repeat]])
+
+    @property
+    def trainings(self) -> int:
+        """How many single trainings of each architecture the table holds; 0 where it holds means alone."""
+        return 0 if self.runs is None else self.runs.shape[1]
 
     def place(self, architecture: Architecture) -> int | None:
         """Return where an architecture stands in the table; None where it does not."""
@@ -90,9 +118,9 @@ class Table:
     def part(self, inside: npt.NDArray[np.bool_]) -> "Table":
         """Return the table of some of the architectures: ranks are among these."""
         architectures = [self.architectures[at] for at in np.flatnonzero(inside).tolist()]
-        return replace(
-            self, architectures=architectures, values=self.values[inside], test_values=self.test_values[inside]
-        )
+        runs = None if self.runs is None else self.runs[inside]
+        values, test_values = self.values[inside], self.test_values[inside]
+        return replace(self, architectures=architectures, values=values, test_values=test_values, runs=runs)
 
     @cached_property
     def ranks(self) -> npt.NDArray[np.int64]:
@@ -171,13 +199,28 @@ def check_sha256(path: Path, found: str, source: PublishedTable) -> None:
         )
 
 
-def _table(space: SearchSpace, source: PublishedTable, rows: Mapping[str, Mapping[str, float]]) -> Table:
+def _table(space: SearchSpace, source: PublishedTable, rows: Mapping[str, Mapping[str, Any]]) -> Table:
     architectures = list(space.architectures())
     try:
         found = [rows[space.key(architecture)] for architecture in architectures]
         accuracy, test_accuracy = (
             np.array([row[name] for row in found]) for name in (source.accuracy, source.test_accuracy)
         )
+        runs = _runs([row[source.runs] for row in found], source) if source.runs else None
     except KeyError as missing:
         raise BadTable(f"the table {source.file}, which {space.name} names, has no entry {missing}") from None
-    return Table(architectures, accuracy, test_accuracy, space.identity)
+    return Table(architectures, accuracy, test_accuracy, space.identity, runs=runs)
+
+
+def _runs(rows: Sequence[Sequence[float]], source: PublishedTable) -> npt.NDArray[np.float64]:
+    """Return the values of single trainings, as many of each architecture.
+
+    Raises: BadTable.
+    """
+    try:
+        found = np.array(rows, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    if found.ndim != 2 or not found.shape[1]:
+        raise BadTable(f"{source.runs} in the table {source.file} is no list of as many numbers for each architecture")
+    return found

@@ -7,7 +7,7 @@ _NAMED = 60  # decisions that a schema names, to bound its size for every space
 
 
 def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, object]:
-    """Return the schema of `{"rationale": "…", "architecture": [option numbers]}` for a space.
+    """Return the schema of `{"rationale": "…", "expected": …, "expected_sd": …, "architecture": [option numbers]}`.
 
     In a space by value the architecture is an object of values. With `may_stop` an empty architecture, or null, is
     allowed, which declares that nothing better is left.
@@ -62,12 +62,15 @@ def _kind(value: object) -> str:
 
 
 def _proposal(architecture: dict[str, object]) -> dict[str, object]:
-    rationale = {"type": "string", "description": "Why this architecture, in a few sentences."}
+    rationale = {"type": "string", "description": "Why this architecture, in one sentence."}
+    expected = {"type": ["number", "null"], "description": "The value of the objective that you expect of it."}
+    expected_sd = {"type": ["number", "null"], "description": "The standard deviation of that expectation."}
+    told = {"rationale": rationale, "expected": expected, "expected_sd": expected_sd, "architecture": architecture}
     return {
         "title": "proposal",
         "description": "An architecture to train next, and why.",
         "type": "object",
-        "properties": {"rationale": rationale, "architecture": architecture},
-        "required": ["rationale", "architecture"],
+        "properties": told,
+        "required": list(told),
         "additionalProperties": False,
     }

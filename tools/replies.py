@@ -15,9 +15,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..spaces.decision import Decision
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
+from .expectation import EXPECTATION_FIELDS, NO_EXPECTATION, Expectation, expectation_told, is_told_apart, said_in
 from .notation import LIST, as_lists, is_list, is_partial, options_of
 from .seen import normalise, short, visible
 from .values import UNKNOWN, names_a_decision, number_marked, objects_as_lists, rounded_values
@@ -61,12 +63,13 @@ class UnreadableReply(ValueError):
 class Reading:
     """The content of a reply: an architecture, or None where it declares that nothing better is left; the rationale.
 
-    `rounded` names the values that were taken to the nearest level.
+    `rounded` names the values that were taken to the nearest level, `expectation` is the value that the reply expects.
     """
 
     architecture: Architecture | None
     rationale: str
     rounded: str = ""
+    expectation: Expectation = NO_EXPECTATION
 
 
 def read_reply(text: str, space: SearchSpace) -> Reading:
@@ -74,19 +77,25 @@ def read_reply(text: str, space: SearchSpace) -> Reading:
 
     Raises: UnreadableReply, with the broken rule or the ambiguity.
     """
-    text, reason = _unwrapped(text.strip(), space)
+    text, reason, expectation = _unwrapped(text.strip(), space)
     text = text if len(text) <= READ_LENGTH else text[-READ_LENGTH:].partition("\n")[2]
     text = objects_as_lists(text, space) if space.by_value else text  # before the escapes of JSON are taken for markup
-    text = as_lists(normalise(_BOXED.sub("\nArchitecture: ", text)), space, _LABEL)
+    text = normalise(_BOXED.sub("\nArchitecture: ", text))
+    if is_told_apart(space):
+        text, found = said_in(text)
+        expectation = expectation or found
+    text = as_lists(text, space, _LABEL)
     options = _NOTHING if text.strip(" \n\"'`*_.") in ("-", "–", "—") else _declared(text, space) or _only(text, space)
     said = re.sub(LIST, lambda one: one[0] * (one[0].count(",") + 1 != len(space.decisions)), _DECLARED.sub(" ", text))
     architecture = None if options == _NOTHING else _architecture(options, space)
     taken = "" if architecture is None else short("; ".join(rounded_values(options, space)), RATIONALE_LENGTH)
-    return Reading(architecture, short(reason or said, RATIONALE_LENGTH), taken)
+    return Reading(architecture, short(reason or said, RATIONALE_LENGTH), taken, expectation or NO_EXPECTATION)
 
 
-def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
-    """Return the visible text of a reply and its reason; a JSON object's declaration is rewritten as a line.
+def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str, Expectation | None]:
+    """Return the visible text of a reply, and the reason and the expectation of a JSON object.
+
+    The object's declaration is rewritten as a line.
 
     Raises: UnreadableReply where the reply ends inside its reasoning.
     """
@@ -97,32 +106,37 @@ def _unwrapped(text: str, space: SearchSpace) -> tuple[str, str]:
     start, end = shown.find("{"), shown.rfind("}") + 1
     value = value or _decoded(shown[start:end], space)
     if not value:
-        return shown, ""
+        return shown, "", None
     answer = value["architecture"]
     line = (
         answer if isinstance(answer, str) else "-" if answer in (None, []) else json.dumps(answer, ensure_ascii=False)
     )
     reason = next((str(value[key]) for key in ("rationale", "reason", "reasoning") if value.get(key)), "")
-    return f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}", normalise(visible(reason) or "")
+    written = f"{shown[:start]}\nArchitecture: {line}\n{shown[end:]}"
+    return written, normalise(visible(reason) or ""), expectation_told(value)
 
 
 def _decoded(text: str, space: SearchSpace) -> dict[str, object]:
     """Decode a JSON object with the field `architecture`; empty for any other text."""
     try:
-        value = json.loads(text, object_pairs_hook=_object) if text.startswith("{") else {}
+        value = json.loads(text, object_pairs_hook=partial(_object, space)) if text.startswith("{") else {}
     except UnreadableReply:
         raise
     except (ValueError, RecursionError):  # no JSON, or beyond Python's limits of digits and nesting
         return {}
-    if space.by_value and names_a_decision(list(value), space):
+    inner = value.get("architecture")
+    if isinstance(inner, dict) and names_a_decision(list(inner), space):
+        return value
+    others = [key for key in value if key not in EXPECTATION_FIELDS or not is_told_apart(space)]
+    if space.by_value and names_a_decision(others, space):
         return {}  # it is the architecture itself
     return value if "architecture" in value else {}
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _object(space: SearchSpace, pairs: list[tuple[str, object]]) -> dict[str, object]:
     made: dict[str, object] = {}
     for key, value in ((key.lower(), value) for key, value in pairs):
-        if made.setdefault(key, value) != value:
+        if made.setdefault(key, value) != value and not (key in EXPECTATION_FIELDS and is_told_apart(space)):
             raise UnreadableReply(f"{short(key)} is given twice, as {short(made[key])} and as {short(value)}")
     return made
 

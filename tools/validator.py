@@ -47,7 +47,8 @@ def validate(
         if when_done == "stop" or candidate.llm is None or _all_tried(region, known):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
-    candidate = replace(candidate, rationale=reading.rationale)
+    expectation = reading.expectation.within(known.goal.objective)
+    candidate = replace(candidate, rationale=reading.rationale, expected=expectation.value, expected_sd=expectation.sd)
     found = check_architecture(reading.architecture, region, known)
     if not isinstance(found, Broken):
         return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
@@ -156,7 +157,7 @@ def refuse(
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
-    return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
+    return replace(candidate, reply="", fault=None, refusals=refusals, error=error, expected=None, expected_sd=None)
 
 
 def _repeat(architecture: Architecture, space: SearchSpace, history: History) -> str | None:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from ...python_files import absolute_name
 from ...schema import Count, Flag, Name, Whole
-from .setting import Few, Most, Names, Upto, absolute, setting
+from .setting import Few, FewOrNone, Most, Names, Upto, absolute, setting
 
 if TYPE_CHECKING:
     from ..budget import Budget
+    from ..confirmation import Confirming
 
 Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
@@ -29,6 +30,12 @@ class LoopSettings:
 
     iterations: Upto = setting(10, "Architectures to evaluate in each trial, in all.", rank=3)
     trials: Few = setting(1, "Repetitions of the whole search.")
+    confirm: FewOrNone = setting(
+        0,
+        "In the end, evaluate so many of each trial's best again with other seeds, choose by the means, and tell the "
+        "spread.",
+    )
+    confirm_seeds: Few = setting(2, "How many times more each of these is evaluated.")
     seed: Whole | None = setting(
         None, "Seed of everything random, the model's sampling too; default: 0, and none sent.", rank=5
     )
@@ -86,6 +93,13 @@ class LoopSettings:
     def first_seed(self) -> int:
         """The seed of the first trial."""
         return self.seed or 0
+
+    @property
+    def confirming(self) -> "Confirming":
+        """The evaluations that confirm the best."""
+        from ..confirmation import Confirming
+
+        return Confirming(self.confirm, self.confirm_seeds)
 
     @property
     def budget(self) -> "Budget":

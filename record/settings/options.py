@@ -87,12 +87,15 @@ class Options(TypedDict, total=False):
     on: str
     slurm: str | Sequence[str]
     table: Path | str | None
+    single_run: bool
     data: str | None
     recipe: str | None
     batch: int | None
     device: str | None
     threads: int | None
     worker_memory: str | None
+    confirm: int
+    confirm_seeds: int
     seed: int | None
     flops: Ends
     params: Ends

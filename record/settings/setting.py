@@ -12,6 +12,7 @@ from ...schema import Name
 _Default = TypeVar("_Default")
 
 Upto = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+FewOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 Few = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=1e9)]
 Most = Annotated[float, Field(strict=True, gt=0, le=1e15)]

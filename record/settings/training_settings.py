@@ -29,6 +29,10 @@ class TrainingSettings:
         metavar="FILE",
         claim="the table",
     )
+    single_run: Flag = setting(
+        False,
+        "Look up one of an architecture's trainings, drawn by the seed, not the mean, where the table holds them.",
+    )
     recipe: Name | None = setting(
         None, "A recipe's name, or your own MODULE:NAME; `genius recipes` lists them.", claim="the module"
     )

@@ -1,5 +1,6 @@
 """A search space within limits: the feasible set of a search. Other rooms import from here alone."""
 
+from .changes import in_order as in_order
 from .feasible import Extremes as Extremes
 from .feasible import Integers as Integers
 from .further import cost_within as cost_within

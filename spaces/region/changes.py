@@ -98,3 +98,10 @@ def distinct(rows: Integers) -> Integers:
     products: Integers = rows @ numbers  # those of different rows are different, but for one pair in 10^18
     _, places = np.unique(products, return_index=True)
     return rows[np.sort(places)]
+
+
+def in_order(rows: Integers) -> Integers:
+    """Return rows each once, in the order of their numbers, from 0 to 65,535 each: as bytes they are sorted fast."""
+    texts = np.ascontiguousarray(rows, dtype=">u2").view(f"V{2 * rows.shape[1]}").ravel()
+    _, places = np.unique(texts, return_index=True)
+    return rows[places]

@@ -1,6 +1,6 @@
 """The region of a search: the architectures of a space that its rule and the limits on costs allow."""
 
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count, islice
@@ -13,6 +13,7 @@ from ...errors import GeniusError
 from ..rule import ENUMERABLE
 from ..space import Architecture, SearchSpace
 from .additive import Additive
+from .changes import in_order
 from .feasible import Extremes, FeasibleSet, Integers, Tally
 from .further import costs_for
 from .limits import NO_LIMITS, OPEN, Counts, Limits
@@ -162,10 +163,14 @@ class Region:
         """Return the architecture with the fewest FLOPs, or parameters where these alone are limited."""
         return _feasible(self).smallest()
 
-    def neighbours(self, architectures: npt.ArrayLike) -> Integers:
-        """Return the architectures of the region that differ from some in one decision that counts: each once."""
-        changed = np.concatenate([self._single_changes(row) for row in self._rows(architectures)])
-        found: Integers = np.unique(changed, axis=0)
+    def neighbours(self, architectures: npt.ArrayLike, decisions: Sequence[int] | None = None) -> Integers:
+        """Return the architectures of the region that differ from some in one decision that counts: each once.
+
+        `decisions` are those that may differ, by their places; by default all.
+        """
+        places = range(len(self.space.decisions)) if decisions is None else decisions
+        changed = np.concatenate([self._single_changes(row, places) for row in self._rows(architectures)])
+        found = in_order(changed)
         return found[self.allows(found)]
 
     def check(self) -> None:
@@ -175,9 +180,10 @@ class Region:
         """
         check_searchable(self)
 
-    def _single_changes(self, architecture: Integers) -> Integers:
+    def _single_changes(self, architecture: Integers, places: Sequence[int]) -> Integers:
         found, counting = [], self.space.visible(tuple(architecture.tolist()))
-        for at, decision in enumerate(self.space.decisions):
+        for at in places:
+            decision = self.space.decisions[at]
             others = [option for option in decision.numbers if option != architecture[at] and counting[at]]
             changed = np.repeat(architecture[None], len(others), axis=0)
             changed[:, at] = others

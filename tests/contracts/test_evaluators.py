@@ -37,6 +37,9 @@ SEARCHES = {
 }
 """A search that each evaluator can measure for; a new one is added here."""
 
+THE_SAME = ("table", "recording", "measure")
+"""Evaluators that measure an architecture once and for all."""
+
 
 def test_there_is_a_search_for_every_built_in_one():
     assert set(EVALUATORS) - {TOLD} <= set(SEARCHES)
@@ -56,6 +59,20 @@ async def test_it_measures_and_a_run_goes_on_with_it_by_the_same_name(name, tmp_
     assert candidate.error is None
     assert 0 <= candidate.accuracy <= 100
     assert (result.settings.evaluator, result.settings.run.custom) == (name, [])
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_it_is_told_another_seed_to_confirm_the_best_or_refuses_since_nothing_would_differ(name, tmp_path):
+    asked = {"evaluator": name, "iterations": 1, "confirm": 1, "run": tmp_path / "run", **SEARCHES[name](tmp_path)}
+    if name in THE_SAME:
+        with pytest.raises(genius.GeniusError, match="are the same each time, so that --confirm would learn nothing"):
+            await genius.search("mine:SPACE", **asked)
+        assert not (tmp_path / "run").exists()
+        return
+    (trial,) = (await genius.search("mine:SPACE", **asked)).trials
+    assert [(each.seed, each.measurement.error) for each in trial.confirmations] == [(10_000, None), (20_000, None)]
+    jobs = [json.loads(path.read_text()) for path in tmp_path.glob("run/evaluations/trial-1/*/job.json")]
+    assert sorted(job["seed"] for job in jobs) == [0, 10_000, 20_000]
 
 
 @pytest.mark.parametrize("name", OWN)

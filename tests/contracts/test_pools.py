@@ -41,9 +41,11 @@ def test_small_images_have_one_thread_whoever_s_they_are(space, changes, threads
 
 
 async def test_a_search_trains_on_a_pool_of_one_s_own(tmp_path):
-    result = await genius.search(
-        "mine:SPACE", proposer="random", on="mine:Subprocesses", workers=2, iterations=2, run=tmp_path / "run"
-    )
+    asked = {"proposer": "random", "iterations": 2, "confirm": 1, "confirm_seeds": 1, "run": tmp_path / "run"}
+    result = await genius.search("mine:SPACE", on="mine:Subprocesses", workers=2, **asked)
     assert [candidate.error for candidate in result.trials[0].candidates] == [None, None]
+    (again,) = result.trials[0].confirmations
     jobs = list(Path(tmp_path / "run").glob("evaluations/trial-1/*/answer.json"))
-    assert len(jobs) == 2
+    assert len(jobs) == 3
+    assert [job.parent.name for job in jobs if job.parent.name.endswith("seed10000")] != []
+    assert again.measurement.error is None

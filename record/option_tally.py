@@ -27,7 +27,7 @@ class Tried:
             self.total += value
 
 
-class Tally:
+class OptionTally:
     """The tries of all options of a space in the first candidates of a trial; it only grows."""
 
     def __init__(self, space: SearchSpace) -> None:

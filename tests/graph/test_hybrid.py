@@ -1,0 +1,315 @@
+"""Hybrid searches: arms that each offer an architecture, and the choice among their offers."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import genius
+import pytest
+from genius.agents.arms import ARMS, START
+from genius.graph.chooser import NO_ANSWER, RESTS
+from genius.record.journal import read_calls
+
+from ..contracts import mine
+from ..spaces.rules import chain
+
+SPACE = chain(layers=5)
+FIRST, SECOND = [1, 1, 1, 1, 1], [2, 1, 1, 1, 1]
+BELIEFS = f"start: {FIRST}\nstart: {SECOND}\noption: layer 1 = 2: +1 because it is larger"
+PLAIN = {"llm": None, "base_url": None}
+QUIET = {"reflect_every": 0, "principles": False}
+
+
+async def evaluate(architecture):
+    return genius.Measurement(50.0 + sum(architecture) + 3 * (architecture[3] == 1))
+
+
+class Player:
+    """A model that climbs from the best experiment that its prompt tells, one decision at a time."""
+
+    def __init__(self, server):
+        self.server, self.proposals, self.down, self.words = server, 0, lambda: False, None
+        server.answer = self.answer
+
+    def answer(self, call):
+        text = call["messages"][-1]["content"]
+        if "about to begin" in text:
+            return self.server.says(BELIEFS)
+        self.proposals += 1
+        if self.down():
+            return self.server.fails(503, "busy")
+        if self.words is not None:
+            return self.server.says(self.words)
+        tried = [json.loads(found) for found in re.findall(r"\[[012](?:, [012]){4}\]", text)]
+        best = tried[0] if tried else [0] * 5
+        for at in range(5):
+            for option in (2, 1, 0):
+                if (near := [*best[:at], option, *best[at + 1 :]]) not in tried:
+                    return self.server.says(f"Architecture: {near}")
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def player(openai_server):
+    return Player(openai_server)
+
+
+def asked(player, **more):
+    options = {"llm": "openai:m", "base_url": player.server.url, "proposer": "hybrid", "evaluator": evaluate}
+    return {**options, "iterations": 6, "tries": 1, **QUIET, **more}
+
+
+def tried(result, trial=1):
+    return [(c.arm, c.architecture, c.value) for c in result.trials[trial - 1].candidates]
+
+
+async def test_a_model_starts_then_every_arm_offers_and_one_is_chosen(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    first, *others = result.trials[0].candidates
+    assert (first.arm, list(first.architecture)) == (START, FIRST)
+    assert [offer.arm for offer in first.offers] == [START]
+    for candidate in others:
+        assert {*ARMS} <= {offer.arm for offer in candidate.offers}
+        chosen = [offer for offer in candidate.offers if offer.arm == candidate.arm]
+        assert [offer.architecture for offer in chosen] == [candidate.architecture]
+        assert all(offer.architecture is None or 0 <= offer.probability <= 1 for offer in candidate.offers)
+        assert (candidate.llm is not None) == (candidate.arm == "model")
+    told = result.to_json()
+    assert told["iterations"][0]["arm"] == START
+    assert {offer["arm"] for offer in told["iterations"][-1]["offers"]} >= {*ARMS}
+    assert told["best"]["arm"] == result.best.arm
+
+
+async def test_the_choice_is_a_function_of_history_and_seed(player, tmp_path):
+    once, again = [await genius.search(SPACE, **asked(player), run=tmp_path / str(at)) for at in range(2)]
+    assert tried(once) == tried(again)
+    other = await genius.search(SPACE, **asked(player, seed=7, iterations=10), run=tmp_path / "other")
+    assert len({arm for arm, _, _ in tried(other)}) > 2
+
+
+async def test_a_run_goes_on_as_one_that_was_not_cut_off(player, tmp_path):
+    whole = await genius.search(SPACE, **asked(player), run=tmp_path / "whole")
+    await genius.search(SPACE, **asked(player, iterations=3), run=tmp_path / "parts")
+    calls = player.proposals
+    result = await genius.resume(tmp_path / "parts", iterations=6, space=SPACE, evaluator=evaluate)
+    assert tried(result) == tried(whole)
+    assert player.proposals == calls + 3
+
+
+async def test_a_reply_that_is_logged_is_not_asked_for_again(player, tmp_path):
+    await genius.search(SPACE, **asked(player, iterations=4), run=tmp_path / "run")
+    whole = (tmp_path / "run" / "candidates.jsonl").read_text().splitlines(keepends=True)
+    calls = player.proposals
+    (tmp_path / "run" / "candidates.jsonl").write_text("".join(whole[:2]))
+    for file in (tmp_path / "run").glob("checkpoints.sqlite*"):
+        file.unlink()
+    result = await genius.resume(tmp_path / "run", space=SPACE, evaluator=evaluate)
+    assert player.proposals == calls
+    assert [c.arm for c in result.trials[0].candidates] == [json.loads(line)["arm"] for line in whole]
+
+
+async def test_a_replay_proposes_the_same(player, tmp_path):
+    player.down = lambda: player.proposals == 3
+    run = await genius.search(SPACE, **asked(player, iterations=8), run=tmp_path / "run")
+    assert any(offer.fault.startswith(NO_ANSWER) for c in run.candidates for offer in c.offers)
+    again = await genius.search(
+        SPACE,
+        llm=f"replay:{tmp_path / 'run'}",
+        proposer="hybrid",
+        evaluator=evaluate,
+        iterations=8,
+        **QUIET,
+        run=tmp_path / "again",
+    )
+    assert tried(again) == tried(run)
+
+
+async def test_another_model_takes_over_in_a_fork(player, tmp_path):
+    await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    result = await genius.fork(
+        tmp_path / "run", 3, to=tmp_path / "fork", llm="openai:n", space=SPACE, evaluator=evaluate
+    )
+    candidates = result.trials[0].candidates
+    assert result.settings.proposer == "hybrid"
+    assert len(candidates) == 6
+    assert {c.llm for c in candidates[3:]} <= {"openai:n", None}
+    assert player.server.calls[-1]["model"] == "n"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"), [("no idea", "no architecture found"), (f"Architecture: {FIRST}", "was tried in iteration 1")]
+)
+async def test_a_reply_that_cannot_be_used_is_an_offer_with_a_fault(player, tmp_path, words, fault):
+    player.words = words
+    result = await genius.search(SPACE, **asked(player, iterations=4), run=tmp_path / "run")
+    candidates = result.trials[0].candidates
+    assert all(c.architecture and not c.refusals for c in candidates)
+    faults = [offer.fault for c in candidates for offer in c.offers if offer.arm == "model"]
+    assert faults
+    assert all(fault in each for each in faults)
+    assert player.proposals == len(faults)
+
+
+async def test_where_the_model_is_down_the_others_go_on_and_it_is_asked_again_later(player, tmp_path):
+    player.down = lambda: True
+    notes = []
+    result = await genius.search(
+        SPACE,
+        **asked(player, iterations=12),
+        run=tmp_path / "run",
+        progress=lambda step: notes.append(step.note) if step.stage == "note" else None,
+    )
+    faults = [next(o.fault for o in c.offers if o.arm == "model") for c in result.candidates if c.arm != START]
+    how = ["no answer" if fault.startswith(NO_ANSWER) else fault for fault in faults]
+    assert how[:8] == ["no answer", RESTS, "no answer", RESTS, RESTS, "no answer", RESTS, RESTS]
+    assert sum("the other arms go on" in note for note in notes) == 1
+    player.down = lambda: False
+    result = await genius.resume(tmp_path / "run", iterations=18, space=SPACE, evaluator=evaluate)
+    assert any(o.architecture for c in result.candidates[12:] for o in c.offers if o.arm == "model")
+
+
+async def test_a_key_that_is_refused_at_the_start_ends_the_search(player, tmp_path):
+    player.server.answer = lambda call: player.server.fails(401, "wrong key", code="invalid_api_key")
+    with pytest.raises(genius.RunFailed, match=r"gave no answer: .*wrong key"):
+        await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+
+
+async def test_where_no_other_arm_is_named_a_model_that_is_down_ends_the_search(player, tmp_path):
+    player.down = lambda: True
+    with pytest.raises(genius.RunFailed, match="gave no answer"):
+        await genius.search(SPACE, **asked(player, arms=["model"]), run=tmp_path / "run")
+
+
+async def test_where_its_budget_is_spent_the_others_go_on(player, tmp_path):
+    notes = []
+    result = await genius.search(
+        SPACE,
+        **asked(player, max_llm_tokens=300),
+        run=tmp_path / "run",
+        progress=lambda step: notes.append(step.note) if step.stage == "note" else None,
+    )
+    assert len(result.candidates) == 6
+    assert result.stopped is None
+    assert sum("the budget of 300 tokens is spent" in note for note in notes) == 1
+    last = result.candidates[-1].offers
+    assert "is spent" in next(offer.fault for offer in last if offer.arm == "model")
+    assert player.proposals <= 3
+
+
+async def test_a_budget_of_device_hours_ends_it(player, tmp_path):
+    async def train(architecture):
+        return genius.Measurement(50.0 + sum(architecture), seconds=3600.0)
+
+    result = await genius.search(SPACE, **asked(player, evaluator=train, max_hours=2.5), run=tmp_path / "run")
+    assert len(result.candidates) == 3
+    assert "device-hours" in result.stopped
+
+
+async def test_several_workers_and_trials(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player, workers=4, trials=2), run=tmp_path / "run")
+    for trial in result.trials:
+        architectures = [c.architecture for c in trial.candidates]
+        assert len(set(architectures)) == 6
+        assert list(architectures[0]) == FIRST
+
+
+async def test_in_disguise_the_offers_are_told_as_they_are(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player, disguise=True), run=tmp_path / "run")
+    for candidate in result.candidates:
+        chosen = next(offer for offer in candidate.offers if offer.arm == candidate.arm)
+        assert chosen.architecture == candidate.architecture
+
+
+async def test_ask_and_tell(player, tmp_path):
+    whole = await genius.search(SPACE, **asked(player, iterations=4), run=tmp_path / "whole")
+    options = {name: each for name, each in asked(player, iterations=4).items() if name != "evaluator"}
+    async with genius.open(SPACE, **options, run=tmp_path / "run", objectives="accuracy") as search:
+        while (candidate := await search.ask()) is not None:
+            await search.tell(candidate, (await evaluate(candidate.architecture)).value)
+        result = await search.result()
+    assert tried(result) == tried(whole)
+
+
+async def test_arms_are_proposers_by_their_names(player, tmp_path):
+    arms = ["model", "random", "cma-es", "optuna-tpe"]
+    result = await genius.search(SPACE, **asked(player, arms=arms), run=tmp_path / "run")
+    assert [offer.arm for offer in result.candidates[-1].offers if offer.arm != START] == arms
+    again = await genius.resume(tmp_path / "run", iterations=7, space=SPACE, evaluator=evaluate)
+    assert [offer.arm for offer in again.candidates[-1].offers if offer.arm != START] == arms
+
+
+async def test_an_arm_of_ones_own_is_imported_where_the_call_names_it_alone(player, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(mine.__file__).parent))
+    options = asked(player, arms=["model", "mine:seeded"], evaluator=mine.evaluate)
+    await genius.search("mine:SPACE", **options, run=tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "search.json").read_text())
+    settings["run"]["seal"] = ""
+    (tmp_path / "run" / "search.json").write_text(json.dumps(settings))
+    named = {"space": "mine:SPACE", "llm": "openai:m", "base_url": player.server.url, "evaluator": mine.evaluate}
+    with pytest.raises(genius.GeniusError, match=r"names the module 'mine:seeded'.*--arm mine:seeded"):
+        await genius.resume(tmp_path / "run", iterations=7, **named)
+    result = await genius.resume(tmp_path / "run", iterations=7, arms=["model", "mine:seeded"], **named)
+    assert len(result.candidates) == 7
+
+
+async def test_a_further_arm_that_asks_the_model_is_logged_under_its_name(player, tmp_path):
+    options = asked(player, arms=["model", "centaur", "guided"])
+    run = await genius.search(SPACE, **options, run=tmp_path / "run")
+    calls = {place[0]: prompt for place, prompt, _ in read_calls(tmp_path / "run")}
+    assert "works CMA-ES" in calls["arm:centaur"][1]["content"]
+    assert "works CMA-ES" not in calls["proposer"][1]["content"]
+    player.words = "silence"
+    replayed = asked(player, arms=["model", "centaur", "guided"], llm=f"replay:{tmp_path / 'run'}", base_url=None)
+    again = await genius.search(SPACE, **replayed, run=tmp_path / "again")
+    assert tried(again) == tried(run)
+
+
+async def test_a_network_that_is_beyond_a_measured_limit_is_offered_by_nobody_again(player, tmp_path):
+    async def told(architecture):
+        return genius.Measurement(50.0 + sum(architecture), metrics={"score": float(architecture[0])})
+
+    options = asked(player, evaluator=told, limits={"score": (None, 1.0)}, iterations=8)
+    result = await genius.search(SPACE, **options, run=tmp_path / "run")
+    assert result.best.architecture[0] < 2
+    assert Counter(c.architecture for c in result.candidates).most_common(1)[0][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {"proposer": "guided", "llm": None, "base_url": None, "arms": ["guided"]},
+            "arms are those of a hybrid search",
+        ),
+        ({"arms": ["nobody"]}, "there is no proposer 'nobody'"),
+        ({"arms": [START]}, "the arm 'start' is in every hybrid search"),
+        (
+            {"proposer": "llm", "llm": None, "base_url": None},
+            "earlier versions called the proposer 'model' by the name",
+        ),
+        ({"proposer": "guided"}, "an llm and a proposer exclude each other: .* --proposer hybrid with --arm"),
+        ({**PLAIN, "proposer": "centaur"}, "centaur asks a language model: name it as an arm"),
+    ],
+)
+async def test_what_cannot_be_meant_is_said_before_anything_is_written(player, tmp_path, options, expected):
+    with pytest.raises(genius.GeniusError, match=expected):
+        await genius.search(SPACE, **asked(player, **options), run=tmp_path / "run")
+    assert not (tmp_path / "run" / "candidates.jsonl").exists()
+
+
+async def test_a_run_of_the_older_name_says_what_to_do(player, tmp_path):
+    await genius.search(SPACE, **asked(player, proposer="model", iterations=1), run=tmp_path / "run")
+    file = tmp_path / "run" / "search.json"
+    file.write_text(file.read_text().replace('"proposer": "model"', '"proposer": "llm"'))
+    with pytest.raises(genius.GeniusError, match="earlier versions called the proposer 'model' by the name 'llm'"):
+        genius.read(tmp_path / "run")
+
+
+async def test_a_run_that_goes_on_may_change_between_model_and_hybrid(player, tmp_path):
+    await genius.search(SPACE, **asked(player, arms=["model", "random"], iterations=3), run=tmp_path / "run")
+    result = await genius.resume(tmp_path / "run", proposer="model", iterations=5, space=SPACE, evaluator=evaluate)
+    assert [c.arm for c in result.candidates[3:]] == [None, None]
+    assert result.settings.loop.arms == ()
+    result = await genius.resume(tmp_path / "run", proposer="hybrid", iterations=7, space=SPACE, evaluator=evaluate)
+    assert all(c.arm for c in result.candidates[5:])
