@@ -389,3 +389,25 @@ def test_a_search_that_is_killed_between_rounds_goes_on(openai_server, tmp_path,
         assert run(str(cut), script[cut:], kill, "resume") == 0
         assert len(openai_server.calls) == asked + len(script) + 1  # one was on its way when the process died
         assert found(genius.read(tmp_path / str(cut))) == whole
+
+
+async def test_a_hybrid_search_lets_its_model_call_tools(openai_server, search):
+    def answer(call):
+        if call["messages"][-1]["role"] == "tool":
+            return proposes(7 * len(openai_server.calls))
+        if tools_of(call):
+            return calls(("suggest", {"kind": "exploit"}), ("neighbours", {"architecture": [2] * 8}))
+        return says("I believe nothing.")
+
+    openai_server.answer = answer
+    result = await search(proposer="hybrid", tools=None, iterations=3)
+    for candidate in result.trials[0].candidates:
+        assert [use.name for use in candidate.tools] == ["suggest", "neighbours"]
+        assert "model" in {offer.arm for offer in candidate.offers}
+        assert all(not offer.fault for offer in candidate.offers)
+
+
+async def test_tools_can_be_turned_off_in_a_hybrid_search(openai_server, search):
+    openai_server.answer = lambda call: proposes(7 * len(openai_server.calls))
+    await search(proposer="hybrid", tools=False, iterations=1)
+    assert not any(tools_of(call) for call in openai_server.calls)
