@@ -7,7 +7,6 @@ start and a text on `what` they are. Several starts for a task are tried in thei
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -64,9 +63,8 @@ class RecordedStarts:
 _STARTS = Schema[RecordedStarts](RecordedStarts)
 
 
-@lru_cache(maxsize=32)
 def read_starts(file: Path) -> RecordedStarts:
-    """Read a file of starts, once in a process.
+    """Read a file of starts.
 
     Raises: GeniusError.
     """
