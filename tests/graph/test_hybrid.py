@@ -316,7 +316,8 @@ async def test_a_run_that_goes_on_may_change_between_model_and_hybrid(player, tm
     assert all(c.arm for c in result.candidates[5:])
 
 
-async def test_who_proposed_what_is_shown(player, tmp_path, capsys):
+async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     from genius.cli.looking import print_result
     from genius.report.display import Display
     from genius.report.search_picture import draw
