@@ -7,15 +7,17 @@ from itertools import groupby
 
 import numpy as np
 
-from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe, suggest
+from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe
+from ..guide.shortlists import exploit
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from ..tools.refused import refused_architectures
 from ..tools.replies import read_reply
+from ..tools.toolbox import forecast_in_words
 from .prompting import Prompts
 
 SHORTLISTED = 5
@@ -41,11 +43,9 @@ def advise(
     seed: Sequence[int],
     count: int = SHORTLISTED,
 ) -> Advice:
-    """Make the surrogate's advice from a trial's history."""
+    """Make the surrogate's advice from a trial's history: its shortlist is by expected value."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(
-        suggest(region, history, rng, count=count, refused=refused_architectures(region.space, (), history))
-    )
+    shortlist = tuple(exploit(region, history, seed, count, refused_architectures(region.space, (), history)))
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(shortlist, objective=objective)
@@ -82,9 +82,7 @@ def shortlist_of(prompt: Sequence[Message], space: SearchSpace) -> list[Architec
 
 
 def _item(space: SearchSpace, suggestion: Suggestion, objective: Objective) -> dict[str, str]:
-    value, sd = suggestion.value, suggestion.sd
-    expected = "" if value is None or sd is None else objective.near(value, sd)
-    return {"architecture": space.declared(suggestion.architecture), "value": expected}
+    return {"architecture": space.declared(suggestion.architecture), "value": forecast_in_words(suggestion, objective)}
 
 
 def _effects(space: SearchSpace, found: Sequence[Effect], objective: Objective) -> Iterator[dict[str, str]]:

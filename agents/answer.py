@@ -1,11 +1,14 @@
 """Answers of chat models' clients, converted to replies: the text, the tokens, and the reason for the end."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from ..record.call import Reply
+from ..record.candidate import ToolCall
 
 Ending = Literal["cut off", "filtered", "refused", "tool", "its end"]
 
@@ -19,6 +22,9 @@ _ENDINGS: dict[str, Ending] = {
 }
 """The ends of replies by the providers' words for them, in lower case: those of OpenAI, Anthropic, Google, Ollama,
 Amazon Bedrock, Cohere, Mistral and Zhipu."""
+
+_MOST_CALLS, _NAME, _ARGUMENTS = 16, 100, 10_000
+"""How many calls of tools are read of a reply, and how many characters of a name, and of the arguments."""
 
 _FINISH_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 
@@ -35,20 +41,45 @@ def is_cut_off(reply: Reply) -> bool:
     return ending(reply) == "cut off"
 
 
-def read_answer(answer: Any, llm: str, title: str = "proposal") -> Reply:
+def read_answer(answer: Any, llm: str, title: str = "proposal", tools: Collection[str] = ()) -> Reply:
     """Convert the answer of a call to `llm` into a Reply: an AIMessage, or a completion of openai's client.
 
     Some providers give structured output as the arguments of a tool call, which is named as the `title` of the schema,
-    or holds an architecture: these become the text, as JSON.
+    or holds an architecture: these become the text, as JSON. Where the model was offered `tools`, other calls are those
+    of tools, whatever their names and arguments are.
     """
     if not hasattr(answer, "response_metadata"):
         reply = _of_completion(answer, llm)
         return replace(reply, fault=_fault(reply, []))
     reply, calls = _of_message(answer, llm), getattr(answer, "tool_calls", None) or []
-    answers = [call["args"] for call in calls if _is_structured(call, title)]
+    answers = [call["args"] for call in calls if call.get("name") not in tools and _is_structured(call, title)]
     if answers:
         reply = replace(reply, text=json.dumps(answers[0], ensure_ascii=False))
+    elif tools and ending(reply) in ("tool", "its end"):
+        reply = replace(reply, tool_calls=_tool_calls(answer))
     return replace(reply, fault=_fault(reply, [str(call.get("name")) for call in calls]))
+
+
+def reply_with_bad_calls(error: Exception, llm: str) -> Reply | None:
+    """Return the reply for an exception of LangChain's about a call whose arguments are JSON but no object.
+
+    What it said, and its tokens, are lost. None for any other exception.
+    """
+    if isinstance(error, ValidationError) and error.errors()[0]["loc"][:1] == ("tool_calls",):
+        return Reply("[a call]", model=llm, fault="the arguments of a call of a tool are no JSON object: give one")
+    return None
+
+
+def _tool_calls(message: Any) -> tuple[ToolCall, ...]:
+    """Return the calls of tools in a message, also those whose arguments are no JSON object."""
+    calls = [*(getattr(message, "tool_calls", None) or []), *(getattr(message, "invalid_tool_calls", None) or [])]
+    return tuple(_tool_call(call) for call in calls[:_MOST_CALLS])
+
+
+def _tool_call(call: Mapping[str, Any]) -> ToolCall:
+    written = call.get("args")
+    text = written if isinstance(written, str) else json.dumps(written or {}, ensure_ascii=False, default=str)
+    return ToolCall(str(call.get("id") or "")[:_NAME], str(call.get("name") or "")[:_NAME], text[:_ARGUMENTS])
 
 
 def _is_structured(call: Mapping[str, Any], title: str) -> bool:
@@ -94,6 +125,8 @@ def _fault(reply: Reply, tools: list[str]) -> str | None:
         return f"the provider's content filter withheld the reply ({reply.finish})"
     if how == "refused":
         return f"the model refuses to answer: {' '.join((reply.refusal or reply.text or reply.finish).split())[:200]}"
+    if reply.tool_calls:
+        return None
     if is_empty and (tools or how == "tool"):
         return f"the reply calls a tool ({', '.join(tools) or 'unnamed'}), and there is none: answer in text"
     if is_empty:

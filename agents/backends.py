@@ -239,6 +239,7 @@ def _chat(llm: Any, name: str, schema: Mapping[str, Any], options: LLMSettings, 
         url=url,
         told=told,
         as_text={*known.get("as_text", ()), *(() if known.get("structured", True) else ("proposal",))},
+        takes_tools=known.get("tools", True),
         left_out=left_out,
     )
 

@@ -65,7 +65,7 @@ class Room:
         """Return messages without the oldest exchanges, as many as it takes; the first prompt and the last stay."""
         kept = list(messages)
         while self.refused is not None and _length(kept) >= self.refused and _has_exchange(kept):
-            del kept[_FIRST : _FIRST + 2]
+            del kept[_FIRST : _next_reply(kept)]
         return kept
 
     def shrink(self, messages: Sequence[Message]) -> bool:
@@ -78,7 +78,13 @@ _FIRST = 2  # the messages of the first prompt: the role of the model, and the s
 
 
 def _has_exchange(messages: Sequence[Message]) -> bool:
-    return len(messages) > _FIRST + 2
+    return _next_reply(messages) is not None
+
+
+def _next_reply(messages: Sequence[Message]) -> int | None:
+    """Return the place of the second reply, up to which the first exchange reaches, calls of tools included."""
+    later = (at for at, message in enumerate(messages) if at > _FIRST and message["role"] == "assistant")
+    return next(later, None)
 
 
 def _length(messages: Sequence[Message]) -> int:

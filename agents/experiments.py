@@ -16,7 +16,7 @@ from ..spaces.figures import many_millions, written
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from .prompting import Prompts
 
 BEST, LATEST, FRONT = 15, 10, 20

@@ -11,6 +11,7 @@ from ..plugins import signature_refusing
 from ..record.call import Agent, Reply
 from ..record.candidate import Candidate, Message
 from ..spaces.region import Region
+from ..tools.toolbox import Tool
 from .prompting import Prompts
 
 Proposer = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable["Reply | str"] | Reply | str]
@@ -28,13 +29,13 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 class Form:
     """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
 
-    Without a schema the answer is free text; a proposal has the schema of the space. `arm` is the further arm of a
-    hybrid search that asks for a proposal.
+    Without a schema the answer is free text; a proposal has the schema of the space unless it has another one. `arm` is
+    the further arm of a hybrid search that asks for a proposal.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
-    tools: Sequence[object] = ()
+    tools: Sequence[Tool] = ()
     arm: str = ""
 
     @property
@@ -52,6 +53,10 @@ AGENTS: Mapping[FormName, Agent] = {
     "principles": "concluder",
 }
 """Who asks a model for each form."""
+
+
+class ToolsRefused(GeniusError):
+    """A language model takes no tools: whoever asks it asks again, without them."""
 
 
 def agent_of_arm(arm: str) -> Agent:
@@ -74,8 +79,12 @@ class Thinking:
         return self.think(prompt, history, PROPOSAL)
 
 
-async def asked(proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-    """Ask a proposer, which may answer at once or be awaited."""
+async def asked(
+    proposer: Proposer, prompt: Sequence[Message], history: Sequence[Candidate], form: Form = PROPOSAL
+) -> Reply | str:
+    """Ask a proposer for a proposal, which may answer at once or be awaited; one that thinks reads the form, too."""
+    if isinstance(proposer, Thinking):
+        return await proposer.think(prompt, history, form)
     answer = proposer(prompt, history)
     return await answer if isawaitable(answer) else answer
 
@@ -101,15 +110,19 @@ def seeded(make: MakeProposer) -> Seeded:
     return Seeded(make)
 
 
-MakeWithModel = Callable[[Region, Sequence[int], Proposer, Prompts], Proposer]
-"""Makes an arm of a trial from the region that is searched, the trial's seed, the language model and the prompts."""
+Brief = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable[Sequence[Message]] | Sequence[Message]]
+"""Maps an iteration's prompt, and the trial's finished candidates, to the messages that a language model is sent."""
+
+MakeBrief = Callable[[Region, Sequence[int], Prompts], Brief]
+"""Makes the brief of a trial from the region that is searched, the trial's seed and the templates of prompts."""
 
 
-class WithModel(Seeded):
-    """A function that makes an arm of each trial of a hybrid search, one that asks the search's language model."""
+class Briefing(Seeded):
+    """A function that makes an arm of a hybrid search: it says what the search's language model is told beside the
+    prompt."""
 
-    def __init__(self, make: MakeWithModel) -> None:
-        self._make_with = make
+    def __init__(self, make: MakeBrief) -> None:
+        self._make_brief = make
         update_wrapper(self, make)
 
     def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
@@ -117,14 +130,14 @@ class WithModel(Seeded):
         name = getattr(self, "__name__", "this proposer")
         raise GeniusError(f"{name} asks a language model: name it as an arm, with --proposer hybrid and an --llm")
 
-    def with_model(self, region: Region, seed: Sequence[int], model: Proposer, prompts: Prompts) -> Proposer:
-        """Make an arm."""
-        return self._make_with(region, seed, model, prompts)
+    def brief(self, region: Region, seed: Sequence[int], prompts: Prompts) -> Brief:
+        """Make the brief of a trial."""
+        return self._make_brief(region, seed, prompts)
 
 
-def with_model(make: MakeWithModel) -> WithModel:
-    """Mark a function of a region, a seed, the language model and the prompts that makes an arm of each trial."""
-    return WithModel(make)
+def briefing(make: MakeBrief) -> Briefing:
+    """Mark a function of a region, a seed and prompts that makes the brief of an arm that asks the language model."""
+    return Briefing(make)
 
 
 def maker_of(value: object) -> MakeProposer | None:
@@ -155,13 +168,24 @@ class Unprompted:
 
 @dataclass(frozen=True)
 class Asking:
-    """An arm of a hybrid search that asks the search's language model."""
+    """An arm of a hybrid search that asks the search's language model, by its own brief."""
 
-    propose: Proposer
+    name: str
+    brief: Brief
+    model: Proposer
 
-    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
-        """Call the proposer."""
-        return self.propose(prompt, history)
+    async def messages(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Sequence[Message]:
+        """Return the messages that the model is sent."""
+        told = self.brief(prompt, history)
+        return await told if isawaitable(told) else told
+
+    async def ask(self, messages: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        """Send the model messages, and return its reply."""
+        return await asked(self.model, messages, history, Form(PROPOSAL.name, arm=self.name))
+
+    async def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        """Propose."""
+        return await self.ask(await self.messages(prompt, history), history)
 
 
 def reads_prompts(proposer: Proposer, arms: Mapping[str, Proposer]) -> bool:

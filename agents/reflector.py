@@ -15,11 +15,12 @@ from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from .advice import Advice, advice_in_words
 from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
 from .prompting import Prompts
+from .tool_messages import Texts, round_messages, rounds_of
 from .tries import tries_in_words
 
 _SHOWN = 60  # decisions, and costs by name, that a form or a line shows
@@ -168,12 +169,27 @@ def _chosen(space: SearchSpace, at: int, option: int) -> Iterator[str]:
         yield one_line(f"{space.decisions[at].name} = {option_in_words(space, space.decisions[at], option)}", _BELIEF)
 
 
-def conversation(prompt: list[Message], candidate: Candidate, prompts: Prompts) -> list[Message]:
-    """Return the prompt, followed by each refused reply and the reason: the messages that the proposer answers."""
-    messages = list(prompt)
-    for refusal in candidate.refusals:
-        messages.append(said(refusal.reply))
-        messages.append(Message(role="user", content=prompts.render("refusal", reason=refusal.reason)))
+def conversation(
+    prompt: Sequence[Message],
+    candidate: Candidate,
+    prompts: Prompts,
+    texts: Texts = lambda attempt: "",
+    *,
+    as_text: bool = True,
+) -> list[Message]:
+    """Return the prompt, followed by each reply that was refused or called tools, and its answer: the messages that the
+    proposer answers.
+
+    `texts` returns the text of a reply with calls; these are messages of their own unless they are shown `as_text`.
+    """
+    messages, refusals, rounds = list(prompt), iter(candidate.refusals), rounds_of(candidate)
+    for attempt in range(1, len(candidate.refusals) + candidate.rounds + 1):
+        if attempt in rounds:
+            messages += round_messages(rounds[attempt], texts(attempt), as_text=as_text)
+        else:
+            refusal = next(refusals)
+            messages.append(said(refusal.reply))
+            messages.append(Message(role="user", content=prompts.render("refusal", reason=refusal.reason)))
     return messages
 
 

@@ -11,7 +11,7 @@ from ..record.option_tally import OptionTally, Tried
 from ..spaces.decision import Decision
 from ..spaces.objective import Objective
 from ..spaces.space import SearchSpace
-from ..tools.prices import option_in_words
+from ..spaces.words import option_in_words
 from .prompting import Prompts
 
 FROM = 3

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ..agents.beliefs import UnreadableAnswer, read_beliefs
-from ..agents.proposer import Asking, Form, Proposer, Thinking, Unprompted, asked
+from ..agents.proposer import Form, Proposer, Thinking, Unprompted, asked
 from ..documents import read_document
 from ..errors import GeniusError
 from ..printable import brief
@@ -134,7 +134,7 @@ def starting_with(starts: Sequence[Architecture], proposer: Proposer, region: Re
 
     if isinstance(proposer, Thinking):
         return _thinking_with(starts, proposer, region, start)
-    return type(proposer)(propose) if isinstance(proposer, Unprompted | Asking) else propose
+    return Unprompted(propose) if isinstance(proposer, Unprompted) else propose
 
 
 def _thinking_with(

@@ -21,10 +21,10 @@ from langgraph.types import Command, RetryPolicy
 
 from ..agents.advice import advise
 from ..agents.conversation import write_conversation
-from ..agents.proposer import asked
+from ..agents.proposer import ToolsRefused, asked
 from ..agents.provider import ProviderError, is_transient
-from ..agents.reflector import Terms, conversation, write_prompt
-from ..record.call import CallPlace, Reply, received
+from ..agents.reflector import Terms, write_prompt
+from ..record.call import Reply, received
 from ..record.candidate import ENDINGS, Candidate, Message, Suggestion
 from ..record.history import History
 from ..record.secrets import errors_cleared
@@ -51,6 +51,7 @@ from .state import (
     ready,
     running_of,
 )
+from .tool_use import asked_of, call_of, tools, with_candidates, with_reply
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -78,6 +79,7 @@ def build_graph(
         ends = get_args(*get_args(get_type_hints(node)["return"]))
         asking: Any = partial(node, tries=tries)
         builder.add_node(node.__name__, asking, retry_policy=retry, destinations=ends)
+    builder.add_node("tools", tools)
     builder.add_node("validator", validator)
     builder.add_node("approver", approver)
     builder.add_node("trainer", trainer)
@@ -150,7 +152,7 @@ def _is_behind(state: InFlight, context: Context, running: Sequence[Candidate]) 
 
 async def proposer(
     state: SearchState, runtime: Runtime[Context], tries: int = 1
-) -> Command[Literal["validator", "chooser", "trainer"]]:
+) -> Command[Literal["tools", "validator", "chooser", "trainer"]]:
     """Ask for an architecture, as long as the budget lasts.
 
     A reply that was logged by an earlier try of this iteration is not asked for again.
@@ -160,13 +162,15 @@ async def proposer(
         return Command(goto="trainer", update={"candidate": None})
     if context.arms:
         candidate = replace(candidate, arm=None, offers=())
-    reply = context.journal.reply(_call_of(candidate))
+    reply = context.journal.reply(call_of(candidate))
     if reply is None and context.arms:
         reply = await _offer_of_model(context, state, candidate)
     elif reply is None:
         reply = await _ask(context, state, candidate)
-    candidate = replace(candidate, reply=reply.text, fault=reply.fault, llm=reply.llm if reply.model else None)
-    return Command(goto="chooser" if context.arms else "validator", update={"candidate": candidate.to_json()})
+    replied = with_reply(candidate, reply)
+    settled: Literal["chooser", "validator"] = "chooser" if context.arms else "validator"
+    goto = "tools" if replied.rounds > candidate.rounds else settled
+    return Command(goto=goto, update={"candidate": replied.to_json()})
 
 
 async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate) -> Reply:
@@ -188,36 +192,35 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
                 raise
             fault = f"{NO_ANSWER}{error}"
             reply = Reply("", fault=fault)
-    if fault and says_anew(fault, history):
+    if fault and says_anew(fault, context, history):
         context.tell("note", candidate, f"{fault}; the other arms go on without the language model")
     return reply
 
 
-def _call_of(candidate: Candidate) -> CallPlace:
-    """Return the place of the next call for a proposal."""
-    attempt = len(candidate.refusals) + candidate.rounds + 1
-    return "proposer", candidate.trial, candidate.iteration, attempt
-
-
-async def _ask(context: Context, state: SearchState, candidate: Candidate) -> Reply:
+async def _ask(context: Context, state: SearchState, candidate: Candidate, *, takes_tools: bool = True) -> Reply:
+    """Ask the proposer, and again without tools where it takes none, or with less where it could not read as much."""
     context.tell("proposing", candidate)
     history = history_of(state, context)
     prompt = state.get("prompt") or (await _write(context, history))[0]  # which a pause does not keep
-    messages = context.room.fitting(conversation(prompt, candidate, context.prompts))
+    question = await asked_of(context, prompt, candidate, history, takes_tools=takes_tools)
     try:
         with errors_cleared():
-            answer = await asked(context.proposer, messages, history)
+            answer = await asked(context.proposer, question.messages, history, question.form)
+    except ToolsRefused:
+        if not question.form.tools:
+            raise
+        return await _ask(context, state, candidate, takes_tools=False)
     except ProviderError as error:
         known = context.room.refused
-        if error.is_too_long and context.room.shrink(messages):
+        if error.is_too_long and context.room.shrink(question.messages):
             if known is None:
                 context.tell("note", candidate, _FORGETS)
-            return await _ask(context, state, candidate)
+            return await _ask(context, state, candidate, takes_tools=takes_tools)
         context.tell("waiting", candidate, str(error))
         await asyncio.sleep(error.wait)  # as the server asked, before the backoff
         raise
-    reply = received(answer)
-    await context.journal.log_reply(_call_of(candidate), messages, reply)
+    reply = with_candidates(context, question, received(answer))
+    await context.journal.log_reply(call_of(candidate), question.messages, reply)
     for note in (*reply.passed, *reply.notes):
         context.tell("note", candidate, note)
     return reply

@@ -137,14 +137,15 @@ class Context:
     """The tools and facts that an invocation of the graph works with; never checkpointed.
 
     `arms` are those of a hybrid search, by their names, of which `model` is the proposer; without any the proposer
-    makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else that
-    of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's advice, with
-    the trial's `seed`; `memory` is how they tell of earlier iterations, `prompts` are their templates, `procedure` says
-    how a value is measured, and `room` how long a conversation may be. `approve` is whether a person is asked before
-    each training. `iterations` is how many a trial makes in all, None for as many as
-    the graph is invoked for; `whole` is whether one invocation makes all of them. `slots` are the evaluations in
-    flight. `told` is whether values are told from outside: then an invocation hands one candidate out and ends. `weigh`
-    measures a network before it is trained, where limits are held against that.
+    makes every proposal. `goal` is that of the search; where none is named, the objective of the evaluator, else
+    that of the space. `budget` limits the spending of the run. `advice` is whether prompts hold a surrogate's
+    advice, with the trial's `seed`, and `tools` whether a language model may call tools. `memory` is how prompts
+    tell of earlier iterations, `prompts` are their templates, `procedure` says how a value is measured, and `room`
+    how long a conversation may be. `approve` is whether a person is asked before each training. `iterations` is how
+    many a trial makes in all, None for as many as the graph is invoked for; `whole` is whether one invocation makes
+    all of them. `slots` are the evaluations in flight. `told` is whether values are told from outside: then an
+    invocation hands one candidate out and ends. `weigh` measures a network before it is trained, where limits are
+    held against that.
 
     `beliefs` is whether a proposer that is `Thinking` is asked for its starts and beliefs before anything is measured,
     `reflect_every` after how many iterations it rewrites its notebook, 0 for never, and `principles` whether it is
@@ -166,6 +167,7 @@ class Context:
     budget: Budget = NO_BUDGET
     order: Order = "best"
     advice: bool = False
+    tools: bool = False
     memory: Memory = "summary"
     prompts: Prompts = field(default_factory=Prompts)
     procedure: str = ""

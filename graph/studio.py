@@ -25,9 +25,10 @@ from ..record.result import read_result
 from ..record.settings import BY_NAME, HYBRID, MODEL, Settings, by_path
 from ..spaces import SPACES
 from .build import build_graph
+from .request import check_reads
 from .setup import Given, choose_parts, open_setup
 from .state import Context
-from .trials import context_of
+from .trials import context_of, most_steps
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -108,7 +109,7 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.loop.iterations * (3 * settings.loop.max_replies + 6)}
+                limit: Any = {"recursion_limit": settings.loop.iterations * most_steps(settings)}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:
@@ -181,7 +182,9 @@ def _settings(form: SearchForm) -> tuple[Settings, Given]:
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
     names |= {"downloads": asked.pop("downloads", None)}
     asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
+    settings = Settings().changed({**names, **by_path(asked), "loop.trace": False}).check()
+    check_reads(settings, given)
+    return settings, given
 
 
 def _range(name: str, words: str) -> tuple[str, str]:

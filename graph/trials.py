@@ -34,6 +34,7 @@ from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
 from .state import Context, InFlight, Progress, ignore
+from .tool_use import ROUNDS
 from .trust import resume_command
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def context_of(
         budget=settings.loop.budget,
         order=settings.loop.order,
         advice=settings.loop.advice,
+        tools=settings.uses_tools,
         memory=settings.loop.memory,
         prompts=setup.prompts,
         procedure=setup.procedure,
@@ -205,6 +207,11 @@ def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> b
     return lacks or may_confirm(known, context) or concludes(known, context)
 
 
+def most_steps(settings: Settings) -> int:
+    """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and others."""
+    return 3 * settings.loop.max_replies + 2 * ROUNDS + 6
+
+
 def invocation_config(
     settings: Settings,
     trial: int,
@@ -232,7 +239,7 @@ def invocation_config(
             "session_id": thread,
         },
         "configurable": {"thread_id": thread},
-        "recursion_limit": settings.training.workers * (3 * settings.loop.max_replies + 6),
+        "recursion_limit": settings.training.workers * most_steps(settings),
         "callbacks": [tracer] if tracer else None,
     }
 

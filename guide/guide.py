@@ -21,7 +21,7 @@ from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_me
 from .starting import balance
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
-_JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
+_JITTER, _EQUAL = 1e-3, 1e-9  # of the scores' own spread: equals are taken in no order, by forecasts and at the start
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
 _GOOD = 5  # measured architectures around which a large space is searched
 _SAMPLE = 512  # architectures over which effects are averaged
@@ -179,7 +179,7 @@ def suggest(
     feasibility = feasibility_of(region, known, observed, surrogate, rng) if judged else None
     score = partial(_score, region.space, surrogate, guide, len(observed), feasibility)
     drawn = guide.draws(region.space, len(observed))
-    choices = draw_by_options(region, rng) if drawn else gather(region, _best(observed), score, rng)
+    choices = draw_by_options(region, rng) if drawn else gather(region, best_observed(observed), score, rng)
     if not len(choices):
         return []
     scores, chance = score(choices.encoded), rng.standard_normal(len(choices))
@@ -191,7 +191,7 @@ def suggest(
         if feasibility and known.weighed:
             scores = feasibility.preferred(scores, choices.encoded, -2 * _FAR)
     else:
-        scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
+        scores = scores + (_JITTER if surrogate else _EQUAL) * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
     told = (
         surrogate
@@ -241,7 +241,8 @@ def feasibility_of(
     return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
 
 
-def _best(observed: Observed) -> list[Architecture]:
+def best_observed(observed: Observed) -> list[Architecture]:
+    """Return the observed architectures of the highest utility."""
     return [observed.architectures[at] for at in np.argsort(-observed.utility, kind="stable")[:_GOOD]]
 
 

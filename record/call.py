@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ..errors import RunFailed
 from ..schema import CLOSED, Amount, Count, Schema, Text, Whole
-from .candidate import Message
+from .candidate import Message, ToolCall, ToolCalls
 from .secrets import redactor
 
 _HEAD, _TAIL = 2_000, 60_000
@@ -24,6 +24,7 @@ class Reply:
     - `fault`: the reason not to read the reply, such as that it was cut off; None where it is read.
     - `cost`: in dollars, None where the price is unknown.
     - `notes`: parameters that were left out of the call because the server refuses them.
+    - `tool_calls`: the tools that it calls before it settles; then it is no proposal yet.
     """
 
     __pydantic_config__ = CLOSED
@@ -39,6 +40,7 @@ class Reply:
     fault: Text | None = None
     cost: Amount | None = None
     notes: tuple[Text, ...] = ()
+    tool_calls: ToolCalls = ()
 
     @property
     def tokens(self) -> int:
@@ -93,6 +95,8 @@ def received(answer: object) -> Reply:
         """Redact a text, or each of several, replace lone surrogates, and shorten it."""
         if isinstance(value, tuple):
             return tuple(map(clean, value))
+        if isinstance(value, ToolCall):
+            return ToolCall(clean(value.id), clean(value.name), clean(value.arguments))
         if not isinstance(value, str):
             return value
         return shortened(redact(value).encode(errors="replace").decode(), _HEAD, _TAIL)

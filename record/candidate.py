@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from ..schema import CLOSED, Amount, Count, Flag, Number, Numbers, Scalar, Schema, Text, Whole
@@ -14,11 +15,31 @@ NOTHING_LEFT = "-"
 """The reply of a proposer that has nothing better to offer."""
 
 
+_CALLS = 64  # of a message
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call of a tool in a model's reply: its id, the tool's name, and the arguments as the model wrote them."""
+
+    id: Text
+    name: Text
+    arguments: Text
+
+
+ToolCalls = Annotated[tuple[ToolCall, ...], Field(max_length=_CALLS)]
+
+
 class Message(TypedDict):
-    """One message of a conversation, as chat models take it; `role` is system, user or assistant."""
+    """One message of a conversation, as chat models take it; `role` is system, user, assistant or tool.
+
+    `tool_calls` are those of an assistant's message, `tool_call_id` names the one that a tool's message answers.
+    """
 
     role: Text
     content: Text
+    tool_calls: NotRequired[ToolCalls]
+    tool_call_id: NotRequired[Text]
 
 
 @dataclass(frozen=True)
@@ -54,11 +75,17 @@ class Repair:
 @dataclass(frozen=True)
 class Suggestion:
     """An architecture that is worth trying, with the value that a measurement of it is expected to give and the
-    standard deviation of that; None where nothing was measured yet."""
+    standard deviation of that; None where nothing was measured yet.
+
+    `improvement` is the probability that its value, without the error of a measurement, is feasible and better than the
+    best so far. `why` says what it is worth trying for.
+    """
 
     architecture: Numbers
     value: Number | None = None
     sd: Amount | None = None
+    improvement: Amount | None = None
+    why: Text = ""
 
 
 @dataclass(frozen=True)
@@ -74,11 +101,15 @@ class Offer:
 
 @dataclass(frozen=True)
 class ToolUse:
-    """A call of a tool by the proposer: the tool's name, its arguments as JSON, and the answer as text."""
+    """A call of a tool by the proposer: the tool's name, its arguments as JSON, and the answer as text.
+
+    `attempt` is the number of the reply with the call among those of the iteration, refused ones included.
+    """
 
     name: Text
     arguments: Text
     answer: Text = ""
+    attempt: Count = 1
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Index:
 
 
 def _replies(candidate: Candidate) -> int:
-    return len(candidate.refusals) + bool(candidate.reply)
+    return len(candidate.refusals) + candidate.rounds + bool(candidate.reply)
 
 
 class History(Sequence[Candidate]):

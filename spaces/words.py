@@ -3,9 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..printable import one_line
 from .decision import Decision
+
+if TYPE_CHECKING:
+    from .space import SearchSpace
 
 _LONGEST = 1_000  # characters of a line
 _HIDDEN = "Where a decision does not count, `-` stands for it in lists, and a reply leaves it out."
@@ -30,3 +34,8 @@ def word(name: str) -> str:
     """Write the name of an option so that it can be told where it ends."""
     bare = re.fullmatch(r"[\w.+-]*\w(?:[\w.+ -]*\w)?", name)
     return name if bare else json.dumps(name, ensure_ascii=False)
+
+
+def option_in_words(space: "SearchSpace", decision: Decision, number: int) -> str:
+    """Write an option as the space's architectures are written: its number, or its name in a space by value."""
+    return decision.names[number - decision.first] if space.by_value else str(number)

@@ -12,7 +12,8 @@ from ..spaces.cost import CONVENTIONS, FIELDS
 from ..spaces.decision import Decision
 from ..spaces.region import OPEN, Region, costs_for
 from ..spaces.space import Architecture
-from .prices import in_millions, option_in_words
+from ..spaces.words import option_in_words
+from .prices import in_millions
 
 _ROWS = 60  # of a table, so that a prompt stays bounded whatever the space
 _COLUMNS = 20  # options of a row

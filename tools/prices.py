@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..spaces.cost import FIELDS, Convention, Cost, total
-from ..spaces.decision import Decision
 from ..spaces.region import OPEN, Limits, Region, costs_for
 from ..spaces.space import Architecture, SearchSpace
+from ..spaces.words import option_in_words
 
 _SUGGESTED = 5  # groups of changes
 _ALIKE = 4  # other decisions of a group that are named
@@ -168,8 +168,3 @@ def differences(space: SearchSpace, before: Architecture, after: Architecture) -
         for decision, old, new in pairs
         if old != new
     )
-
-
-def option_in_words(space: SearchSpace, decision: Decision, number: int) -> str:
-    """Write an option as the space's architectures are written: its number, or its name in a space by value."""
-    return decision.names[number - decision.first] if space.by_value else str(number)

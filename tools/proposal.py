@@ -12,19 +12,23 @@ def proposal_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, 
     In a space by value the architecture is an object of values. With `may_stop` an empty architecture, or null, is
     allowed, which declares that nothing better is left.
     """
+    return _proposal(architecture_schema(space, may_stop=may_stop))
+
+
+def architecture_schema(space: SearchSpace, *, may_stop: bool = False) -> dict[str, object]:
+    """Return the schema of an architecture as a model writes it; with `may_stop` also of none."""
     if space.by_value:
-        return _proposal(_values(space, may_stop))
+        return _values(space, may_stop)
     length = len(space.decisions)
     names = ", ".join(decision.name for decision in space.decisions[:_NAMED])
     numbers = sorted({number for decision in space.decisions for number in decision.numbers})
-    architecture = {
+    return {
         "type": "array",
         "description": f"{length} option numbers, one for each decision in this order: {names}",
         "items": {"type": "integer", "enum": numbers},
         "minItems": 0 if may_stop else length,
         "maxItems": length,
     }
-    return _proposal(architecture)
 
 
 def _values(space: SearchSpace, may_stop: bool) -> dict[str, object]:

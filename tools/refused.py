@@ -16,7 +16,7 @@ def refused_architectures(
 
     Combinations of options that the space's rule forbids are among them.
     """
-    replies = [message["content"] for message in prompt if message["role"] == "assistant"]
+    replies = [m["content"] for m in prompt if m["role"] == "assistant" and not m.get("tool_calls")]
     replies += History.of(history).sent_back
     found = (_read(reply, space.without_rule) for reply in replies)
     return {architecture for architecture in found if architecture is not None}

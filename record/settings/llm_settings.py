@@ -68,6 +68,7 @@ class Sent(TypedDict, total=False):
     max_tokens: Count | None
     structured: Flag
     as_text: Sequence[Name]
+    tools: Flag
 
 
 @dataclass(frozen=True)

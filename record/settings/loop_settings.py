@@ -72,6 +72,10 @@ class LoopSettings:
         metavar="DIR",
         claim="the prompts",
     )
+    tools: Flag | None = setting(
+        None,
+        "Let the model ask for costs, forecasts and shortlists before it settles; default: with --proposer hybrid.",
+    )
     disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
     approve: Flag = setting(False, "Ask a person before each training.")
     when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
