@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from .agents.proposer import Proposer as Proposer
+    from .agents.proposer import briefing as briefing
     from .agents.proposer import seeded as seeded
     from .errors import GeniusError as GeniusError
     from .errors import RunFailed as RunFailed
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from .training.recipes import Recipe as Recipe
 
 _HOMES = {
-    "agents.proposer": ("Proposer", "seeded"),
+    "agents.proposer": ("Proposer", "briefing", "seeded"),
     "record.call": ("Reply",),
     "evaluators.evaluator": ("Evaluator",),
     "evaluators.measures": ("after_training",),

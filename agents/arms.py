@@ -20,7 +20,7 @@ from ..record.settings import MODEL
 from ..spaces.region import Region
 from .baselines import PROPOSERS
 from .prompting import Prompts
-from .proposer import Asking, Proposer, Unprompted, WithModel
+from .proposer import Asking, Briefing, Proposer, Unprompted
 
 START = "start"
 """The arm of the architectures that a model would try first."""
@@ -55,11 +55,11 @@ def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | 
     if name == START:
         raise GeniusError(f"the arm {START!r} is in every hybrid search, where its model names starts: leave it out")
     make = None if name == MODEL else PROPOSERS.find(name)
-    if make is not None and not isinstance(make, WithModel):
+    if make is not None and not isinstance(make, Briefing):
         return make(region, seed)
     if model is None:
         raise GeniusError(f"the arm {name!r} asks a language model: name one with --llm")
-    return model if make is None else Asking(make.with_model(region, seed, model, prompts))
+    return model if make is None else Asking(name, make.brief(region, seed, prompts), model)
 
 
 def check_arm(name: str) -> None:

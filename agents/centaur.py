@@ -1,11 +1,11 @@
 """Centaur: a language model that is told the state of CMA-ES, and proposes with it in view (arXiv:2603.24647)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..record.call import Reply
 from ..record.candidate import Candidate, Message
 from ..record.history import History
 from ..spaces.region import Integers, Region
@@ -13,7 +13,7 @@ from ..spaces.space import SearchSpace
 from ..spaces.words import option_in_words
 from .cma_es import FIRST_STEP, Coding, check_installed, sample_new, strategy_after
 from .prompting import Prompts
-from .proposer import Form, Proposer, Thinking, asked, with_model
+from .proposer import Brief, briefing
 from .untried import not_again, rng_of
 
 if TYPE_CHECKING:
@@ -26,31 +26,31 @@ _DECISIONS, _PAIRS = 40, 3  # that are told of at most
 _CORRELATED = 0.3  # the least correlation that is told of: five times that of chance
 
 
-@with_model
-def centaur(region: Region, seed: Sequence[int], model: Proposer, prompts: Prompts) -> Proposer:
-    """Have the model propose, with the mean, the step size, the correlations and the candidate of CMA-ES in its prompt.
+@briefing
+def centaur(region: Region, seed: Sequence[int], prompts: Prompts) -> Brief:
+    """Tell the model the mean, the step size, the correlations and the candidate of CMA-ES.
 
     Raises: GeniusError where `cma` is not installed.
     """
     check_installed(NAME)
     coding = Coding(region.space)
 
-    async def propose(prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-        known = History.of(history)
-        rng, done = rng_of(seed, known), not_again(region.space, prompt, known)
-        strategy = strategy_after(known, coding, rng)
-        candidate = sample_new(strategy, coding, region, done)
-        messages = list(prompt)
-        if candidate is not None and messages:
-            shown = region.space.declared(candidate)
-            words = prompts.render(NAME, candidate=shown, **_told(strategy, coding, region.space))
-            at = next(at for at, message in enumerate(messages) if message["role"] == "user")
-            messages[at] = Message(role="user", content=f"{messages[at]['content']}\n\n{words}")
-        if isinstance(model, Thinking):
-            return await model.think(messages, history, Form("proposal", arm=NAME))
-        return await asked(model, messages, history)
+    async def brief(prompt: Sequence[Message], history: Sequence[Candidate]) -> Sequence[Message]:
+        return await asyncio.to_thread(with_strategy, prompt, History.of(history))
 
-    return propose
+    def with_strategy(prompt: Sequence[Message], history: History) -> Sequence[Message]:
+        rng, done = rng_of(seed, history), not_again(region.space, prompt, history)
+        strategy = strategy_after(history, coding, rng)
+        candidate = sample_new(strategy, coding, region, done)
+        at = next((at for at, message in enumerate(prompt) if message["role"] == "user"), None)
+        if candidate is None or at is None:
+            return prompt
+        shown = region.space.declared(candidate)
+        words = prompts.render(NAME, candidate=shown, **_told(strategy, coding, region.space))
+        told = Message(role="user", content=f"{prompt[at]['content']}\n\n{words}")
+        return [*prompt[:at], told, *prompt[at + 1 :]]
+
+    return brief
 
 
 def _told(strategy: "CMAEvolutionStrategy", coding: Coding, space: SearchSpace) -> Mapping[str, object]:

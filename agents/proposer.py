@@ -110,15 +110,19 @@ def seeded(make: MakeProposer) -> Seeded:
     return Seeded(make)
 
 
-MakeWithModel = Callable[[Region, Sequence[int], Proposer, Prompts], Proposer]
-"""Makes an arm of a trial from the region that is searched, the trial's seed, the language model and the prompts."""
+Brief = Callable[[Sequence[Message], Sequence[Candidate]], Awaitable[Sequence[Message]] | Sequence[Message]]
+"""Maps an iteration's prompt, and the trial's finished candidates, to the messages that a language model is sent."""
+
+MakeBrief = Callable[[Region, Sequence[int], Prompts], Brief]
+"""Makes the brief of a trial from the region that is searched, the trial's seed and the templates of prompts."""
 
 
-class WithModel(Seeded):
-    """A function that makes an arm of each trial of a hybrid search, one that asks the search's language model."""
+class Briefing(Seeded):
+    """A function that makes an arm of a hybrid search: it says what the search's language model is told beside the
+    prompt."""
 
-    def __init__(self, make: MakeWithModel) -> None:
-        self._make_with = make
+    def __init__(self, make: MakeBrief) -> None:
+        self._make_brief = make
         update_wrapper(self, make)
 
     def __call__(self, region: Region, seed: Sequence[int]) -> Proposer:
@@ -126,14 +130,14 @@ class WithModel(Seeded):
         name = getattr(self, "__name__", "this proposer")
         raise GeniusError(f"{name} asks a language model: name it as an arm, with --proposer hybrid and an --llm")
 
-    def with_model(self, region: Region, seed: Sequence[int], model: Proposer, prompts: Prompts) -> Proposer:
-        """Make an arm."""
-        return self._make_with(region, seed, model, prompts)
+    def brief(self, region: Region, seed: Sequence[int], prompts: Prompts) -> Brief:
+        """Make the brief of a trial."""
+        return self._make_brief(region, seed, prompts)
 
 
-def with_model(make: MakeWithModel) -> WithModel:
-    """Mark a function of a region, a seed, the language model and the prompts that makes an arm of each trial."""
-    return WithModel(make)
+def briefing(make: MakeBrief) -> Briefing:
+    """Mark a function of a region, a seed and prompts that makes the brief of an arm that asks the language model."""
+    return Briefing(make)
 
 
 def maker_of(value: object) -> MakeProposer | None:
@@ -164,13 +168,24 @@ class Unprompted:
 
 @dataclass(frozen=True)
 class Asking:
-    """An arm of a hybrid search that asks the search's language model."""
+    """An arm of a hybrid search that asks the search's language model, by its own brief."""
 
-    propose: Proposer
+    name: str
+    brief: Brief
+    model: Proposer
 
-    def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Awaitable[Reply | str] | Reply | str:
-        """Call the proposer."""
-        return self.propose(prompt, history)
+    async def messages(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Sequence[Message]:
+        """Return the messages that the model is sent."""
+        told = self.brief(prompt, history)
+        return await told if isawaitable(told) else told
+
+    async def ask(self, messages: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        """Send the model messages, and return its reply."""
+        return await asked(self.model, messages, history, Form(PROPOSAL.name, arm=self.name))
+
+    async def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
+        """Propose."""
+        return await self.ask(await self.messages(prompt, history), history)
 
 
 def reads_prompts(proposer: Proposer, arms: Mapping[str, Proposer]) -> bool:

@@ -175,9 +175,10 @@ def replay(calls: Sequence[Call]) -> Thinking:
     trial = calls[0].trial
 
     async def think(prompt: Sequence[Message], history: Sequence[Candidate], form: Form) -> Reply:
-        if form == PROPOSAL and not is_hybrid(history):
+        proposes = form.name == PROPOSAL.name
+        if proposes and not form.arm and not is_hybrid(history):
             return propose(prompt, history)
-        attempt = 1 + _attempts(prompt, history if form == PROPOSAL else ())
+        attempt = 1 + _attempts(prompt, history if proposes else ())
         missing = Reply("", fault=f"the recording holds no {form.name} of iteration {len(history) + 1}")
         return replace(said.get((form.agent, trial, len(history) + 1, attempt), missing), cost=0.0, notes=())
 

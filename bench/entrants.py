@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..agents.backends import check_llm
 from ..agents.baselines import PROPOSERS
-from ..agents.proposer import WithModel
+from ..agents.proposer import Briefing
 from ..errors import GeniusError
 from ..printable import brief
 from ..record.settings import HYBRID
@@ -101,5 +101,5 @@ def _check_named(name: str) -> None:
             f"{LLM_PREFIX}SPEC, with {_ADVICE} or {_DISGUISE} behind it, simulated ones as {SIMULATED}TAU, {HYBRID} "
             f"searches as {HYBRID}:{LLM_PREFIX}SPEC, and your own as MODULE:NAME; each with {_STARTS}FILE"
         )
-    if isinstance(PROPOSERS.find(name), WithModel):
+    if isinstance(PROPOSERS.find(name), Briefing):
         raise GeniusError(f"{name} asks a language model: it is an arm of hybrid searches, and no proposer of a bench")

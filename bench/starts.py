@@ -7,14 +7,13 @@ start and a text on `what` they are. Several starts for a task are tried in thei
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from ..agents.beliefs import UnreadableAnswer, read_beliefs
-from ..agents.proposer import Asking, Form, Proposer, Thinking, Unprompted, asked
+from ..agents.proposer import Form, Proposer, Thinking, Unprompted, asked
 from ..documents import read_document
 from ..errors import GeniusError
 from ..printable import brief
@@ -64,9 +63,8 @@ class RecordedStarts:
 _STARTS = Schema[RecordedStarts](RecordedStarts)
 
 
-@lru_cache(maxsize=32)
 def read_starts(file: Path) -> RecordedStarts:
-    """Read a file of starts, once in a process.
+    """Read a file of starts.
 
     Raises: GeniusError.
     """
@@ -136,7 +134,7 @@ def starting_with(starts: Sequence[Architecture], proposer: Proposer, region: Re
 
     if isinstance(proposer, Thinking):
         return _thinking_with(starts, proposer, region, start)
-    return type(proposer)(propose) if isinstance(proposer, Unprompted | Asking) else propose
+    return Unprompted(propose) if isinstance(proposer, Unprompted) else propose
 
 
 def _thinking_with(

@@ -192,7 +192,7 @@ async def _offer_of_model(context: Context, state: SearchState, candidate: Candi
                 raise
             fault = f"{NO_ANSWER}{error}"
             reply = Reply("", fault=fault)
-    if fault and says_anew(fault, history):
+    if fault and says_anew(fault, context, history):
         context.tell("note", candidate, f"{fault}; the other arms go on without the language model")
     return reply
 

@@ -1,8 +1,9 @@
 """The node of a hybrid search that has every arm offer an architecture, and chooses whose is tried."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from .state import Context, SearchState, history_of, in_flight, ready
 NO_ANSWER = "no answer: "
 """What the fault of an offer begins with where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
+_LONGEST_REST = 4  # iterations
 _OURS = 7  # tells the surrogate's random numbers from those of the arms
 
 
@@ -98,31 +100,32 @@ def _next_start(context: Context, candidate: Candidate, history: History) -> Arc
 
 def not_asked(context: Context, history: History) -> str:
     """Say why the language model is not asked in this iteration: its budget is spent, or it rests after it could not be
-    reached, for one iteration, then two, then four; empty where it is asked."""
+    reached, for one iteration, then two, then four each time; empty where it is asked."""
     if not context.has_other_arms:
         return ""
     if spent := context.budget.reached(context.journal.spent):
         return spent
     silent, since = 0, 0
-    for fault in _faults(history):
+    for fault in _faults(context, history):
         if fault == RESTS:
             since += not silent
         elif fault.startswith(NO_ANSWER):
             silent += 1
         else:
             break
-    return RESTS if since < 2**silent // 2 else ""
+    return RESTS if since < min(2**silent // 2, _LONGEST_REST) else ""
 
 
-def _faults(history: History) -> Sequence[str]:
-    """Return the faults of the model's offers, the latest first."""
-    asking = [offer for candidate in reversed(history) for offer in candidate.offers if offer.arm == MODEL]
-    return [offer.fault for offer in asking]
+def _faults(context: Context, history: History) -> Iterator[str]:
+    """Yield the faults of the model's offers, the latest first; of several arms that ask it, those of one."""
+    asking = next((name for name, arm in context.arms.items() if name == MODEL or isinstance(arm, Asking)), None)
+    for candidate in reversed(history):
+        yield from (offer.fault for offer in candidate.offers if offer.arm == asking)
 
 
-def says_anew(fault: str, history: History) -> bool:
+def says_anew(fault: str, context: Context, history: History) -> bool:
     """Tell whether the last iteration's offers did not tell of the same fault, so that a person is to be told."""
-    known = next(iter(_faults(history)), "")
+    known = next(_faults(context, history), "")
     return fault != RESTS and not (known == fault or (known and fault.startswith(NO_ANSWER)))
 
 
@@ -152,18 +155,21 @@ async def _reply_of(
     history: History,
 ) -> Reply:
     """Return an arm's reply; one that a language model wrote is logged, and is not asked for again."""
-    place = agent_of_arm(name), candidate.trial, candidate.iteration, len(candidate.refusals) + 1
+    attempt = len(candidate.refusals) + candidate.rounds + 1
+    place = agent_of_arm(name), candidate.trial, candidate.iteration, attempt
     if (logged := context.journal.reply(place)) is not None:
         return logged
     try:
         with errors_cleared():
-            reply = received(await asked(arm, prompt, history))
+            messages = await arm.messages(prompt, history) if isinstance(arm, Asking) else prompt
+            answer = await (arm.ask if isinstance(arm, Asking) else partial(asked, arm))(messages, history)
+        reply = received(answer)
     except ProviderError as error:
         if not context.goes_on_without(error, candidate.trial):
             raise
         return Reply("", fault=f"{NO_ANSWER}{error}")
     if reply.model:
-        await context.journal.log_reply(place, prompt, reply)
+        await context.journal.log_reply(place, messages, reply)
     return reply
 
 

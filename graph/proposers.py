@@ -12,7 +12,7 @@ from ..agents.baselines import PROPOSERS
 from ..agents.prompting import Prompts
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
-from ..record.settings import HYBRID, MODEL, WITH_MODEL, Settings
+from ..record.settings import HYBRID, MODEL, MODEL_BEFORE, WITH_MODEL, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces.region import Region
 
@@ -49,7 +49,7 @@ def name_proposer(
         )
     if proposer not in _ASKING:
         named = proposer if isinstance(proposer, str) else _name_of(proposer)
-        if proposer is named:
+        if proposer is named and named != MODEL_BEFORE:
             PROPOSERS.find(named)
         return {"proposer": named, "llm.models": ()}, []
     kept = old.proposer if old.proposer in _ASKING else WITH_MODEL

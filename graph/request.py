@@ -218,11 +218,7 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
         settings = settings.changed(parts_of_space(settings.space, asked.given.evaluator, settings))
     space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
-    if settings.proposer in PROPOSERS and asked.given.proposer is None:
-        if settings.loop.advice:
-            raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
-        if settings.asks_beliefs or settings.reflects_every or settings.asks_principles:
-            raise GeniusError(f"{settings.proposer} asks no language model, and nobody else has beliefs or a notebook")
+    check_reads(settings, asked.given)
     meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
     settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)
@@ -257,6 +253,19 @@ def _continued(asked: Request, old: Settings, *, trust: bool) -> Settings:
     if "measures.table" in asked.named:
         hashed["run.look_up_sha256"] = _hash_of_look_up(settings)
     return settings.changed(hashed)
+
+
+def check_reads(settings: Settings, given: Given) -> None:
+    """Refuse options of a language model for a search without any.
+
+    Raises: GeniusError.
+    """
+    if settings.proposer not in PROPOSERS or given.proposer is not None:
+        return
+    if settings.loop.advice:
+        raise GeniusError(f"{settings.proposer} reads no prompt: only a language model can be given advice")
+    if settings.asks_beliefs or settings.reflects_every or settings.asks_principles:
+        raise GeniusError(f"{settings.proposer} asks no language model, and nobody else has beliefs or a notebook")
 
 
 def check_evaluates(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from ..record.result import read_result
 from ..record.settings import BY_NAME, HYBRID, MODEL, Settings, by_path
 from ..spaces import SPACES
 from .build import build_graph
+from .request import check_reads
 from .setup import Given, choose_parts, open_setup
 from .state import Context
 from .trials import context_of, most_steps
@@ -181,7 +182,9 @@ def _settings(form: SearchForm) -> tuple[Settings, Given]:
     names, given = choose_parts(asked.pop("space"), llm, asked.pop("proposer", None), None, Settings())
     names |= {"downloads": asked.pop("downloads", None)}
     asked |= {name: _range(name, asked[name]) for name in ("flops", "params") if name in asked}
-    return Settings().changed({**names, **by_path(asked), "loop.trace": False}).check(), given
+    settings = Settings().changed({**names, **by_path(asked), "loop.trace": False}).check()
+    check_reads(settings, given)
+    return settings, given
 
 
 def _range(name: str, words: str) -> tuple[str, str]:

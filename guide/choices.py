@@ -67,41 +67,35 @@ def _uphill(
 
     Goes through the architectures that are met, while the best of them gets better.
     """
-    width = min(max(_looked(region.space) // _changes(region.space), 1), _CLIMBERS)
-    for _ in range(_STEPS):
-        best = _highest(scores, width)
-        climbers, reached = rows[best], scores[best[0]]
-        near = _near(region, climbers, rng)
+    blocks, changes = _blocks(region.space, rng), sum(len(decision.options) - 1 for decision in region.space.decisions)
+    width = min(max(_LOOKED // len(region.space.decisions) // max(changes, 1), 1), _CLIMBERS)
+    best, idle = _highest(scores, width), 0
+    climbers, reached = rows[best], scores[best[0]]
+    for step in range(_STEPS):
+        near = region.neighbours(climbers, blocks[step % len(blocks)])
         found = _scores(region.space, near, score)
         better = near[_highest(found, min(_JOINED, int((found > reached).sum())))]
         joined = _joined(region, climbers[0], better)
-        rows = np.concatenate([near, joined])
-        scores = np.concatenate([found, _scores(region.space, joined, score)])
-        yield rows
-        if not len(rows) or scores.max() <= reached + 1e-9:
+        met = np.concatenate([near, joined])
+        found = np.concatenate([found, _scores(region.space, joined, score)])
+        yield met
+        if len(met) and found.max() > reached + 1e-9:
+            best, idle = _highest(found, width), 0
+            climbers, reached = met[best], found[best[0]]
+        elif (idle := idle + 1) == len(blocks):
             return
 
 
-def _near(region: Region, climbers: Integers, rng: np.random.Generator) -> Integers:
-    """Return changes of one decision: all, or those of some decisions where they are many."""
-    decisions, most = len(region.space.decisions), _looked(region.space)
-    count = max(decisions * most // _changes(region.space), 1)
-    some = None if count >= decisions else rng.choice(decisions, count, replace=False).tolist()
-    return region.neighbours(climbers, some)
-
-
-def _looked(space: SearchSpace) -> int:
-    """Return how many changes a step uphill looks at."""
-    return _LOOKED // len(space.decisions)
-
-
-def _changes(space: SearchSpace) -> int:
-    """Count the changes of one decision of an architecture."""
-    return sum(len(decision.options) - 1 for decision in space.decisions) or 1
+def _blocks(space: SearchSpace, rng: np.random.Generator) -> list[list[int]]:
+    """Part the decisions at random, so that the changes of each part are not too many for one step."""
+    order = rng.permutation(len(space.decisions))
+    changes = np.cumsum([len(space.decisions[at].options) - 1 for at in order])
+    part = changes * len(order) // _LOOKED
+    return [sorted(order[part == at].tolist()) for at in np.unique(part)]
 
 
 def _joined(region: Region, climber: Integers, better: Integers) -> Integers:
-    """Make the best 2, 4, 8 and so on of some changes of an architecture at once; where they collide the better counts."""
+    """Make the best 2, 4, 8 and so on of some changes of an architecture at once; of two that collide the better."""
     rows = []
     for count in 2 ** np.arange(1, len(better).bit_length()):
         row = climber.copy()

@@ -39,7 +39,7 @@ class Ranges:
     scale: tuple[float, float] = (1.0, 4.0)
     noise: tuple[float, float] = (0.2, 1.0)
     gain: tuple[float, float] = (0.3, 1.0)
-    tail: tuple[float, float] = (0.3, 10.0)
+    tail: tuple[float, float] = (0.5, 20.0)
     shared: tuple[float, float] = (0.1, 1.0)
     without_shared: float = 0.5
     draws: int = 32

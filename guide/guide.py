@@ -21,7 +21,7 @@ from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_me
 from .starting import balance
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
-_JITTER = 1e-3  # of the scores' own spread: equals are taken in no order
+_JITTER, _EQUAL = 1e-3, 1e-9  # of the scores' own spread: equals are taken in no order, by forecasts and at the start
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
 _GOOD = 5  # measured architectures around which a large space is searched
 _SAMPLE = 512  # architectures over which effects are averaged
@@ -191,7 +191,7 @@ def suggest(
         if feasibility and known.weighed:
             scores = feasibility.preferred(scores, choices.encoded, -2 * _FAR)
     else:
-        scores = scores + _JITTER * max(float(scores.std()), 1e-9) * chance
+        scores = scores + (_JITTER if surrogate else _EQUAL) * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
     told = (
         surrogate

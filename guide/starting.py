@@ -22,6 +22,7 @@ _COMPARED = 16  # architectures in which the options of a decision are compared
 _SAME = 1e-3  # standard deviations of the size within which two options cost the same
 _LARGER = 0.1  # standard deviations of the mean worth that one of the size is worth
 _STOPS = 64  # architectures of an ascent that are looked at, at most
+_LEFT_OUT = 24  # steps that do not fit, until an ascent ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,8 @@ class Balance:
 
     def __call__(self, architectures: Encoded) -> Floats:
         """Return the balance of n architectures: shape (n,)."""
-        return (self._raw(architectures) - self._centre) / self._deviation
+        found: Floats = (self._raw(architectures) - self._centre) / self._deviation
+        return found
 
     def _raw(self, architectures: Encoded) -> Floats:
         longest, shortest = self._coder.paths(self._coder.numbers(architectures)).T
@@ -130,18 +132,29 @@ def ascent(region: Region) -> Integers:
 
 def _way_up(region: Region, thrifty: bool) -> Integers:
     ladders = balance(region.space).ladders
-    steps = _steps(ladders, region.limits, thrifty)
-    below = Region(region.space.without_rule, _without_least(region.limits))
-    low, high = 0, len(steps) + 1  # steps that are taken to fit, and such that are not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if below.allows(_stops(region, ladders, steps, [middle])).all() else (low, middle)
-    stops = _stops(region, ladders, steps, np.unique(np.linspace(0, low, _STOPS).astype(int)))
+    steps = _that_fit(region, ladders, _steps(ladders, region.limits, thrifty))
+    stops = _stops(region, ladders, steps, np.unique(np.linspace(0, len(steps), _STOPS).astype(int)))
     inside = stops[region.allows(stops)]
     if len(inside) and (inside[-1] == stops[-1]).all():
         return inside
     near = region.nearest(tuple(stops[-1].tolist()))
     return inside if near is None else np.concatenate([inside, [near]])
+
+
+def _that_fit(region: Region, ladders: Sequence[Ladder], steps: Integers) -> Integers:
+    """Leave out the first step that goes beyond the upper limits, and the first one behind it that does, and so on."""
+    below = Region(region.space.without_rule, _without_least(region.limits))
+    begun = 0  # steps that fit
+    for _ in range(_LEFT_OUT if region.looked_up else 1):
+        low, high = begun, len(steps) + 1  # counts of steps that fit, and that do not
+        while high - low > 1:
+            middle = (low + high) // 2
+            fits = below.allows(_stops(region, ladders, steps, [middle])).all()
+            low, high = (middle, high) if fits else (low, middle)
+        begun, steps = low, np.delete(steps, slice(low, low + 1))
+        if begun >= len(steps):
+            break
+    return steps[:begun]
 
 
 def _steps(ladders: Sequence[Ladder], limits: Limits, thrifty: bool) -> Integers:

@@ -8,7 +8,6 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from ..spaces import SPACES
-from ..spaces.cost import Convention
 from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
@@ -17,8 +16,8 @@ from .confirmation import UNCONFIRMED, Confirmation, Confirmed, Confirming, conf
 from .files import BrokenRun
 from .goal import GOAL, Goal
 from .journal import Journal, Usage
-from .measurement import Measurement
-from .notebook import PAGE, Page
+from .notebook import Page
+from .result_json import best_json, iteration_json, notes_json
 from .settings import Settings
 
 _REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement
@@ -199,7 +198,7 @@ class SearchResult:
             "flops_convention": self.settings.limits.convention,
             **self._goal_json(trial),
             "iterations": [
-                _iteration_json(candidate, self.goal, self.settings.limits.convention) for candidate in trial.candidates
+                iteration_json(candidate, self.goal, self.settings.limits.convention) for candidate in trial.candidates
             ],
             **self._confirmed_json(trial),
             "best": self._best_json(trial, trial.best),
@@ -207,7 +206,7 @@ class SearchResult:
             "spent": asdict(self.spent),
             "stopped": self.stopped,
             "seconds": round(trial.seconds, 3),
-            **({"notes": _notes_json(trial.pages)} if trial.pages else {}),
+            **({"notes": notes_json(trial.pages)} if trial.pages else {}),
         }
 
     def _goal_json(self, trial: TrialResult) -> dict[str, object]:
@@ -228,7 +227,7 @@ class SearchResult:
             return None
         all_runs = next((each for each in trial.confirmed if each.is_of(candidate)), None)
         again = {"confirmed": all_runs.to_json(self.goal)} if all_runs else {}
-        return _best_json(candidate, candidate.measurement, self.goal) | again
+        return best_json(candidate, candidate.measurement, self.goal) | again
 
     def _confirmed_json(self, trial: TrialResult) -> dict[str, object]:
         """Return the further evaluations of a trial, and the best without them; nothing where there are none."""
@@ -342,95 +341,6 @@ def _by_iteration(candidate: Candidate) -> int:
 def _is_finished(trial: TrialResult, settings: Settings) -> bool:
     over = len(trial.candidates) >= settings.loop.iterations or trial.ended_by is not None
     return over and not trial.not_confirmed
-
-
-def _iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> dict[str, object]:
-    measurement = candidate.measurement
-    return {
-        "iteration": candidate.iteration,
-        "architecture": list(candidate.architecture) if candidate.architecture else None,
-        **_values_json(candidate),
-        goal.objective.titles[0]: candidate.value,
-        **_metrics_json(candidate, goal),
-        "rank": measurement.rank if measurement else None,
-        **_costs_json(candidate, convention),
-        "proposed": list(candidate.repair.proposed) if candidate.repair else None,
-        "changed_by": candidate.repair.by if candidate.repair else None,
-        **_advice_json(candidate),
-        **_arm_json(candidate),
-        "llm": candidate.llm,
-        "refusals": [refusal.reason for refusal in candidate.refusals],
-        "error": candidate.error,
-        "failure": measurement.failure if measurement else None,
-        "device": measurement.device if measurement else "",
-        "device_seconds": round(measurement.seconds, 3) if measurement else 0.0,
-    }
-
-
-def _notes_json(pages: Sequence[Page]) -> dict[str, object]:
-    """Give the latest page of each kind, and all hints."""
-    latest = {page.kind: PAGE.plain(page) for page in pages}
-    found: dict[str, object] = {kind: _page_json(page) for kind, page in latest.items() if kind != "hint"}
-    hints = [words for page in pages if page.kind == "hint" for words in page.text.splitlines()]
-    return found | ({"hints": hints} if hints else {})
-
-
-def _page_json(page: Mapping[str, Any]) -> dict[str, object]:
-    """Give a page by the parts that its kind has."""
-    told = {name: page[name] for name in ("iteration", "author", "text")}
-    return told | {name: page[name] for name in ("beliefs", "principles") if page[name]}
-
-
-def _values_json(candidate: Candidate) -> dict[str, object]:
-    return {} if candidate.values is None else {"values": dict(candidate.values)}
-
-
-def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, object]:
-    """Give the costs of an architecture; nothing where its space has none."""
-    cost = candidate.cost
-    if cost is None:
-        return {} if candidate.architecture else {"flops": None, "params": None}
-    named = {"costs": dict(cost.named)} if cost.named else {}
-    return {"flops": cost.counted(convention), "params": cost.params, **named}
-
-
-def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
-    """Return the further quantities of a measurement, and whether it keeps the limits."""
-    found: dict[str, object] = {}
-    if goal.others:
-        found["metrics"] = {name: goal.reading(candidate, name) for name in goal.others}
-    if goal.limits:
-        found["feasible"] = not goal.beyond(candidate) if candidate.value is not None else None
-    return found
-
-
-def _advice_json(candidate: Candidate) -> dict[str, object]:
-    """Return the shortlist and the place taken from it, counted from 1; empty without advice."""
-    if not candidate.shortlist:
-        return {}
-    return {"advised": [list(s.architecture) for s in candidate.shortlist], "taken": candidate.taken}
-
-
-def _arm_json(candidate: Candidate) -> dict[str, object]:
-    """Return the arm that proposed, and the offers of all; empty where the search is no hybrid."""
-    if candidate.arm is None:
-        return {}
-    return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
-
-
-def _best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> dict[str, object]:
-    value, test_value = goal.objective.titles
-    return {
-        "architecture": list(candidate.architecture or ()),
-        **_values_json(candidate),
-        value: measurement.value,
-        **_metrics_json(candidate, goal),
-        test_value: measurement.test_value,
-        "rank": measurement.rank,
-        "test_rank": measurement.test_rank,
-        "iteration": candidate.iteration,
-        **({} if candidate.arm is None else {"arm": candidate.arm}),
-    }
 
 
 def _spread(values: Sequence[float]) -> dict[str, float] | None:

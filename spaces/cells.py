@@ -77,7 +77,10 @@ def cell_depth(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 def cell_shortest(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Count the convolutions and poolings on the shortest connected path, as many as edges without one: (n, 6) to (n,)."""
+    """Count the convolutions and poolings on the shortest connected path: from shape (n, 6) to (n,).
+
+    Without such a path they are as many as edges.
+    """
     ways = [cells[:, path] for path in PATHS]
     lengths = [np.where((way != _NONE).all(axis=1), (way != _SKIP).sum(axis=1), len(EDGES)) for way in ways]
     shortest: npt.NDArray[np.float64] = np.min(lengths, axis=0).astype(float)

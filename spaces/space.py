@@ -63,7 +63,7 @@ class SearchSpace:
     An architecture is a tuple of option numbers. Where every option is a text, the functions of a space (`build`,
     `valid`, `cost`, `identity`, `key`) and evaluators are called with that tuple, and a model writes it. A space with
     numbers or other objects as options, with ranges or conditions, and one made with `by_value`, calls them with the
-    dict of the values that count, and a model writes values. `features`, `depth` and `shortest` take arrays of option numbers.
+    dict of the values that count, and a model writes values. `features`, `depth`, `shortest` take arrays of numbers.
 
     - `description`: the skeleton, the options and the task, for a model to read; an empty one becomes the bare options.
       Of a space by value the options are listed behind it.
@@ -79,12 +79,10 @@ class SearchSpace:
     - `named`: architectures that are known by a name of their own.
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
-    - `depth`: how long the longest path through the network is, in layers, from the same to shape (n,).
-    - `shortest`: how long the shortest path is, likewise; 0 where a shortcut leads around all layers.
+    - `depth`, `shortest`: how long the longest and the shortest path through the network are, in layers: shape (n,).
     - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
     - `table`: the published table that holds the accuracy of every architecture.
-    - `objective`: the quantity that is measured, unless an evaluator names its own; by default accuracy in
-      percent where there is a network, else a score: see `measured`.
+    - `objective`: the quantity that is measured, unless an evaluator names its own; see `measured` for the default.
     - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
       architecture and returns True, or a text that says why not; False forbids by the first line of the
       rule's docstring, or by its name. A forbidden architecture is not in the space.

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from genius.cli import main
@@ -297,3 +298,30 @@ def test_a_setting_is_changed_by_its_path_where_a_run_goes_on(genius, tables, tm
     assert len(json.loads(forked.stdout)["iterations"]) == 3
     held = json.loads((tmp_path / "b" / "search.json").read_text())
     assert (held["llm"]["timeout"], held["loop"]["seed"]) == (60.0, 9)
+
+
+def test_prompts_are_written_edited_and_used(genius, tables, tmp_path):
+    assert "proposal\n" in genius("prompts").stdout
+    done = genius("prompts", "mine")
+    assert done.returncode == 0, done.stderr
+    assert str(Path("mine", "answer.j2")) in done.stdout.splitlines()
+    (tmp_path / "mine" / "answer.j2").write_text("Just {{ length }} numbers.")
+    search = ("search", "nas-bench-macro", "--llm", "human", "--iterations", 2, "--downloads", tables)
+    options = ("--prompts", "mine", "--memory", "conversation", "--run", "r")
+    done = genius(*search, *options, input="[2,2,2,2,2,2,2,2]\n[2,2,2,2,2,2,2,1]\n")
+    assert done.returncode == 0, done.stderr
+    assert "Just 8 numbers." in done.stderr
+    assert "Iteration 1 (architecture, accuracy, " in done.stderr
+    (tmp_path / "mine" / "answer.j2").write_text("{{ length }")
+    done = genius(*search, "--prompts", "mine")
+    assert done.returncode == 2
+    assert f"genius: {tmp_path / 'mine' / 'answer.j2'}, line 1: " in done.stderr
+    done = genius("prompts", "mine")
+    assert done.returncode == 2
+    assert "no edited prompt is written over" in done.stderr
+
+
+def test_the_memory_of_a_worker_has_a_name_of_its_own(genius):
+    done = genius("search", "digits", "--memory", "20G")
+    assert done.returncode == 2
+    assert "memory must be 'summary' or 'conversation'" in done.stderr

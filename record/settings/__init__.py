@@ -19,6 +19,7 @@ from .reading import read_set as read_set
 from .settings import COMMAND as COMMAND
 from .settings import HYBRID as HYBRID
 from .settings import MODEL as MODEL
+from .settings import MODEL_BEFORE as MODEL_BEFORE
 from .settings import SETTINGS_FILE as SETTINGS_FILE
 from .settings import TOLD as TOLD
 from .settings import WITH_MODEL as WITH_MODEL

@@ -28,7 +28,8 @@ HYBRID = "hybrid"
 """The proposer that tries a language model's starts, then shares the iterations out among several arms."""
 WITH_MODEL = MODEL
 """The proposer of a search that names a language model and no proposer."""
-_MODEL_BEFORE = "llm"
+MODEL_BEFORE = "llm"
+"""The name of the proposer `model` in earlier versions, which is refused."""
 REFLECTION = 4
 """Iterations between two reflections, where the model reflects and nothing else is said."""
 TOLD = "told"
@@ -100,9 +101,9 @@ class Settings:
             raise GeniusError("a search needs a space, as in `genius search digits`; `genius spaces` lists them")
         if not self.proposer:
             raise GeniusError("a search needs a proposer: name one")
-        if self.proposer == _MODEL_BEFORE:
+        if self.proposer == MODEL_BEFORE:
             raise GeniusError(
-                f"earlier versions called the proposer {MODEL!r} by the name {_MODEL_BEFORE!r}: go on with the version "
+                f"earlier versions called the proposer {MODEL!r} by the name {MODEL_BEFORE!r}: go on with the version "
                 "that wrote it, or search anew"
             )
         if not self.asks_models and self.llm.models:

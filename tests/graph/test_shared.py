@@ -318,6 +318,10 @@ async def test_a_server_that_the_environment_names_is_asked(run, openai_server, 
         ({"llm.models": ["azure_openai:m"]}, "--llm azure_openai:m"),
         ({"llm.models": ["replay:/etc/passwd"]}, "--llm replay:/etc/passwd"),
         (
+            {"llm.models": ["openai:m"], "llm.reflector_llm": "openai:m@http://127.0.0.1:9/v1"},
+            "--reflector-llm openai:m@http",
+        ),
+        (
             {"llm.models": ["openai:m"], "llm.options": {"top_p": 0.5, "default_headers": {"a": "b"}}},
             "--llm-option 'default",
         ),

@@ -42,12 +42,13 @@ def test_the_first_is_the_largest_and_without_a_prior_anything():
     assert len(drawn) == 5
 
 
-def test_within_limits_the_first_has_the_most_flops_and_no_more_parameters_than_it_needs():
+def test_within_limits_the_first_spreads_its_flops_over_the_layers():
     limits = Limits(flops=(-inf, 5e7))
     first = suggest(Region(MACRO, limits), [], np.random.default_rng(0))[0].architecture
     inside = [a for a in MACRO.architectures() if limits.allow(MACRO.cost_of(a))]
-    assert MACRO.cost_of(first).flops == max(MACRO.cost_of(a).flops for a in inside)
-    assert MACRO.cost_of(first).params < max(MACRO.cost_of(a).params for a in inside)
+    largest = max(inside, key=lambda a: MACRO.cost_of(a).flops)
+    assert MACRO.cost_of(first).flops > 0.9 * MACRO.cost_of(largest).flops
+    assert first.count(0) <= 1 < largest.count(0)
 
 
 def test_suggestions_are_new_functions_with_an_expectation():
