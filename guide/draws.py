@@ -41,7 +41,7 @@ class Ranges:
     gain: tuple[float, float] = (0.3, 1.0)
     tail: tuple[float, float] = (0.5, 20.0)
     shared: tuple[float, float] = (0.1, 1.0)
-    without_shared: float = 0.5
+    without_shared: float = 0.8
     draws: int = 32
     steep: tuple[float, float] = (0.05, 30.0)
 

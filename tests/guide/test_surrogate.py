@@ -224,8 +224,8 @@ def test_a_very_bad_measurement_teaches_that_its_option_is_bad():
     coder = encoder(MACRO)
     mean, covariance = found.joint(coder.encode(np.concatenate([with_it, without])))
     contrast = np.repeat([1 / 200, -1 / 200], 200)
-    assert contrast @ mean < -1.5 * np.sqrt(contrast @ covariance @ contrast) < 0
-    assert contrast @ mean < -0.2
+    assert contrast @ mean < -0.5  # of measurements that are 0.27 apart, but for one 4.4 below
+    assert contrast @ mean < -0.5 * np.sqrt(contrast @ covariance @ contrast)
 
 
 def test_a_warp_compresses_what_is_far_below_the_best_and_can_be_undone():
