@@ -123,14 +123,15 @@ def _known(history: History, objectives: int) -> Iterator[tuple[Candidate, list[
 
 
 def _violations(candidate: Candidate, goal: Goal) -> dict[str, float]:
-    """Return by how much a measurement is beyond each limit on a metric; at most 0 within."""
+    """Return by how much a measurement is beyond each limit on a metric; at most 0 within, and where it is unknown."""
     found = {}
-    for name, (low, high) in goal.limits.items() if candidate.value is not None else ():
+    for name, (low, high) in goal.limits.items():
         reading = goal.reading(candidate, name)
-        if reading is not None:
-            found[f"{name} low"] = -np.inf if low is None else low - reading
-            found[f"{name} high"] = -np.inf if high is None else reading - high
-    return {name: float(max(by, -1e300)) for name, by in found.items()}
+        for end, by in (("least", low), ("most", high)):
+            if by is not None:
+                gap = 0.0 if reading is None else by - reading if end == "least" else reading - by
+                found[f"{name}, {end}"] = gap
+    return found
 
 
 def _new(optuna: Any, study: "Study", region: Region, done: Set[Hashable], tries: int) -> Architecture | None:

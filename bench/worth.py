@@ -141,12 +141,16 @@ def _independent(own: int, peers: int) -> int:
 def _verdict(standings: Sequence[Standing]) -> str:
     """Compare the run with the strongest proposer without a model, in one sentence."""
     strongest = min(standings, key=lambda standing: (standing.beaten, standing.rank))
-    name, rank = f"{strongest.proposer}, the strongest proposer without one", rounded(strongest.rank)
+    name, rank = f"{strongest.proposer}, the strongest proposer without one", _rank_in_words(strongest.rank)
     if strongest.low is None or strongest.high is None:
         how = {"worse": "beats", "the same": "ties with", "better": "is behind"}[strongest.words]
         return f"{strongest.verdict}: it {how} {name}, which is the same in every trial (test rank {rank})"
     share, interval = f"{strongest.beaten:.0%}", f"95% interval {strongest.low:.0%} to {strongest.high:.0%}"
     return f"{strongest.verdict}: of {strongest.trials} trials of {name}, {share} do worse ({interval})"
+
+
+def _rank_in_words(rank: float) -> str:
+    return f"{rank:,.0f}" if rank.is_integer() else rounded(rank)
 
 
 def _added(result: SearchResult, table: Table) -> list[str]:
@@ -156,7 +160,7 @@ def _added(result: SearchResult, table: Table) -> list[str]:
     if result.settings.proposer != HYBRID or not both:
         return []
     picks = sum(map(_is_models, result.candidates))
-    own, others = (rounded(float(np.mean(ranks))) for ranks in zip(*both, strict=True))
+    own, others = (_rank_in_words(float(np.mean(ranks))) for ranks in zip(*both, strict=True))
     return [
         f"the model's own picks, {picks} of {len(result.candidates)}, have test rank {own} at best; the other arms', "
         f"which learnt from them, {others}"

@@ -208,8 +208,8 @@ def goes_on(state: Mapping[str, Any], context: Context, settings: Settings) -> b
 
 
 def most_steps(settings: Settings) -> int:
-    """Return the most steps of the graph in an iteration: three for a reply, two for a round of calls, and others."""
-    return 3 * settings.loop.max_replies + 2 * ROUNDS + 6
+    """Return the most steps of the graph in an iteration: four for a reply, two for a round of calls, and others."""
+    return 4 * settings.loop.max_replies + 2 * ROUNDS + 6
 
 
 def invocation_config(

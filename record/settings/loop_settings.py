@@ -41,7 +41,7 @@ class LoopSettings:
     )
     arms: Names = setting(
         (),
-        "An arm of --proposer hybrid: model, start, centaur, or any proposer; by default model, guided and "
+        "An arm of --proposer hybrid: model, centaur, or any proposer; by default model, guided and "
         "guided-without-beliefs. Repeatable.",
         name="arms",
         flag="--arm",
@@ -80,8 +80,12 @@ class LoopSettings:
     approve: Flag = setting(False, "Ask a person before each training.")
     when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
     max_replies: Few = setting(10, "Replies an iteration may take until one is valid.")
-    max_cost: Most | None = setting(None, "Dollars that the models' replies may take; then the search ends.", rank=9)
-    max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all.")
+    max_cost: Most | None = setting(
+        None,
+        "Dollars that the models' replies may take; then the search ends, or a hybrid one goes on without them.",
+        rank=9,
+    )
+    max_llm_tokens: Count | None = setting(None, "Tokens that prompts and replies may take in all; as with --max-cost.")
     max_hours: Most | None = setting(None, "Device-hours that trainings may take in all.")
     trace: Flag = setting(True, "Write trace.jsonl into the run folder.")
 

@@ -145,3 +145,16 @@ async def test_a_table_that_is_not_here_is_named(tables, tmp_path):
     result = await run(tables, tmp_path, [WORST, BEST, [1] * 8])
     found = await worth(result, tmp_path)
     assert "get it with `genius fetch nas-bench-macro --downloads" in found.words[-1]
+
+
+async def test_of_a_hybrid_search_it_says_what_the_models_own_picks_added(tables, tmp_path):
+    llm = recorded(tmp_path, [BEST])
+    options = {"llm": llm, "proposer": "hybrid", "arms": ["model", "random"], "beliefs": False, "principles": False}
+    result = await genius.search(
+        "nas-bench-macro", **options, iterations=2, downloads=tables, reflect_every=0, run=tmp_path / "run"
+    )
+    assert [candidate.arm for candidate in result.candidates] == ["model", "random"]
+    found = await worth(result, tables)
+    own, other = (candidate.measurement.rank for candidate in result.candidates)
+    assert f"the model's own picks, 1 of 2, have test rank {own:,} at best" in found.words[1]
+    assert found.words[1].endswith(f"which learnt from them, {other:,}")

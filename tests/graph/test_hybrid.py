@@ -8,6 +8,7 @@ from pathlib import Path
 import genius
 import pytest
 from genius.agents.arms import ARMS, START
+from genius.graph import studio
 from genius.graph.chooser import NO_ANSWER, RESTS
 from genius.record.journal import read_calls
 
@@ -313,3 +314,36 @@ async def test_a_run_that_goes_on_may_change_between_model_and_hybrid(player, tm
     assert result.settings.loop.arms == ()
     result = await genius.resume(tmp_path / "run", proposer="hybrid", iterations=7, space=SPACE, evaluator=evaluate)
     assert all(c.arm for c in result.candidates[5:])
+
+
+async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    from genius.cli.looking import print_result
+    from genius.report.display import Display
+    from genius.report.search_picture import draw
+    from rich.console import Console
+
+    lines = Console(record=True, width=200)
+    with Display(lines, 6, live=False) as display:
+        result = await genius.search(SPACE, **asked(player), run=tmp_path / "run", progress=display)
+    assert f"by {result.candidates[-1].arm}, best" in lines.export_text()
+    print_result(result, as_json=False)
+    out = capsys.readouterr().out
+    assert re.search(r"^iteration +accuracy .* arm +architecture$", out, re.M)
+    counts = Counter(candidate.arm for candidate in result.candidates)
+    flat = " ".join(out.split())
+    assert f"proposed by {result.best.arm}" in flat
+    for arm, count in counts.items():
+        assert re.search(rf"proposed by: .*{arm} {count} \(\d improved\)", flat)
+    assert draw(result)
+
+
+async def test_a_form_of_studio_names_a_hybrid_search(player, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", player.server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    form = {"space": "digits", "llm": "openai:m", "proposer": "hybrid"}
+    settings, _ = studio._settings(studio.read_form([None, None, None, form]))
+    assert (settings.proposer, settings.llm.models) == ("hybrid", ("openai:m",))
+    later = studio.read_form([None, {"proposer": "hybrid"}, None, {"llm": "openai:m"}])
+    assert later == {"proposer": "hybrid", "llm": "openai:m"}
+    assert "llm" not in studio.read_form([None, {"llm": "openai:m"}, None, {"proposer": "random"}])
