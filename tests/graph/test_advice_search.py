@@ -45,13 +45,17 @@ async def test_the_journal_says_what_was_advised_and_what_was_taken(tables, tmp_
     assert len(found["advised"]) == 5
 
 
-async def test_who_takes_the_first_always_searches_as_the_guided_proposer(tables, tmp_path):
-    searches = [
-        await genius.search("nas-bench-macro", downloads=tables, iterations=6, run=tmp_path / str(at), **options)
-        for at, options in enumerate([{"proposer": taking(0), "advice": True}, {"proposer": "guided"}])
-    ]
-    taken, guided = ([c.architecture for c in result.trials[0].candidates] for result in searches)
-    assert taken == guided
+async def test_who_takes_the_first_always_stays_near_the_best(tables, tmp_path):
+    """The guide explores; what it advises is by expected value, within two changes of the best."""
+    result = await genius.search(
+        "nas-bench-macro", proposer=taking(0), advice=True, downloads=tables, iterations=6, run=tmp_path / "run"
+    )
+    first, *others = result.trials[0].candidates
+    best = first
+    for candidate in others:
+        assert sum(a != b for a, b in zip(candidate.architecture, best.architecture, strict=True)) <= 2
+        assert all(each.improvement is not None for each in candidate.shortlist)
+        best = max(best, candidate, key=lambda c: c.value)
 
 
 async def test_advice_goes_on_after_a_break_as_it_would_have(tables, tmp_path):
