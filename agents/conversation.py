@@ -64,27 +64,23 @@ class Room:
     def fitting(self, messages: Sequence[Message]) -> list[Message]:
         """Return messages without the oldest exchanges, as many as it takes; the first prompt and the last stay."""
         kept = list(messages)
-        while self.refused is not None and _length(kept) >= self.refused and _has_exchange(kept):
-            del kept[_FIRST : _next_reply(kept)]
+        while self.refused is not None and _length(kept) >= self.refused and (second := _second_exchange(kept)):
+            del kept[_FIRST:second]
         return kept
 
     def shrink(self, messages: Sequence[Message]) -> bool:
         """Note that these messages were too long; False where they hold no exchange that could be left out."""
         self.refused = _length(messages)
-        return _has_exchange(messages)
+        return _second_exchange(messages) is not None
 
 
 _FIRST = 2  # the messages of the first prompt: the role of the model, and the space
 
 
-def _has_exchange(messages: Sequence[Message]) -> bool:
-    return _next_reply(messages) is not None
-
-
-def _next_reply(messages: Sequence[Message]) -> int | None:
-    """Return the place of the second reply, up to which the first exchange reaches, calls of tools included."""
-    later = (at for at, message in enumerate(messages) if at > _FIRST and message["role"] == "assistant")
-    return next(later, None)
+def _second_exchange(messages: Sequence[Message]) -> int | None:
+    """Return where the second exchange begins, a reply and all that answers it; None where there is none."""
+    replies = [at for at, message in enumerate(messages) if at >= _FIRST and message["role"] == "assistant"]
+    return replies[1] if len(replies) > 1 else None
 
 
 def _length(messages: Sequence[Message]) -> int:

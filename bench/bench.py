@@ -105,11 +105,7 @@ async def bench(
     plan = Plan(tasks, list(named), seeds, max(iterations), confirming).check()
     if min(iterations) < 1:
         raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
-    for task in tasks:
-        _, table = await asyncio.to_thread(load_task, task, folder_of_tables)  # before anything is made
-        check_trainings(task, table, confirming)
-        for file in plan.starts.values():
-            await asyncio.to_thread(starts_for, file, task, folder_of_tables)
+    await asyncio.to_thread(_check_files, plan, folder_of_tables)  # before anything is made
     folder = new_folder() if out is None else Path(out)
     trials = await make_trials(plan, folder_of_tables, folder, processes=processes, tell=tell)
     scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)
@@ -128,6 +124,14 @@ async def bench(
     with writing(folder):
         await asyncio.to_thread(_write, found)
     return found
+
+
+def _check_files(plan: Plan, data: Path) -> None:
+    """Raises GeniusError where tables or starts are missing or wrong."""
+    for task in plan.tasks:
+        check_trainings(task, load_task(task, data)[1], plan.confirming)
+        for file in plan.starts.values():
+            starts_for(file, task, data)
 
 
 def _tasks(spaces: Sequence[str], caps: Sequence[float], tables: Mapping[str, Path | str], noisy: bool) -> list[Task]:

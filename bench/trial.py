@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..agents.arms import no_model, open_arms
 from ..agents.backends import LOCAL, open_llms
@@ -85,18 +85,10 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     first = [conceal(start, meanings) if meanings else start for start in starts]
     async with _open(entrant, region, table, seed, data) as model:
         proposer, arms = _starting(first, model, _arms(entrant, region, (seed, 1), model), region)
+        goal = Goal((table.objective,))
+        asking = _asked_for(entrant)
         context = Context(
-            region,
-            proposer,
-            evaluate,
-            goal=Goal((table.objective,)),
-            arms=arms,
-            advice=entrant.advice,
-            tools=entrant.hybrid and bool(entrant.llm),
-            seed=(seed, 1),
-            iterations=iterations,
-            beliefs=entrant.hybrid,
-            reflect_every=REFLECTION if entrant.hybrid and entrant.llm else 0,
+            region, proposer, evaluate, goal=goal, seed=(seed, 1), iterations=iterations, arms=arms, **asking
         )
         candidates = await _search(context, iterations)
     found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
@@ -119,6 +111,13 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
 @cache
 def _graph() -> "Graph":
     return build_graph()
+
+
+def _asked_for(entrant: Entrant) -> dict[str, Any]:
+    """Return the fields of a context that say for what a model is asked besides proposals, as a search sets them."""
+    calls = entrant.hybrid and entrant.llm is not None  # a simulated model calls no tools and keeps no notes
+    reflect_every = REFLECTION if calls else 0
+    return {"advice": entrant.advice, "tools": calls, "beliefs": entrant.hybrid, "reflect_every": reflect_every}
 
 
 _CARRIED = ("done", "beliefs", "notebook", "hints", "considered")  # of the state; the journal holds the rest

@@ -241,69 +241,70 @@ def is_gone(client: socket.socket) -> bool:
         return True
 
 
-def handler(table: Table) -> type[BaseHTTPRequestHandler]:
-    """Make the handler of requests, which waits for the player of each."""
+class Handler(BaseHTTPRequestHandler):
+    """Answers a request once its player has."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self._is_welcome() and self.path == "/v1/models":
-                self._send(200, {"object": "list", "data": [{"id": "player", "object": "model"}]})
-            else:
-                self._fail(404, "this server has /v1/models and /v1/chat/completions")
+    table: Table
 
-        def do_POST(self) -> None:
-            if not self._is_welcome() or self.path != "/v1/chat/completions":
-                self._fail(404, "this server has /v1/models and /v1/chat/completions")
-                return
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > MOST_BYTES:
-                self._fail(413, f"a request has a Content-Length, of up to {MOST_BYTES:,} bytes")
-                return
-            try:
-                request = checked(self.rfile.read(int(length)))
-            except Unusable as error:
-                self._fail(400, str(error))
-                return
-            self._answer(request)
+    def do_GET(self) -> None:
+        """List the one model."""
+        if self._is_welcome("/v1/models"):
+            self._send(200, {"object": "list", "data": [{"id": "player", "object": "model"}]})
 
-        def _answer(self, request: Json) -> None:
-            number = table.lay(request)
-            for reply in table.replies(number):
-                if is_gone(self.connection):
-                    table.give_up(number, request)
-                    return
-                if reply is not None:
-                    try:
-                        message = message_of(reply, request)
-                    except Unusable as error:
-                        table.refuse(number, str(error))
-                        continue
-                    self._send(200, completion(number, request, message))
-                    return
+    def do_POST(self) -> None:
+        """Answer a request for a completion."""
+        if not self._is_welcome("/v1/chat/completions"):
+            return
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            self._fail(413, f"a request has a Content-Length, of up to {MOST_BYTES:,} bytes")
+            return
+        try:
+            request = checked(self.rfile.read(int(length)))
+        except Unusable as error:
+            self._fail(400, str(error))
+            return
+        number = self.table.lay(request)
+        if (message := self._played(number, request)) is not None:
+            self._send(200, completion(number, request, message))
 
-        def _is_welcome(self) -> bool:
-            """Tell whether a request comes from a program of this machine, and not from a page in a browser."""
-            host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
-            return host in HOSTS and "Origin" not in self.headers
+    def _played(self, number: str, request: Json) -> Json | None:
+        """Wait for the first reply that can be used; None where the client has gone."""
+        for reply in self.table.replies(number):
+            if is_gone(self.connection):
+                self.table.give_up(number, request)
+                return None
+            if reply is not None:
+                try:
+                    return message_of(reply, request)
+                except Unusable as error:
+                    self.table.refuse(number, str(error))
+        return None
 
-        def _fail(self, status: int, words: str) -> None:
-            self._send(status, {"error": {"message": words, "type": "invalid_request_error", "code": None}})
+    def _is_welcome(self, path: str) -> bool:
+        """Tell whether a request is for a path, from a program of this machine and not from a page in a browser."""
+        host = self.headers.get("Host", "")
+        welcome = self.path == path and host.rpartition(":")[0] in HOSTS and "Origin" not in self.headers
+        if not welcome:
+            self._fail(404, "this server has /v1/models and /v1/chat/completions")
+        return welcome
 
-        def _send(self, status: int, body: Json) -> None:
-            content = json.dumps(body).encode()
-            try:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-            except OSError:  # the client went away at this moment
-                self.close_connection = True
+    def _fail(self, status: int, words: str) -> None:
+        self._send(status, {"error": {"message": words, "type": "invalid_request_error", "code": None}})
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Print nothing: the folder tells all."""
+    def _send(self, status: int, body: Json) -> None:
+        content = json.dumps(body).encode()
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+        except OSError:  # the client went away at this moment
+            self.close_connection = True
 
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing: the folder tells all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -312,7 +313,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where requests lie and replies are written")
     parser.add_argument("--port", type=int, default=8765, help="0 for any that is free")
     given = parser.parse_args(arguments)
-    server = ThreadingHTTPServer(("127.0.0.1", given.port), handler(Table(given.folder)))
+    Handler.table = Table(given.folder)
+    server = ThreadingHTTPServer(("127.0.0.1", given.port), Handler)
     print(f"http://127.0.0.1:{server.server_port}/v1 waits for requests; they lie in {given.folder}", flush=True)
     try:
         server.serve_forever()

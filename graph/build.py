@@ -1,7 +1,7 @@
-"""The state machine: (starter →) reflector → proposer → validator → (approver →) trainer, one invocation an iteration.
+"""The state machine: (starter →) reflector → proposer ⇄ tools, → validator → (approver →) trainer.
 
-When the iterations are made, the node confirmer has the best evaluated again, where that is asked for: one invocation a
-further evaluation.
+An invocation is one iteration. When the iterations are made, the node confirmer has the best evaluated again, where
+that is asked for: one invocation a further evaluation.
 
 With several slots there is no barrier: an invocation fills the free slots, then ends with the first evaluation that
 finishes; the others go on between the invocations. Where values are told, an invocation takes in those that the journal

@@ -17,7 +17,7 @@ from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, draw_by_options, gather
 from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
-from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, size_means
+from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, means_within, size_means
 from .starting import balance
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
@@ -68,9 +68,10 @@ class Guide:
 
     def means(self, region: Region, beliefs: Beliefs | None) -> tuple[PriorMean, ...]:
         """Return the mean functions that the evidence weighs."""
-        sized = (
-            size_means(self.leanings(region.limits), self.prior) if self.prior and encoder(region.space).sized else ()
-        )
+        sized: tuple[PriorMean, ...] = ()
+        if self.prior and encoder(region.space).sized:
+            limited, leanings = region.limits.limited, self.leanings(region.limits)
+            sized = means_within(region.space, leanings, self.prior) if limited else size_means(leanings, self.prior)
         believed = belief_means(region.space, beliefs) if self.believes and beliefs else ()
         return (*NO_PRIOR, *sized, *believed)
 

@@ -12,6 +12,7 @@ from ..errors import GeniusError
 from ..record.notebook import Beliefs
 from ..spaces.space import SearchSpace
 from .features import Encoded, Floats, Leaning, encoder
+from .starting import balance
 
 MeanFunction = Callable[[Encoded], Floats]
 """The utility that is expected of n architectures: shape (n,), in standard deviations of the space."""
@@ -19,10 +20,10 @@ MeanFunction = Callable[[Encoded], Floats]
 SIZE: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 """Larger is better in a whole space: by FLOPs and depth, or by parameters and depth, which differs between spaces."""
 
-SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
-"""The same within limits: by FLOPs and depth, or by depth alone. More parameters are had there for fewer FLOPs."""
+SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0),)
+"""The same within limits: by FLOPs and depth. More parameters are had there for fewer FLOPs."""
 
-NONE, SIZE_OF_NETWORKS, BELIEFS = "none", "size", "beliefs"
+NONE, SIZE_OF_NETWORKS, BALANCED, BELIEFS = "none", "size", "balance", "beliefs"
 
 _ODDS: Mapping[str, float] = {NONE: 1.0, SIZE_OF_NETWORKS: 1.0, BELIEFS: 2.0}
 
@@ -45,10 +46,18 @@ NO_PRIOR = (PriorMean(NONE, nothing, _ODDS[NONE]),)
 """The mean functions of a surrogate that takes nothing for granted."""
 
 
-def size_means(leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
-    """Return a mean function for each leaning, which share the odds; `prior` multiplies them all."""
-    odds = _ODDS[SIZE_OF_NETWORKS] / len(leanings)
+def size_means(leanings: Sequence[Leaning], prior: float, share: float = 1.0) -> tuple[PriorMean, ...]:
+    """Return a mean function for each leaning, which have a share of the odds; `prior` multiplies them all."""
+    odds = share * _ODDS[SIZE_OF_NETWORKS] / len(leanings)
     return tuple(PriorMean(SIZE_OF_NETWORKS, _leaning(np.array(leaning), prior), odds) for leaning in leanings)
+
+
+def means_within(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
+    """Return the mean functions of a space within limits: size has half of the odds, and balance the other half."""
+    balanced = balance(space)
+    odds = 0.5 * _ODDS[SIZE_OF_NETWORKS]
+    mean = PriorMean(BALANCED, lambda architectures: prior * balanced(architectures), odds)
+    return (*size_means(leanings, prior, 0.5), mean)
 
 
 def belief_means(space: SearchSpace, beliefs: Beliefs) -> tuple[PriorMean, ...]:

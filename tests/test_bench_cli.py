@@ -61,6 +61,9 @@ def test_on_a_narrow_terminal_no_number_of_a_bench_is_cut(genius, tables):
         (("nas-bench-macro", "--iterations", "ten"), "whole numbers with commas between, as in 10,20,50, got 'ten'"),
         (("nas-bench-macro", "--flops-cap", "half"), "a FLOPs cap is a percentage, as in 50%, got 'half'"),
         (("nas-bench-macro", "--table", "file.json"), "a table is named as SPACE=FILE, got 'file.json'"),
+        (("nas-bench-macro", "--taus", "much"), "TAU is a number from -1 to 1, as in -0.5,0,0.3,0.6,0.9, got 'much'"),
+        (("nas-bench-macro", "--taus", "-3,0"), "TAU is a number from -1 to 1, as in simulated:0.6, got '-3'"),
+        (("nas-bench-macro", "--proposers", "guided+starts:none.json"), "the file of starts none.json is not there"),
     ],
 )
 def test_wrong_arguments_get_one_line_and_make_nothing(genius, tables, tmp_path, arguments, error):

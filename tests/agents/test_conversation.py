@@ -103,6 +103,14 @@ def test_room_leaves_out_the_oldest_exchanges_and_keeps_the_first_prompt():
     assert room.fitting(messages) == [*messages[:2], *messages[-2:]]
 
 
+def test_a_reply_that_called_tools_goes_with_all_their_answers():
+    tools = [{"role": "assistant", "content": ""}, *({"role": "tool", "content": str(at)} for at in range(3))]
+    messages = [*told([]), *tools, {"role": "assistant", "content": "one"}, {"role": "user", "content": "two"}]
+    room = Room()
+    assert room.shrink(messages)
+    assert [m["content"] for m in room.fitting(messages)[2:]] == ["one", "two"]
+
+
 def full(most):
     """Make a proposer of a model with a small context, and the list of the conversations that it took."""
     taken: list[list[Message]] = []

@@ -31,7 +31,7 @@ def scores_of(ranks):
     for name, by_task in ranks.items():
         for task, finals in zip(TASKS, by_task, strict=True):
             rank = np.array(finals, dtype=float)[:, None]
-            found.append(Scores(task, name, rank, rank, rank, rank, deterministic=len(set(finals)) == 1))
+            found.append(Scores(task, name, rank, rank, rank, rank, rank, deterministic=len(set(finals)) == 1))
     return Plan(TASKS, list(ranks), 2, 1), found
 
 

@@ -1,6 +1,8 @@
 """Calls of tools between proposer and validator: rounds, limits, servers without tools, replay, kills, disguise."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -357,3 +359,55 @@ async def test_the_trace_shows_each_call_as_a_run_of_a_tool(openai_server, searc
     await search(iterations=1)
     runs = [json.loads(line) for line in (tmp_path / "run" / "trace.jsonl").read_text().splitlines()]
     assert sorted(run["name"] for run in runs if run["run_type"] == "tool") == ["cost", "history"]
+
+
+def test_a_search_that_is_killed_between_rounds_goes_on(openai_server, tmp_path, tables):
+    script = [
+        proposes(1),
+        calls(("predict", {"architectures": [[2] * 8]})),
+        calls(("suggest", {"kind": "explore"}), ("history", {})),
+        proposes(5),
+    ]
+    words = ["search", "nas-bench-macro", "--llm", "openai:m", "--base-url", openai_server.url, "--tools"]
+    words += ["--iterations", "2", "--downloads", str(tables), "--run"]
+
+    def run(folder: str, answers: list[Any], then: Callable[[dict[str, Any]], Any], *words: str) -> int:
+        openai_server.script, openai_server.answer = answers[:], then
+        process.append(subprocess.Popen([sys.executable, "-m", "genius", *words, str(tmp_path / folder)]))
+        return process[-1].wait(120)
+
+    def kill(call: dict[str, Any]) -> Any:
+        process[-1].kill()
+        return script[0]
+
+    process: list[subprocess.Popen[bytes]] = []
+    assert run("whole", script, kill, *words) == 0
+    whole = found(genius.read(tmp_path / "whole"))
+    for cut in (2, 3):
+        asked = len(openai_server.calls)
+        assert run(str(cut), script[:cut], kill, *words) == -9
+        assert run(str(cut), script[cut:], kill, "resume") == 0
+        assert len(openai_server.calls) == asked + len(script) + 1  # one was on its way when the process died
+        assert found(genius.read(tmp_path / str(cut))) == whole
+
+
+async def test_a_hybrid_search_lets_its_model_call_tools(openai_server, search):
+    def answer(call):
+        if call["messages"][-1]["role"] == "tool":
+            return proposes(7 * len(openai_server.calls))
+        if tools_of(call):
+            return calls(("suggest", {"kind": "exploit"}), ("neighbours", {"architecture": [2] * 8}))
+        return says("I believe nothing.")
+
+    openai_server.answer = answer
+    result = await search(proposer="hybrid", tools=None, iterations=3)
+    for candidate in result.trials[0].candidates:
+        assert [use.name for use in candidate.tools] == ["suggest", "neighbours"]
+        assert "model" in {offer.arm for offer in candidate.offers}
+        assert all(not offer.fault for offer in candidate.offers)
+
+
+async def test_tools_can_be_turned_off_in_a_hybrid_search(openai_server, search):
+    openai_server.answer = lambda call: proposes(7 * len(openai_server.calls))
+    await search(proposer="hybrid", tools=False, iterations=1)
+    assert not any(tools_of(call) for call in openai_server.calls)
