@@ -65,7 +65,7 @@ def search(
         from ..record.settings import Settings, read_file
 
     asked = settings_asked(read_file(config) if config else Settings(), options, set)
-    options |= default_model(asked)
+    options |= default_model(asked, options)
 
     def start(progress: "Show") -> "Coroutine[Any, Any, SearchResult]":
         return searches.search(
@@ -155,12 +155,13 @@ def fork(
     _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
 
 
-def default_model(asked: "Settings") -> dict[str, list[str]]:
+def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the language model of a search that asks one and names none, as an option; say which it is."""
     with beginning():
         from ..agents.backends import default_llm
 
-    if asked.llm.models or (asked.proposer and not asked.asks_models):
+    named = asked.proposer or "proposer" in options
+    if asked.llm.models or (named and not asked.asks_models):
         return {}
     chosen, why = default_llm()
     say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")

@@ -62,7 +62,7 @@ def open(
 
     if run is None or not (run / SETTINGS_FILE).exists():
         asked = settings_asked(read_file(config) if config else Settings(), options, set)
-        options |= default_model(asked)
+        options |= default_model(asked, options)
     search = ask_tell.open(
         space,
         settings=config,

@@ -121,6 +121,7 @@ class Options(TypedDict, total=False):
     order: Order
     advice: bool
     beliefs: bool | None
+    tools: bool | None
     reflect_every: int | None
     principles: bool | None
     reflector_llm: str | None

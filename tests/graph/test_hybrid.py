@@ -329,7 +329,7 @@ async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch)
     assert f"by {result.candidates[-1].arm}, best" in lines.export_text()
     print_result(result, as_json=False)
     out = capsys.readouterr().out
-    assert re.search(r"^iteration +accuracy .* arm +architecture$", out, re.M)
+    assert re.search(r"^iteration +accuracy .* arm +architecture *$", out, re.M)
     counts = Counter(candidate.arm for candidate in result.candidates)
     flat = " ".join(out.split())
     assert f"proposed by {result.best.arm}" in flat

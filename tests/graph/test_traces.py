@@ -158,7 +158,7 @@ def test_every_run_has_tags_and_metadata(traced: Ended) -> None:
         assert len(trace) >= 6
         for run in trace:
             assert expected.items() <= run["extra"]["metadata"].items()
-            assert {"genius", "layers", "llm"} <= set(run["tags"])
+            assert {"genius", "layers", "model"} <= set(run["tags"])
 
 
 def test_every_run_arrives_whole_in_the_project(traced: Ended) -> None:
