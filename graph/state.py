@@ -266,6 +266,7 @@ def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Cont
     if not isinstance(context, Context):
         need = "ainvoke(…, context=genius.Context(region, proposer, evaluator))"
         raise GeniusError(f"the graph needs a context, as in {need}, got {type(context).__name__}")
+    _check_kinds(state)
     trial, done = state.get("trial", 1), state.get("done", 0)
     if len(context.journal.finished(trial)) < done:
         pages, confirmed = _read_pages(state.get("pages", [])), _read_confirmed(state.get("confirmed", []))
@@ -276,14 +277,18 @@ def ready(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Cont
     return context if made >= tries else replace(context, is_last_try=False)
 
 
-def filled(state: SearchState, space: SearchSpace) -> InFlight:
-    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
-
-    Raises: GeniusError for other fields or types, and for beliefs about another space.
-    """
+def _check_kinds(state: SearchState) -> None:
+    """Raises GeniusError for fields of other types."""
     for name, kinds in _KINDS.items():
         if name in state and not isinstance(state[name], kinds):  # type: ignore[literal-required]
             raise GeniusError(f"{_PASS} {name} is {named(state[name])}")  # type: ignore[literal-required]
+
+
+def filled(state: SearchState, space: SearchSpace) -> InFlight:
+    """Return the state of a search of a space that was passed in, with the initial values of missing fields.
+
+    Raises: GeniusError for other candidates, and for beliefs about another space.
+    """
     found: Any = {name: state.get(name, value) for name, value in FIRST.items()}
     _read([*found["running"], *filter(None, [found["candidate"]])])
     _read_confirmed(state.get("confirmed", []))
