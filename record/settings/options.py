@@ -125,7 +125,6 @@ class Options(TypedDict, total=False):
     reflect_every: int | None
     principles: bool | None
     reflector_llm: str | None
-    tools: bool | None
     memory: Memory
     prompts: Path | str | None
     disguise: bool
