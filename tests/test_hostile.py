@@ -171,7 +171,7 @@ def test_the_prompt_of_a_person(text, monkeypatch, capsys):
 def bench_of(text: str, folder: Path) -> Bench:
     """Give a bench of two proposers on a task, all with hostile names."""
     task, values = Task(text, pool=f"{text} %"), np.array([[3.0, 2.0], [4.0, 1.0]])
-    scores = [Scores(task, proposer, values, values, values, values, False) for proposer in (text, f"other {text}")]
+    scores = [Scores(task, proposer, values, values, values, values, values, False) for proposer in (text, f"other {text}")]
     plan = Plan([task], [text, f"other {text}"], seeds=2, iterations=2)
     return Bench(plan, rows(scores, [2]), scores, [f"{text}: the table holds one accuracy"], folder, f"genius {text}")
 
