@@ -1,10 +1,10 @@
 """The start of a search: what is balanced, deep and near the limits, before anything was measured.
 
-The balance of an architecture is the mean worth of its decisions. Options stand on levels by the costs that they bring,
-those of equal costs on one, and each further level is worth less than the one before: so resources are spread, and
-nothing is at its lowest while something else is at its highest. A longer longest path is better, and a shorter shortest
-one, where the space tells them: deep networks are trained well with a shortcut (He et al. 2016, "Deep Residual Learning
-for Image Recognition", CVPR). Of equals the larger one is better.
+The balance of an architecture is the mean worth of its decisions. Options stand on a ladder by the costs that they
+bring, those of equal costs on one rung, and each further step is worth less than the one before: so resources are
+spread, and nothing is at its lowest while something else is at its highest. A longer longest path is better, and a
+shorter shortest one, where the space tells them: deep networks are trained well with a shortcut (He et al. 2016, "Deep
+Residual Learning for Image Recognition", CVPR). Of equals the larger one is better.
 """
 
 from collections.abc import Sequence
@@ -29,23 +29,19 @@ _LEFT_OUT = 24  # steps that do not fit, until an ascent ends
 class Ladder:
     """The options of a decision by the costs that they bring.
 
-    `level` is that of each option from 0 on, by its number from 0; a hidden decision is on the lowest. `rungs` are the
-    options on the way up, one of each level, and `size` holds the mean FLOPs and parameters with each: (rungs, 2).
+    `height` is that of each option from 0 to 1, by its number from 0; a hidden decision is at 0. `rungs` are the
+    options on the way up, one of each place, and `size` holds the mean FLOPs and parameters with each: (rungs, 2).
     """
 
-    level: Integers
+    height: Floats
     rungs: Integers
     size: Floats
 
     @property
     def worth(self) -> Floats:
         """What each option is worth: from 0 to 1, by ever smaller steps."""
-        return _worth(self.level / max(len(self.rungs) - 1, 1))
-
-
-def _worth(share: Floats) -> Floats:
-    found: Floats = share * (2 - share)
-    return found
+        found: Floats = self.height * (2 - self.height)
+        return found
 
 
 class Balance:
@@ -109,14 +105,20 @@ def _varied(coder: Encoder, at: int) -> Integers:
 
 
 def _ladder(sizes: Floats, count: int, same: float) -> Ladder:
-    """Sort options by the mean logarithm of FLOPs and parameters: shape (architectures, options, 2)."""
+    """Sort options by the mean logarithm of FLOPs and parameters: shape (architectures, options, 2).
+
+    An option stands as high as its place in that order or, in whole places, as its share of the costs, whichever is
+    higher: so a first step that brings most of the costs is most of the way.
+    """
     mean = sizes.sum(axis=2).mean(axis=0)
     order = np.argsort(mean, kind="stable")
     steps = np.diff(mean[order], prepend=mean[order[0]]) > same
-    level = np.zeros(count, dtype=np.int64)
-    level[order] = np.cumsum(steps)
     rungs = order[np.flatnonzero(np.concatenate([[True], steps[1:]]))]
-    return Ladder(level, rungs, np.expm1(sizes).mean(axis=0)[rungs])
+    size, level, height = np.expm1(sizes).mean(axis=0)[rungs], np.cumsum(steps), np.zeros(count)
+    if level[-1]:
+        share = ((size - size[0]) / np.maximum(np.ptp(size, axis=0), 1e-9)).max(axis=1)
+        height[order] = np.maximum(level, np.floor(share * level[-1] + 1e-6)[level].clip(0, level[-1])) / level[-1]
+    return Ladder(height, rungs, size)
 
 
 @lru_cache(maxsize=4)
@@ -163,7 +165,7 @@ def _steps(ladders: Sequence[Ladder], limits: Limits, thrifty: bool) -> Integers
     budget = np.array(least if min(least) < inf else [1.0, inf])
     merits, decisions, rungs = [], [], []
     for at, ladder in enumerate(ladders):
-        gain = np.diff(_worth(np.arange(len(ladder.rungs)) / max(len(ladder.rungs) - 1, 1)))
+        gain = np.diff(ladder.worth[ladder.rungs])
         cost = np.maximum(np.diff((ladder.size / budget).sum(axis=1)), 1e-12) if thrifty else 1.0
         merits.append(np.minimum.accumulate(gain / cost))
         decisions.append(np.full(len(gain), at))

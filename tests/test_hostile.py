@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from genius.agents.human import human_proposer
 from genius.bench import pictures, report
+from genius.bench.across import overall
 from genius.bench.bench import Bench
 from genius.bench.plan import Plan
 from genius.bench.scores import Scores, rows
@@ -171,9 +172,20 @@ def test_the_prompt_of_a_person(text, monkeypatch, capsys):
 def bench_of(text: str, folder: Path) -> Bench:
     """Give a bench of two proposers on a task, all with hostile names."""
     task, values = Task(text, pool=f"{text} %"), np.array([[3.0, 2.0], [4.0, 1.0]])
-    scores = [Scores(task, proposer, values, values, values, values, values, False) for proposer in (text, f"other {text}")]
+    scores = [
+        Scores(task, proposer, values, values, values, values, values, False) for proposer in (text, f"other {text}")
+    ]
     plan = Plan([task], [text, f"other {text}"], seeds=2, iterations=2)
-    return Bench(plan, rows(scores, [2]), scores, [f"{text}: the table holds one accuracy"], folder, f"genius {text}")
+    return Bench(
+        plan,
+        rows(scores, [2]),
+        scores,
+        overall(plan, scores, [2]),
+        [],
+        [f"{text}: the table holds one accuracy"],
+        folder,
+        f"genius {text}",
+    )
 
 
 def test_reports(text, tmp_path):

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from genius import Candidate, Measurement, get_space
 from genius.agents.baselines import PROPOSERS
-from genius.agents.proposer import Briefing
 from genius.spaces.cost import Cost, Part
 from genius.spaces.decision import Decision
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import SearchSpace
 from genius.tables.published import load_table
 from genius.tools.replies import read_reply
+
+from ..no_model import BASELINES
 
 SPACE = get_space("nas-bench-macro")
 TINY = SearchSpace(
@@ -24,7 +25,6 @@ TINY = SearchSpace(
     (1, 1, 1),
     parts=tuple(Part((d,), lambda option: Cost(option + 1, option)) for d in (0, 1)),
 )
-BASELINES = {name: make for name, make in PROPOSERS.items() if not isinstance(make, Briefing)}
 EVERY_BASELINE = pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
 
 

@@ -7,7 +7,7 @@ import genius
 import pytest
 from genius import Candidate, Measurement, Region
 from genius.agents.baselines import PROPOSERS
-from genius.agents.proposer import Briefing, asked
+from genius.agents.proposer import asked
 from genius.bench.bench import bench
 from genius.bench.entrants import check_proposer
 from genius.bench.plan import TRIALS_FILE
@@ -17,13 +17,12 @@ from genius.graph.trust import going_on
 from genius.record.lines import read_lines
 from genius.tools.replies import read_reply
 
+from ..no_model import BASELINES
 from . import mine
 
 SPACE = mine.SPACE
 OWN = {"mine:propose": mine.propose, "mine:propose_later": mine.propose_later, "mine:seeded": mine.seeded}
-EVERY_PROPOSER = pytest.mark.parametrize(
-    "name", [*(name for name, make in PROPOSERS.items() if not isinstance(make, Briefing)), *OWN, "tiny-proposer"]
-)
+EVERY_PROPOSER = pytest.mark.parametrize("name", [*BASELINES, *OWN, "tiny-proposer"])
 
 
 async def proposed(name, history, seed=(3, 1)):

@@ -8,7 +8,6 @@ from dataclasses import replace
 import genius
 import numpy as np
 import pytest
-from genius.agents.baselines import PROPOSERS
 from genius.agents.reflector import write_prompt
 from genius.cli.options import named_limits
 from genius.record.settings import Settings
@@ -19,6 +18,7 @@ from genius.spaces.region.listed import Listed
 from genius.spaces.region.walked import Walked
 from rich.console import Console
 
+from ..no_model import BASELINES
 from ..spaces.value_spaces import LARGE, SMALL, space
 
 SPACES = {"listed": SMALL, "large": LARGE}
@@ -92,7 +92,7 @@ def all_inside(result, count):
 
 
 @pytest.mark.parametrize("decisions", SPACES.values(), ids=SPACES)
-@pytest.mark.parametrize("proposer", PROPOSERS)
+@pytest.mark.parametrize("proposer", BASELINES)
 async def test_every_baseline_stays_inside(tmp_path, decisions, proposer):
     options = {"evaluator": evaluate, "proposer": proposer, "iterations": 3, "run": tmp_path / "run"}
     assert all_inside(await genius.search(costed(decisions), **options, limits={"memory_mb": (30, 250)}), 3)

@@ -4,12 +4,13 @@ import json
 
 import genius
 import pytest
-from genius.agents.baselines import PROPOSERS
 from genius.agents.reflector import write_prompt
 from genius.record.settings import OPTIONS, Options, Settings
 from genius.spaces.cost import Cost, Part
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+
+from ..no_model import BASELINES
 
 # FLOPs are 100 for each step of a number, and 3 outside
 SPACE = genius.SearchSpace(
@@ -93,7 +94,7 @@ async def test_an_empty_range_is_told_before_anything_is_written(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("proposer", PROPOSERS)
+@pytest.mark.parametrize("proposer", BASELINES)
 async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path, proposer):
     result = await search(tmp_path, proposer=proposer, iterations=10, flops=("500", "-"))
     found = [c.architecture for c in result.trials[0].candidates if c.architecture]
@@ -102,7 +103,7 @@ async def test_baselines_stay_inside_and_end_when_everything_was_tried(tmp_path,
     assert result.finished
 
 
-@pytest.mark.parametrize("proposer", PROPOSERS)
+@pytest.mark.parametrize("proposer", BASELINES)
 async def test_baselines_stay_inside_among_very_many(tmp_path, proposer):
     options = {"flops": ("300M", "301M"), "flops_convention": "thop", "iterations": 8, "run": tmp_path / "run"}
     result = await genius.search("mobile-imagenet", proposer=proposer, evaluator=evaluate, **options)

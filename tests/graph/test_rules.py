@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import genius
 import pytest
-from genius.agents.baselines import PROPOSERS
 from genius.spaces.cost import Cost, Part
 from genius.spaces.digits import DIGITS
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+
+from ..no_model import BASELINES
 
 
 def wide_is_even(architecture):
@@ -28,7 +29,7 @@ SPACE = genius.SearchSpace(
 )
 VALID = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 2)]
 THREE = [(0,) * 9, (1, 2) * 4 + (0,), (2,) * 9]
-EVERY_BASELINE = pytest.mark.parametrize("proposer", PROPOSERS)
+EVERY_BASELINE = pytest.mark.parametrize("proposer", BASELINES)
 
 
 class Evaluated:

@@ -101,10 +101,20 @@ def test_a_shortcut_is_none_where_the_path_has_a_pooling_or_is_cut():
 
 
 def test_options_of_equal_costs_stand_on_one_level():
-    assert [ladder.level.tolist() for ladder in balance(CELLS).ladders] == [[0, 0, 1, 2, 0]] * 6
+    assert [ladder.height.tolist() for ladder in balance(CELLS).ladders] == [[0, 0, 0.5, 1, 0]] * 6
     large = simulated(40, 3)
     twice = replace(large, parts=tuple(Part(p.decisions, lambda o, p=p: p.cost(min(o, 1))) for p in large.parts))
-    assert {tuple(ladder.level.tolist()) for ladder in balance(twice).ladders} == {(0, 1, 1)}
+    assert {tuple(ladder.height.tolist()) for ladder in balance(twice).ladders} == {(0, 1, 1)}
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5])
+def test_where_the_first_step_costs_the_most_nothing_is_left_out_for_the_finish_of_others(share):
+    """As a layer that is skipped or not, in one of six sizes that hardly differ."""
+    parts = tuple(Part((at,), lambda option: Cost(1_000 * option and 6_000 + 500 * option)) for at in range(30))
+    space = SearchSpace("skips", tuple(Decision(f"d{at}", tuple("012345")) for at in range(30)), parts=parts)
+    found = first(within(space, share))
+    assert np.count_nonzero(found) > 1.1 * share * 30
+    assert np.count_nonzero(first(within(MOBILE, 0.4))) >= 20
 
 
 def test_without_limits_it_is_the_largest():

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from genius import Candidate, Decision, GeniusError, Measurement, SearchSpace
-from genius.agents.baselines import PROPOSERS
 from genius.guide.features import encoder
 from genius.spaces.cost import Cost, count
 from genius.spaces.disguise import conceal, disguise, shuffle
@@ -15,6 +14,8 @@ from genius.tools.prices import off_limits
 from genius.tools.refused import refused_architectures
 from genius.tools.replies import read_reply
 from genius.tools.validator import validate
+
+from ..no_model import BASELINES
 
 TOO_SMALL = r"RuntimeError: Calculated padded input size per channel"
 
@@ -174,7 +175,7 @@ def test_what_was_sent_back_is_known_from_the_prompt_and_from_earlier_iterations
     assert refused_architectures(RULED, prompt, [first]) == {(2, 1), (2, 2), (0, 2)}
 
 
-@pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS)
+@pytest.mark.parametrize("make", BASELINES.values(), ids=BASELINES)
 async def test_baselines_go_on_past_what_cannot_be_built(make):
     """They ask for each such network once, and find all the others."""
     region = Region(SPACE)
