@@ -79,8 +79,8 @@ def _text(request):
 
 @pytest.fixture(params=[True, False], ids=["terminal", "file"])
 def console(request):
-    """Give a console as anybody makes one, with markup on."""
-    return Console(file=io.StringIO(), force_terminal=request.param, width=90)
+    """Give a console as anybody makes one, with markup on; it wraps no line, for a wrapped one may begin with any word of a text."""
+    return Console(file=io.StringIO(), force_terminal=request.param, width=2_000)
 
 
 def failed(text: str, **more: object) -> Candidate:

@@ -114,7 +114,7 @@ def architecture(number: int) -> list[int]:
 
 def listed(prompt: str) -> int:
     """Return how many experiments a prompt tells of, those it only counts included."""
-    return max(map(int, re.findall(r"iteration (\d+)", prompt)), default=0)
+    return max(map(int, re.findall(r"iteration (\d+):", prompt)), default=0)
 
 
 def text_for(call: dict[str, Any]) -> str:
