@@ -8,7 +8,7 @@ by the probability that they give to the measurements.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,8 @@ class Surrogate:
         floor = _LEAST * width / self._unit
         standard = (values - self._top) / self._unit
         floor = max(floor, float(errors.mean()) / self._unit) or (1.0 if np.ptp(standard) == 0 else 1e-9)
+        if np.ptp(standard) == 0:  # nothing tells in which unit a warp would compress
+            ranges = replace(ranges, tail=(np.inf, np.inf))
         data = Data(tried, compared(tried, tried, counts), standard, errors / self._unit, floor)
         weighed = [(weight, draw) for weight, draw in drawn(data, means, ranges, rng) if weight > _NEGLIGIBLE]
         self._draws = [draw for _, draw in weighed]

@@ -68,17 +68,20 @@ def test_suggestions_keep_the_limits(limits):
 
 
 def test_of_a_space_too_large_to_list_it_finds_good_ones_within_limits():
-    target = MOBILE.named["GENIUS-329"]
     limits = Limits(flops=(2.7e8, 3.3e8))
 
     def accuracy(architecture):
-        return 60.0 + sum(a == b for a, b in zip(architecture, target, strict=True)) / 2
+        return 60.0 + sum(option == 2 for option in architecture) / 2
 
-    history = search(MOBILE, accuracy, 12, limits=limits)
-    assert all(limits.allow(MOBILE.cost_of(c.architecture)) for c in history)
-    assert len({MOBILE.identity(c.architecture) for c in history}) == 12
-    drawn = Region(MOBILE, limits).draw(np.random.default_rng(0), 12)
-    assert GOAL.best(history).accuracy > max(accuracy(tuple(a)) for a in drawn.tolist())
+    found, by_chance = [], []
+    for seed in (0, 1):
+        history = search(MOBILE, accuracy, 12, seed, limits=limits)
+        assert all(limits.allow(MOBILE.cost_of(c.architecture)) for c in history)
+        assert len({MOBILE.identity(c.architecture) for c in history}) == 12
+        found.append(GOAL.best(history).accuracy)
+        drawn = Region(MOBILE, limits).draw(np.random.default_rng(seed), 12)
+        by_chance.append(max(accuracy(tuple(a)) for a in drawn.tolist()))
+    assert sum(found) > sum(by_chance)
 
 
 def test_failures_count_as_the_worst_and_what_is_in_training_as_the_mean():

@@ -14,7 +14,7 @@ sys.modules["simulated_spaces"] = worlds
 _SPEC.loader.exec_module(worlds)
 
 SMALL = [name for name in worlds.WORLDS if name not in worlds.LARGE]
-FAST, WHOLE = 5, 100  # seeds
+FAST, WHOLE = 10, 100  # seeds
 
 
 @pytest.mark.parametrize("name", SMALL)
