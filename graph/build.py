@@ -37,7 +37,7 @@ from .concluder import concluder, concludes
 from .confirming import confirmer, may_confirm
 from .noting import notes
 from .questions import answered, approver, asker, before_training, weighed
-from .starter import first_node, starter
+from .starter import may_start, starter
 from .state import (
     Context,
     InFlight,
@@ -85,19 +85,21 @@ def build_graph(
     builder.add_node("trainer", trainer)
     builder.add_node("confirmer", confirmer)
     builder.add_node("asker", asker)
-    builder.add_conditional_edges(START, first_node)
+    builder.add_edge(START, "reflector")
     return builder.compile(checkpointer=checkpointer, name="genius")
 
 
 async def reflector(
     state: SearchState, runtime: Runtime[Context], tries: int = 1
-) -> Command[Literal["proposer", "chooser", "validator", "approver", "trainer", "confirmer"]]:
+) -> Command[Literal["starter", "proposer", "chooser", "validator", "approver", "trainer", "confirmer"]]:
     """Reflect on the measurements, and write the prompt for the next proposal, where the proposer reads one.
 
     An interrupted iteration continues where it was.
     """
     context = ready(state, runtime, tries)
     known = filled(state, context.region.space)
+    if may_start(known, context):
+        return Command(goto="starter", update=known)
     noted: Update = {}
     candidate = candidate_of(known)
     if candidate is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -15,26 +15,30 @@ from .state import Context, InFlight, SearchState, filled, history_of, ready
 from .thinking import Query, answer_to, author_of, keep_page
 
 
-def first_node(state: SearchState, runtime: Runtime[Context]) -> Literal["starter", "reflector"]:
-    """Name the first node of an invocation: the starter where nothing is under way and the model was not asked yet."""
-    context = runtime.context
-    may_ask = isinstance(context, Context) and context.beliefs and isinstance(context.proposer, Thinking)
+def may_start(state: InFlight, context: Context) -> bool:
+    """Tell whether the model is to be asked for its starts: nothing is under way, and it was not asked yet."""
     begun = state.get("beliefs") is not None or any(state.get(name) for name in ("done", "running", "candidate"))
-    return "starter" if may_ask and not begun else "reflector"
+    return context.beliefs and isinstance(context.proposer, Thinking) and not begun
 
 
-async def starter(state: SearchState, runtime: Runtime[Context], tries: int = 1) -> Command[Literal["reflector"]]:
-    """Ask the model for its starts and beliefs, unless they were written down by an earlier try."""
+async def starter(
+    state: SearchState, runtime: Runtime[Context], tries: int = 1
+) -> Command[Literal["reflector", "trainer"]]:
+    """Ask the model for its starts and beliefs, unless they were written down by an earlier try.
+
+    Where the budget is spent the invocation ends. A trial that has begun without beliefs goes on without any.
+    """
     context = ready(state, runtime, tries)
     known = filled(state, context.region.space)
     trial = known["trial"]
     page = context.journal.page(trial, 1, "beliefs")
     if page is None and context.journal.find(trial, 1) is None:
         page = await _stated(known, context)
-    if page is None or page.beliefs is None:
-        return Command(goto="reflector")
-    update: dict[str, Any] = {"beliefs": BELIEFS.plain(page.beliefs)}
-    return Command(goto="reflector", update=update | await keep_page(context, page))
+        if page is None:
+            return Command(goto="trainer")
+    beliefs = page.beliefs if page and page.beliefs else Beliefs()
+    kept = await keep_page(context, page) if page else {}
+    return Command(goto="reflector", update={"beliefs": BELIEFS.plain(beliefs)} | kept)
 
 
 async def _stated(known: InFlight, context: Context) -> Page | None:

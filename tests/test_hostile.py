@@ -79,7 +79,7 @@ def _text(request):
 
 @pytest.fixture(params=[True, False], ids=["terminal", "file"])
 def console(request):
-    """Give a console as anybody makes one, with markup on; it wraps no line, for a wrapped one may begin with any word of a text."""
+    """Give a console as anybody makes one, with markup on; it wraps no line, which might begin with any word."""
     return Console(file=io.StringIO(), force_terminal=request.param, width=2_000)
 
 

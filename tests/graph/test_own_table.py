@@ -67,7 +67,7 @@ async def test_it_is_gone_on_with_the_same_table_only(table, tmp_path):
         ({"table": "nothing.json"}, r"the table nothing\.json is not there, or no file"),
         ({"batch": 0, "table": None}, "batch must be at least 1, got 0"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
-        ({"memory": "0"}, "memory must be more than 0, got 0"),
+        ({"worker_memory": "0"}, "memory must be more than 0, got 0"),
     ],
 )
 async def test_what_cannot_work_is_said_before_anything_is_written(table, tmp_path, options, words):
