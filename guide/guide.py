@@ -237,9 +237,15 @@ def feasibility_of(
             prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
             fitted = fit(region, metric, rng, prior, warped=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
-    feasible = {candidate.architecture for candidate in goal.feasible(known.measured)}
-    kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in feasible]
-    return Feasibility(found, surrogate.in_standard_units(max(kept)) if surrogate and kept else None)
+    best = best_feasible(known, observed)
+    return Feasibility(found, None if surrogate is None or best is None else surrogate.in_standard_units(best))
+
+
+def best_feasible(known: History, observed: Observed) -> float | None:
+    """Return the highest utility of a feasible measurement; None where there is none."""
+    feasible = {candidate.architecture for candidate in known.goal.feasible(known.measured)}
+    pairs = zip(observed.architectures, observed.utility.tolist(), strict=True)
+    return max((utility for architecture, utility in pairs if architecture in feasible), default=None)
 
 
 def best_observed(observed: Observed) -> list[Architecture]:

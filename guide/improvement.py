@@ -9,7 +9,7 @@ from ..record.history import History
 from ..spaces.region import Region
 from ..spaces.space import Architecture
 from .features import Floats, encoder
-from .guide import GUIDE, feasibility_of, fit, observe
+from .guide import GUIDE, best_feasible, feasibility_of, fit, observe
 
 
 def improvement(
@@ -28,7 +28,5 @@ def improvement(
     surrogate = fit(region, observed, rng, GUIDE.of(known.goal), beliefs=known.beliefs)
     encoded = encoder(region.space).encode(architectures)
     feasible = feasibility_of(region, known, observed, surrogate, rng).probability(encoded)
-    kept = {candidate.architecture for candidate in known.goal.feasible(known.measured)}
-    pairs = zip(observed.architectures, observed.utility.tolist(), strict=True)
-    best = max((utility for architecture, utility in pairs if architecture in kept), default=None)
+    best = best_feasible(known, observed)
     return feasible if best is None else feasible * surrogate.predict(encoded).probability_above(best)

@@ -19,7 +19,7 @@ from ..spaces.words import option_in_words
 from .aims import Feasibility
 from .choices import Choices, choose, gather
 from .features import Encoded, Floats, encoder
-from .guide import GUIDE, Observed, best_observed, feasibility_of, fit, observe, suggest
+from .guide import GUIDE, Observed, best_feasible, best_observed, feasibility_of, fit, observe, suggest
 from .means import NONE, MeanFunction
 from .surrogate import Surrogate
 
@@ -93,13 +93,7 @@ def _outlook(region: Region, history: Sequence[Candidate], rng: np.random.Genera
     fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
     surrogate = told if weights is None else fit(region, observed, rng, fitted, beliefs=known.beliefs)
     feasibility = feasibility_of(region, known, observed, surrogate, rng) if goal.limits else None
-    return _Outlook(region, known, observed, surrogate, told, feasibility, _level(known, observed))
-
-
-def _level(known: History, observed: Observed) -> float | None:
-    measured = {c.architecture for c in known.goal.feasible(known.measured)}
-    kept = [u for a, u in zip(observed.architectures, observed.utility.tolist(), strict=True) if a in measured]
-    return max(kept, default=None)
+    return _Outlook(region, known, observed, surrogate, told, feasibility, best_feasible(known, observed))
 
 
 def _rng(history: Sequence[Candidate], seed: Sequence[int]) -> np.random.Generator:
