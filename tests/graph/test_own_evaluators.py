@@ -95,7 +95,7 @@ async def test_as_many_evaluations_as_workers_run_at_once_in_processes_of_their_
 
 @pytest.mark.timeout(600)
 async def test_each_hostile_evaluation_is_a_failed_candidate_and_the_search_goes_on(script):
-    asked = {"iterations": 9, "deadline": 6.0, "memory": "1G", "run": "run"}
+    asked = {"iterations": 9, "deadline": 6.0, "worker_memory": "1G", "run": "run"}
     result = await searched("own_script_of_tests:hostile", **asked)
     measured = [candidate.measurement for candidate in candidates(result)]
     assert [one.failure for one in measured] == [
