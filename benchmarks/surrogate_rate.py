@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import genius
@@ -83,7 +83,7 @@ def proposals(repetitions: int) -> None:
         print(f"{space.name} ({len(space.decisions)} decisions): {each} observations")
 
 
-def _medians(measure: Callable[[int, int], float], counts: tuple[int, ...] | list[int], repetitions: int) -> list[float]:
+def _medians(measure: Callable[[int, int], float], counts: Sequence[int], repetitions: int) -> list[float]:
     """Return the median for each number of observations; the first, which begins with a cold cache, does not count."""
     measure(counts[0], 0)
     return [median(measure(count, seed) for seed in range(repetitions)) for count in counts]

@@ -14,7 +14,8 @@ from ..agents.arms import START, choose_offer
 from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
-from ..guide.improvement import improvement
+from ..guide.features import encoder
+from ..guide.outlook import fit_outlook
 from ..record.call import Reply, received
 from ..record.candidate import Candidate, Message, Offer
 from ..record.history import History
@@ -178,8 +179,9 @@ def _weighed(context: Context, candidate: Candidate, history: History, offered: 
     judged = [_judged(context, candidate, history, each) for each in offered]
     sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
     rng = np.random.default_rng([*context.seed, len(history), _OURS])
-    found = improvement(context.region, history, rng, sound) if sound else None
-    probabilities = iter([] if found is None else found.tolist())
+    outlook = fit_outlook(context.region, history, rng) if sound else None
+    found = outlook.improvement(encoder(context.region.space).encode(sound)).tolist() if outlook else []
+    probabilities = iter(found)
     return [
         each
         if each.offer.architecture is None
