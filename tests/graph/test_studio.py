@@ -62,7 +62,7 @@ async def test_the_form_has_the_lines_and_bounds_of_the_settings():
     assert fields["confirm"]["minimum"] == 0
     with pytest.raises(ValueError, match="confirm"):
         await genius.make_graph().ainvoke({"confirm": -1})
-    with pytest.raises(ValueError, match="confirm_seeds"):
+    with pytest.raises(ValueError, match="confirm-seeds must be at least 1"):
         await genius.make_graph().ainvoke({"confirm": 1, "confirm_seeds": 0})
 
 
