@@ -28,7 +28,7 @@ _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Advice:
-    """The knowledge about an objective after some measurements: the effect of every option, what to try, and earlier
+    """The knowledge about an objective after some measurements: the effect of every option, a shortlist, and earlier
     forecasts."""
 
     shortlist: tuple[Suggestion, ...]

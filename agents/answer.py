@@ -47,7 +47,7 @@ def read_answer(answer: Any, llm: str, title: str = "proposal", tools: Collectio
 
     Some providers give structured output as the arguments of a tool call, which is named as the `title` of the schema,
     or holds an architecture: these become the text, as JSON. Where the model was offered `tools`, other calls are those
-    of tools, whatever their names and arguments are.
+    of tools, of any name and with any arguments.
     """
     if not hasattr(answer, "response_metadata"):
         reply = _of_completion(answer, llm)

@@ -78,14 +78,14 @@ async def bench(
     confirm_seeds: int = UNCONFIRMED.repeats,
     tell: Tell = silent,
 ) -> Bench:
-    """Have every proposer search every space with every seed, and report what they found.
+    """Have every proposer search every space with every seed, and report the results.
 
     - `spaces`: names of spaces with a table, `all` for all of them, or MODULE:NAME with a table of one's own.
     - `proposers`: see `genius bench --help`; differences are to the first.
     - `taus`: of simulated models, each of which proposes in the plain loop and in a hybrid search, beside the others.
     - `iterations`: after how many evaluations to report; as many as the most are made.
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
-    - `tables`: files of one's own for some of the spaces, see `tables.own`; only what they hold is searched.
+    - `tables`: files of one's own for some of the spaces, see `tables.own`; only architectures in them are searched.
     - `out`: a folder for the report; one that holds trials already is gone on with.
     - `noisy`: an evaluation is one of an architecture's trainings, drawn by the seed, where the table holds them; ranks
       stay those of the mean.

@@ -24,7 +24,7 @@ _QUANTITIES = ("rank", "rank_of_all", "value", "regret", "difference")
 _OF_NOISE = "overstatement"  # a further one, where evaluations are noisy
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
-_FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
+_FORMULAS = ("=", "+", "-", "@")  # the first letters that make a spreadsheet take text for one
 
 
 def to_markdown(found: "Bench") -> str:
@@ -54,9 +54,9 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        f"The best is chosen by what the search sees{_confirmed(plan)}, and ranked in its pool by test accuracy. Of "
-        "architectures that are the same function a rank counts one; a rank of all counts each, as the paper's ranks "
-        f"do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
+        f"The best is chosen by the values that the search sees{_confirmed(plan)}, and ranked in its pool by test "
+        "accuracy. Of architectures that are the same function a rank counts one; a rank of all counts each, as the "
+        f"paper's ranks do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
     )
 
 

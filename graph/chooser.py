@@ -27,7 +27,7 @@ from ..tools.validator import Broken, check_architecture, validate
 from .state import Context, SearchState, history_of, in_flight, ready
 
 NO_ANSWER = "no answer: "
-"""What the fault of an offer begins with where the language model was asked and could not be reached."""
+"""The first words of an offer's fault where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
 _LONGEST_REST = 4  # iterations
 _OURS = 7  # tells the surrogate's random numbers from those of the arms
@@ -133,7 +133,7 @@ def says_anew(fault: str, context: Context, history: History) -> bool:
 async def _offers(
     context: Context, candidate: Candidate, prompt: list[Message], history: History
 ) -> AsyncIterator[_Offered]:
-    """Ask every arm; what the language model itself answered the candidate holds already."""
+    """Ask every arm; the candidate holds the language model's own answer already."""
     unasked = not_asked(context, history)
     for name, arm in context.arms.items():
         if name == MODEL:

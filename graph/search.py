@@ -63,7 +63,7 @@ async def search(
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
     - `limits`: ranges by name, as in {"latency_ms": (None, 5)}. Of a cost that the space's own `cost` names they hold
-      before anything is evaluated, as FLOPs and parameters do. Others are of metrics: what is measured beyond is not
+      before anything is evaluated, as FLOPs and parameters do. Others are of metrics: a measurement beyond is not
       feasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.

@@ -75,7 +75,7 @@ class Setup:
     space: SearchSpace  # as it is
     proposers: OpenProposers
     evaluator: EvaluatorOf
-    notes: Sequence[str] = ()  # on what is trained
+    notes: Sequence[str] = ()  # on the training and its data
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
     procedure: str = ""  # of a measurement, in words for a model
@@ -330,7 +330,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     if table.sha256 != settings.run.table_sha256:
         raise GeniusError(
             f"the table {settings.training.table} was changed since the run began: put the old one back, or go on with "
-            "what it holds now by naming it with --table"
+            "the new one by naming it with --table"
         )
     return narrowed, table
 

@@ -173,7 +173,7 @@ class Steps:
         """Invoke the graph from where a trial stands, `anew` or behind an invocation of this process, and return where
         it stands then.
 
-        Raises: Paused where a person's answer is missing, and what the graph raises.
+        Raises: Paused where a person's answer is missing, and the graph's own exceptions.
         """
         given: Any = {"trial": trial, "candidate": None} if anew else {}  # a cut-off one begins anew, by the journal
         if begun.interrupts:

@@ -150,7 +150,7 @@ class History(Sequence[Candidate]):
 
     @property
     def weighed(self) -> list[tuple[Architecture, Mapping[str, float]]]:
-        """The networks that were measured and refused, with what was measured; also those of this iteration."""
+        """The networks that were measured and refused, with their measurements; also those of this iteration."""
         refused = (*self._refused(), *self.asked)
         return [(refusal.architecture, refusal.metrics) for refusal in refused if refusal.architecture]
 

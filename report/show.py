@@ -25,7 +25,7 @@ from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
 from .tool_calls import calls_in_lines
 
-_NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
+_NARROW = 72  # columns of a terminal below which tables leave out the less wanted columns
 _BEST, _LATEST = 20, 20  # rows of a table of many
 _LONGEST, _FORECAST = 300, 40  # characters of an error, and of a forecast
 _TIES = "equals share the better rank."
@@ -254,7 +254,7 @@ def _best(best: Candidate, result: SearchResult) -> str:
 
 
 def _confirmed(result: SearchResult) -> list[str]:
-    """Describe what the further evaluations of the best have told, where there are any."""
+    """Describe the results of the further evaluations of the best, where there are any."""
     if not any(trial.confirmations for trial in result.trials):
         return []
     confirming, made = result.settings.loop.confirming, sum(len(trial.confirmations) for trial in result.trials)
@@ -314,7 +314,7 @@ def _protocol(settings: Settings) -> list[str]:
     """Describe the values of a run that looked them up."""
     if settings.training.table is not None:
         whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
-        return [f"{whose} Ranks are among what it holds; {_TIES}"]
+        return [f"{whose} Ranks are among its architectures; {_TIES}"]
     table = table_of(settings.space)
     if table is None or not settings.looks_up:
         return []

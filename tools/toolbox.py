@@ -48,7 +48,7 @@ class Tool:
     use: Callable[[Mapping[str, object]], str]
 
     def answer(self, arguments: Mapping[str, object]) -> str:
-        """Answer a call, in text of a bounded length; a sentence says what is wrong with it."""
+        """Answer a call, in text of a bounded length; a sentence names its fault."""
         try:
             _check_names(self, arguments)
             found = self.use(arguments)
@@ -66,7 +66,7 @@ def _check_names(tool: Tool, arguments: Mapping[str, object]) -> None:
 
 @dataclass(frozen=True)
 class Toolbox:
-    """What the tools know: the region that is searched, the trial's history, its seed, and the refusals of now."""
+    """The knowledge of the tools: the region, the trial's history, its seed, and the refusals of now."""
 
     region: Region
     history: History
