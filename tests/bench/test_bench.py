@@ -182,7 +182,7 @@ async def test_what_cannot_work_is_said_before_anything_is_made(toy, tmp_path, o
 
 async def test_a_folder_that_cannot_be_written_is_named(toy, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(genius.RunFailed, match=r"cannot write .*file/b: Not a directory; everything until then is kept"):
+    with pytest.raises(genius.RunFailed, match=r"cannot write .*file/b: Not a directory; everything until then"):
         await run_toy(toy, tmp_path / "file" / "b", proposers=["random"])
 
 
