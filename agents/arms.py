@@ -2,7 +2,7 @@
 
 The surrogate that weighs the offers is also the one by which its own arms choose: their offers maximise its score, and
 so it would always judge itself right. Two things speak against that. A part of the iterations is shared out evenly,
-whatever is promised. And a promise is held to account: an arm's probabilities are multiplied by how often its picks
+whatever it promises. And a promise is held to account: an arm's probabilities are multiplied by how often its picks
 really improved on the best, over how often the surrogate had promised that they would.
 """
 

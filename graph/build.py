@@ -247,7 +247,7 @@ async def validator(
     )
     judged = await weighed(judged, context)
     update = {"candidate": judged.to_json()}
-    # what is valid, and what came to nothing, is passed on
+    # valid candidates, and failed ones, are passed on
     if judged.architecture or judged.error:
         return Command(goto=before_training(judged, context), update=update)
     return Command(goto="proposer", update=update)

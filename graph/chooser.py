@@ -14,7 +14,8 @@ from ..agents.arms import START, choose_offer
 from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
-from ..guide.improvement import improvement
+from ..guide.features import encoder
+from ..guide.outlook import fit_outlook
 from ..record.call import Reply, received
 from ..record.candidate import Candidate, Message, Offer
 from ..record.history import History
@@ -26,7 +27,7 @@ from ..tools.validator import Broken, check_architecture, validate
 from .state import Context, SearchState, history_of, in_flight, ready
 
 NO_ANSWER = "no answer: "
-"""What the fault of an offer begins with where the language model was asked and could not be reached."""
+"""The first words of an offer's fault where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
 _LONGEST_REST = 4  # iterations
 _OURS = 7  # tells the surrogate's random numbers from those of the arms
@@ -132,7 +133,7 @@ def says_anew(fault: str, context: Context, history: History) -> bool:
 async def _offers(
     context: Context, candidate: Candidate, prompt: list[Message], history: History
 ) -> AsyncIterator[_Offered]:
-    """Ask every arm; what the language model itself answered the candidate holds already."""
+    """Ask every arm; the candidate holds the language model's own answer already."""
     unasked = not_asked(context, history)
     for name, arm in context.arms.items():
         if name == MODEL:
@@ -178,8 +179,9 @@ def _weighed(context: Context, candidate: Candidate, history: History, offered: 
     judged = [_judged(context, candidate, history, each) for each in offered]
     sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
     rng = np.random.default_rng([*context.seed, len(history), _OURS])
-    found = improvement(context.region, history, rng, sound) if sound else None
-    probabilities = iter([] if found is None else found.tolist())
+    outlook = fit_outlook(context.region, history, rng) if sound else None
+    found = outlook.improvement(encoder(context.region.space).encode(sound)).tolist() if outlook else []
+    probabilities = iter(found)
     return [
         each
         if each.offer.architecture is None
