@@ -1,6 +1,7 @@
-"""The probability that an architecture improves on the best one so far: what the offers of several arms are held to."""
+"""The prospects of several arms: how probably an offer improves on the best, and how far a model is to be believed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,15 +11,26 @@ from ..spaces.region import Region
 from ..spaces.space import Architecture
 from .features import Floats, encoder
 from .guide import GUIDE, best_feasible, feasibility_of, fit, observe
+from .means import BELIEFS
 
 
-def improvement(
+@dataclass(frozen=True)
+class Prospects:
+    """The probabilities of n architectures to be better than the best feasible one, of shape (n,), and the posterior
+    probability of a model's beliefs among the mean functions, None where it stated none."""
+
+    improvement: Floats
+    belief: float | None = None
+
+
+def prospects(
     region: Region, history: Sequence[Candidate], rng: np.random.Generator, architectures: Sequence[Architecture]
-) -> Floats | None:
-    """Return the probability of n architectures to be better than the best feasible one: shape (n,).
+) -> Prospects | None:
+    """Judge n architectures by the surrogate whose mean functions are weighed by the evidence.
 
-    Of several objectives it is that of one utility, with weights drawn anew. Within measured limits it is multiplied by
-    the probability to keep them; without a feasible one it is that probability alone. None where nothing was measured.
+    Of several objectives an improvement is that of one utility, with weights drawn anew. Within measured limits its
+    probability is multiplied by that to keep them; without a feasible one it is the latter alone. None where nothing
+    was measured.
     """
     known = History.of(history)
     weights = rng.dirichlet(np.ones(len(known.goal.objectives))) if known.goal.pareto else None
@@ -29,4 +41,5 @@ def improvement(
     encoded = encoder(region.space).encode(architectures)
     feasible = feasibility_of(region, known, observed, surrogate, rng).probability(encoded)
     best = best_feasible(known, observed)
-    return feasible if best is None else feasible * surrogate.predict(encoded).probability_above(best)
+    better = 1.0 if best is None else surrogate.predict(encoded).probability_above(best)
+    return Prospects(feasible * better, surrogate.shares().get(BELIEFS))
