@@ -56,7 +56,11 @@ def counted_memory(network: nn.Module, images: Tensor) -> float:
 
 
 def allocated_memory(network: nn.Module, images: Tensor) -> float:
-    """Return the most that CUDA's allocator lends during an inference, in MB; it must hold nothing else before."""
+    """Return the most that CUDA's allocator lends during an inference, in MB; it must hold nothing else before.
+
+    The first inference is left out: in it cuDNN tries algorithms, each with memory of its own.
+    """
+    network(images)
     torch.cuda.synchronize(images.device)
     torch.cuda.reset_peak_memory_stats(images.device)
     network(images)
