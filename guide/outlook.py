@@ -19,6 +19,7 @@ from .aims import Feasibility
 from .choices import Choices
 from .features import Encoded, Floats
 from .guide import GUIDE, Observed, best_feasible, feasibility_of, fit, observe
+from .means import BELIEFS
 from .surrogate import Surrogate
 
 
@@ -42,6 +43,11 @@ class Outlook:
     def rng(self) -> np.random.Generator:
         """Return a generator for further draws: the same for each reader."""
         return deepcopy(self.generator)
+
+    @property
+    def belief(self) -> float | None:
+        """The posterior probability of a model's beliefs among the mean functions; None where it stated none."""
+        return self.surrogate.shares().get(BELIEFS)
 
     def mean(self, architectures: Encoded) -> Floats:
         """Return the expected utility of n architectures in standard units, the infeasible last: shape (n,)."""
