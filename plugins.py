@@ -25,9 +25,9 @@ OWN = "MODULE:NAME or FILE.py:NAME"
 class Plugins(Mapping[str, _T], Generic[_T]):
     """The plug-ins of one kind. As a mapping it holds the built-in ones by name; `find` finds all others too.
 
-    - `kind`: what one is, as in "space"; the entry points of installed packages are those of the group `genius.spaces`.
-    - `builtin`: the values by name. `arguments` tells what follows some of them, as in `folder:PATH`.
-    - `read`: returns an object as a value of this kind, or None where it is none; `wanted` says what it must be.
+    - `kind`: its word, as in "space"; the entry points of installed packages are those of the group `genius.spaces`.
+    - `builtin`: the values by name. `arguments` are the words behind some of them, as in `folder:PATH`.
+    - `read`: returns an object as a value of this kind, or None where it is none; `wanted` describes such a value.
     - `spell`: brings other spellings of a built-in name to the one that it has here.
     - `own`: how one's own is named, for messages.
     """

@@ -105,7 +105,7 @@ def import_file(path: str) -> ModuleType:
 def object_of(module: ModuleType, attribute: str, path: str) -> object:
     """Return an object of a module by its name, which may have dots.
 
-    Raises: GeniusError, which names what the file holds.
+    Raises: GeniusError, which names the objects in the file.
     """
     try:
         return reduce(getattr, attribute.split("."), module)
@@ -116,7 +116,7 @@ def object_of(module: ModuleType, attribute: str, path: str) -> object:
 
 
 def _imported(file: str) -> ModuleType | None:
-    """Return the module that a file is already, under whatever name; a script that runs is none, since it may go on."""
+    """Return the module that a file is already, under any name; a script that runs is none, since it may go on."""
     for name, module in list(sys.modules.items()):
         place = vars(module).get("__file__") if isinstance(module, ModuleType) and name != "__main__" else None
         same = isinstance(place, str) and os.path.basename(place) == os.path.basename(file)

@@ -87,7 +87,7 @@ _RULES = {
     "less_than": "less than {lt:g}",
     "literal_error": "{expected}",
     "string_too_long": "text of at most {max_length:,} characters",
-    "string_pattern_mismatch": "text without what no name can have",
+    "string_pattern_mismatch": "text without characters that no name can have",
     "too_long": "a list of at most {max_length:,}",
     "too_short": "a list of at least {min_length}",
     "finite_number": "a finite number",

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe
-from ..guide.shortlists import exploit
+from ..guide.shortlists import shortlist
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
 from ..spaces.objective import ACCURACY, Objective
@@ -28,7 +28,7 @@ _ITEM = re.compile(r"^S\d+: (?:\[([\d, ]+)\]|(\{.*\})(?= |$))", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Advice:
-    """The knowledge about an objective after some measurements: the effect of every option, what to try, and earlier
+    """The knowledge about an objective after some measurements: the effect of every option, a shortlist, and earlier
     forecasts."""
 
     shortlist: tuple[Suggestion, ...]
@@ -45,16 +45,17 @@ def advise(
 ) -> Advice:
     """Make the surrogate's advice from a trial's history: its shortlist is by expected value."""
     rng = np.random.default_rng([*seed, len(history)])
-    shortlist = tuple(exploit(region, history, seed, count, refused_architectures(region.space, (), history)))
+    refused = refused_architectures(region.space, (), history)
+    listed = tuple(shortlist("exploit", region, history, seed, count, refused))
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
-        return Advice(shortlist, objective=objective)
+        return Advice(listed, objective=objective)
     guide = GUIDE.of(History.of(history).goal)
     found = (
         tuple(effects(region, observed, rng, guide, beliefs=History.of(history).beliefs)),
         tuple(forecasts(region, history, seed)),
     )
-    return Advice(shortlist, *found, objective)
+    return Advice(listed, *found, objective)
 
 
 def advice_in_words(space: SearchSpace, advice: Advice, prompts: Prompts) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from traceback import walk_tb
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -46,7 +47,7 @@ def read_answer(answer: Any, llm: str, title: str = "proposal", tools: Collectio
 
     Some providers give structured output as the arguments of a tool call, which is named as the `title` of the schema,
     or holds an architecture: these become the text, as JSON. Where the model was offered `tools`, other calls are those
-    of tools, whatever their names and arguments are.
+    of tools, of any name and with any arguments.
     """
     if not hasattr(answer, "response_metadata"):
         reply = _of_completion(answer, llm)
@@ -61,13 +62,21 @@ def read_answer(answer: Any, llm: str, title: str = "proposal", tools: Collectio
 
 
 def reply_with_bad_calls(error: Exception, llm: str) -> Reply | None:
-    """Return the reply for an exception of LangChain's about a call whose arguments are JSON but no object.
+    """Return the reply for an exception of LangChain's about calls of tools that it cannot read.
 
-    What it said, and its tokens, are lost. None for any other exception.
+    LangChain takes an object for a call's arguments, or a text that is no JSON; other JSON, and calls that are no calls
+    of a function, are its exceptions. The text and the tokens of the reply are lost. None for any other exception.
     """
-    if isinstance(error, ValidationError) and error.errors()[0]["loc"][:1] == ("tool_calls",):
-        return Reply("[a call]", model=llm, fault="the arguments of a call of a tool are no JSON object: give one")
-    return None
+    if not _is_about_calls(error):
+        return None
+    return Reply("[a call]", model=llm, fault="the arguments of a call of a tool are no JSON object: give one")
+
+
+def _is_about_calls(error: Exception) -> bool:
+    if isinstance(error, ValidationError):
+        return error.errors()[0]["loc"][:1] in (("tool_calls",), ("invalid_tool_calls",))
+    reading = [frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)]
+    return isinstance(error, TypeError | AttributeError | KeyError) and any("tool_call" in name for name in reading)
 
 
 def _tool_calls(message: Any) -> tuple[ToolCall, ...]:

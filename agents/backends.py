@@ -196,9 +196,7 @@ async def open_llms(
                 _check_name(llm, asked)
             if _is_chat(llm):
                 chats.append(_chat(llm, name, schema, asked, taught))
-                await asyncio.to_thread(
-                    chats[-1].model, 1
-                )  # which says what is wrong with it, before anything is written
+                await asyncio.to_thread(chats[-1].model, 1)  # which names its fault, before anything is written
                 proposers[name] = chats[-1].proposer
             else:
                 proposers[name] = await stack.enter_async_context(_open_special(llm, space, asked, data))

@@ -156,7 +156,7 @@ def guided_without_prior(region: Region, seed: Sequence[int]) -> Proposer:
 
 
 def guided_without_beliefs(region: Region, seed: Sequence[int]) -> Proposer:
-    """Propose as `guided` does, whatever a language model believes."""
+    """Propose as `guided` does, without the beliefs of a language model."""
     return guided(region, seed, replace(GUIDE, believes=False))
 
 
@@ -179,4 +179,4 @@ PROPOSERS = Plugins(
     "a function of a prompt and a history",
     own=f"{OWN}; with a language model it is {MODEL} or {HYBRID}",
 )
-"""What makes the proposers without a model, and the arms of a hybrid search, and the door for one's own."""
+"""The makers of the proposers without a model, and of the arms of a hybrid search, and the door for one's own."""

@@ -1,6 +1,6 @@
 """The question for a model's starts and beliefs before anything was measured, and the reading of its answer.
 
-What cannot be read is left out and named. An answer is hostile data: parts beyond a bound are not looked at.
+Unreadable parts are left out and named. An answer is hostile data: parts beyond a bound are not looked at.
 """
 
 import json
@@ -35,12 +35,12 @@ _DEEPEST = 10  # objects and lists in one another
 
 
 class UnreadableAnswer(ValueError):
-    """An answer of a model that holds nothing of its form; the message says what is missing."""
+    """An answer of a model that holds nothing of its form; the message names the missing parts."""
 
 
 @dataclass(frozen=True)
 class Stated:
-    """What a model stated: its beliefs, and what was left out of them or changed, each in words."""
+    """The statement of a model: its beliefs, and their omitted or changed parts, each in words."""
 
     beliefs: Beliefs
     notes: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ def beliefs_form(space: SearchSpace) -> Form:
     if costs := costs_named(space):
         cost = {"type": "string", "enum": costs}
         parts["costs"] = _list(_object({"cost": cost, **judged}), _COSTS, "whether more of a cost is better")
-    words = "The architectures to try first, and what is believed before anything was measured."
+    words = "The architectures to try first, and the beliefs before anything was measured."
     return Form("beliefs", {"title": "beliefs", "description": words, **_object(parts)})
 
 
@@ -203,7 +203,7 @@ def _judged(words: str) -> object:
 
 @dataclass
 class _Reading:
-    """Reads the parts of an answer one by one; the faults say what was left out."""
+    """Reads the parts of an answer one by one; the faults name the parts left out."""
 
     region: Region
     beliefs: Beliefs = Beliefs()  # noqa: RUF009 - it is frozen
@@ -223,7 +223,7 @@ class _Reading:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was changed and left out, bounded."""
+        """The changed and the omitted parts, bounded."""
         more = len(self.faults) - _LEFT_OUT
         return (*self.changes, *self.faults[:_LEFT_OUT], *([f"{more} more parts were left out"] if more > 0 else []))
 
@@ -265,7 +265,7 @@ class _Reading:
         return nearest
 
     def _once(self, place: object) -> None:
-        """Raises UnreadableAnswer for what was read before."""
+        """Raises UnreadableAnswer for a part that was read before."""
         if place in self.known:
             raise UnreadableAnswer("it is there twice")
         self.known.add(place)

@@ -48,7 +48,7 @@ CALLBACKS: "Plugins[BaseCallbackHandler]" = Plugins("callback", {}, _read, "a ca
 def callbacks_named(names: Iterable[str]) -> "list[BaseCallbackHandler]":
     """Return callback handlers by their names.
 
-    Raises: GeniusError for what is none.
+    Raises: GeniusError for a name of another object.
     """
     return [CALLBACKS.find(name) for name in names]
 

@@ -54,7 +54,7 @@ def centaur(region: Region, seed: Sequence[int], prompts: Prompts) -> Brief:
 
 
 def _told(strategy: "CMAEvolutionStrategy", coding: Coding, space: SearchSpace) -> Mapping[str, object]:
-    """Return the values of the prompt: what the strategy has learnt, in words and shares."""
+    """Return the values of the prompt: the strategy's knowledge, in words and shares."""
     drawn = np.array([coding.architecture(np.asarray(point)) for point in strategy.ask(_SAMPLES)])
     return {
         "learnt": int(strategy.countiter),

@@ -99,7 +99,7 @@ def strategy_after(history: History, coding: Coding, rng: np.random.Generator) -
 
 
 def _told(coding: Coding, history: History, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return the points that were tried, and what is to be least: failures and what is not feasible count as the worst.
+    """Return the points that were tried, and the values to minimise: failures and infeasible points count as the worst.
 
     Of several objectives it is the one utility that the guide makes of them, with weights drawn anew.
     """

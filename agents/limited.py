@@ -1,4 +1,4 @@
-"""What a prompt tells of limits: what options cost, what is allowed, and what is known to be within."""
+"""The part of a prompt on limits: the costs of options, the allowed ranges, and known architectures within."""
 
 from collections.abc import Sequence
 from math import inf
@@ -19,7 +19,7 @@ _NAMED = 5
 def limits_in_words(region: Region, known: History, prompts: Prompts) -> str:
     """Write the part of a prompt that tells of limits.
 
-    Where costs are no sums over decisions, it also tells what the best so far leaves to the limits, and names some
+    Where costs are no sums over decisions, it also tells how far the best so far lies below the limits, and names some
     untried architectures within them. Networks are not built for that.
     """
     best = _best(region, known) if region.looked_up else None

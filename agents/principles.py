@@ -66,7 +66,7 @@ def ask_principles(prompts: Prompts, region: Region, history: History) -> list[M
 
 
 def read_principles(reply: Reply, space: SearchSpace) -> tuple[Principle, ...]:
-    """Read the principles of an answer, with the options that they name; what cannot be read is left out.
+    """Read the principles of an answer, with the options that they name; unreadable ones are left out.
 
     Raises: UnreadableAnswer where there are none.
     """

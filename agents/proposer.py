@@ -27,7 +27,7 @@ FormName = Literal["proposal", "beliefs", "notebook", "principles"]
 
 @dataclass(frozen=True)
 class Form:
-    """What a language model is asked for: the name of the answer, its JSON schema, and the tools it may call.
+    """A question to a language model: the name of the answer, its JSON schema, and the tools it may call.
 
     Without a schema the answer is free text; a proposal has the schema of the space unless it has another one. `arm` is
     the further arm of a hybrid search that asks for a proposal.
@@ -118,8 +118,8 @@ MakeBrief = Callable[[Region, Sequence[int], Prompts], Brief]
 
 
 class Briefing(Seeded):
-    """A function that makes an arm of a hybrid search: it says what the search's language model is told beside the
-    prompt."""
+    """A function that makes an arm of a hybrid search: it adds words to the prompt of the search's
+    language model."""
 
     def __init__(self, make: MakeBrief) -> None:
         self._make_brief = make

@@ -26,7 +26,7 @@ _NAMED = 5  # surprises that a prompt names
 
 
 def surprise(region: Region, history: History, place: int, seed: Sequence[int]) -> str | None:
-    """Describe the measurement at a place of a history if it lies beyond 2 standard deviations of what was expected.
+    """Describe the measurement at a place of a history if it lies beyond 2 standard deviations of the expected value.
 
     The proposer's own forecast counts, else that of the surrogate from all measurements before it.
     """

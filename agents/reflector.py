@@ -33,7 +33,7 @@ _BELIEFS, _NOTEBOOK = 20, 6_000
 _BELIEF = 60  # characters of its subject
 
 _NO_TEXT = "[no answer]"
-"""What stands for a reply without text when it is sent back: strict servers refuse an empty message."""
+"""The stand-in for a reply without text when it is sent back: strict servers refuse an empty message."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def write_prompt(
 
 
 def task_in_words(region: Region, terms: Terms, goal: Goal, used: int, *, measured: bool) -> str:
-    """Say what the next proposal is for, after so many `used` evaluations, those pending included."""
+    """Describe the purpose of the next proposal, after so many `used` evaluations, those pending included."""
     left = (terms.iterations or 0) - used
     better = goal.objective.better == "higher"
     return terms.prompts.render(

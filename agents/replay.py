@@ -166,7 +166,7 @@ def _attempts(prompt: Sequence[Message], history: Sequence[Candidate]) -> int:
 
 
 def replay(calls: Sequence[Call]) -> Thinking:
-    """Make a proposer that returns the recorded proposals in their order, and what else was said at its iteration.
+    """Make a proposer that returns the recorded proposals in their order, and the further replies of their iterations.
 
     In a hybrid search, where not every iteration asks for one, the proposals too are those of its iteration.
     """

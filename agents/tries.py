@@ -1,4 +1,4 @@
-"""The tries of each option, as a prompt tells them: how many, the mean of their values, and what was never tried."""
+"""The tries of each option, as a prompt tells them: how many, the mean of their values, and the options never tried."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

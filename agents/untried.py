@@ -13,7 +13,7 @@ from ..spaces.space import ENUMERABLE, Architecture, SearchSpace
 from ..tools.refused import refused_architectures
 from .proposer import Proposer, Unprompted
 
-_TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before what is untried is looked for; few where a rule makes each slow
+_TRIES, _TRIES_BY_RULE = 1_000, 20  # draws before untried ones are looked for; few where a rule makes each slow
 
 
 def reasoned(region: Region, architecture: Architecture | None, reason: str) -> str:

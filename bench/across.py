@@ -1,4 +1,4 @@
-"""Proposers over all tasks of a bench: geometric means of ranks, and what a model has to be worth its money."""
+"""Proposers over all tasks of a bench: geometric means of ranks, and the criteria for a model to be worth its money."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -24,6 +24,7 @@ from .plan import Plan, Tell, make_trials, silent, writing
 from .scores import Row, Scores, remarks, rows, score
 from .starts import starts_for
 from .task import Task, capped, check_trainings, holds_trainings, load_task, percentage
+from .trial import BenchTrial
 
 COMPARED = ("guided", "random", "largest", "local-search", "evolution")
 ALL_TABLES = "all"
@@ -48,15 +49,11 @@ class Bench:
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return report.to_json(*self._told) | {"folder": str(self.folder)}
+        return report.to_json(self)
 
     def to_markdown(self) -> str:
         """Return the report."""
-        return report.to_markdown(*self._told)
-
-    @property
-    def _told(self) -> tuple[Plan, Sequence[Row], Sequence[str], str, Sequence[Overall], Sequence[Criterion]]:
-        return self.plan, self.rows, self.notes, self.command, self.across, self.judged
+        return report.to_markdown(self)
 
 
 def new_folder() -> Path:
@@ -81,14 +78,14 @@ async def bench(
     confirm_seeds: int = UNCONFIRMED.repeats,
     tell: Tell = silent,
 ) -> Bench:
-    """Have every proposer search every space with every seed, and report what they found.
+    """Have every proposer search every space with every seed, and report the results.
 
     - `spaces`: names of spaces with a table, `all` for all of them, or MODULE:NAME with a table of one's own.
     - `proposers`: see `genius bench --help`; differences are to the first.
     - `taus`: of simulated models, each of which proposes in the plain loop and in a hybrid search, beside the others.
     - `iterations`: after how many evaluations to report; as many as the most are made.
     - `flops_caps`: shares of the largest FLOPs; each adds the pool of the architectures up to it.
-    - `tables`: files of one's own for some of the spaces, see `tables.own`; only what they hold is searched.
+    - `tables`: files of one's own for some of the spaces, see `tables.own`; only architectures in them are searched.
     - `out`: a folder for the report; one that holds trials already is gone on with.
     - `noisy`: an evaluation is one of an architecture's trainings, drawn by the seed, where the table holds them; ranks
       stay those of the mean.
@@ -96,34 +93,76 @@ async def bench(
 
     Raises: GeniusError; RunFailed where it had to stop.
     """
-    folder_of_tables = downloads_folder(None if downloads is None else Path(downloads))
-    if not iterations or not proposers:
-        raise GeniusError("name at least one proposer and one number of iterations")
-    tasks = await asyncio.to_thread(_tasks, spaces, flops_caps, tables or {}, noisy)
-    named = dict.fromkeys((*proposers, *(name for tau in taus for name in models_at(tau))))
-    confirming = Confirming(confirm, confirm_seeds)
-    plan = Plan(tasks, list(named), seeds, max(iterations), confirming).check()
-    if min(iterations) < 1:
-        raise GeniusError(f"iterations must be at least 1, got {min(iterations)}")
-    await asyncio.to_thread(_check_files, plan, folder_of_tables)  # before anything is made
+    further = Confirming(confirm, confirm_seeds)
+    order = _Order(spaces, proposers, taus, seeds, iterations, flops_caps, tables or {}, downloads, noisy, further)
+    plan = await asyncio.to_thread(order.plan)
     folder = new_folder() if out is None else Path(out)
-    trials = await make_trials(plan, folder_of_tables, folder, processes=processes, tell=tell)
-    scores = await asyncio.to_thread(score, plan, trials, folder_of_tables)
-    budgets = sorted(set(iterations))
-    command = _command(spaces, plan, budgets, flops_caps, tables or {}, downloads, noisy)
-    found = Bench(
-        plan,
-        rows(scores, budgets, confirming),
-        scores,
-        overall(plan, scores, budgets),
-        criteria(plan, scores),
-        remarks(plan, scores, folder_of_tables, noisy=noisy),
-        folder,
-        command,
-    )
-    with writing(folder):
-        await asyncio.to_thread(_write, found)
+    trials = await make_trials(plan, order.data, folder, processes=processes, tell=tell)
+    found = await asyncio.to_thread(order.result, plan, trials, folder)
+    await asyncio.to_thread(_write, found)
     return found
+
+
+@dataclass(frozen=True)
+class _Order:
+    """The arguments of a bench."""
+
+    spaces: Sequence[str]
+    proposers: Sequence[str]
+    taus: Sequence[float]
+    seeds: int
+    iterations: Sequence[int]
+    flops_caps: Sequence[float]
+    tables: Mapping[str, Path | str]
+    downloads: Path | str | None
+    noisy: bool
+    confirming: Confirming
+
+    @property
+    def data(self) -> Path:
+        """The folder of published tables."""
+        return downloads_folder(None if self.downloads is None else Path(self.downloads))
+
+    def plan(self) -> Plan:
+        """Plan the trials.
+
+        Raises: GeniusError for arguments that make no bench, before anything is made.
+        """
+        if not self.iterations or not self.proposers:
+            raise GeniusError("name at least one proposer and one number of iterations")
+        tasks = _tasks(self.spaces, self.flops_caps, self.tables, self.noisy)
+        named = dict.fromkeys((*self.proposers, *(name for tau in self.taus for name in models_at(tau))))
+        plan = Plan(tasks, list(named), self.seeds, max(self.iterations), self.confirming).check()
+        if min(self.iterations) < 1:
+            raise GeniusError(f"iterations must be at least 1, got {min(self.iterations)}")
+        _check_files(plan, self.data)
+        return plan
+
+    def result(self, plan: Plan, trials: Sequence[BenchTrial], folder: Path) -> Bench:
+        """Judge the trials."""
+        scores, budgets = score(plan, trials, self.data), sorted(set(self.iterations))
+        return Bench(
+            plan,
+            rows(scores, budgets, self.confirming),
+            scores,
+            overall(plan, scores, budgets),
+            criteria(plan, scores),
+            remarks(plan, scores, self.data, noisy=self.noisy),
+            folder,
+            self._command(plan, budgets),
+        )
+
+    def _command(self, plan: Plan, budgets: Sequence[int]) -> str:
+        """Write the command that makes this bench again."""
+        words = ["genius", "bench", *self.spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
+        words += ["--iterations", ",".join(map(str, budgets))]
+        words += ["--flops-cap", ",".join(map(percentage, self.flops_caps))] if self.flops_caps else []
+        words += [word for name, file in self.tables.items() for word in ("--table", f"{name}={file}")]
+        words += ["--noisy"] if self.noisy else []
+        if plan.confirming.count:
+            words += ["--confirm", str(plan.confirming.count), "--confirm-seeds", str(plan.confirming.repeats)]
+        words += ["--downloads", str(self.downloads)] if self.downloads else []
+        return shlex.join(words)
 
 
 def _check_files(plan: Plan, data: Path) -> None:
@@ -154,30 +193,13 @@ def _name(given: str) -> str:
     return space.name if SPACES.get(space.name) is space else given
 
 
-def _command(
-    spaces: Sequence[str],
-    plan: Plan,
-    budgets: Sequence[int],
-    caps: Sequence[float],
-    tables: Mapping[str, Path | str],
-    downloads: Path | str | None,
-    noisy: bool,
-) -> str:
-    """Write the command that makes this bench again."""
-    words = ["genius", "bench", *spaces, "--proposers", ",".join(plan.proposers), "--seeds", str(plan.seeds)]
-    words += ["--iterations", ",".join(map(str, budgets))]
-    words += ["--flops-cap", ",".join(map(percentage, caps))] if caps else []
-    words += [word for name, file in tables.items() for word in ("--table", f"{name}={file}")]
-    words += ["--noisy"] if noisy else []
-    if plan.confirming.count:
-        words += ["--confirm", str(plan.confirming.count), "--confirm-seeds", str(plan.confirming.repeats)]
-    words += ["--downloads", str(downloads)] if downloads else []
-    return shlex.join(words)
-
-
 def _write(found: Bench) -> None:
-    """Write the report beside the trials."""
-    write_atomically(found.folder / "bench.md", found.to_markdown())
-    write_atomically(found.folder / "bench.csv", report.to_csv(found.rows))
-    write_atomically(found.folder / "bench.json", json.dumps(found.to_json(), indent=1) + "\n")
-    pictures.draw_pictures(found.scores, found.folder)
+    """Write the report beside the trials.
+
+    Raises: RunFailed where the folder cannot be written to.
+    """
+    with writing(found.folder):
+        write_atomically(found.folder / "bench.md", found.to_markdown())
+        write_atomically(found.folder / "bench.csv", report.to_csv(found.rows))
+        write_atomically(found.folder / "bench.json", json.dumps(found.to_json(), indent=1) + "\n")
+        pictures.draw_pictures(found.scores, found.folder)

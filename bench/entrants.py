@@ -1,4 +1,4 @@
-"""The entrants of a bench: proposers by their names, with what stands behind these."""
+"""The entrants of a bench: proposers by their names, with the models and starts in them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -45,9 +45,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunFailed(
-            f"cannot write {folder}: {error.strerror or error}; what was made until then is kept"
-        ) from error
+        raise RunFailed(f"cannot write {folder}: {error.strerror or error}; everything until then is kept") from error
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ async def _made(chunks: Sequence[_Chunk], processes: int) -> AsyncGenerator[list
         for made in asyncio.as_completed(making):
             yield await made
     except BrokenProcessPool as error:
-        raise RunFailed("a process of the bench was ended; what was done is kept: run the same again") from error
+        raise RunFailed("a process of the bench was ended; finished trials are kept: run the same again") from error
     finally:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
@@ -251,7 +249,7 @@ def _make(chunk: _Chunk) -> list[BenchTrial]:
         raise
     except (Exception, SystemExit) as error:
         why = one_line(redact(reason(error)), _LONGEST)
-        raise RunFailed(f"{chunk.proposer} failed on {chunk.task.name}: {why}; what was done is kept") from None
+        raise RunFailed(f"{chunk.proposer} failed on {chunk.task.name}: {why}; finished trials are kept") from None
 
 
 def _mend(path: Path) -> None:

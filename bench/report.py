@@ -5,50 +5,43 @@ import html
 import io
 import platform
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from ..printable import one_line
 from ..record.statistics import Mean, rounded
 from ..record.versions import installed_versions
 from ..spaces.objective import ACCURACY, Objective
 from .across import Overall
-from .criteria import Criterion
 from .plan import Plan
 from .scores import Row
+
+if TYPE_CHECKING:
+    from .bench import Bench
 
 _QUANTITIES = ("rank", "rank_of_all", "value", "regret", "difference")
 _OF_NOISE = "overstatement"  # a further one, where evaluations are noisy
 _FIELDS = ("mean", "low", "high", "std", "median")
 _MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is none
-_FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of one
+_FORMULAS = ("=", "+", "-", "@")  # the first letters that make a spreadsheet take text for one
 
 
-def to_markdown(
-    plan: Plan,
-    found: Sequence[Row],
-    notes: Sequence[str],
-    command: str,
-    across: Sequence[Overall],
-    judged: Sequence[Criterion],
-) -> str:
+def to_markdown(found: "Bench") -> str:
     """Write a report: for each budget the ranks of all tasks side by side, then those over all tasks and the criteria
     for models, then all numbers, then notes on them."""
-    lines = [f"# {_markdown(command)}", "", _how(plan), ""]
-    for budget in sorted({row.evaluations for row in found}):
-        lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found, budget), ""]
-    lines += [*_over_all_tasks(plan, across), ""] if len(plan.tasks) > 1 else []
-    lines += (
-        ["## How good a model has to be", "", *(f"- {_markdown(str(each))}" for each in judged), ""] if judged else []
-    )
-    lines += [
-        "## Everything",
-        "",
-        *_everything(found, plan.proposers[0]),
-        "",
-        *(f"- {_markdown(note)}" for note in notes),
-    ]
+    plan = found.plan
+    lines = [f"# {_markdown(found.command)}", "", _how(plan), ""]
+    for budget in sorted({row.evaluations for row in found.rows}):
+        lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found.rows, budget), ""]
+    lines += [*_over_all_tasks(plan, found.across), ""] if len(plan.tasks) > 1 else []
+    lines += ["## How good a model has to be", "", *_listed(map(str, found.judged)), ""] if found.judged else []
+    lines += ["## Everything", "", *_everything(found.rows, plan.proposers[0]), "", *_listed(found.notes)]
     return "\n".join(lines) + "\n"
+
+
+def _listed(texts: Iterable[str]) -> Iterator[str]:
+    return (f"- {_markdown(text)}" for text in texts)
 
 
 def _markdown(text: str) -> str:
@@ -61,9 +54,9 @@ def _how(plan: Plan) -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
-        f"The best is chosen by what the search sees{_confirmed(plan)}, and ranked in its pool by test accuracy. Of "
-        "architectures that are the same function a rank counts one; a rank of all counts each, as the paper's ranks "
-        f"do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
+        f"The best is chosen by the values that the search sees{_confirmed(plan)}, and ranked in its pool by test "
+        "accuracy. Of architectures that are the same function a rank counts one; a rank of all counts each, as the "
+        f"paper's ranks do. Equal accuracies share the better rank. Made with {made} on {platform.machine()}."
     )
 
 
@@ -183,36 +176,30 @@ def _field(name: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULAS) else shown
 
 
-def to_json(
-    plan: Plan,
-    found: Sequence[Row],
-    notes: Sequence[str],
-    command: str,
-    across: Sequence[Overall],
-    judged: Sequence[Criterion],
-) -> dict[str, object]:
+def to_json(found: "Bench") -> dict[str, object]:
     """Return plain JSON types."""
-    quantities = _quantities(found)
-    results = [
-        {
-            "space": row.task.space,
-            "pool": row.task.pool,
-            "proposer": row.proposer,
-            "evaluations": row.evaluations,
-            "trials": row.trials,
-            "deterministic": row.deterministic,
-            **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in quantities},
-            **({} if row.objective == ACCURACY else {"objective": asdict(row.objective)}),
-            **({"noisy": True, "confirming": row.confirming} if row.task.noisy else {}),
-        }
-        for row in found
-    ]
+    quantities = _quantities(found.rows)
     return {
-        "command": command,
-        "seeds": plan.seeds,
-        "against": plan.proposers[0],
-        "results": results,
-        "geometric_means": [asdict(each) for each in across],
-        "criteria": [asdict(each) for each in judged],
-        "notes": list(notes),
+        "command": found.command,
+        "seeds": found.plan.seeds,
+        "against": found.plan.proposers[0],
+        "results": [_in_json(row, quantities) for row in found.rows],
+        "geometric_means": [asdict(each) for each in found.across],
+        "criteria": [asdict(each) for each in found.judged],
+        "notes": list(found.notes),
+        "folder": str(found.folder),
+    }
+
+
+def _in_json(row: Row, quantities: Sequence[str]) -> dict[str, object]:
+    return {
+        "space": row.task.space,
+        "pool": row.task.pool,
+        "proposer": row.proposer,
+        "evaluations": row.evaluations,
+        "trials": row.trials,
+        "deterministic": row.deterministic,
+        **{row.objective.titles[0] if q == "value" else q: asdict(getattr(row, q)) for q in quantities},
+        **({} if row.objective == ACCURACY else {"objective": asdict(row.objective)}),
+        **({"noisy": True, "confirming": row.confirming} if row.task.noisy else {}),
     }

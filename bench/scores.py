@@ -180,7 +180,7 @@ def remarks(plan: Plan, scores: Sequence[Scores], data: Path, *, noisy: bool = F
             found.append(f"{task.name}: the table holds one {name}{of}, and the search itself sees it.")
         else:
             best = int(table.function_ranks[table.utilities.argmax()])
-            found.append(f"{task.name}: the best by what the search sees has rank {best:,} by test {name}.")
+            found.append(f"{task.name}: the best by the values that the search sees has rank {best:,} by test {name}.")
         if noisy and not task.noisy:
             found.append(f"{task.name}: the table holds no single trainings, and evaluations are as in it.")
         if table.functions < len(table):
@@ -199,7 +199,7 @@ def _on_starts(plan: Plan, data: Path) -> Iterator[str]:
 
 
 def _noise(task: Task, table: Table, plan: Plan) -> str:
-    """Say what is seen of a table's trainings, and how many evaluations confirm."""
+    """Describe the visible trainings of a table, and the number of evaluations that confirm."""
     words = f"{task.name}: an evaluation is one of {table.trainings} trainings, drawn by the seed"
     words += f". Ranks, regrets and {table.objective.plural} are of the mean of all {table.trainings}."
     again = plan.confirming

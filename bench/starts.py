@@ -1,7 +1,7 @@
 """Recorded starts: architectures that a proposer of a bench gets to try first, read from a stranger's file.
 
 The file is JSON: `{"starts": [{"space": …, "flops_cap": "50%" or null, "architecture": […]}, …]}`, with a `note` to a
-start and a text on `what` they are. Several starts for a task are tried in their order.
+start and a text that describes them, `what`. Several starts for a task are tried in their order.
 """
 
 import json

@@ -117,6 +117,6 @@ def _published(name: str, data: Path) -> tuple[SearchSpace, Table]:
     if space.table is None:
         raise BadTable(
             f"{space.name} has no table; the spaces with tables are: {', '.join(TABLES)}; give it one of your own: a "
-            "bench ranks what is found among all architectures, which an evaluator alone does not tell"
+            "bench ranks architectures among all of a space, which an evaluator alone does not tell"
         )
     return space, load_table(space, data)

@@ -114,7 +114,7 @@ def _graph() -> "Graph":
 
 
 def _asked_for(entrant: Entrant) -> dict[str, Any]:
-    """Return the fields of a context that say for what a model is asked besides proposals, as a search sets them."""
+    """Return the fields of a context for questions to a model besides proposals, as a search sets them."""
     calls = entrant.hybrid and entrant.llm is not None  # a simulated model calls no tools and keeps no notes
     reflect_every = REFLECTION if calls else 0
     return {"advice": entrant.advice, "tools": calls, "beliefs": entrant.hybrid, "reflect_every": reflect_every}

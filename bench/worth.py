@@ -154,7 +154,7 @@ def _rank_in_words(rank: float) -> str:
 
 
 def _added(result: SearchResult, table: Table) -> list[str]:
-    """Say what the model's own picks added to a hybrid search."""
+    """Describe the gain of a hybrid search by the model's own picks."""
     found = [(_best_of(result, trial, True), _best_of(result, trial, False)) for trial in result.trials]
     both = [(_rank(own, table), _rank(others, table)) for own, others in found if own and others]
     if result.settings.proposer != HYBRID or not both:
@@ -195,7 +195,7 @@ def _from_the_journal(result: SearchResult) -> list[str]:
         f"random sampling: the best of {budget} would measure {typical}, and be {worse} "
         f"the run's best, {objective.text(result.best.value or 0.0)}, in {beaten:.0%} of trials",
         largest,
-        "what evolution, local search or guided would have found cannot be told without measuring: search with them",
+        "the results of evolution, local search or guided cannot be told without measuring: search with them",
     ]
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ..record.result import SearchResult
 
 
-@stopping("what was made of the peers is kept: show it again to go on")
+@stopping("finished trials of the peers are kept: show it again to go on")
 def show(
     run: RunFolder,
     everything: Annotated[bool, typer.Option("--all", help="Every iteration, also of a long search.")] = False,
     downloads: Downloads = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run has found so far, finished or not, and whether its language model was worth it."""
+    """Show the results of a run so far, finished or not, and whether its language model was worth it."""
     with beginning():
         from ..record.result import read
 
@@ -88,9 +88,9 @@ def spaces(
         typer.Option("--input", metavar="CHANNELS HEIGHT WIDTH", help="One input of that network, as in 3 32 32."),
     ] = None,
 ) -> None:
-    """List the search spaces, or describe one as a model reads it, and count what keeps the limits.
+    """List the search spaces, or describe one as a model reads it, and count the architectures within limits.
 
-    Of a network it prints a space file instead, for you to edit: what can vary in torchvision.models:resnet18, say.
+    Of a network it prints a space file instead, for you to edit: the decisions of torchvision.models:resnet18, say.
     """
     from ..errors import GeniusError
     from ..spaces.cost import check_convention
@@ -135,7 +135,7 @@ def cost(
         print_text("\n".join([head, *(f"{name} {cost:,g}" for name, cost in found.named.items())]))
 
 
-@stopping("what arrived is kept: fetch it again to go on")
+@stopping("all that arrived is kept: fetch it again to go on")
 def fetch(
     name: Annotated[
         str, typer.Argument(help="A space whose table to download, all for all tables, cifar10 or cifar100.")

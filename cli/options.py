@@ -80,9 +80,9 @@ Objectives = Annotated[
     typer.Option(
         "--objective",
         metavar="NAME",
-        help="What is measured: accuracy, latency (ms), memory (MB), score, flops, params, or your own as NAME:lower, "
-        "NAME:higher or MODULE:NAME. "
-        "Given several times, the first one steers. Default: what the evaluator or the space names.",
+        help="The measured quantity: accuracy, latency (ms), memory (MB), score, flops, params, or your own as "
+        "NAME:lower, NAME:higher or MODULE:NAME. Given several times, the first one steers. Default: that of the "
+        "evaluator or of the space.",
         rich_help_panel=MAIN,
     ),
 ]
@@ -91,7 +91,7 @@ MeasuredLimits = Annotated[
     typer.Option(
         "--limit",
         metavar="NAME LOW HIGH",
-        help="A range of what is measured, or of a cost that the space itself tells by name, as in latency_ms - 5; "
+        help="A range of a measured quantity, or of a cost that the space itself tells by name, as in latency_ms - 5; "
         "- leaves an end open. Repeatable.",
         rich_help_panel=PANELS["limits"],
     ),
@@ -137,7 +137,7 @@ def console(*, stderr: bool = True) -> "Console":
 
     class Piped(Console):
         def on_broken_pipe(self) -> None:
-            """Leave it to the command line what follows where nobody reads on: rich itself would exit with 1."""
+            """Leave a broken pipe to the command line: rich itself would exit with 1."""
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     return Piped(stderr=stderr, markup=False, highlight=False, emoji=False)

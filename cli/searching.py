@@ -37,16 +37,18 @@ if TYPE_CHECKING:
 
 Search = Callable[["Show"], Coroutine[Any, Any, "SearchResult"]]
 
+_Searched = Annotated[
+    str | None,
+    typer.Argument(
+        help=f"{SPACE} Of train.py its `space` is searched by its function `train`, or by another as train.py:fit.",
+        autocompletion=completing.spaces_and_files,
+    ),
+]
+
 
 @with_settings()
 def search(
-    space: Annotated[
-        str | None,
-        typer.Argument(
-            help=f"{SPACE} Of train.py its `space` is searched by its function `train`, or by another as train.py:fit.",
-            autocompletion=completing.spaces_and_files,
-        ),
-    ] = None,
+    space: _Searched = None,
     config: ConfigFile = None,
     objectives: Objectives = None,
     limits: MeasuredLimits = None,

@@ -138,7 +138,7 @@ def tell(
     if (value is None) == (failed is None):
         raise GeniusError(f"tell of {brief(repr(id))} either its value, or by --failed why there is none")
     told = None if value is None else _read_value(value)
-    with stopping("what was told before is kept: tell it again"):
+    with stopping("values told before are kept: tell it again"):
         asyncio.run(ask_tell.open(run=run).tell(id, told, error=failed))
 
 
@@ -197,7 +197,7 @@ async def _print_pending(search: "AskTell") -> int:
 
 
 def _print(candidates: "Sequence[Asked]") -> None:
-    """Print each candidate in a line; only what could be printed is left to others."""
+    """Print each candidate in a line; one that could not be printed is released to others."""
     for asked in candidates:
         line = {"id": asked.id, "config": dict(asked.plain), "architecture": list(asked.architecture)}
         print_text(json.dumps(line))

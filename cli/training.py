@@ -165,16 +165,14 @@ def _report(job: "TrainingJob", measurement: "Measurement", picture: Path | None
 def export(
     target: Annotated[
         str,
-        typer.Argument(metavar="SPACE|RUN|TRAINING", help="What to export.", autocompletion=completing.spaces_and_runs),
+        typer.Argument(metavar="SPACE|RUN|TRAINING", help="Its network.", autocompletion=completing.spaces_and_runs),
     ],
     architecture: ArchitectureOf = None,
     weights: Annotated[
         Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
     ] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
-    data: Annotated[
-        str | None, typer.Option(help="The data set of weights that do not say what they were trained on.")
-    ] = None,
+    data: Annotated[str | None, typer.Option(help="The data set of weights that do not name it themselves.")] = None,
     recipe: Annotated[str | None, typer.Option(help="The recipe that they were trained with.")] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="A field of that recipe, as in size=224.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of an image's side; default: as it was trained.")] = None,

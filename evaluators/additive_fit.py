@@ -25,7 +25,7 @@ _Feature = Sequence[CostTerm]
 def fit_cost(space: SearchSpace, objective: Objective, architectures: Integers, values: _Reals) -> PredictedCost:
     """Fit a cost to the measured values of architectures, of shapes (n, decisions) and (n,).
 
-    It is a sum of what each option adds and, where the space has parts, of what a part's FLOPs and norms add. Its
+    It is a sum of the effects of options and, where the space has parts, of the FLOPs and norms of each part. Its
     errors are those of ten parts of the measurements, each predicted from the others.
     Raises: GeniusError for fewer than `LEAST` measurements.
     """
@@ -33,7 +33,7 @@ def fit_cost(space: SearchSpace, objective: Objective, architectures: Integers, 
         raise GeniusError(f"a look-up is fitted to at least {LEAST} measurements, got {len(values)}: take more samples")
     features = _features(space)
     matrix = np.column_stack([_column(space, feature, architectures) for feature in features])
-    scales = np.where((spread := matrix.std(axis=0)) > 0, spread, np.inf)  # what never differs is left out
+    scales = np.where((spread := matrix.std(axis=0)) > 0, spread, np.inf)  # features that never differ are left out
     base, weights = _ridge(matrix / scales, values)
     off = np.abs(_held_out(matrix / scales, values))
     within = float(np.quantile(off, 0.95, method="higher"))
@@ -86,7 +86,7 @@ def _held_out(matrix: _Reals, values: _Reals) -> _Reals:
 
 
 def _terms(features: Sequence[_Feature], weights: _Reals) -> tuple[CostTerm, ...]:
-    """Return what the features add together, a term for each group of decisions."""
+    """Return the sums of the features, a term for each group of decisions."""
     found: dict[tuple[int, ...], _Reals] = {}
     for feature, weight in zip(features, weights.tolist(), strict=True):
         for decisions, values in feature:

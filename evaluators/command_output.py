@@ -146,6 +146,6 @@ def without_numbers(found: object) -> object:
 
 
 def _counted(value: object) -> int | None:
-    """Return the number of an epoch; None for what is none."""
+    """Return the number of an epoch; None for any other value."""
     found = real(value)
     return int(found) if found is not None and found >= 0 and found.is_integer() else None

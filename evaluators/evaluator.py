@@ -51,7 +51,7 @@ def is_evaluator(function: object) -> bool:
 
 
 def called(function: Callable[..., _T], handed: object, trial: Trial) -> _T:
-    """Call an evaluator: one that takes a trial gets it behind the configuration, any other one what is `handed`.
+    """Call an evaluator: one that takes a trial gets it behind the configuration, any other one the `handed` value.
 
     One whose only argument is `trial` gets the trial alone.
     """

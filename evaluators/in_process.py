@@ -32,7 +32,7 @@ def is_on_loop(function: Callable[..., object]) -> bool:
 async def in_thread(work: Callable[[], _T]) -> _T:
     """Do some work in a thread of its own, with the caller's context; the end of the process does not wait for it.
 
-    Raises: what the work raises, of any kind.
+    Raises: the exceptions of the work, of any kind.
     """
     loop, context = asyncio.get_running_loop(), copy_context()
     done: asyncio.Future[Callable[[], _T]] = loop.create_future()
@@ -65,7 +65,7 @@ def _raise(error: BaseException) -> NoReturn:
 async def evaluated(evaluate: Callable[..., object], *arguments: object) -> object:
     """Call an evaluator, in a thread unless it is a coroutine function; return its result.
 
-    Raises: what it raises.
+    Raises: the evaluator's own exceptions.
     """
     returned = evaluate(*arguments) if is_on_loop(evaluate) else await in_thread(partial(evaluate, *arguments))
     return await returned if isawaitable(returned) else returned
@@ -80,7 +80,7 @@ async def evaluated_here(
 ) -> Measurement:
     """Have a function do a job in this process; a plain one in a thread, which cannot be ended.
 
-    Raises: what the function raises; BadValue where it returns no measurement.
+    Raises: the function's own exceptions; BadValue where it returns no measurement.
     """
     reports = Reports(job.files, job.names)
     watch = Watch(job, limits, Heartbeat(job.files.epochs, on_epoch))

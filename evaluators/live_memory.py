@@ -14,7 +14,7 @@ MEGABYTE = 1e6  # bytes
 class LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the storages that operators make, while they are alive; `peak` is the most at once.
 
-    A view, or an operator that works in place, makes no storage. What an operator holds for itself alone is not seen.
+    A view, or an operator that works in place, makes no storage. An operator's own memory is not seen.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._alive: dict[int, weakref.ref[object]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operator, and take in what it returns."""
+        """Run an operator, and take in its results."""
         returned = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(returned):
             if isinstance(leaf, Tensor):
@@ -56,7 +56,11 @@ def counted_memory(network: nn.Module, images: Tensor) -> float:
 
 
 def allocated_memory(network: nn.Module, images: Tensor) -> float:
-    """Return the most that CUDA's allocator lends during an inference, in MB; it must hold nothing else before."""
+    """Return the most that CUDA's allocator lends during an inference, in MB; it must hold nothing else before.
+
+    The first inference is left out: in it cuDNN tries algorithms, each with memory of its own.
+    """
+    network(images)
     torch.cuda.synchronize(images.device)
     torch.cuda.reset_peak_memory_stats(images.device)
     network(images)

@@ -1,4 +1,4 @@
-"""The measures: what is measured of a network before it is trained, or of the folder of a finished training."""
+"""The measures: numbers of a network before it is trained, or of the folder of a finished training."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

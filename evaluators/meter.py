@@ -21,13 +21,13 @@ from .quiet import Quiet
 
 READINGS_FILE = "measures.jsonl"
 _SCRATCH = "measures"  # the folder of a run in which jobs have theirs
-_STARTING = 60.0  # seconds that a worker may take besides what it measures
+_STARTING = 60.0  # seconds that a worker may take besides the measuring
 _AT_MOST = 3  # times the seconds of a measure that it may take, with its warm-up and its export
 
 
 @dataclass(frozen=True)
 class NetworkReading:
-    """What was measured of a network, under which conditions; a line of the run's file."""
+    """The measurements of a network, with their conditions; a line of the run's file."""
 
     __pydantic_config__ = CLOSED
 
@@ -40,7 +40,7 @@ NETWORK_READING = Schema[NetworkReading](NetworkReading)
 
 
 def readings_of(folder: Path) -> dict[Architecture, Measurement]:
-    """Return what a run folder holds of networks, whatever the conditions; the latest where there are several.
+    """Return the readings of networks in a run folder, under any conditions; the latest where there are several.
 
     Raises: BrokenRun.
     """
@@ -55,7 +55,7 @@ Weigh = Callable[[Architecture], Awaitable[Measurement]]
 
 
 class Meter:
-    """Measures networks, each once: the run folder holds what was found, and a search that goes on reads it there.
+    """Measures networks, each once: the run folder holds the readings, and a search that goes on reads them there.
 
     `common` is the job of all but for architecture and folder, `do` does one.
     """
@@ -100,7 +100,7 @@ class Meter:
 
     @property
     def _conditions(self) -> str:
-        """What a reading depends on besides the architecture, as JSON."""
+        """The conditions of a reading besides the architecture, as JSON."""
         job = self._common
         told = [
             job.space,
@@ -120,7 +120,7 @@ class Meter:
     async def _measured(self, architecture: Architecture) -> Measurement:
         folder = self._file.parent / _SCRATCH / folder_name(architecture, self._common.seed)
         try:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # what a kill left
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # remains of a kill
             return await self._do(replace(self._common, architecture=architecture, folder=folder))
         except OSError as error:
             raise RunFailed(f"cannot measure in {folder}: {error.strerror or error}") from error

@@ -18,7 +18,7 @@ FileStamps = dict[str, tuple[int, int]]
 def changes_of(folder: Path, seen: FileStamps) -> FileChanges:
     """Read the files whose stamps differ from `seen`, and update `seen`; partial files and the job are left out.
 
-    Of what a user's own code keeps, all plain files in all folders count, and no link does.
+    Of the files of a user's own code, all plain ones in all folders count, and no link does.
     """
     now = {}
     for name in _names(folder):

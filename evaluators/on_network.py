@@ -83,7 +83,7 @@ def measure_finished(job: FinishedJob) -> Measurement:
 
 
 def _outcome(measure: Callable[[], Mapping[str, Median]], device: str) -> Measurement:
-    """Return the medians by name as a measurement; what fails is the architecture's failure.
+    """Return the medians by name as a measurement; an exception is the architecture's failure.
 
     Raises: GeniusError, but for an architecture that cannot be built.
     """
@@ -146,7 +146,7 @@ def _of_network(measure: Measure, network: nn.Module, images: Tensor, job: Netwo
 def _told(measure: Measure, *arguments: object) -> float:
     """Call a function of one's own.
 
-    Raises: BadValue where it returns no number; whatever it raises.
+    Raises: BadValue where it returns no number; the function's own exceptions.
     """
     assert measure.function is not None
     return number(measure.name, measure.function(*arguments))

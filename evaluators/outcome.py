@@ -32,7 +32,7 @@ class MetricsRead:
 
 
 def read_metrics(given: Mapping[str, object], names: Sequence[str]) -> MetricsRead:
-    """Read a dict of metrics; what is no number is left out.
+    """Read a dict of metrics; values that are no numbers are left out.
 
     The value has the name of the first objective for a key, which is the first of the `names`, else `value`; where the
     objective is the default score, the only number is the value. `test_` and one of these keys is the test value. Of
@@ -94,7 +94,7 @@ def _diverged(returned: Measurement, names: Sequence[str]) -> Measurement | None
 
 
 def _missing(name: str, returned: Mapping[object, object], names: Sequence[str]) -> str:
-    """Say that a quantity is missing, what there is instead, and what to do about it."""
+    """Name the missing quantity, the given ones, and the way out."""
     if name in returned:
         return f"the evaluator's {name} is no number, but {named(returned[name])}"
     numbers = [brief(str(key)) for key, value in returned.items() if real(value) is not None]

@@ -195,7 +195,7 @@ async def _watch(running: "asyncio.Future[int]", job: Job, watch: Watch) -> int:
 async def ended(found: int | OverLimit, job: Job, device: str, early_complaint: str = "") -> Measurement | TryEnd:
     """Return the answer that a worker left, which ended with an exit code or over a limit, or why there is none.
 
-    Raises: DiskFull; RunFailed where the job cannot be done, whatever the architecture.
+    Raises: DiskFull; RunFailed where the job cannot be done, for any architecture.
     """
     await asyncio.to_thread(shorten, job.files.log)
     if answer := await asyncio.to_thread(read_measurement, job.files.answer):

@@ -39,7 +39,7 @@ def signals_named(*names: str) -> tuple[signal.Signals, ...]:
 
 
 FROM_OUTSIDE = frozenset(signals_named("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"))
-"""Signals that nobody but the machine or a person sends: what goes wrong by itself ends by another, or with a code."""
+"""Signals that the machine or a person sends: a process that fails by itself ends by another, or with a code."""
 
 _KILL = signals_named("SIGKILL", "SIGTERM")[0]
 
@@ -80,7 +80,7 @@ class Process:
     """A worker in a process group of its own, which ends when its parent ends and so closes the pipe to its input.
 
     Where the platform allows it, all its descendants end with it (`containment`), elsewhere its process group does.
-    The worker's environment holds no secret. `ahead` is what it loads before it has a job: see `worker`.
+    The worker's environment holds no secret. `ahead` names the modules it loads before it has a job: see `worker`.
     """
 
     def __init__(self, environment: dict[str, str], ahead: str = "") -> None:

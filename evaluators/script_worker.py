@@ -26,7 +26,7 @@ _LINGER = 30.0  # seconds after the answer in which the threads and the exit han
 
 
 def do_script(job: ScriptJob, evaluate: Callable[[Reports], object]) -> None:
-    """Evaluate, and write the measurement into the job's folder; what fails is a measurement with a failure.
+    """Evaluate, and write the measurement into the job's folder; an exception is a measurement with a failure.
 
     Raises: GeniusError where the fault is not the architecture's; DiskFull.
     """

@@ -131,7 +131,7 @@ class Slurm:
         executor = Executor(folder)
         executor.update_parameters(
             job_name=name,
-            time=None,  # what the partition has
+            time=None,  # that of the partition
             wckey=None,
             srun_args=[f"--cpus-per-task={self._threads}"],
             additional_parameters={option: value or True for option, value in self._options.items()},

@@ -1,4 +1,4 @@
-"""The jobs of a pool on its cluster: what they are, and the looks at their states."""
+"""The jobs of a pool on its cluster, and the looks at their states."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from .slurm_node import Submission, submission_file
 
 _T = TypeVar("_T")
 
-_BEAT = 0.5  # seconds between two looks at what is known
+_BEAT = 0.5  # seconds between two looks at the known states
 _LONG = 60.0  # seconds in the queue that are told
 _END_OF_LOG = 10_000  # characters
 
@@ -50,7 +50,7 @@ class JobOnCluster:
         return time.monotonic() - self.began if self.began else 0.0
 
     def log(self) -> str:
-        """Read the end of what the job has said outside of its worker: complaints of Slurm, `srun` and Python."""
+        """Read the end of the job's output outside of its worker: complaints of Slurm, `srun` and Python."""
         texts = [path.read_text(errors="replace")[-_END_OF_LOG:] for path in self.folder.glob("*_log.err")]
         return "\n".join(texts)
 

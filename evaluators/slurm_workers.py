@@ -46,7 +46,7 @@ _LEAVING = 60.0  # seconds in which a cancelled job is to end
 _KILL = (-9, 137)  # exit codes of a worker that was killed
 _KILLED = re.compile(r"^srun: error: .*: task \d+: (Killed|Terminated|Exited with exit code 143)", re.MULTILINE)
 _OUT_OF_MEMORY = re.compile(r"exceeded (job )?memory limit|oom.?kill", re.IGNORECASE)
-"""What Slurm writes into a job's log, by its own measurements and by those of the kernel."""
+"""Slurm's words in a job's log for a full memory, by its own measurements and by those of the kernel."""
 
 
 class SlurmWorkers(TurnPool[int]):
@@ -121,7 +121,7 @@ class SlurmWorkers(TurnPool[int]):
         return old
 
     async def _submit(self, job: Job, limits: TimeLimits) -> JobOnCluster:
-        """Submit a job; its name is written down before, so that it is found whatever happens.
+        """Submit a job; its name is written down before, so that it is found after any crash.
 
         Raises: RunFailed where the cluster takes no such job.
         """

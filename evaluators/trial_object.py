@@ -1,4 +1,4 @@
-"""The trial: what a user's function is handed with its configuration, to report its epochs and to keep its files."""
+"""The trial: an object for a user's function beside the configuration, to report its epochs and to keep its files."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ class Trial:
         """The folder for the files of this evaluation, such as checkpoints.
 
         It is kept when the evaluation is killed: the function is then called again with the same folder, and goes on
-        from what lies there.
+        from the files there.
         """
         folder = Path() if self.reports is None else self.reports.files.own
         folder.mkdir(parents=True, exist_ok=True)

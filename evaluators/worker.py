@@ -2,7 +2,7 @@
 
 Where it was given no path, the worker first loads the modules of a kind of job, or of a user's function (`--ahead`),
 which takes seconds. Then it waits for the path on standard input, and ends when the process that started it closes the
-other end of this pipe, or ends itself. It answers by a file, and what its job prints is the log of the evaluation.
+other end of this pipe, or ends itself. It answers by a file, and the output of its job is the log of the evaluation.
 """
 
 import argparse

@@ -87,7 +87,7 @@ class LocalWorkers(TurnPool["_Seat"]):
 
     A training whose process is killed from outside, by the kernel short of memory or by a person, continues from its
     last epoch, until it was killed `tries` times in a row without an epoch in between. Leaving the pool ends the
-    processes that were started ahead; `ahead` is what these load, None for none: see `worker`.
+    processes that were started ahead; `ahead` names the modules that these load, None for none: see `worker`.
 
     `workers` is how many evaluations share this machine's memory, by default as many as there are places.
 

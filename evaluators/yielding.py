@@ -1,4 +1,4 @@
-"""What a user's function gives back: a result, or results epoch by epoch from a generator."""
+"""The results of a user's function: one result, or results epoch by epoch from a generator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -34,7 +34,7 @@ class _Yields:
 
 
 def finished(returned: object, reports: Reports) -> object:
-    """Return the result of what a function returned: of a coroutine, or of a generator, when it has ended."""
+    """Return the result behind a function's return value: of a coroutine, or of a generator, when it has ended."""
     if isawaitable(returned) or isinstance(returned, AsyncIterator):
         return asyncio.run(finished_later(returned, reports))
     if not isinstance(returned, Iterator):

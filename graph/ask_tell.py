@@ -1,7 +1,7 @@
 """Ask and tell: a search that hands out its candidates and is told their values, for a scheduler of one's own.
 
-Between two calls a process holds nothing but candidates: each call locks the run, reads what other processes have
-written since the last one, and lets go. So any number of processes may ask and tell at the same run.
+Between two calls a process holds nothing but candidates: each call locks the run, reads the new lines of other
+processes, and lets go. So any number of processes may ask and tell at the same run.
 """
 
 import asyncio
@@ -157,7 +157,7 @@ class AskTell:
     # --- the run and the parts of the search, which belong to an event loop
 
     def _renew(self) -> None:
-        """Forget what an earlier event loop has ended: the locks between tasks, models and servers."""
+        """Forget the objects of an earlier event loop: the locks between tasks, models and servers."""
         if self._loop is not (loop := asyncio.get_running_loop()):
             self._loop, self._beginning = loop, asyncio.Lock()
             self._shared: SharedRun | None = None
@@ -215,7 +215,7 @@ class AskTell:
         await self._opened.aclose()
 
     async def _readings(self, run: SharedRun, candidate: Candidate) -> Mapping[str, float]:
-        """Return what this machine measures of a candidate's network, beside what is told."""
+        """Return this machine's measurements of a candidate's network, beside the told value."""
         if not run.settings.measures.names or candidate.architecture is None:
             return {}
         context = self._context(run, await self._parts(run), candidate.trial)
@@ -343,7 +343,7 @@ def open(
 
     The arguments are those of `search`, without an evaluator. Where `run` holds such a search already it goes on, with
     the options that are named here from now on; its space, objectives and limits stay. As many candidates may pend as
-    the search has `workers`. Without `objectives`, what is told is the space's objective.
+    the search has `workers`. Without `objectives`, values are those of the space's objective.
     Nothing is read or written before the first call. Raises: GeniusError.
     """
     refuse_while_importing()

@@ -32,7 +32,7 @@ from ..record.settings import MODEL
 from ..tools.measured_limits import check_limits
 from ..tools.trainer import check_evaluator, train
 from ..tools.validator import validate
-from .chooser import NO_ANSWER, chooser, due_start, not_asked, says_anew
+from .chooser import NO_ANSWER, chooser, not_asked, opener, says_anew
 from .concluder import concluder, concludes
 from .confirming import confirmer, may_confirm
 from .noting import notes
@@ -176,13 +176,13 @@ async def proposer(
 
 
 async def _offer_of_model(context: Context, state: SearchState, candidate: Candidate) -> Reply:
-    """Return the language model's offer in a hybrid search; an empty one where it is no arm, or a start is due.
+    """Return the language model's offer in a hybrid search; an empty one where it is no arm, or another opens.
 
     Where it is not to be asked, or could not be reached, the fault says why, and the other arms go on.
     Raises: ProviderError where there are no others, and where the call may be tried again.
     """
     history = history_of(state, context)
-    if MODEL not in context.arms or due_start(context, candidate, history) is not None:
+    if MODEL not in context.arms or opener(context, candidate, history) is not None:
         return Reply("")
     if fault := not_asked(context, history):
         reply = Reply("", fault=fault)
@@ -247,7 +247,7 @@ async def validator(
     )
     judged = await weighed(judged, context)
     update = {"candidate": judged.to_json()}
-    # what is valid, and what came to nothing, is passed on
+    # valid candidates, and failed ones, are passed on
     if judged.architecture or judged.error:
         return Command(goto=before_training(judged, context), update=update)
     return Command(goto="proposer", update=update)

@@ -10,11 +10,12 @@ import numpy as np
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from ..agents.arms import START, choose_offer
+from ..agents.arms import START, UNBELIEVING, choose_offer
 from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
-from ..guide.improvement import improvement
+from ..guide.features import encoder
+from ..guide.outlook import fit_outlook
 from ..record.call import Reply, received
 from ..record.candidate import Candidate, Message, Offer
 from ..record.history import History
@@ -26,7 +27,7 @@ from ..tools.validator import Broken, check_architecture, validate
 from .state import Context, SearchState, history_of, in_flight, ready
 
 NO_ANSWER = "no answer: "
-"""What the fault of an offer begins with where the language model was asked and could not be reached."""
+"""The first words of an offer's fault where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
 _LONGEST_REST = 4  # iterations
 _OURS = 7  # tells the surrogate's random numbers from those of the arms
@@ -50,17 +51,14 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
     """
     context, candidate = ready(state, runtime, tries), in_flight(state)
     history = history_of(state, context)
-    if (start := due_start(context, candidate, history)) is not None:
-        offered = [_Offered(Offer(START, start), context.region.space.declared(start))]
-    else:
-        prompt = conversation(state.get("prompt") or [], _without_calls(candidate), context.prompts)
-        offered = [each async for each in _offers(context, candidate, prompt, history)]
-        offered = await asyncio.to_thread(_weighed, context, candidate, history, offered)
+    prompt = conversation(state.get("prompt") or [], _without_calls(candidate), context.prompts)
+    offered = [each async for each in _offers(context, candidate, prompt, history)]
+    offered, belief = await asyncio.to_thread(_weighed, context, candidate, history, offered)
     sound = [at for at, each in enumerate(offered) if each.offer.architecture is not None]
     at = len(offered) - 1
     if sound:
         offers = [offered[each].offer for each in sound]
-        at = sound[choose_offer(offers, history, context.seed, len(candidate.refusals))]
+        at = sound[choose_offer(offers, history, context.seed, len(candidate.refusals), belief)]
     taken = offered[at]
     candidate = replace(
         candidate,
@@ -78,10 +76,19 @@ def _without_calls(candidate: Candidate) -> Candidate:
     return replace(candidate, tools=(), rounds=0)
 
 
-def due_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
-    """Return the start that is tried before any arm is asked: the first one; None once it was."""
-    begun = any(earlier.arm == START for earlier in history)
-    return None if begun else _next_start(context, candidate, history)
+def opener(context: Context, candidate: Candidate, history: History) -> str | None:
+    """Return the arm whose offer is tried before the others are asked; None once they all are.
+
+    Where the model names a start, that is measured against the first pick of the guide without beliefs: until both are
+    known, nothing tells whom to believe.
+    """
+    space, beliefs = context.region.space, history.beliefs
+    if beliefs is None or _next_start(context, candidate, history) is None:
+        return None
+    if UNBELIEVING in context.arms and not history:
+        return UNBELIEVING
+    tried = space.identity(beliefs.starts[0]) in history.tried(space, ())
+    return None if tried or any(earlier.arm == START for earlier in history) else START
 
 
 def _next_start(context: Context, candidate: Candidate, history: History) -> Architecture | None:
@@ -132,9 +139,11 @@ def says_anew(fault: str, context: Context, history: History) -> bool:
 async def _offers(
     context: Context, candidate: Candidate, prompt: list[Message], history: History
 ) -> AsyncIterator[_Offered]:
-    """Ask every arm; what the language model itself answered the candidate holds already."""
-    unasked = not_asked(context, history)
+    """Ask every arm, or the one that opens; the candidate holds the language model's own answer already."""
+    unasked, first = not_asked(context, history), opener(context, candidate, history)
     for name, arm in context.arms.items():
+        if first not in (None, name):
+            continue
         if name == MODEL:
             yield _Offered(Offer(name), candidate.reply, candidate.fault, candidate.llm)
         elif isinstance(arm, Asking) and unasked:
@@ -142,7 +151,8 @@ async def _offers(
         else:
             reply = await _reply_of(name, arm, context, candidate, prompt, history)
             yield _Offered(Offer(name), reply.text, reply.fault, reply.llm if reply.model else None)
-    if (start := _next_start(context, candidate, history)) is not None:
+    start = _next_start(context, candidate, history)
+    if start is not None and first in (None, START):
         yield _Offered(Offer(START), context.region.space.declared(start))
 
 
@@ -173,19 +183,25 @@ async def _reply_of(
     return reply
 
 
-def _weighed(context: Context, candidate: Candidate, history: History, offered: Sequence[_Offered]) -> list[_Offered]:
-    """Judge the replies of the arms, and weigh the sound ones by their probability to improve on the best."""
+def _weighed(
+    context: Context, candidate: Candidate, history: History, offered: Sequence[_Offered]
+) -> tuple[list[_Offered], float | None]:
+    """Judge the replies of the arms, and weigh the sound ones by their probability to improve on the best; return the
+    probability of the model's beliefs, too."""
     judged = [_judged(context, candidate, history, each) for each in offered]
     sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
     rng = np.random.default_rng([*context.seed, len(history), _OURS])
-    found = improvement(context.region, history, rng, sound) if sound else None
-    probabilities = iter([] if found is None else found.tolist())
-    return [
+    outlook = fit_outlook(context.region, history, rng) if sound else None
+    if outlook is None:
+        return judged, None
+    probabilities = iter(outlook.improvement(encoder(context.region.space).encode(sound)).tolist())
+    weighed = [
         each
         if each.offer.architecture is None
-        else replace(each, offer=replace(each.offer, probability=next(probabilities, None)))
+        else replace(each, offer=replace(each.offer, probability=next(probabilities)))
         for each in judged
     ]
+    return weighed, outlook.belief
 
 
 def _judged(context: Context, candidate: Candidate, history: History, offered: _Offered) -> _Offered:

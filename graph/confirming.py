@@ -40,7 +40,7 @@ def _missing(state: InFlight, context: Context) -> list[tuple[Candidate, int]]:
 async def confirmer(state: SearchState, runtime: Runtime[Context]) -> Command[Literal["confirmer", "asker", "__end__"]]:
     """Start further evaluations in the free slots, and wait until one has finished; the others go on.
 
-    What is recorded is never made again, and what a crash cut off is started again.
+    A recorded evaluation is never made again, and one that a crash cut off is started again.
     """
     context, trial, slots = ready(state, runtime), state["trial"], runtime.context.slots
     slots.check()

@@ -107,7 +107,7 @@ async def take_over(
 
 
 def _copy_readings(source: Path, target: Path) -> None:
-    """Copy what was measured of networks, so that the new run sees the same numbers."""
+    """Copy the readings of networks, so that the new run sees the same numbers."""
     with suppress(FileNotFoundError), open(source, "rb", opener=open_plain) as file, target.open("wb") as copy:
         shutil.copyfileobj(file, copy)
 

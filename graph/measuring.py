@@ -36,13 +36,13 @@ from .pool import Workload, common_job, open_pool
 _Script = TypeVar("_Script", bound=ScriptJob)
 
 OpenedEvaluator = tuple[EvaluatorOf, Sequence[str]]
-"""The evaluator of each trial, and notes on what it trains on."""
+"""The evaluator of each trial, and notes on its data."""
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and what is
-    measured besides."""
+    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and the
+    further measures."""
 
     settings: Settings
     space: SearchSpace
@@ -148,7 +148,7 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if "space" in settings.run.custom:
         raise GeniusError(
             f"the space {space.name!r} is your own: pass an evaluator or a table for it, or name it as MODULE:NAME and "
-            "what to train it on"
+            "its data with --data"
         )
     if space.build is None:
         raise NoNetwork(space)
@@ -162,7 +162,7 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
 async def _measure(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Measure networks without training them."""
     if (meter := search.measures.meter) is None:
-        raise GeniusError("the evaluator measure trains nothing: name what it measures, as in --objective latency")
+        raise GeniusError("the evaluator measure trains nothing: name the measured quantity, as in --objective latency")
     _check_varies(search.settings, "the measures of a network, which are kept,")
     yield of_meter(meter, search.settings.goal), ()
 
@@ -239,7 +239,7 @@ def _space_of_objects(search: Measuring) -> str | None:
 
 
 def _unused(settings: Settings) -> Sequence[str]:
-    unused = "what is named to train on is not used: the evaluator is your own"
+    unused = "the named data is not used: the evaluator is your own"
     return (unused,) if settings.training.is_named else ()
 
 

@@ -31,7 +31,7 @@ from ..training.recipes import RECIPES, override, task_of
 class Series:
     """The evaluations of a trial: its first ones or, with a `repeat` from 1, those that confirm; all with one `seed`.
 
-    What they write goes into the run's `folder`, and `on_epoch` is told of epochs as they end.
+    Their files go into the run's `folder`, and `on_epoch` is told of epochs as they end.
     """
 
     trial: int
@@ -116,7 +116,7 @@ def _needs_no_training(goal: Goal, names: Collection[str]) -> bool:
 
 @asynccontextmanager
 async def open_measures(settings: Settings, space: SearchSpace, downloads: Path) -> AsyncIterator[Measures]:
-    """Open what measures the networks of a search: a worker of this machine, or a thread for a space from Python.
+    """Open the meter of a search's networks: a worker of this machine, or a thread for a space from Python.
 
     Raises: GeniusError for a space without a network, and a device that is not there.
     """
@@ -142,7 +142,7 @@ async def open_measures(settings: Settings, space: SearchSpace, downloads: Path)
 
 
 def _common_job(settings: Settings, space: SearchSpace, names: tuple[str, ...], downloads: Path) -> NetworkJob:
-    """Return what all network jobs share; networks are built for the data set that is named, if one is."""
+    """Return the common part of all network jobs; networks are built for the data set that is named, if one is."""
     asked, classes, size, channels = settings.measures, None, None, None
     if settings.trains and settings.training.data:
         data, recipe = task_of(space, settings.training.data, settings.training.recipe)
@@ -178,7 +178,7 @@ def _in_threads(space: SearchSpace) -> DoJob:
 
 
 def of_meter(meter: Meter, goal: Goal) -> EvaluatorOf:
-    """Make an evaluator of goals that need no training: the first objective is what the meter tells of a network."""
+    """Make an evaluator of goals that need no training: the first objective is a reading of the meter."""
 
     async def evaluate(architecture: Architecture) -> Measurement:
         return _steered(await meter(architecture), {}, goal, None)

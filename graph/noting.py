@@ -17,7 +17,7 @@ _LOOKED_AT = 5  # of the latest finished candidates, for surprises
 async def notes(known: InFlight, context: Context, at: Candidate) -> dict[str, Any]:
     """Take in hints and reflect, where that is due, and return the update of the state.
 
-    An iteration that is made again, by the journal, takes what was noted then.
+    An iteration that is made again, by the journal, takes the notes of then.
     """
     pages: list[dict[str, Any]] = []
     is_new = context.journal.find(at.trial, at.iteration) is None
@@ -68,7 +68,7 @@ async def _reflection(known: InFlight, context: Context, at: Candidate) -> Page 
 
 
 def _surprises(known: InFlight, context: Context, history: History) -> list[str]:
-    """Describe what surprised among the latest candidates that finished since the last proposal."""
+    """Describe the surprises among the candidates that finished since the last proposal."""
     first = max(known["considered"], known["done"] - _LOOKED_AT)
     told = (surprise(context.region, history, place, context.seed) for place in range(first, known["done"]))
     return [words for words in told if words]

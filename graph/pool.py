@@ -23,8 +23,8 @@ from ..training.recipes import RECIPES, override, scaled, task_of
 class Workload:
     """The jobs of a search as far as its workers need to know them.
 
-    `ahead` is what a worker loads before it has a job, see `evaluators.worker`; `threads` is the number of CPU threads
-    of a worker where the user names none, None for an even share.
+    `ahead` names the modules that a worker loads before it has a job, see `evaluators.worker`; `threads` is its
+    number of CPU threads where the user names none, None for an even share.
     """
 
     ahead: str = ""

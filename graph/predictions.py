@@ -36,7 +36,7 @@ def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, .
     path = Path(settings.measures.table)
     if cost_table_sha256(path) != settings.run.look_up_sha256:
         raise GeniusError(
-            f"the look-up {path} was changed since the run began: put the old one back, or go on with what it holds "
+            f"the look-up {path} was changed since the run began: put the old one back, or go on with the new one "
             "now by naming it with --latency-table"
         )
     return (read_cost_table(path, space)[0],)

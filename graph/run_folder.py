@@ -17,7 +17,7 @@ from ..spaces import short_name
 from .seal import save_sealed
 from .trust import resume_command
 
-_OWN = "evaluations/*/*/files"  # what the user's own functions and commands keep, and alone open
+_OWN = "evaluations/*/*/files"  # files of the user's own functions and commands, which alone open them
 LOCK_FILE = "lock"
 _POLL = 0.05  # seconds
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -78,7 +78,7 @@ def check_is_run(folder: Path) -> None:
 
 
 def check_plain(folder: Path) -> None:
-    """Raises NotPlain where a run holds anything but files and folders, besides what the user's own code keeps."""
+    """Raises NotPlain where a run holds anything but files and folders, besides those of the user's own code."""
     check_folder(folder, _OWN)
 
 

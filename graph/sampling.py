@@ -22,7 +22,7 @@ from ..tables.fetch import downloads_folder
 from .meters import open_measures
 
 OnReading = Callable[[Architecture, Measurement], None]
-"""Called with an architecture and what was measured of its network."""
+"""Called with an architecture and the measurements of its network."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def sealed_settings(folder: Path) -> Settings | None:
     told["run"]["seal"] = ""
     if not hmac.compare_digest(seal.encode(), _seal(key, told, folder).encode()):
         return None
-    return read_settings(json.dumps(told).encode())  # of what is sealed, should the file tell a thing twice
+    return read_settings(json.dumps(told).encode())  # of the sealed text, should the file tell a thing twice
 
 
 def _seal(key: bytes, told: object, folder: Path) -> str:
@@ -95,7 +95,7 @@ def _make_key(path: Path) -> None:
 
 
 def _is_private(told: os.stat_result) -> bool:
-    """Tell whether a file is this user's and closed to others; Windows keeps what is in a user's own folder."""
+    """Tell whether a file is this user's and closed to others; on Windows, files of a user's own folder are."""
     if not hasattr(os, "geteuid"):
         return True
     return told.st_uid == os.geteuid() and not told.st_mode & (stat.S_IRWXG | stat.S_IRWXO)

@@ -18,7 +18,7 @@ from ..spaces.objective import Objective
 from .concluder import unconcluded
 from .fork import states_after, take_over
 from .pause import Answers, Ask
-from .request import Aim, Arguments, Opening, as_path, check_evaluates, continuation
+from .request import Aim, Arguments, Continuation, Opening, as_path, check_evaluates, continuation
 from .run_folder import locked, new_run, new_run_folder
 from .setup import AnySpace, open_setup
 from .state import Progress, ignore
@@ -63,7 +63,7 @@ async def search(
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
     - `limits`: ranges by name, as in {"latency_ms": (None, 5)}. Of a cost that the space's own `cost` names they hold
-      before anything is evaluated, as FLOPs and parameters do. Others are of metrics: what is measured beyond is not
+      before anything is evaluated, as FLOPs and parameters do. Others are of metrics: a measurement beyond is not
       feasible.
     - `pareto`: search the front of all objectives.
     - `settings`: the settings to start from, or a file of them, YAML or JSON; those that are named beside them win.
@@ -119,18 +119,14 @@ async def resume(
     """
     refuse_while_importing()
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
+    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
     async with locked(folder, to_read=True) as unwritable:
-        old, journal = await asyncio.to_thread(load, folder)
-        arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
-        going = await asyncio.to_thread(continuation, arguments, folder, old, trust=trust)
-        settings = going.settings
-        result = read_result(folder, settings, journal)
+        going, journal = await asyncio.to_thread(_read, arguments, folder, trust=trust)
+        settings, result = going.settings, read_result(folder, going.settings, journal)
         if result.finished and not unconcluded(settings, journal):
             calling.answers.sort(())
             return result
-        check_evaluates(settings)
-        going.check()
-        await asyncio.to_thread(going.check_space)
+        await _check(going, settings)
         if unwritable:
             raise unwritable
         async with open_setup(settings, going.given) as setup:
@@ -163,20 +159,33 @@ async def fork(
     """
     refuse_while_importing()
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
+    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
     async with locked(source, to_read=True):
-        old, journal = await asyncio.to_thread(load, source)
-        arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
-        going = await asyncio.to_thread(continuation, arguments, source, old, trust=trust)
+        going, journal = await asyncio.to_thread(_read, arguments, source, trust=trust)
         settings = going.settings.changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})
         if not 0 <= at < settings.loop.iterations:
             raise GeniusError(f"at takes an iteration from 0 to {settings.loop.iterations - 1}, got {at}")
-        check_evaluates(settings)
-        going.check()
-        await asyncio.to_thread(going.check_space)
-        states = await states_after(source, old, at)
+        await _check(going, settings)
+        states = await states_after(source, going.old, at)
     async with open_setup(settings, going.given) as setup:
         check_journal(journal, settings, setup.region.space)
         folder = await asyncio.to_thread(new_run_folder, settings, as_path(to))
         taken = await take_over(journal, states, folder, settings)
         async with locked(folder):
             return await carry_on(folder, settings, setup, taken, calling)
+
+
+def _read(arguments: Arguments, folder: Path, *, trust: bool) -> tuple[Continuation, Journal]:
+    """Read a run, and the call that goes on with it.
+
+    Raises: GeniusError, BrokenRun.
+    """
+    old, journal = load(folder)
+    return continuation(arguments, folder, old, trust=trust), journal
+
+
+async def _check(going: Continuation, settings: Settings) -> None:
+    """Raises GeniusError where a run cannot go on by settings."""
+    check_evaluates(settings)
+    going.check()
+    await asyncio.to_thread(going.check_space)

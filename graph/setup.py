@@ -28,9 +28,10 @@ from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table
 from ..training.job import Epoch
-from .measuring import EVALUATORS, Measuring, OwnEvaluator, evaluator_named, own_evaluator
+from .measuring import EVALUATORS, Measuring, OpenEvaluator, OwnEvaluator, evaluator_named, own_evaluator
 from .meters import (
     EvaluatorOf,
+    Measures,
     Series,
     names_of_measures,
     objective_of,
@@ -74,7 +75,7 @@ class Setup:
     space: SearchSpace  # as it is
     proposers: OpenProposers
     evaluator: EvaluatorOf
-    notes: Sequence[str] = ()  # on what is trained
+    notes: Sequence[str] = ()  # on the training and its data
     weigh: Weigh | None = None  # of a network, before it is trained
     prompts: Prompts = field(default_factory=Prompts)
     procedure: str = ""  # of a measurement, in words for a model
@@ -255,31 +256,46 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
     named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
-    open_evaluator = EVALUATORS.find(named) if given.evaluator is None else EVALUATORS.take(given.evaluator)
-    if settings.training.in_process and not isinstance(open_evaluator, OwnEvaluator):
-        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
-    if settings.training.single_run and open_evaluator is not EVALUATORS["table"]:
-        raise GeniusError(
-            "--single-run draws one of a table's trainings, and this search looks nothing up: leave it out"
-        )
+    open_evaluator = _evaluator_opener(settings, given, named)
     async with (
         open_measures(settings, space, downloads) as measures,
         open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
         open_proposers(settings, given.llm, given.proposer, shown, downloads, prompts) as proposers,
         open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):
-        here = settings.training.on == "local" or not settings.trains
-        told = _measured(space, settings, given)
-        evaluator = with_measures(evaluator, measures, settings, told, here=here)
-        weigh: Weigh | None = measures.meter
-        if settings.loop.disguise:
-            evaluator = _of_shown(evaluator, settings.run.meanings)
-            weigh = weigh and weigh_shown(weigh, settings.run.meanings)
+        evaluator, weigh = _measuring_too(settings, evaluator, measures, _measured(space, settings, given))
         asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
         procedure = procedure_in_words(settings, space) if named == "train" else ""
         said = (*predicted, *notes, *_confirming(settings))
         setup = Setup(shown, space, asked, evaluator, said, weigh, prompts, procedure, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
+
+
+def _evaluator_opener(settings: Settings, given: Given, named: str) -> OpenEvaluator:
+    """Return the function that opens the evaluator, of a name or the given one.
+
+    Raises: GeniusError where it goes with other settings.
+    """
+    found = EVALUATORS.find(named) if given.evaluator is None else EVALUATORS.take(given.evaluator)
+    if settings.training.in_process and not isinstance(found, OwnEvaluator):
+        raise GeniusError("in_process runs a function of your own in this process: name it as the evaluator")
+    if settings.training.single_run and found is not EVALUATORS["table"]:
+        raise GeniusError(
+            "--single-run draws one of a table's trainings, and this search looks nothing up: leave it out"
+        )
+    return found
+
+
+def _measuring_too(
+    settings: Settings, evaluator: EvaluatorOf, measures: Measures, told: Objective
+) -> tuple[EvaluatorOf, Weigh | None]:
+    """Return an evaluator that takes all measures too, and the one of untrained networks; both undo a disguise."""
+    here = settings.training.on == "local" or not settings.trains
+    evaluator, weigh = with_measures(evaluator, measures, settings, told, here=here), measures.meter
+    if not settings.loop.disguise:
+        return evaluator, weigh
+    meanings = settings.run.meanings
+    return _of_shown(evaluator, meanings), weigh and weigh_shown(weigh, meanings)
 
 
 def _confirming(settings: Settings) -> Iterator[str]:
@@ -314,7 +330,7 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     if table.sha256 != settings.run.table_sha256:
         raise GeniusError(
             f"the table {settings.training.table} was changed since the run began: put the old one back, or go on with "
-            "what it holds now by naming it with --table"
+            "the new one by naming it with --table"
         )
     return narrowed, table
 

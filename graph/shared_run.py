@@ -1,4 +1,4 @@
-"""A run at which several processes work in turn: each locks it for a while, and first reads what the others wrote."""
+"""A run at which several processes work in turn: each locks it for a while, and first reads the lines of the others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -52,8 +52,8 @@ class InFlight(TypedDict, total=False):
 
     `done` counts the finished iterations; `candidate` is on its way through the nodes, None between invocations;
     `running` are the candidates with pending evaluations; `stopped` is the reason for an end before the last iteration.
-    `beliefs` are those that the model stated before anything was measured, None where it was not asked; `notebook` is
-    what it noted since, `hints` are those of a person; `considered` counts the finished candidates that were looked at
+    `beliefs` are those that the model stated before anything was measured, None where it was not asked; `notebook` are
+    its notes since, `hints` those of a person; `considered` counts the finished candidates that were looked at
     for surprises. The first node fills in missing fields.
     """
 
@@ -79,7 +79,7 @@ FIRST = InFlight(
     hints=[],
     considered=0,
 )
-"""What a trial begins with."""
+"""The first state of a trial."""
 
 
 class Kept(InFlight, total=False):
@@ -111,7 +111,7 @@ class Progress:
     """A step of a search, for whoever shows it.
 
     `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
-    of its `budget`, `note` says why it is waiting or what is to be known, `run` is the run folder, `epoch` the one that
+    of its `budget`, `note` says why it is waiting, or a fact to know, `run` is the run folder, `epoch` the one that
     a training has just ended, `goal` that of the search. Where a candidate is confirmed, `confirmed` is how many of the
     trial's further evaluations have ended, and of how many.
     """
@@ -297,7 +297,7 @@ def filled(state: SearchState, space: SearchSpace) -> InFlight:
     return found  # type: ignore[no-any-return]
 
 
-_PASS = "pass a graph nothing, or what its last invocation returned: the state's"
+_PASS = "pass a graph nothing, or the state that its last invocation returned: the state's"
 _KINDS: dict[str, Any] = {"trial": int, "done": int, "running": list, "history": list, "pages": list}
 _KINDS |= {"candidate": dict | None, "stopped": str | None, "beliefs": dict | None}
 _KINDS |= {"notebook": str, "hints": list, "considered": int, "confirmed": list}
@@ -381,6 +381,6 @@ def history_of(state: InFlight, context: Context) -> History:
 
 
 def _notes(state: InFlight, context: Context) -> str:
-    """Return what prompts show of a notebook: a person's words as such, and what the model noted."""
+    """Return the notes for prompts: a person's words as such, and the model's notebook."""
     hints, notebook = shown_hints(state["hints"]), state["notebook"]
     return context.prompts.render("notes", hints=hints, notebook=notebook) if hints or notebook else ""

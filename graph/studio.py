@@ -71,6 +71,9 @@ class SearchForm(TypedDict, total=False):
     beliefs: Annotated[bool, _setting("beliefs")]
     reflect_every: Annotated[int, _setting("reflect_every", minimum=0)]
     principles: Annotated[bool, _setting("principles")]
+    confirm: Annotated[int, _setting("confirm", minimum=0)]
+    confirm_seeds: Annotated[int, _setting("confirm_seeds", minimum=1)]
+    single_run: Annotated[bool, _setting("single_run")]
     reflector_llm: Annotated[str, _field("A language model that writes the notebook, PROVIDER:MODEL.")]
     approve: Annotated[bool, _setting("approve")]
     max_cost: Annotated[float, _setting("max_cost")]
@@ -82,10 +85,14 @@ class Refused(GeniusError, ValueError):
 
 
 class SearchOutput(TypedDict):
-    """The result of a search: the fields of `genius show --json`, with its iterations as `candidates`."""
+    """The result of a search: the fields of `genius show --json`, with its iterations as `candidates`.
+
+    `confirmations` are the further evaluations of the best, empty where none were asked for.
+    """
 
     best: dict[str, Any] | None
     candidates: list[dict[str, Any]]
+    confirmations: list[dict[str, Any]]
     stopped: str | None
     usage: dict[str, Any]
     spent: dict[str, Any]
@@ -109,7 +116,8 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
             async with _opened(read_form(layers)) as (settings, context):
-                limit: Any = {"recursion_limit": settings.loop.iterations * most_steps(settings)}
+                most = settings.loop.iterations * most_steps(settings) + settings.loop.confirming.most
+                limit: Any = {"recursion_limit": most}
                 await steps.ainvoke({}, limit, context=context)
                 return _found(settings, context.journal)
         except (GeniusError, ProviderError) as error:
@@ -196,5 +204,5 @@ def _range(name: str, words: str) -> tuple[str, str]:
 
 def _found(settings: Settings, journal: Journal) -> SearchOutput:
     told = read_result(Path(), settings, journal).to_json()
-    told = {"notes": {}, **told, "candidates": told["iterations"]}
+    told = {"notes": {}, "confirmations": [], **told, "candidates": told["iterations"]}
     return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

@@ -30,7 +30,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class Query(Generic[_Answer]):
-    """What a model is asked for: the form, the prompt, and the reading of an answer, which raises UnreadableAnswer."""
+    """A question to a model: the form, the prompt, and the reading of an answer, which raises UnreadableAnswer."""
 
     form: Form
     prompt: Sequence[Message]

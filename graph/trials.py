@@ -5,7 +5,7 @@ import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -87,6 +87,29 @@ def context_of(
     progress: Callable[[Progress], None] = ignore,
 ) -> Context:
     """Make the context of a trial's invocations; trainings go into the folder."""
+    evaluator_of = _evaluators(folder, settings, setup, trial, progress)
+    context = Context(
+        setup.region,
+        setup.proposers.of_trial[trial - 1],
+        evaluator_of(0),
+        journal,
+        settings.goal,
+        setup.proposers.arms[trial - 1],
+        prompts=setup.prompts,
+        procedure=setup.procedure,
+        seed=(settings.loop.first_seed, trial),
+        weigh=setup.weigh,
+        again=evaluator_of,
+        reflector=setup.reflectors[trial - 1] if setup.reflectors else None,
+        progress=progress,
+    )
+    return _with_settings(context, settings)
+
+
+def _evaluators(
+    folder: Path, settings: Settings, setup: Setup, trial: int, progress: Callable[[Progress], None]
+) -> Callable[[int], Evaluator]:
+    """Return the function that makes the evaluator of a trial's repeats of a number, 0 for its first evaluations."""
 
     def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
@@ -96,35 +119,29 @@ def context_of(
         seed = seed_of(settings.loop.first_seed, trial, repeat)
         return setup.evaluator(Series(trial, seed, folder, on_epoch, repeat))
 
-    return Context(
-        region=setup.region,
-        proposer=setup.proposers.of_trial[trial - 1],
-        arms=setup.proposers.arms[trial - 1],
-        evaluator=of_repeat(0),
-        confirming=settings.loop.confirming,
-        again=of_repeat,
-        weigh=setup.weigh,
-        goal=settings.goal,
-        journal=journal,
+    return of_repeat
+
+
+def _with_settings(context: Context, settings: Settings) -> Context:
+    """Return a context that goes by settings."""
+    loop = settings.loop
+    return replace(
+        context,
         repair=settings.limits.repair,
-        max_replies=settings.loop.max_replies,
-        when_done=settings.loop.when_done,
-        budget=settings.loop.budget,
-        order=settings.loop.order,
-        advice=settings.loop.advice,
+        max_replies=loop.max_replies,
+        when_done=loop.when_done,
+        budget=loop.budget,
+        order=loop.order,
+        advice=loop.advice,
         tools=settings.uses_tools,
-        memory=settings.loop.memory,
-        prompts=setup.prompts,
-        procedure=setup.procedure,
-        seed=(settings.loop.first_seed, trial),
-        iterations=settings.loop.iterations,
+        memory=loop.memory,
+        iterations=loop.iterations,
+        approve=loop.approve,
+        confirming=loop.confirming,
         beliefs=settings.asks_beliefs,
         reflect_every=settings.reflects_every,
         principles=settings.asks_principles,
-        reflector=setup.reflectors[trial - 1] if setup.reflectors else None,
-        approve=settings.loop.approve,
-        slots=Slots(ceil(settings.training.workers / settings.loop.trials)),
-        progress=progress,
+        slots=Slots(ceil(settings.training.workers / loop.trials)),
     )
 
 
@@ -156,7 +173,7 @@ class Steps:
         """Invoke the graph from where a trial stands, `anew` or behind an invocation of this process, and return where
         it stands then.
 
-        Raises: Paused where a person's answer is missing, and what the graph raises.
+        Raises: Paused where a person's answer is missing, and the graph's own exceptions.
         """
         given: Any = {"trial": trial, "candidate": None} if anew else {}  # a cut-off one begins anew, by the journal
         if begun.interrupts:

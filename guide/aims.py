@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from .features import Encoded, Floats
 from .surrogate import Surrogate
 
-_AUGMENTED = 0.05  # of the weighted sum, so that nothing dominated is as good as what dominates it
+_AUGMENTED = 0.05  # of the weighted sum, so that no dominated point is as good as the one that dominates it
 
 _PROBABLE = 0.5
 

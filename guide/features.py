@@ -16,7 +16,7 @@ from ..spaces.space import SearchSpace
 Floats = npt.NDArray[np.float64]
 
 Leaning = tuple[float, float, float]
-"""What a prior takes to be better: how much it makes of each of an architecture's promises."""
+"""The weights of a prior for each of an architecture's promises: the higher, the better it takes it to be."""
 
 WHOLE = 100_000
 """Spaces of up to this many architectures are encoded whole; of a larger one a sample stands for it."""
@@ -276,7 +276,7 @@ def _capacity(options: Integers, log_flops: Floats, count: int) -> Floats:
     """Return the capacity of each option: the mean of the logarithm of FLOPs with it, scaled to 0 to 1."""
     held = np.bincount(options, minlength=count)
     means: Floats = np.bincount(options, weights=log_flops, minlength=count) / np.maximum(held, 1)
-    above = np.where(held > 0, means - means[held > 0].min(), 0.0)  # what a rule never allows is worth nothing
+    above = np.where(held > 0, means - means[held > 0].min(), 0.0)  # an option that is never allowed is worth nothing
     worth: Floats = above / max(float(above.max()), 1e-9)
     return worth
 

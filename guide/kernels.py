@@ -66,7 +66,7 @@ def compared(left: Encoded, right: Encoded, counts: Sequence[int]) -> Comparison
     Without ranges, sums over options and over pairs of options that two architectures have in common depend on nothing
     but how many options these are.
     """
-    with np.errstate(invalid="ignore"):  # what BLAS computes beyond the edges of a matrix may be no number
+    with np.errstate(invalid="ignore"):  # BLAS computes beyond the edges of a matrix, perhaps with no numbers
         products = {name: mine @ right.groups[name].T for name, mine in left.groups.items()}
     if left.places.shape[1]:
         columns = zip(left.places.swapaxes(0, 1), right.places.swapaxes(0, 1), strict=True)

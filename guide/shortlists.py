@@ -5,8 +5,8 @@ and the probability of improvement are told, and the proposer weighs them. The g
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,16 +16,16 @@ from ..record.history import History
 from ..spaces.region import Integers, Region
 from ..spaces.space import Architecture
 from ..spaces.words import option_in_words
-from .aims import Feasibility
-from .choices import Choices, choose, gather
+from .choices import Choices, Score, choose, gather
 from .features import Encoded, Floats, encoder
-from .guide import GUIDE, Observed, best_feasible, best_observed, feasibility_of, fit, observe, suggest
+from .guide import GUIDE, best_observed, suggest
 from .means import NONE, MeanFunction
-from .surrogate import Surrogate
+from .outlook import Outlook, outlook
 
 _CLIMBED = 16  # single changes of the best from which a second one is made
 _PLAUSIBLE = 0.5  # of the choices, by expected value: those that are explored
 _WORSE, _LAST = 0.5, 1e6  # standard deviations of the space that are worse by the prior; a score behind all others
+_FURTHER = "further away"
 _NAMED = 3  # decisions that a reason names
 
 Purpose = Literal["exploit", "explore", "test"]
@@ -33,71 +33,55 @@ Purpose = Literal["exploit", "explore", "test"]
 
 
 @dataclass(frozen=True)
-class _Outlook:
-    """What is expected of a region's architectures after some measurements.
+class _Making:
+    """The making of a shortlist: the outlook, the history, and the architectures that were refused."""
 
-    `surrogate` knows the utility that is searched, `told` the first objective; `level` is the highest utility of a
-    feasible measurement, None where there is none.
-    """
-
-    region: Region
+    outlook: Outlook
     known: History
-    observed: Observed
-    surrogate: Surrogate
-    told: Surrogate
-    feasibility: Feasibility | None
-    level: float | None
+    refused: Collection[Architecture]
 
-    def mean(self, architectures: Encoded) -> Floats:
-        """Return the expected utility of n architectures in standard units, the infeasible last: shape (n,)."""
-        mean, _ = self.surrogate.standard(architectures)
-        return self.feasibility.preferred(mean, architectures) if self.feasibility else mean
+    @property
+    def region(self) -> Region:
+        return self.outlook.region
 
-    def sd(self, architectures: Encoded) -> Floats:
-        """Return the standard deviations of the utilities of n architectures, in standard units: shape (n,)."""
-        return self.surrogate.standard(architectures)[1]
+    @property
+    def rng(self) -> np.random.Generator:
+        return self.outlook.rng()
 
-    def improvement(self, architectures: Encoded) -> Floats:
-        """Return the probability that n architectures are feasible and better than the best so far: shape (n,)."""
-        feasible = self.feasibility.probability(architectures) if self.feasibility else np.ones(len(architectures))
-        if self.level is None:
-            return feasible
-        return feasible * self.surrogate.predict(architectures).probability_above(self.level)
+    def tried(self, *others: Architecture) -> Collection[object]:
+        """Return the identities of the architectures that are left out, and of some others."""
+        return self.known.tried(self.region.space, [*self.refused, *others])
 
-    def suggestions(self, choices: Choices, places: Sequence[int], why: Callable[[int], str]) -> list[Suggestion]:
-        """Return some of the choices with their forecasts and the reason for each."""
-        if not places:
-            return []
-        chosen, objective = choices.encoded[list(places)], self.known.goal.objective
-        predicted = self.told.predict(chosen)
-        values = map(objective.utility, predicted.mean.tolist())  # a utility's own utility is the value
-        numbers = zip(values, predicted.measured_sd().tolist(), self.improvement(chosen).tolist(), strict=True)
-        return [
-            Suggestion(choices.at(place), value, sd, probability, why(place))
-            for place, (value, sd, probability) in zip(places, numbers, strict=True)
-        ]
+    def gathered(self, score: Score) -> Choices:
+        """Return the architectures to choose from."""
+        return gather(self.region, best_observed(self.outlook.observed), score, self.rng)
 
 
-def _outlook(region: Region, history: Sequence[Candidate], rng: np.random.Generator) -> _Outlook | None:
-    """Fit the surrogates to a history; None where nothing was measured.
+def shortlist(
+    purpose: Purpose,
+    region: Region,
+    history: Sequence[Candidate],
+    seed: Sequence[int],
+    count: int,
+    refused: Collection[Architecture] = (),
+) -> list[Suggestion]:
+    """Return the untried architectures that serve a purpose, at most `count`, each with its forecast and the reason.
 
-    Of several objectives the utility is a scalarisation with weights drawn anew for each history.
+    - `exploit`: the highest expected value within two changes of the best; where fewer than `count` are left there,
+      others follow. Where nothing was measured, the guide's first picks.
+    - `explore`: the most uncertain value among the better half; where there are such, they differ from each other in
+      more than one decision.
+    - `test`: the highest expected value among those that the prior takes to be worse than the best. One that is
+      measured as good as the best speaks against the prior. None where there is no prior.
+
+    None of them was `refused`, or is the same function as an earlier one.
     """
     known = History.of(history)
-    goal, guide = known.goal, GUIDE.of(known.goal)
-    weights = rng.dirichlet(np.ones(len(goal.objectives))) if goal.pareto else None
-    observed = observe(known, weights)
-    if not len(observed):
-        return None
-    told = fit(region, observe(known), rng, guide, beliefs=known.beliefs)
-    fitted = guide if weights is None else replace(guide, prior=guide.prior * float(weights[0]))
-    surrogate = told if weights is None else fit(region, observed, rng, fitted, beliefs=known.beliefs)
-    feasibility = feasibility_of(region, known, observed, surrogate, rng) if goal.limits else None
-    return _Outlook(region, known, observed, surrogate, told, feasibility, best_feasible(known, observed))
-
-
-def _rng(history: Sequence[Candidate], seed: Sequence[int]) -> np.random.Generator:
-    return np.random.default_rng([*seed, len(history)])
+    found = outlook(region, known, seed)
+    if found is not None:
+        return _MAKERS[purpose](_Making(found, known, refused), count)
+    rng = np.random.default_rng([*seed, len(known)])
+    return suggest(region, known, rng, count=count, refused=refused) if purpose == "exploit" else []
 
 
 def forecast(
@@ -107,63 +91,48 @@ def forecast(
 
     All three are None where nothing was measured.
     """
-    outlook = _outlook(region, history, _rng(history, seed))
-    if outlook is None or not architectures:
+    choices = _choices(region, np.array(architectures, dtype=np.int64))
+    found = outlook(region, history, seed)
+    if found is None or choices is None:
         return [Suggestion(architecture) for architecture in architectures]
-    rows = np.array(architectures, dtype=np.int64)
-    choices = Choices(rows, encoder(region.space).encode(rows))
-    return outlook.suggestions(choices, range(len(rows)), lambda _: "")
+    return found.suggestions(choices, range(len(choices)), lambda _: "")
 
 
-def exploit(
-    region: Region,
-    history: Sequence[Candidate],
-    seed: Sequence[int],
-    count: int,
-    refused: Collection[Architecture] = (),
-) -> list[Suggestion]:
-    """Return the untried architectures of the highest expected value within two changes of the best, the best first.
-
-    Where fewer than `count` are left there, others follow. Where nothing was measured, they are the guide's first
-    picks.
-    """
-    rng = _rng(history, seed)
-    outlook = _outlook(region, history, rng)
-    if outlook is None:
-        return suggest(region, history, rng, count=count, refused=refused)
-    tried = outlook.known.tried(region.space, refused)
-    best = _incumbent(outlook)
-    near = _choices(region, _within_two(outlook, best)) if best else None
-    found = _highest(outlook, near, tried, count, lambda place: _changed(region, best, near, place)) if near else []
+def _exploit(making: _Making, count: int) -> list[Suggestion]:
+    best = _incumbent(making)
+    near = _choices(making.region, _within_two(making, best)) if best else None
+    found: list[Suggestion] = []
+    if near:
+        found = _highest(making, near, making.tried(), count, lambda at: _changed(making.region, best, near, at))
     if len(found) < count:
-        tried = outlook.known.tried(region.space, [*refused, *(each.architecture for each in found)])
-        choices = gather(region, best_observed(outlook.observed), outlook.mean, rng)
-        found += _highest(outlook, choices, tried, count - len(found), lambda _: "further away")
+        tried = making.tried(*(each.architecture for each in found))
+        found += _highest(making, making.gathered(making.outlook.mean), tried, count - len(found), lambda _: _FURTHER)
     return found
 
 
 def _highest(
-    outlook: _Outlook, choices: Choices, tried: Collection[object], count: int, why: Callable[[int], str]
+    making: _Making, choices: Choices, tried: Collection[object], count: int, why: Callable[[int], str]
 ) -> list[Suggestion]:
     """Return the choices of the highest expected value; of equal ones the more probable improvement comes first."""
+    outlook = making.outlook
     score = outlook.mean(choices.encoded) + 1e-6 * outlook.improvement(choices.encoded)
-    return outlook.suggestions(choices, choose(outlook.region.space, choices, score, tried, count), why)
+    return outlook.suggestions(choices, choose(making.region.space, choices, score, tried, count), why)
 
 
-def _incumbent(outlook: _Outlook) -> Architecture | None:
+def _incumbent(making: _Making) -> Architecture | None:
     """Return the best measured architecture, a feasible one where there is one."""
-    known = outlook.known
+    known = making.known
     ones = (known.goal.best(known.measured), *known.best_first())
     return next((one.architecture for one in ones if one and one.architecture), None)
 
 
-def _within_two(outlook: _Outlook, best: Architecture) -> Integers:
+def _within_two(making: _Making, best: Architecture) -> Integers:
     """Return the architectures one change from the best, and those one further change from the promising ones."""
-    region = outlook.region
+    region = making.region
     one = region.neighbours(best)
     if not len(one):
         return one
-    score = outlook.mean(encoder(region.space).encode(one))
+    score = making.outlook.mean(encoder(region.space).encode(one))
     climbed = one[np.argsort(-score, kind="stable")[:_CLIMBED]]
     return np.unique(np.concatenate([one, region.neighbours(climbed)]), axis=0)
 
@@ -172,30 +141,17 @@ def _choices(region: Region, rows: Integers) -> Choices | None:
     return Choices(rows, encoder(region.space).encode(rows)) if len(rows) else None
 
 
-def explore(
-    region: Region,
-    history: Sequence[Candidate],
-    seed: Sequence[int],
-    count: int,
-    refused: Collection[Architecture] = (),
-) -> list[Suggestion]:
-    """Return the untried architectures of the most uncertain value among the better half, each with the reason.
-
-    They differ from each other in more than one decision, where there are such.
-    """
-    rng = _rng(history, seed)
-    outlook = _outlook(region, history, rng)
-    if outlook is None:
-        return []
-    choices = gather(region, best_observed(outlook.observed), outlook.sd, rng)
+def _explore(making: _Making, count: int) -> list[Suggestion]:
+    outlook = making.outlook
+    choices = making.gathered(outlook.sd)
     if not len(choices):
         return []
     mean = outlook.mean(choices.encoded)
     plausible = mean >= np.quantile(mean, 1 - _PLAUSIBLE)
     score = np.where(plausible, outlook.sd(choices.encoded), -1.0)
-    places = _spread(region, choices, score, outlook.known.tried(region.space, refused), count)
-    counts = _tries(outlook.known, region)
-    return outlook.suggestions(choices, places, lambda place: _least_tried(region, counts, choices.at(place)))
+    places = _spread(making.region, choices, score, making.tried(), count)
+    counts = _tries(making.known, making.region)
+    return outlook.suggestions(choices, places, lambda place: _least_tried(making.region, counts, choices.at(place)))
 
 
 def _spread(region: Region, choices: Choices, score: Floats, tried: Collection[object], count: int) -> list[int]:
@@ -253,40 +209,26 @@ def _changed(region: Region, best: Architecture | None, choices: Choices | None,
     return f"the best with {_options(region, architecture, apart)}"
 
 
-def probe(
-    region: Region,
-    history: Sequence[Candidate],
-    seed: Sequence[int],
-    count: int,
-    refused: Collection[Architecture] = (),
-) -> list[Suggestion]:
-    """Return the untried architectures of the highest expected value that the prior takes to be worse than the best.
-
-    One that is measured as good as the best speaks against the prior. None where there is no prior, or nothing was
-    measured.
-    """
-    rng = _rng(history, seed)
-    outlook = _outlook(region, history, rng)
-    best = outlook and _incumbent(outlook)
-    prior = outlook and _prior(outlook)
-    if not outlook or not best or not prior:
+def _probe(making: _Making, count: int) -> list[Suggestion]:
+    best, prior = _incumbent(making), _prior(making)
+    if not best or not prior:
         return []
-    most = float(prior(encoder(region.space).encode([best]))[0]) - _WORSE
+    most = float(prior(encoder(making.region.space).encode([best]))[0]) - _WORSE
 
     def score(architectures: Encoded) -> Floats:
-        return np.where(prior(architectures) <= most, outlook.mean(architectures), -_LAST)
+        return np.where(prior(architectures) <= most, making.outlook.mean(architectures), -_LAST)
 
-    choices = gather(region, best_observed(outlook.observed), score, rng)
+    choices = making.gathered(score)
     scores = score(choices.encoded) if len(choices) else np.empty(0)
-    places = _spread(region, choices, scores, outlook.known.tried(region.space, refused), count)
+    places = _spread(making.region, choices, scores, making.tried(), count)
     kept = [place for place in places if scores[place] > -_LAST]
-    return outlook.suggestions(choices, kept, lambda place: _doubted(choices, place, prior, most))
+    return making.outlook.suggestions(choices, kept, lambda place: _doubted(choices, place, prior, most))
 
 
-def _prior(outlook: _Outlook) -> MeanFunction | None:
+def _prior(making: _Making) -> MeanFunction | None:
     """Return the mean of the prior's mean functions by their odds; None without a prior."""
-    known = outlook.known
-    means = [mean for mean in GUIDE.of(known.goal).means(outlook.region, known.beliefs) if mean.name != NONE]
+    known = making.known
+    means = [mean for mean in GUIDE.of(known.goal).means(making.region, known.beliefs) if mean.name != NONE]
     if not means:
         return None
     odds = sum(mean.odds for mean in means)
@@ -300,5 +242,8 @@ def _doubted(choices: Choices, place: int, prior: MeanFunction, most: float) -> 
     )
 
 
-SHORTLISTS = {"exploit": exploit, "explore": explore, "test": probe}
-"""The shortlists by their purposes."""
+_MAKERS: Mapping[Purpose, Callable[[_Making, int], list[Suggestion]]] = {
+    "exploit": _exploit,
+    "explore": _explore,
+    "test": _probe,
+}

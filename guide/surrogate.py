@@ -18,6 +18,7 @@ from .draws import Data, Draw, Ranges, drawn
 from .features import Encoded, Floats
 from .kernels import Comparison, compared, self_similarities
 from .means import NO_PRIOR, PriorMean
+from .one_thread import one_thread
 
 Bounds = tuple[float, float]
 """The least and the highest utility there is, infinite where that end is open."""
@@ -88,6 +89,7 @@ class Surrogate:
     are how many options each decision has.
     """
 
+    @one_thread()
     def __init__(
         self,
         tried: Encoded,
@@ -126,6 +128,7 @@ class Surrogate:
             found[draw.mean.name] += weight
         return found
 
+    @one_thread()
     def predict(self, architectures: Encoded) -> Prediction:
         """Predict the utilities of architectures."""
         mixture = self._mixture(architectures)
@@ -158,6 +161,7 @@ class Surrogate:
         at = np.array([(utility - self._top) / self._unit])
         return float(self._weights @ [draw.warp(at)[0] for draw in self._draws])
 
+    @one_thread()
     def standard(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict means and standard deviations of warped utilities, in standard units below the best: shapes (n,)."""
         mixture = self._mixture(architectures)
@@ -196,6 +200,7 @@ class Surrogate:
         count = len(self._tried)
         return (_AS_EXPECTED + count * surprise) / (_AS_EXPECTED + count)
 
+    @one_thread()
     def joint(self, architectures: Encoded) -> tuple[Floats, Floats]:
         """Predict the utilities of architectures together: means of shape (n,), covariances of shape (n, n).
 

@@ -49,7 +49,7 @@ class Reply:
 
 
 Agent = Annotated[str, Field(strict=True, pattern=r"^(proposer|starter|reflector|concluder|arm:.{1,500})$")]
-"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on what was measured, in the end for its
+"""Who asks a model: for a proposal, for its starts and beliefs, to reflect on the measurements, in the end for its
 design principles, or for the offer of a further arm of a hybrid search, as `arm:NAME`."""
 
 

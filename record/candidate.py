@@ -78,7 +78,7 @@ class Suggestion:
     standard deviation of that; None where nothing was measured yet.
 
     `improvement` is the probability that its value, without the error of a measurement, is feasible and better than the
-    best so far. `why` says what it is worth trying for.
+    best so far. `why` is the reason to try it.
     """
 
     architecture: Numbers

@@ -65,7 +65,7 @@ def seed_of(first: int, trial: int, repeat: int = 0) -> int:
 def to_confirm(goal: Goal, candidates: Sequence[Candidate], confirming: Confirming) -> list[Candidate]:
     """Return the candidates that are to be confirmed: the best by their first measurement, of a front its first ones.
 
-    The choice is by the measurement alone. A surrogate would choose what its own prior likes.
+    The choice is by the measurement alone. A surrogate would choose those that its own prior likes.
     """
     ranked = goal.front(candidates) if goal.pareto else goal.ranked(candidates)
     return ranked[: confirming.count]

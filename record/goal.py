@@ -40,7 +40,7 @@ class Goal:
     """The goal of a search.
 
     The first of the `objectives` is a measurement's value and steers the search; the others are metrics of that name,
-    or costs. `limits` are the lowest and the highest value of metrics, None where that end is open: what is measured
+    or costs. `limits` are the lowest and the highest value of metrics, None where that end is open: a measurement
     beyond is not feasible. With `pareto` the search is after the front of all objectives. `metrics` are further
     quantities that are measured and told.
 

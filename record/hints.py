@@ -38,7 +38,7 @@ HINT = Schema[Hint](Hint)
 def read_hint(text: str) -> str:
     """Return the words of a hint, as one line.
 
-    Raises: GeniusError where they are too many, or hold what cannot be printed.
+    Raises: GeniusError where they are too many, or hold unprintable characters.
     """
     words = " ".join(text.split())
     if not words or len(words) > HINT_LENGTH:

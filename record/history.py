@@ -76,9 +76,9 @@ def _replies(candidate: Candidate) -> int:
 class History(Sequence[Candidate]):
     """The first candidates of a trial that finished, and behind them those in flight, which have no measurement.
 
-    `goal` is that of the search, `asked` are the refusals of the iteration that is being made, `rounds` its replies
-    that called tools, `beliefs` those of the model before anything was measured, None where none were asked for, and
-    `notebook` what it noted since.
+    `indexed` are the finished ones, and perhaps later ones. `goal` is that of the search, `asked` are the refusals of
+    the iteration that is being made, `rounds` its replies that called tools, `beliefs` those of the model before
+    anything was measured, None where none were asked for, and `notebook` its notes since.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class History(Sequence[Candidate]):
         notebook: str = "",
         rounds: int = 0,
     ) -> None:
-        self._index, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
+        self.indexed, self.finished, self.running, self.goal, self.asked = index, finished, running, goal, asked
         self.beliefs, self.notebook, self._rounds = beliefs, notebook, rounds
 
     @classmethod
@@ -113,31 +113,31 @@ class History(Sequence[Candidate]):
         if isinstance(place, slice):
             return [self[at] for at in range(*place.indices(len(self)))]
         at = range(len(self))[place]
-        return self._index.candidates[at] if at < self.finished else self.running[at - self.finished]
+        return self.indexed.candidates[at] if at < self.finished else self.running[at - self.finished]
 
     def __iter__(self) -> Iterator[Candidate]:
-        yield from self._index.candidates[: self.finished]
+        yield from self.indexed.candidates[: self.finished]
         yield from self.running
 
     @property
     def measured(self) -> list[Candidate]:
         """The candidates that have a value, in the order they were measured."""
-        return self._index.measured[: self._measured]
+        return self.indexed.measured[: self._measured]
 
     @property
     def total(self) -> float:
         """The sum of their values."""
-        return self._index.totals[self._measured]
+        return self.indexed.totals[self._measured]
 
     @property
     def _measured(self) -> int:
-        return bisect_left(self._index.places, self.finished)
+        return bisect_left(self.indexed.places, self.finished)
 
     def best_first(self, *, worst_first: bool = False) -> Iterator[Candidate]:
         """Go through the measured candidates by utility; of equals, the one measured first is the better one."""
-        found = self._index.ranked(self.goal)
+        found = self.indexed.ranked(self.goal)
         ranked = reversed(found) if worst_first else iter(found)
-        return (self._index.candidates[place] for _, place in ranked if place < self.finished)
+        return (self.indexed.candidates[place] for _, place in ranked if place < self.finished)
 
     def feasible_first(self) -> Iterator[Candidate]:
         """Go through the measured candidates that keep the limits, the best first."""
@@ -150,22 +150,22 @@ class History(Sequence[Candidate]):
 
     @property
     def weighed(self) -> list[tuple[Architecture, Mapping[str, float]]]:
-        """The networks that were measured and refused, with what was measured; also those of this iteration."""
+        """The networks that were measured and refused, with their measurements; also those of this iteration."""
         refused = (*self._refused(), *self.asked)
         return [(refusal.architecture, refusal.metrics) for refusal in refused if refusal.architecture]
 
     def _refused(self) -> Iterator[Refusal]:
-        yield from (refusal for place, refusal in self._index.refused if place < self.finished)
+        yield from (refusal for place, refusal in self.indexed.refused if place < self.finished)
         yield from (refusal for candidate in self.running for refusal in candidate.refusals)
 
     @property
     def replies(self) -> int:
         """How many replies the trial has used, refused ones included."""
-        return self._index.replies[self.finished] + sum(map(_replies, self.running))
+        return self.indexed.replies[self.finished] + sum(map(_replies, self.running))
 
     def tally(self, space: SearchSpace) -> OptionTally:
         """Return how often each option was tried by the finished candidates, and the values measured with it."""
-        return self._index.tally(space, self.finished)
+        return self.indexed.tally(space, self.finished)
 
     @property
     def attempts(self) -> int:
@@ -175,16 +175,16 @@ class History(Sequence[Candidate]):
     def find(self, space: SearchSpace, architecture: Architecture) -> Candidate | None:
         """Return the first candidate whose architecture computes the same function; None where there is none."""
         identity = space.identity(architecture)
-        place = self._index.first(space).get(identity)
+        place = self.indexed.first(space).get(identity)
         if place is not None and place < self.finished:
-            return self._index.candidates[place]
+            return self.indexed.candidates[place]
         running = (c for c in self.running if c.architecture and space.identity(c.architecture) == identity)
         return next(running, None)
 
     def tried(self, space: SearchSpace, others: Iterable[Architecture] = ()) -> Set[Hashable]:
         """Return the identities of the architectures that were tried, and of some others."""
         running = [candidate.architecture for candidate in self.running if candidate.architecture]
-        return _Tried(self._index.first(space), self.finished, {space.identity(a) for a in (*running, *others)})
+        return _Tried(self.indexed.first(space), self.finished, {space.identity(a) for a in (*running, *others)})
 
 
 class _Tried(Set[Hashable]):

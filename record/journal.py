@@ -188,7 +188,7 @@ class Journal:
     def restore(
         self, candidates: Iterable[Candidate], pages: Iterable[Page] = (), confirmations: Iterable[Confirmation] = ()
     ) -> None:
-        """Add what comes from elsewhere than the folder's files, such as a checkpoint: finished candidates, pages, and
+        """Add records from elsewhere than the folder's files, such as a checkpoint: finished candidates, pages, and
         further evaluations of candidates."""
         for candidate in candidates:
             self._settle(candidate)

@@ -13,7 +13,7 @@ from .plain import BadValue, number, text, whole
 Failure = Literal["out of memory", "too large", "diverged", "crashed", "timed out", "too much output", "lost", "raised"]
 """How an evaluation can fail: the memory did not suffice, or was estimated not to; the loss or the value became NaN or
 infinite; the process ended by itself; it took too long or showed no life; it printed too much; the machine it ran on
-was lost; the evaluator raised an exception, or returned what is no measurement."""
+was lost; the evaluator raised an exception, or returned no measurement."""
 
 ERROR_LENGTH, DEVICE_LENGTH = 400, 100  # characters that are kept
 _TITLE = 60  # characters of a metric's name

@@ -1,4 +1,4 @@
-"""What a language model makes of a search besides its proposals: its beliefs, its notebook, a person's hints, and its
+"""A language model's part in a search besides its proposals: its beliefs, its notebook, a person's hints, and its
 design principles."""
 
 from collections.abc import Sequence

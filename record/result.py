@@ -79,13 +79,13 @@ class TrialResult:
     def ended_by(self) -> str | None:
         """Why the trial ended before its iterations were made, as its last candidate says; None where it did not."""
         made = len(self.candidates)
-        # what was proposed before the last reply may still be in flight
+        # candidates proposed before the last reply may still be in flight
         last = self.candidates[-1] if made else None
         return last.error if last is not None and last.error in ENDINGS and last.iteration == made else None
 
     @property
     def seconds(self) -> float:
-        """The time during which any iteration or further evaluation ran; what overlaps counts once."""
+        """The time during which any iteration or further evaluation ran; overlaps count once."""
         total, until = 0.0, 0.0
         spans = [(c.started, c.started + c.seconds) for c in self.candidates]
         spans += [(c.started, c.started + c.evaluation_seconds) for c in self.confirmations]

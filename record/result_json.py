@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..printable import printable
 from ..spaces.cost import Convention
 from .candidate import Candidate
 from .goal import Goal
 from .measurement import Measurement
 from .notebook import PAGE, Page
+
+_CALLS = 64  # of tools, in an iteration
+_NAME, _ARGUMENTS, _ANSWER = 100, 1_000, 4_000  # characters
 
 
 def iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> dict[str, object]:
@@ -26,6 +30,8 @@ def iteration_json(candidate: Candidate, goal: Goal, convention: Convention) -> 
         "changed_by": candidate.repair.by if candidate.repair else None,
         **_advice_json(candidate),
         **_arm_json(candidate),
+        **_expectation_json(candidate),
+        **_tools_json(candidate),
         "llm": candidate.llm,
         "refusals": [refusal.reason for refusal in candidate.refusals],
         "error": candidate.error,
@@ -84,6 +90,29 @@ def _arm_json(candidate: Candidate) -> dict[str, object]:
     if candidate.arm is None:
         return {}
     return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
+
+
+def _expectation_json(candidate: Candidate) -> dict[str, object]:
+    """Return the proposer's own forecast; empty where it made none."""
+    if candidate.expected is None:
+        return {}
+    return {"expected": candidate.expected, "expected_sd": candidate.expected_sd}
+
+
+def _tools_json(candidate: Candidate) -> dict[str, object]:
+    """Return the calls of tools, with the ends of long texts; empty without any."""
+    if not candidate.tools:
+        return {}
+    calls = [
+        {
+            "name": printable(use.name, _NAME),
+            "arguments": printable(use.arguments, _ARGUMENTS),
+            "answer": printable(use.answer, _ANSWER),
+            "attempt": use.attempt,
+        }
+        for use in candidate.tools[:_CALLS]
+    ]
+    return {"tools": calls, "rounds": candidate.rounds}
 
 
 def best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> dict[str, object]:

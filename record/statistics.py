@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
-_LEAST = 1e-6  # of the variance of measurements, that is taken for their spread whatever their errors
+_LEAST = 1e-6  # of the variance of measurements, that is taken for their spread with any errors
 
 
 @dataclass(frozen=True)

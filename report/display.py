@@ -24,7 +24,7 @@ from .show import as_text
 
 _LONGEST = 300  # characters of an error or a note
 _METRICS = 2  # of an epoch that are shown
-_NARROW = 60  # columns of a terminal below which the table leaves out what is less asked for
+_NARROW = 60  # columns of a terminal below which the table leaves out the less wanted columns
 _COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
 _FEW_COLUMNS = ("made", "best", "now")
 _TOLD = ("finished", "waiting", "confirmed")  # the stages that are lines where nothing is live

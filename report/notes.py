@@ -1,4 +1,4 @@
-"""The notes of a search for people: what its model believed at first, its notebook, its principles, and hints."""
+"""The notes of a search for people: the first beliefs of its model, its notebook, its principles, and hints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ from ..record.notebook import Page
 from ..record.result import SearchResult, TrialResult
 
 _TITLES = {
-    "beliefs": "what {author} believed before anything was measured:",
+    "beliefs": "the beliefs of {author} before anything was measured:",
     "notebook": "the notebook of {author}, before iteration {iteration}:",
     "principles": "the design principles that {author} draws, with the effects of their options by the surrogate:",
 }

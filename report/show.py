@@ -23,10 +23,11 @@ from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
 from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
+from .tool_calls import calls_in_lines
 
-_NARROW = 72  # columns of a terminal below which tables leave out what is less asked for
+_NARROW = 72  # columns of a terminal below which tables leave out the less wanted columns
 _BEST, _LATEST = 20, 20  # rows of a table of many
-_LONGEST = 300  # characters of an error
+_LONGEST, _FORECAST = 300, 40  # characters of an error, and of a forecast
 _TIES = "equals share the better rank."
 _AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
@@ -38,6 +39,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     Of many iterations, or trials, the table has the best and the latest, unless `everything` is asked for.
     """
     narrow = console.width < _NARROW
+    chosen: Sequence[Candidate] = ()
     if len(result.trials) == 1:
         candidates = result.trials[0].candidates
         places = range(len(candidates)) if everything else _shown(_utilities(candidates, result.goal))
@@ -54,6 +56,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     if table.row_count < count:
         print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
     print_sentences(console, _sentences(result))
+    print_sentences(console, calls_in_lines(chosen, everything=everything))
     print_sentences(console, notes_in_lines(result))
     # The paths on lines of their own and never cut, so that they can be copied.
     if (result.run / PICTURE_FILE).is_file():
@@ -100,6 +103,7 @@ def _iterations(candidates: Sequence[Candidate], result: SearchResult, narrow: b
     goal, convention, best = result.goal, result.settings.limits.convention, result.trials[0].best
     columns = {"iteration": [str(candidate.iteration) for candidate in candidates]}
     columns |= {_title(goal): _values([candidate.value for candidate in candidates], goal.objective)}
+    columns |= _expected(candidates, goal.objective)
     others = [name for name in goal.others if name not in (*OF_COSTS, *columns)]
     columns |= {_label(goal, name): _metric(candidates, goal, name) for name in others}
     columns["rank"] = [_number(c.measurement.rank if c.measurement else None) for c in candidates]
@@ -127,6 +131,19 @@ def _values(values: Sequence[float | None], objective: Objective) -> list[str]:
     """Write a column of values, with as many digits as tell them apart."""
     words = iter(objective.numbers([value for value in values if value is not None]))
     return ["-" if value is None else next(words) for value in values]
+
+
+def _expected(candidates: Sequence[Candidate], objective: Objective) -> dict[str, list[str]]:
+    """Write a column of the proposer's own forecasts; none where it made none."""
+    words = [_forecast(candidate, objective) for candidate in candidates]
+    return {"expected": [each or "-" for each in words]} if any(words) else {}
+
+
+def _forecast(candidate: Candidate, objective: Objective) -> str:
+    value, sd = candidate.expected, candidate.expected_sd
+    if value is None:
+        return ""
+    return one_line(objective.numbers([value])[0] if sd is None else objective.near(value, sd), _FORECAST)
 
 
 def _metric(candidates: Sequence[Candidate], goal: Goal, name: str) -> list[str]:
@@ -237,7 +254,7 @@ def _best(best: Candidate, result: SearchResult) -> str:
 
 
 def _confirmed(result: SearchResult) -> list[str]:
-    """Describe what the further evaluations of the best have told, where there are any."""
+    """Describe the results of the further evaluations of the best, where there are any."""
     if not any(trial.confirmations for trial in result.trials):
         return []
     confirming, made = result.settings.loop.confirming, sum(len(trial.confirmations) for trial in result.trials)
@@ -297,7 +314,7 @@ def _protocol(settings: Settings) -> list[str]:
     """Describe the values of a run that looked them up."""
     if settings.training.table is not None:
         whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
-        return [f"{whose} Ranks are among what it holds; {_TIES}"]
+        return [f"{whose} Ranks are among its architectures; {_TIES}"]
     table = table_of(settings.space)
     if table is None or not settings.looks_up:
         return []

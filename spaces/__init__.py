@@ -71,7 +71,7 @@ def _named_after(path: str, value: object) -> SearchSpace | None:
 
 
 def _refuse_path(name: str) -> None:
-    """Refuse the path of what holds no space.
+    """Refuse the path of a file that holds no space.
 
     Raises: GeniusError.
     """

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .operators import Operators
 
 Convention = Literal["macs", "thop"]
-"""How FLOPs are counted: multiply-adds alone, or with what the tool thop adds for batch norms and average pooling: the
-paper's networks were measured with it."""
+"""How FLOPs are counted: multiply-adds alone, or with the additions of the tool thop for batch norms and average
+pooling, which the paper's networks were measured with."""
 
 CONVENTIONS: dict[Convention, str] = {
     "macs": "multiply-adds of one image",
@@ -134,7 +134,7 @@ class CostTable:
     """The costs of a network's parts for every option they depend on, computed once.
 
     The cost of an architecture is then a sum of look-ups, for one architecture or for a whole array of them. `space`
-    is the name of the space. Whatever asks for costs raises GeniusError where a part does not tell them.
+    is the name of the space. A question for costs raises GeniusError where a part does not tell them.
     """
 
     def __init__(self, parts: Sequence[Part], options: Sequence[range], space: str) -> None:
@@ -266,7 +266,7 @@ def _tell_what_is_missing(name: str, found: "Operators", strict: bool) -> None:
 
     Raises: GeniusError in place of a warning, where the count is to be `strict`.
     """
-    missing = f"the FLOPs of {name} leave out what these operators compute: {', '.join(sorted(found.uncounted))}"
+    missing = f"the FLOPs of {name} leave out these operators: {', '.join(sorted(found.uncounted))}"
     if found.uncounted and strict:
         raise GeniusError(f"{missing}; under a limit on FLOPs all must be known: {_MEND}")
     said = [missing] if found.uncounted else []

@@ -14,7 +14,7 @@ from ..schema import LARGEST, Scalar
 from .door import check_named, is_sequence, is_text, repeated, shown
 
 Value = Hashable
-"""What can be chosen: a text, a number, True or False, None, or an object with a name, such as a class or function."""
+"""An option: a text, a number, True or False, None, or an object with a name, such as a class or function."""
 
 When = tuple[str, tuple[Value, ...]]
 """The name of another decision, and those of its options under which a decision counts."""

@@ -116,7 +116,7 @@ def decisions_of(given: Mapping[str, object]) -> tuple[Decision, ...]:
 def plain_decisions(given: Mapping[str, object]) -> dict[str, JsonValue] | None:
     """Return a dict of decisions in plain JSON types, which means the same; None where JSON cannot hold an option.
 
-    Raises: GeniusError for what is no dict of decisions.
+    Raises: GeniusError for any other object than a dict of decisions.
     """
     meant = decisions_of(given)
     try:

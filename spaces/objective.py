@@ -94,11 +94,12 @@ class Objective:
         return max(value, other, key=self.utility)
 
     def outside(self, value: float) -> str | None:
-        """Say how a value lies outside the bounds, and what to do about it; None where it does not."""
+        """Say how a value lies outside the bounds, and name the way out; None where it does not."""
         if (self.low is None or value >= self.low) and (self.high is None or value <= self.high):
             return None
         allowed = " ".join(filter(None, [self.name, "lies", self.ends, self.unit]))
-        return f"{allowed}, got {value:g}: name what is measured, as in evaluate.objective = genius.Objective('score')"
+        mend = "name the measured quantity, as in evaluate.objective = genius.Objective('score')"
+        return f"{allowed}, got {value:g}: {mend}"
 
     def text(self, value: float, among: Iterable[float] = ()) -> str:
         """Write a value with its unit, and with as many digits as tell it from others."""

@@ -34,7 +34,7 @@ reduction, nor pooling."""
 _LEFT_OUT = re.compile(
     r"upsample|fft_r?fftfreq|linalg_(check_errors|vector_norm|cross|_powsum)|_combination$|_thnn_fused"
 )
-"""Of those the ones that the convention leaves out all the same: resampling, norms, what is elementwise."""
+"""Of those the ones that the convention leaves out all the same: resampling, norms, elementwise ones."""
 
 _OWN = ("aten", "prim", "prims", "profiler", "torchvision")
 
@@ -57,7 +57,7 @@ class Operators:
 
 
 def count_operators(module: nn.Module, images: Tensor, found: Operators | None = None) -> Operators:
-    """Run a network on images, without gradients, and count its operators, perhaps on top of what was `found`.
+    """Run a network on images, without gradients, and count its operators, perhaps on top of those `found` before.
 
     Torch takes no fast paths, which fuse a whole layer into one operator, while functions are watched.
     Raises: every exception of the network.
@@ -242,4 +242,4 @@ _MACS: dict[str, _Macs] = {
     "aten::conv_tbc": lambda args, out: int(args[1].numel() * out.shape[0] * out.shape[1]),
     "torchvision::deform_conv2d": lambda args, out: int(args[1].numel() * _positions(out)),
 }
-"""Multiply-adds of an operator, from its arguments and what it returned."""
+"""Multiply-adds of an operator, from its arguments and its result."""

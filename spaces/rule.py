@@ -14,7 +14,7 @@ from .conditions import Conditions
 from .decision import ByValue
 
 Rule = Callable[[tuple[int, ...]], bool | str]
-"""Is given an architecture: True allows it, a text forbids it and says why, False forbids it by what the rule is."""
+"""Is given an architecture: True allows it, a text forbids it and says why, False forbids it by the rule's words."""
 
 ENUMERABLE = 1_000_000
 """Spaces up to this many architectures are listed whole where a whole list is asked for."""
@@ -53,7 +53,7 @@ def judge(rule: Rule, architecture: tuple[int, ...], space: str) -> bool | str:
         return told
     raise GeniusError(
         f"{_called(rule, space)} returned {brief(repr(told))} for {list(architecture)}: return True, False, or a "
-        "text that says what is forbidden"
+        "text that names the forbidden"
     )
 
 

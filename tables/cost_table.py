@@ -21,7 +21,7 @@ _Values = Annotated[tuple[Number, ...], Field(max_length=1_000_000)]
 
 @dataclass(frozen=True)
 class _TermRecord:
-    """The places of some decisions, and what each combination of their options adds, those of the last in a row."""
+    """The places of some decisions, and the cost of each combination of their options, those of the last in a row."""
 
     decisions: tuple[Whole, ...]
     values: _Values

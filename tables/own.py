@@ -167,7 +167,8 @@ def _only(space: SearchSpace, table: Table) -> SearchSpace:
             return told
         return table.place(architecture) is not None or "the table does not hold it"
 
-    held.__doc__ = "; ".join(filter(None, [own and rule_in_words(own), "only what the table holds can be measured"]))
+    words = "only its table's architectures can be measured"
+    held.__doc__ = "; ".join(filter(None, [own and rule_in_words(own), words]))
     return replace(space, valid=held)
 
 

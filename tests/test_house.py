@@ -114,6 +114,16 @@ def test_files_and_functions_stay_small():
         for path in modules(folder):
             text = path.read_text()
             assert text.count("\n") <= 400, f"{path} has {text.count(chr(10))} lines"
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    assert (lines := lines_of(node)) <= 40, f"{node.name} in {path} has {lines} lines"
+
+
+def lines_of(function):
+    """Count the lines of a function besides its docstring."""
+    first = function.body[0]
+    words = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) else 0
+    return function.end_lineno - function.lineno + 1 - words
 
 
 COMMANDS = {"bench", "export", "fetch", "fork", "hint", "open", "resume", "search", "train"}

@@ -76,7 +76,7 @@ def test_a_download(delay, interrupted, tmp_path):
     said = interrupted("fetch", "nas-bench-macro", "--downloads", tmp_path, delay=delay, before=HANGING)
     assert [line for line in said if "bytes" not in line] in (
         ["stopped: nothing was begun"],
-        ["stopped: what arrived is kept: fetch it again to go on"],
+        ["stopped: all that arrived is kept: fetch it again to go on"],
     )
 
 
@@ -96,5 +96,5 @@ def test_a_look_at_a_run(delay, interrupted, run_of_a_model, tables):
     said = interrupted("show", run_of_a_model, "--downloads", tables, delay=delay)
     assert said in (
         ["stopped: nothing was begun"],
-        ["stopped: what was made of the peers is kept: show it again to go on"],
+        ["stopped: finished trials of the peers are kept: show it again to go on"],
     )

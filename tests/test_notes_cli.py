@@ -60,7 +60,7 @@ def test_a_run_shows_what_its_model_made_of_it(genius, asked, server, tmp_path):
     one, two = f"openai:one@{server.url}", f"openai:two@{server.url}"
     told = "\n".join(line.strip() for line in genius("show", "r").stdout.splitlines())
     for shown in (done.stdout, told):
-        assert f"what {one} believed before anything was measured:" in shown
+        assert f"the beliefs of {one} before anything was measured:" in shown
         assert "start: [2, 2, 2, 2, 2, 2, 2, 2]" in shown
         assert "because larger networks learn more" in shown
         assert (

@@ -322,11 +322,7 @@ async def test_a_worker_process_trains_the_network_of_a_script(write, tmp_path, 
     assert (await genius.resume(tmp_path / "run", iterations=2)).trials[0].candidates[1].measurement.value is not None
 
 
-@pytest.mark.parametrize("kind", ["proposer", "objective", "recipe", "data", "on", "callback"])
-def test_every_kind_of_plug_in_may_lie_in_a_file(write, tmp_path, kind):
-    write(
-        "plug.py",
-        """
+PLUG_INS = """
 import genius
 from genius.evaluators.workers import LocalWorkers, places
 from langchain_core.callbacks import BaseCallbackHandler
@@ -349,8 +345,12 @@ def pool(workers):
     open("pooled", "w").close()
     return LocalWorkers(places(workers, gpus=0, threads=1))
 def measure(architecture): return 1.0
-""",
-    )
+"""
+
+
+@pytest.mark.parametrize("kind", ["proposer", "objective", "recipe", "data", "on", "callback"])
+def test_every_kind_of_plug_in_may_lie_in_a_file(write, tmp_path, kind):
+    write("plug.py", PLUG_INS)
     named = {"proposer": "propose", "objective": "loss", "recipe": "quick", "data": "images", "on": "pool"}
     words = [f"--{kind}", f"plug.py:{named.get(kind, 'sink')}", "--iterations", "1", "--run", "run"]
     words += [] if kind == "proposer" else ["--proposer", "random"]

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from ..spaces.decision import Decision
 from ..spaces.space import Architecture, SearchSpace
 from .replies import UnreadableReply, read_reply
 from .seen import short
 from .values import mark_of, number_marked, plain_name
+
+_Word = TypeVar("_Word", bound=str)
 
 
 class BadArgument(ValueError):
@@ -80,15 +83,16 @@ def as_number(value: object, name: str, most: int) -> int:
     raise BadArgument(f"{name} takes a whole number from 1 to {most}, got {short(value, 40)}")
 
 
-def as_choice(value: object, name: str, choices: Sequence[str]) -> str:
+def as_choice(value: object, name: str, choices: Sequence[_Word]) -> _Word:
     """Read one of a few words.
 
     Raises: BadArgument.
     """
     word = value.strip().lower() if isinstance(value, str) else value
-    if word not in choices:
+    found = next((choice for choice in choices if choice == word), None)
+    if found is None:
         raise BadArgument(f"{name} takes {', '.join(choices)}, got {short(value, 40)}")
-    return str(word)
+    return found
 
 
 def as_conditions(value: object, space: SearchSpace) -> dict[int, int]:

@@ -54,7 +54,7 @@ def _candidates(text: str, space: SearchSpace) -> list[Architecture]:
 
 
 def _written(text: str) -> list[object]:
-    """Return what a reply names as its candidates, unless it settles on an architecture."""
+    """Return the candidates that a reply names, unless it settles on an architecture."""
     try:
         value = json.loads(text[text.find("{") : text.rfind("}") + 1])
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """The value that a reply says it expects of its proposal, with its standard deviation.
 
-Whatever cannot be meant is left out: an expectation never costs a reply.
+Impossible values are left out: an expectation never costs a reply.
 """
 
 import re

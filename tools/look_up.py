@@ -1,4 +1,4 @@
-"""What the options of a space cost, as a table in words for a model: one that adds up, or one that says it does not."""
+"""The costs of a space's options, as a table in words for a model: one that adds up, or one that says it does not."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
@@ -15,7 +15,7 @@ from ..spaces.space import Architecture
 from ..spaces.words import option_in_words
 from .prices import in_millions
 
-_ROWS = 60  # of a table, so that a prompt stays bounded whatever the space
+_ROWS = 60  # of a table, so that a prompt stays bounded in any space
 _COLUMNS = 20  # options of a row
 _PART_ROWS = 80  # of the tables of parts
 
@@ -26,9 +26,9 @@ _APART = "One decision at a time: changes of several decisions do not simply add
 
 
 def look_up_table(region: Region, centre: Architecture | None = None) -> str:
-    """Write what options cost, of each quantity that is limited, else of FLOPs.
+    """Write the costs of options, of each quantity that is limited, else of FLOPs.
 
-    Where every part depends on one decision, it is what each option adds. Else it is what options add, alone and in
+    Where every part depends on one decision, they are those of each option. Else they are those of options alone and in
     pairs, or the costs of the parts. These add up to the cost of any architecture. Where none of them is short, it is
     the costs of the networks one change around the `centre`, else around an architecture of the region.
     """
@@ -118,7 +118,7 @@ class _Parts:
         return all(len(decisions) <= 1 for decisions in self._tables)
 
     def single(self, at: int) -> tuple[int, ...]:
-        """Return what each option of a decision adds by itself."""
+        """Return the cost that each option of a decision adds by itself."""
         options = len(self._decisions[at].options)
         return tuple(self._tables.get((at,), np.zeros(options, dtype=np.int64)).tolist())
 
@@ -131,7 +131,7 @@ class _Parts:
 
     @cached_property
     def _terms(self) -> dict[tuple[int, ...], _Table] | None:
-        """What options add alone, and in pairs besides, over the first options; None where three do more together."""
+        """The costs of options, and of pairs besides, over the first options; None where three do more together."""
         found: dict[tuple[int, ...], _Table] = {(): np.array(0)}
         for decisions, table in self._tables.items():
             rest = table.astype(np.int64)
@@ -148,7 +148,7 @@ class _Parts:
 
     @cached_property
     def by_pairs(self) -> list[str] | None:
-        """What each option adds, and what options of two decisions add together; None where that is long."""
+        """The costs of each option, and of options of two decisions together; None where that is long."""
         if (terms := self._terms) is None:
             return None
         singles = [terms.get((at,), np.zeros(len(d.options), np.int64)) for at, d in enumerate(self._decisions)]

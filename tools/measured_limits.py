@@ -1,4 +1,4 @@
-"""Limits on what is measured of networks: held before a network is trained, as those on costs are."""
+"""Limits on measures of networks: held before a network is trained, as those on costs are."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ _ROUNDING = 1.01
 def held_to_measures(
     candidate: Candidate, found: Measurement, goal: Goal, space: SearchSpace, max_replies: int
 ) -> Candidate:
-    """Hold a candidate to what was found of its network; refuse one beyond the limits, or that cannot be measured.
+    """Hold a candidate to the measures of its network; refuse one beyond the limits, or that cannot be measured.
 
     Returns the candidate, or with one refusal more and no reply, to be asked again.
     """

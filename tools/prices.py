@@ -85,7 +85,7 @@ def _changes(region: Region, architecture: Architecture, tried: Collection[Hasha
     """Name untried single changes that keep the limits, those of the highest cost first.
 
     Changes of other decisions that cost the same are named with them. Options that switch a layer off come last. Where
-    no change keeps the limits, those are named that come closest. What the space's rule forbids is no change.
+    no change keeps the limits, those are named that come closest. A change that the space's rule forbids is none.
     """
     limits = region.limits
     found = list(_single_changes(region, architecture, tried))

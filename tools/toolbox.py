@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ..errors import GeniusError
-from ..guide.shortlists import SHORTLISTS, Purpose, forecast
+from ..guide.shortlists import Purpose, forecast, shortlist
 from ..record.call import shortened
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
@@ -48,7 +48,7 @@ class Tool:
     use: Callable[[Mapping[str, object]], str]
 
     def answer(self, arguments: Mapping[str, object]) -> str:
-        """Answer a call, in text of a bounded length; a sentence says what is wrong with it."""
+        """Answer a call, in text of a bounded length; a sentence names its fault."""
         try:
             _check_names(self, arguments)
             found = self.use(arguments)
@@ -66,7 +66,7 @@ def _check_names(tool: Tool, arguments: Mapping[str, object]) -> None:
 
 @dataclass(frozen=True)
 class Toolbox:
-    """What the tools know: the region that is searched, the trial's history, its seed, and the refusals of now."""
+    """The knowledge of the tools: the region, the trial's history, its seed, and the refusals of now."""
 
     region: Region
     history: History
@@ -156,10 +156,10 @@ class Toolbox:
         count = as_number(arguments.get("n", _SUGGESTED), "n", MOST_ASKED)
         return self.suggested(kind, count) or "There is none: nothing is measured yet, or there is no prior to test."
 
-    def suggested(self, kind: str, count: int) -> str:
+    def suggested(self, kind: Purpose, count: int) -> str:
         """Return a shortlist as lines; empty where there is none."""
         refused = refused_architectures(self.region.space, (), self.history)
-        found = SHORTLISTS[kind](self.region, self.history, self.seed, count, refused)
+        found = shortlist(kind, self.region, self.history, self.seed, count, refused)
         return "\n".join(self._line(each.architecture, _reasons(each, self._objective)) for each in found)
 
     def _neighbours(self, arguments: Mapping[str, object]) -> str:

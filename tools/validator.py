@@ -150,7 +150,7 @@ def refuse(
 ) -> Candidate:
     """Send a candidate's reply back; with the last of `max_replies` the iteration is over.
 
-    Where its network was measured, `architecture` and `metrics` say what was found; `teaches` is that of the refusal.
+    Where its network was measured, `architecture` and `metrics` tell the measures; `teaches` is that of the refusal.
     """
     reply = shortened(candidate.reply, _HEAD, _TAIL)
     refusals = (*candidate.refusals, Refusal(reply, reason, architecture, dict(metrics or {}), teaches))

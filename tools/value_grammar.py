@@ -12,7 +12,7 @@ _Trie: TypeAlias = "dict[int, _Trie]"
 class ValueGrammar(dict[str, str]):
     """The rules of a grammar by their names: a JSON object of the decisions that count, each after the one it needs.
 
-    An object is written along the trees of conditions, so that what is still to come is a row of trees. A tree has a
+    An object is written along the trees of conditions, so that the rest is a row of trees. A tree has a
     rule of its own, `tree-d`; a row that begins an excluded architecture has one for each of its beginnings.
     """
 

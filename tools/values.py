@@ -12,7 +12,7 @@ from ..spaces.decision import Decision, number_near
 from ..spaces.space import SearchSpace
 
 UNKNOWN = "?"
-"""Begins an item where a text gives no option for a decision, or not one: what it gives follows."""
+"""Begins an item where a text gives no option for a decision, or not one: the given value follows."""
 
 _MARK = re.compile(r"@(\d{1,6})(?:~([-+.\w]{1,100}))?")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.I)
@@ -124,7 +124,7 @@ def names_a_decision(keys: Sequence[str], space: SearchSpace) -> bool:
 
 
 def settled_items(items: Sequence[str], space: SearchSpace) -> list[str]:
-    """Return the items of a list with the first option in each hidden decision, whatever was given there."""
+    """Return the items of a list with the first option in each hidden decision, in place of any other."""
     found, hidden, conditions = list(items), set[int](), space.conditions
     for at in conditions.order:
         parent = conditions.parents.get(at)

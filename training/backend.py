@@ -1,8 +1,9 @@
 """The device of a training, and PyTorch's settings while it runs. Imports torch."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
@@ -32,19 +33,34 @@ def backend(
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = not exact
     torch.set_float32_matmul_precision("highest" if exact else "high")
-    if memory_limit and device.type == "cuda":
-        whole = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, memory_limit / whole), device)
-    if memory_limit and device.type == "mps":
-        torch.mps.set_per_process_memory_fraction(min(1.0, memory_limit / torch.mps.recommended_max_memory()))
     try:
-        yield device
+        with _limited(device, memory_limit):
+            yield device
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(before[1])
         torch.backends.cudnn.benchmark = benchmark
         torch.set_float32_matmul_precision(matmul)
+
+
+@contextmanager
+def _limited(device: torch.device, limit: int | None) -> Iterator[None]:
+    """Keep this process to so many bytes of a GPU's memory; afterwards it may use all of it again."""
+    if not limit or device.type == "cpu":
+        yield
+        return
+    set_fraction: Callable[[float], None]
+    if device.type == "cuda":
+        whole = torch.cuda.get_device_properties(device).total_memory
+        set_fraction = partial(torch.cuda.set_per_process_memory_fraction, device=device)
+    else:
+        whole, set_fraction = torch.mps.recommended_max_memory(), torch.mps.set_per_process_memory_fraction
+    set_fraction(min(1.0, limit / whole))
+    try:
+        yield
+    finally:
+        set_fraction(1.0)
 
 
 def checked_device(name: str) -> torch.device:

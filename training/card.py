@@ -126,4 +126,4 @@ class Card:
                 raise ValueError("the space and the classes must be names")
             return cls(told["space"], numbers, names, Input(**given))
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
-            raise GeniusError(f"it says of itself what cannot be read: {brief(str(error))}") from None
+            raise GeniusError(f"its own card cannot be read: {brief(str(error))}") from None

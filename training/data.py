@@ -109,7 +109,7 @@ _IMAGENET_CLASSES = 1000
 def find_data(name: str, downloads: Path) -> DataSet:
     """Return a data set by its name; `downloads` is where downloaded ones lie, and `imagenet` without a path.
 
-    Raises: GeniusError for an unknown name, and for one that is not there: it says what to do.
+    Raises: GeniusError for an unknown name, and for one that is not there: it names the way to get it.
     """
     return DATA.find(name).open(name, downloads)
 
@@ -124,7 +124,7 @@ def form_of(name: str, channels: int) -> tuple[ImageForm, int, ChannelScale]:
         return kind.form, kind.size, unscaled(channels)
     if channels != COLOURS:
         raise GeniusError(
-            f"images of {channels} channels are normalised by what was measured on {name}, and only the weights that "
+            f"images of {channels} channels are normalised by the measurements of {name}, and only the weights that "
             "`genius train` leaves say it: name these"
         )
     return (kind.form, kind.size, PHOTOGRAPHS) if kind else ("files", 0, PHOTOGRAPHS)
@@ -224,6 +224,6 @@ def _download_cifar(name: str, root: Path) -> None:
             asyncio.run(fetch_file(kind.url, part, _ARCHIVES[name]))
             if not check_integrity(part, kind.tgz_md5):
                 part.unlink()
-                raise RuntimeError("what arrived is not its authors' archive") from None
+                raise RuntimeError("the download is not its authors' archive") from None
             part.replace(archive)
         kind(root, download=True)

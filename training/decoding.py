@@ -22,7 +22,7 @@ from .formats import open_image
 
 DECODING = (
     "the first frame, turned as its EXIF data says; grey, palettes, CMYK, YCbCr and LAB become RGB, or grey where "
-    "one channel is read; what is transparent shows a grey of 128; 16-bit values are divided by 257, and floats from 0 "
+    "one channel is read; transparent pixels show a grey of 128; 16-bit values are divided by 257, and floats from 0 "
     "to 1 multiplied by 255; colour profiles are left alone"
 )
 """The decoding of an image file to bytes from 0 to 255, in words."""

@@ -111,7 +111,7 @@ class Rows:
 
 
 def open_hf(name: str, downloads: Path) -> Pairs:
-    """Open a data set by its name; the library keeps what it makes of files in a cache of its own.
+    """Open a data set by its name; the library keeps its own form of files in a cache.
 
     Raises: GeniusError where it cannot be loaded, and where its parts or columns can be read in several ways.
     """

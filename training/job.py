@@ -34,7 +34,7 @@ class DataSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The task of a worker process, in plain JSON types; subclasses add what their `kind` of evaluation needs.
+    """The task of a worker process, in plain JSON types; subclasses add the fields of their `kind` of evaluation.
 
     - `folder`: belongs to this evaluation alone; the same job in the same folder continues one that was cut off.
     - `device`: `cpu`, `cuda`, `cuda:1` or `mps`; `threads`: of the CPU.

@@ -110,7 +110,7 @@ def open_pairs(name: str, value: object, notes: Sequence[str] = ()) -> Pairs:
 
 
 def _check_numbered(name: str, labels: Labels, classes: int) -> None:
-    """Refuse labels that leave numbers out, where no names say what these are."""
+    """Refuse labels that leave numbers out, where no names tell their meaning."""
     if len(absent := np.setdiff1d(np.arange(classes), labels)):
         raise GeniusError(
             f"{name} has labels up to {classes - 1}, and no training image with the label {absent[0]}: number the "
@@ -136,7 +136,7 @@ def _look_at(name: str, part: Examples) -> tuple[int, int, bool]:
 def example(name: str, part: Examples, number: int) -> tuple[object, object]:
     """Return an image and its label.
 
-    Raises: GeniusError for whatever the data set raises.
+    Raises: GeniusError for any exception of the data set.
     """
     try:
         found = part[number]

@@ -147,7 +147,7 @@ ORIGINS = {
     "search-imagenet": "Zheng et al. 2023, its search on ImageNet; the cosine schedule without warm-up is our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
 }
-"""Where the recipes are from, and what is our choice in them."""
+"""The sources of the recipes, and our own choices in them."""
 
 
 def task_of(

@@ -77,7 +77,7 @@ def _read_safetensors(path: Path) -> Weights:
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         told = file.metadata() or {}
-    # safetensors' own save_model saves what a network has under two names once, and the other name refers to it
+    # safetensors' own save_model saves a tensor of two names once, and the other name refers to it
     tensors |= {name: tensors[same] for name, same in told.items() if same in tensors and name not in tensors}
     return Weights(path, tensors, read_card(path))
 

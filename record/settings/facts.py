@@ -13,7 +13,7 @@ from .setting import Word
 
 
 def working_folder() -> str:
-    """Return the current folder as `search.json` holds it: printable, whatever its name."""
+    """Return the current folder as `search.json` holds it: printable, for any name."""
     return os.fsencode(os.getcwd()).decode(errors="backslashreplace")
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ...spaces.region import Limits
 
 RepairMode = Literal["ask", "nearest"]
-"""What follows an architecture that breaks the limits or the space's rule: the model is asked again, or the nearest one
-that keeps both is taken."""
+"""The answer to an architecture that breaks the limits or the space's rule: the model is asked again, or the nearest
+one that keeps both is taken."""
 
 
 def _end(given: Any) -> Any:

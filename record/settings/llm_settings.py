@@ -26,7 +26,7 @@ _WIRE = {
     "reasoning_effort": _EFFORT,
     "num_ctx": ("num_ctx",),
 }
-"""What each parameter is called on the way to a server, by provider."""
+"""The name of each parameter on the way to a server, by provider."""
 
 _NOT_EXTRA = {"model", "model_provider", "base_url", "timeout", "max_retries", "name", *_WIRE}
 

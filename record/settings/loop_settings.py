@@ -15,13 +15,13 @@ Order = Literal["best", "time"]
 """How a prompt lists earlier experiments: the most accurate first, or in the order they were made."""
 
 Memory = Literal["summary", "conversation"]
-"""What a language model is told of earlier iterations: a summary of the experiments in one prompt, or all earlier
+"""The form in which a model reads earlier iterations: a summary of the experiments in one prompt, or all earlier
 messages with the results as answers, as in Algorithm 1 of Zheng et al. 2023."""
 
 WhenDone = Literal["stop", "ask"]
-"""What follows where a language model says that nothing better is left: the search stops, or the model is asked again.
+"""The answer to a language model that says that nothing better is left: the search stops, or it is asked again.
 
-A proposer without a model, and a person, know what they say: then the search stops."""
+A proposer without a model, and a person, are believed: then the search stops."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class LoopSettings:
         metavar="NAME",
     )
     order: Order = setting("best", "Order of earlier experiments in prompts: the best first, or in order of time.")
-    advice: Flag = setting(False, "Tell the model what a surrogate expects, and a shortlist to choose from.")
+    advice: Flag = setting(False, "Tell the model a surrogate's forecasts, and a shortlist to choose from.")
     beliefs: Flag | None = setting(
         None,
-        "Ask the model once, before anything is measured, for its first architectures and for what it believes; "
+        "Ask the model once, before anything is measured, for its first architectures and for its beliefs; "
         "default: with --proposer hybrid.",
     )
     reflect_every: Whole | None = setting(

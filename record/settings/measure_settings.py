@@ -1,4 +1,4 @@
-"""The group `measures`: what is measured of networks before they are trained, and on what."""
+"""The group `measures`: the measures of networks before they are trained, and their device."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +30,7 @@ class MeasureSettings:
     )
     table: Name | None = setting(
         None,
-        "A look-up that `genius latency` wrote: a limit on latency is held against what it predicts.",
+        "A look-up that `genius latency` wrote: a limit on latency is held against its predictions.",
         name="latency_table",
         metavar="FILE",
         claim="the look-up",

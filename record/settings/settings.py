@@ -180,7 +180,7 @@ class Settings:
 
     @property
     def says_who_measures(self) -> bool:
-        """Whether the settings say who measures, or what is trained, so that a script's own function is not meant."""
+        """Whether the settings name an evaluator or a training, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
 

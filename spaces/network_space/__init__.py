@@ -3,7 +3,7 @@
 Nothing here knows a family of networks. A copy of the network is run without data (`anatomy`), with a size of its own
 for the output of each layer: operations that refuse them tell which sizes are one (`probe`, `axes`). Stages are named
 after modules (`stages`), and each has a few decisions (`proposed`, `variations`, `account`). An architecture is a copy
-of the network with other sizes and blocks, whose layers fit themselves to what they are given in a run without data
+of the network with other sizes and blocks, whose layers fit themselves to their inputs in a run without data
 (`rebuild`, `layers`, `initial`). Costs are sums over modules (`ledger`, `part_costs`). The modules of this package
 import torch, which it does not load by itself.
 """

@@ -23,7 +23,7 @@ _KINDS = (
 
 
 def description_of(name: str, anatomy: Anatomy, variations: Sequence[Variation]) -> str:
-    """Describe a network, its stages, what is decided, and the network's own options."""
+    """Describe a network, its stages, the decisions, and the network's own options."""
     stages = [stage for stage in stages_of(anatomy) if any(each.stage == stage.name for each in variations)]
     lines = [f"- {stage.name}: {_times(anatomy.gave.get(stage.units[-1], ())[1:])}" for stage in stages]
     scores = [anatomy.coupling.axes.axes[root].size for root in anatomy.classes]

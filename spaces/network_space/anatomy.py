@@ -28,7 +28,7 @@ ORIGIN = "_origin"
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A network and what is known of it.
+    """A network and the facts about it.
 
     - `template`: a copy without values, on the device `meta`. `mode` tells whether it is run as in training: there some
       networks use layers that they do not use otherwise.
@@ -90,7 +90,7 @@ def study(network: nn.Module, shape: Sequence[int]) -> Anatomy:
 
 
 def _without_values(network: nn.Module) -> nn.Module:
-    """Move a network to the device `meta`, with what is shared, which torch's own way would part; name its modules."""
+    """Move a network to the device `meta`, with shared tensors, which torch's own way would part; name its modules."""
     moved: dict[int, Any] = {}
     for name, module in network.named_modules():
         module.__dict__[ORIGIN] = name
@@ -155,7 +155,7 @@ def _try(network: nn.Module, shape: Shape) -> None:
 
 
 def _recorded(template: nn.Module, images: Tensor, mode: bool) -> _Recorded:
-    """Run a network on the device `meta`, and record what its modules take and give."""
+    """Run a network on the device `meta`, and record the inputs and outputs of its modules."""
     found, layers = _Recorded(), layers_of(template)
 
     def enter(module: nn.Module, args: Any, told: Any) -> None:

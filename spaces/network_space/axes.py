@@ -1,6 +1,6 @@
 """Sizes that are free to vary, and which of them are one: union by the numbers that stand for them.
 
-A size under trial is a prime times a unit, so that whatever a network makes of it by reshaping (a flattened image, the
+A size under trial is a prime times a unit, so that all that a network makes of it by reshaping (a flattened image, the
 width of a head) still tells which sizes it comes from.
 """
 

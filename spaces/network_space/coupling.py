@@ -12,19 +12,19 @@ from .axes import Axes, Axis
 from .layers import fit_input, set_output
 
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, NotImplementedError)
-"""What torch and a network's own checks raise where sizes do not fit."""
+"""The exceptions of torch and of a network's own checks where sizes do not fit."""
 
 Shape = tuple[int, ...]
 
 
 @dataclass
 class Coupling:
-    """The sizes of a network that can vary, and what goes with them.
+    """The sizes of a network that can vary, and the sizes bound to them.
 
     - `attributes`: numbers of modules that a forward pass uses as sizes: module, attribute, axis, and the number.
     - `divisors`: the number that divides each axis, by its root.
-    - `entering`, `leaving`: the sizes under trial of what each module was given and gave, by its name.
-    - `pooled`: the channels under trial of what each module pools by means.
+    - `entering`, `leaving`: the sizes under trial of each module's input and output, by its name.
+    - `pooled`: the channels under trial that each module pools by means.
     - `left`: the sizes under trial of all that the network gave, but for the batch's.
     """
 
@@ -59,7 +59,7 @@ def _set_axis(module: nn.Module, axis: Axis, size: int) -> None:
 
 
 def first_tensor(told: object) -> Tensor | None:
-    """Return the first tensor among arguments, or of what a module returned."""
+    """Return the first tensor among arguments, or among a module's outputs."""
     return next((leaf for leaf in tree_leaves(told) if isinstance(leaf, Tensor)), None)
 
 
@@ -71,7 +71,7 @@ def first_shape(told: object) -> Shape:
 
 @contextmanager
 def fitting(network: nn.Module, layers: Mapping[str, nn.Module], taken: Mapping[str, int]) -> Iterator[None]:
-    """Have layers fit themselves to what they are given, along the axes that they take."""
+    """Have layers fit themselves to their inputs, along the axes that they take."""
     with ExitStack() as stack:
         for name, layer in layers.items():
 

@@ -80,7 +80,7 @@ def _inputs(module: nn.Module) -> int:
 
 
 def begin(network: nn.Module, initial: Initial, origin: OriginOf) -> nn.Module:
-    """Give a network on the device `meta` initial weights on the CPU; what is shared stays shared."""
+    """Give a network on the device `meta` initial weights on the CPU; shared ones stay shared."""
     made: dict[int, nn.Parameter] = {}
     for module in network.modules():
         for name, old in module._parameters.items():

@@ -1,6 +1,6 @@
 """The layers whose sizes can vary: convolutions, linear layers, norms and attention of torch's own. Imports torch.
 
-A *producer* has an output size of its own. All other layers *follow*: their sizes are those of what they are given.
+A *producer* has an output size of its own. All other layers *follow*: their sizes are those of their inputs.
 """
 
 from collections.abc import Iterator, Sequence

@@ -26,7 +26,7 @@ Values = Mapping[str, Value]
 def parts_of(
     anatomy: Anatomy, variations: Sequence[Variation], decisions: Sequence[Decision], kept: Values
 ) -> tuple[Part, ...]:
-    """Return the costs as parts; none where they are no such sums. `kept` are the options of what does not vary."""
+    """Return the costs as parts; none where they are no such sums. `kept` are the options of fixed decisions."""
     ledger = _Ledger(anatomy, variations, decisions, kept)
     try:
         parts = ledger.parts()

@@ -1,6 +1,6 @@
 """Runs of a network without data, which find the sizes that must be one. Imports torch.
 
-Every layer gets an output size of its own, and fits itself to what it is given. Where an operation refuses two sizes
+Every layer gets an output size of its own, and fits itself to its input. Where an operation refuses two sizes
 that were one in the network, as a sum does, they are joined; where it refuses for another reason, the sizes that it was
 given are left as they are. So no operation has to be known.
 """

@@ -1,4 +1,4 @@
-"""The rehearsal of a proposed space: some of its variants are run, and what cannot be built together is left out.
+"""The rehearsal of a proposed space: some of its variants are run, and options that do not fit together are left out.
 
 It runs them without values, on the device `meta`. Imports torch.
 """

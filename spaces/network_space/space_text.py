@@ -9,7 +9,7 @@ from . import vary_network
 from .named_network import find_network
 
 _HEAD = """\
-# What can vary in a network, for you to edit: take decisions out, and the network stays as it is there; take options
+# The decisions of a network, for you to edit: take decisions out, and the network stays as it is there; take options
 # out, or put in others of their kind. Then: genius spaces FILE, genius search FILE --data …
 name: {name}
 network: {network}

@@ -122,7 +122,7 @@ def _chains(anatomy: Anatomy, name: str, container: nn.Sequential | nn.ModuleLis
 
 
 def _keeps(anatomy: Anatomy, name: str, block: nn.Module) -> bool:
-    """Tell a block of layers that gives what it takes, in sizes that are one, and is called once."""
+    """Tell a block of layers whose output has the size of its input, and that is called once."""
     coupling = anatomy.coupling
     given, gave = coupling.entering.get(name, ()), coupling.leaving.get(name, ())
     layers = [each for each in anatomy.taken if is_within(each, name) and each != name]

@@ -227,7 +227,7 @@ class Activations(Variation):
     def apply(self, network: nn.Module, option: Value) -> None:
         if option == self.kind:
             return
-        for module in network.modules():  # another activation may need what is overwritten for its gradient
+        for module in network.modules():  # another activation may need the overwritten input for its gradient
             if getattr(module, "inplace", False) is True:
                 module.inplace = False  # type: ignore[assignment]
         for name in self.modules:

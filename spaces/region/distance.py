@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .region import Region
 
 OUTLAWED = 100.0
-"""The distance of what cannot be built or breaks the rule: as far off as costs e^100 times too high."""
+"""The distance of an architecture that cannot be built or breaks the rule: as of costs e^100 times too high."""
 
 _LEAST = 1e-12  # the distance of a cost that is one off a limit beyond 10^12
 _REMEMBERED = 200_000  # architectures whose costs are kept, where each has to be asked for

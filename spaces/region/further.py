@@ -90,5 +90,5 @@ def _asked(space: SearchSpace, architecture: Architecture, strict: bool) -> Cost
 
 @lru_cache(maxsize=4)
 def _answers(space: SearchSpace) -> dict[Architecture, Cost | None]:
-    """Return what is known of a space's costs, so that its own function is asked once for each architecture."""
+    """Return the known costs of a space, so that its own function is asked once for each architecture."""
     return {}

@@ -81,7 +81,7 @@ class Limits:
         """Tell whether a proposal keeps the limits. FLOPs as thop counts are held against them in whole millions.
 
         That is how they are told apart in the paper's own conversations: 330.2 M is within 270 to 330 M there, and
-        330.6 M is not. What is generated here keeps the limits exactly.
+        330.6 M is not. Architectures generated here keep the limits exactly.
         """
         if self.convention != "thop":
             return self.allow(cost)

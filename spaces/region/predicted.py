@@ -11,12 +11,12 @@ from ..space import SearchSpace
 from .feasible import Integers, Reals
 
 CostTerm = tuple[tuple[int, ...], Reals]
-"""Some decisions, and what each combination of their options adds: shape (options of each decision, …)."""
+"""Some decisions, and the cost that each combination of their options adds: shape (options of each decision, …)."""
 
 
 @dataclass(frozen=True, eq=False)
 class PredictedCost:
-    """A cost of the architectures of a space: what no decision changes, and the terms that are added to it.
+    """A cost of the architectures of a space: a constant, and the terms that are added to it.
 
     `mae` is the mean absolute error of predictions of measurements that the fit did not see; 95% of these errors were
     at most `within`.
@@ -53,7 +53,7 @@ class PredictedCost:
         return found.clip(0.0)
 
     def added(self, at: int, options: int) -> Reals:
-        """Return what each option of a decision adds by terms of that decision alone: shape (options,)."""
+        """Return the cost that each option of a decision adds by terms of it alone: shape (options,)."""
         found = np.zeros(options)
         for decisions, values in self.terms:
             found += values if decisions == (at,) else 0.0

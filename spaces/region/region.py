@@ -102,8 +102,8 @@ class Region:
     def extremes(self) -> Extremes | None:
         """Return the smallest and largest of each cost of the space without limits, in the order of their ranges.
 
-        Where a large space has a rule, what it forbids is not left out of sums. Where costs are no sums, they are the
-        extremes that are found. None where no network can be built, or too many would have to be.
+        Where a large space has a rule, forbidden architectures are not left out of sums. Where costs are no sums,
+        they are the extremes that are found. None where no network can be built, or too many would have to be.
         """
         return _feasible(self.unlimited).extremes()
 

@@ -40,7 +40,7 @@ def steps_through(space: SearchSpace, convention: Convention) -> Sequence[Step] 
     Where every part depends on one decision, there is one state.
     """
     parts = _parts(space, convention)
-    if parts is None or space.conditions:  # what is hidden adds nothing
+    if parts is None or space.conditions:  # a hidden decision adds nothing
         return None
     options = [len(decision.options) for decision in space.decisions]
     left = set(range(len(options)))

@@ -28,7 +28,7 @@ class Summed(Walked):
         self._steps = steps
 
     def extremes(self) -> Extremes:
-        """Return the lowest and the highest costs, whatever the rule and the limits."""
+        """Return the lowest and the highest costs, without regard to the rule and the limits."""
         return (self._ends(0), self._ends(1))
 
     def _ends(self, quantity: int) -> tuple[int, int]:

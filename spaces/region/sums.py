@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...errors import GeniusError
 
-_NEVER = 2**61  # more than any sum: what cannot be reached at all
+_NEVER = 2**61  # more than any sum: a state that cannot be reached at all
 _SLOPES = 6  # mixtures of the two costs, of either sign each, that bound both at once
 _GRAIN = 16  # steps of such a mixture's weights
 _NODES = 400_000  # options looked at without a way found: some seconds
@@ -154,7 +154,7 @@ class Layers:
             looked_at += 1
             if looked_at > _NODES:
                 raise SearchTooLong(
-                    "what keeps both limits at once was neither found nor ruled out in the time there is: widen one"
+                    "no architecture that keeps both limits at once was found, nor ruled out, in time: widen one"
                 )
             for place, (change, step, side) in enumerate(self._options[len(way)]):
                 left = (missing - step, ahead - change, spent + side)

@@ -23,7 +23,7 @@ _STRIDES = 4  # changes of each decision on a walk, on average
 
 @dataclass(frozen=True)
 class _Effort:
-    """How many architectures are looked at, by what each takes: a look-up, a call of a function, or a network built.
+    """How many architectures are looked at, by the cost of each: a look-up, a call of a function, or a network built.
 
     `batch` are drawn together, and `probed` to see how rare the region is. `climbers` are improved side by side, by the
     best of `looked` changes each, until there is none for `idle` rounds. `walkers` walk at random. For the nearest up

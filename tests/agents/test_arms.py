@@ -6,14 +6,16 @@ from collections import Counter
 import genius
 import numpy as np
 import pytest
-from genius.agents.arms import GUIDES, START, choose_offer, credits_of, open_arms, shares
+from genius.agents.arms import ARMS, GUIDES, START, choose_offer, credits_of, goes_by_beliefs, open_arms, shares
 from genius.agents.baselines import PROPOSERS
 from genius.agents.cma_es import Coding
 from genius.agents.proposer import asked
+from genius.guide.improvement import prospects
 from genius.record.candidate import Candidate, Message, Offer
 from genius.record.goal import Goal
 from genius.record.history import History
 from genius.record.measurement import Measurement
+from genius.record.notebook import Beliefs, OptionBelief
 from genius.spaces import get_space
 from genius.spaces.mapping import space_of
 from genius.tools.replies import read_reply
@@ -36,12 +38,58 @@ def tried(iteration, value, offered=(), architecture=None):
 
 def test_an_arm_is_drawn_in_proportion_to_its_promise_and_never_below_its_floor():
     given = offers(0.6, 0.3, 0.0)
-    expected = shares(given, credits_of([]))
+    expected = shares(given, credits_of([], [offer.arm for offer in given]))
     assert expected.sum() == pytest.approx(1)
-    assert expected[2] > 0.02
+    assert expected[2] == pytest.approx(0.1 / 3)
     assert (expected[0] - expected[2]) == pytest.approx(2 * (expected[1] - expected[2]))
     drawn = Counter(choose_offer(given, [], (seed, 1)) for seed in range(2_000))
     assert [drawn[at] / 2_000 for at in range(3)] == pytest.approx(expected, abs=0.04)
+
+
+def by_arm(probabilities, belief):
+    given = [Offer(arm, (at,) * 5, probability) for at, (arm, probability) in enumerate(probabilities.items())]
+    return dict(zip(probabilities, shares(given, dict.fromkeys(probabilities, 1.0), belief).tolist(), strict=True))
+
+
+def test_the_arms_that_go_by_beliefs_get_as_many_iterations_as_these_are_probable():
+    promised = {"model": 0.6, "guided": 0.3, "guided-without-beliefs": 0.01}
+    even = 0.1 / 3
+    found = by_arm(promised, 0.25)
+    assert found["guided-without-beliefs"] == pytest.approx(even + 0.9 * 0.75)
+    assert found["model"] - even == pytest.approx(2 * (found["guided"] - even))
+    # where nothing was believed a promise counts wherever it comes from
+    alike = by_arm(promised, None)
+    assert alike["model"] - even == pytest.approx(60 * (alike["guided-without-beliefs"] - even))
+
+
+def test_a_model_whose_beliefs_are_refuted_keeps_its_floor_whatever_its_offer_promises():
+    found = by_arm({"model": 1.0, "guided": 1.0, "guided-without-beliefs": 0.0}, 0.0)
+    assert found["model"] == found["guided"] == pytest.approx(0.1 / 3)
+    one_side = by_arm({"model": 0.4, "guided": 0.4}, 0.0)
+    assert one_side["model"] == one_side["guided"] == pytest.approx(0.5)
+
+
+def test_the_model_s_starts_and_own_picks_go_by_its_beliefs_and_other_proposers_do_not():
+    assert [arm for arm in (*ARMS, START, "centaur", "random", "cma-es", "mine:propose") if goes_by_beliefs(arm)] == [
+        "model",
+        "guided",
+        START,
+        "centaur",
+    ]
+
+
+def test_the_evidence_tells_right_beliefs_from_wrong_ones():
+    history = [tried(1 + at, value_of(a), architecture=a) for at, a in enumerate(CONTRASTS)]
+    believed = {score: Beliefs(options=tuple(OptionBelief(at, 1, score) for at in range(5))) for score in (2.0, -2.0)}
+    found = {
+        score: prospects(REGION, History.of(history, Goal(), beliefs), np.random.default_rng(0), [(1, 1, 1, 1, 1)])
+        for score, beliefs in believed.items()
+    }
+    assert found[2.0].belief > 0.5 > 0.2 > found[-2.0].belief
+    assert prospects(REGION, history, np.random.default_rng(0), [(1, 1, 1, 1, 1)]).belief is None
+
+
+CONTRASTS = [(1, 1, 0, 1, 1), (0, 2, 1, 0, 2), (2, 1, 2, 1, 0), (0, 0, 2, 1, 1), (1, 0, 1, 2, 2), (2, 2, 0, 0, 1)]
 
 
 def test_until_something_was_measured_the_arms_take_turns():
@@ -56,20 +104,30 @@ def test_an_arm_that_promises_and_does_not_improve_loses_credit_and_one_that_doe
     for iteration in range(2, 8):
         value, arm = (60.0 - iteration, "guided") if iteration % 2 else (60.0 + iteration, "model")
         history.append(tried(iteration, value, [Offer(arm, (iteration % 3, iteration // 3, 0, 0, 1), 0.5)]))
-    credits = credits_of(history)
-    assert credits["model"] == pytest.approx((1 + 3) / (1 + 1.5))
+    credits = credits_of(history, [*ARMS, START])
     assert credits["guided"] == pytest.approx(1 / (1 + 1.5))
-    assert credits["another"] == 1
+    assert credits["guided-without-beliefs"] == 1
+    assert credits["model"] == credits[START] == pytest.approx(3 / (1 + 1.5))
     alike = [Offer("guided", (2,) * 5, 0.5), Offer("model", (2, 2, 2, 2, 1), 0.5)]
     assert shares(alike, credits)[1] > 2 * shares(alike, credits)[0]
+
+
+def test_beside_a_guide_an_arm_earns_its_credit_and_the_model_by_its_start():
+    first = tried(1, 60.0, [Offer("guided-without-beliefs", (0,) * 5)])
+    assert credits_of([first], ["model", "guided"]) == {"model": 0, "guided": 1}
+    assert credits_of([first], ["model", "random"]) == {"model": 1, "random": 1}
+    for value, made in ((61.0, 1), (59.0, 0)):
+        started = [first, tried(2, value, [Offer(START, (1,) * 5, 0.25)])]
+        assert credits_of(started, ["model", "guided"]) == {"model": made / 1.25, "guided": 1}
 
 
 def test_an_offer_that_another_arm_made_too_counts_for_both_and_one_in_flight_for_none():
     same = [Offer("guided", (1,) * 5, 0.5), Offer("model", (1,) * 5, 0.5), Offer("random", (2,) * 5, 0.5)]
     first = tried(1, 60.0, architecture=(0,) * 5)
-    assert set(credits_of([first, tried(2, 61.0, same)])) == {"guided", "model"}
+    arms = [offer.arm for offer in same]
+    assert credits_of([first, tried(2, 61.0, same)], arms) == {"guided": 2 / 1.5, "model": 1 / 1.5, "random": 0}
     pending = Candidate(1, 2, architecture=(1,) * 5, offers=tuple(same))
-    assert not credits_of([first, pending])
+    assert credits_of([first, pending], arms) == {"guided": 1, "model": 0, "random": 0}
 
 
 def test_the_arms_of_a_search_without_a_model_are_the_guides():

@@ -52,7 +52,7 @@ async def test_it_reports_every_pair_and_writes_everything(toy, tmp_path):
     command += f" --table {NAME}={toy}"
     assert words.startswith(f"# {command}\n")
     assert "largest: every seed gave the same" in words
-    assert "the best by what the search sees has rank 3 by test accuracy" in words
+    assert "the best by the values that the search sees has rank 3 by test accuracy" in words
     lines = list(csv.DictReader((tmp_path / "b" / "bench.csv").open()))
     assert [(line["proposer"], line["evaluations"]) for line in lines[:2]] == [("random", "2"), ("random", "4")]
     assert json.loads((tmp_path / "b" / "bench.json").read_text())["command"] == command
@@ -100,7 +100,7 @@ async def test_longer_trials_serve_for_fewer_evaluations(toy, tmp_path):
 
 
 async def test_a_process_that_ends_stops_the_bench_and_keeps_what_was_made(toy, tmp_path):
-    with pytest.raises(genius.RunFailed, match="what was done is kept"):
+    with pytest.raises(genius.RunFailed, match="finished trials are kept"):
         await run_toy(toy, tmp_path / "b", proposers=["random", "own_space:kills_its_process"], processes=1)
     assert {trial.proposer for trial in read_trials(tmp_path / "b")} <= {"random"}
 
@@ -117,7 +117,7 @@ async def test_a_proposer_that_raises_is_named_with_its_reason(toy, tmp_path, na
         await run_toy(toy, tmp_path / "b", ["random", name], seeds=1)
     assert str(failed.value).startswith(f"{name} failed on {NAME}: ")
     assert said in str(failed.value)
-    assert "what was done is kept" in str(failed.value)
+    assert "finished trials are kept" in str(failed.value)
 
 
 async def test_in_a_pool_ranks_are_of_the_pool_and_nothing_else_is_proposed(tables):
@@ -182,7 +182,7 @@ async def test_what_cannot_work_is_said_before_anything_is_made(toy, tmp_path, o
 
 async def test_a_folder_that_cannot_be_written_is_named(toy, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(genius.RunFailed, match=r"cannot write .*file/b: Not a directory; what was made"):
+    with pytest.raises(genius.RunFailed, match=r"cannot write .*file/b: Not a directory; everything until then"):
         await run_toy(toy, tmp_path / "file" / "b", proposers=["random"])
 
 
@@ -191,7 +191,7 @@ async def test_a_full_disk_ends_the_bench_in_a_sentence(toy, tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(genius.RunFailed, match="No space left on device; what was made until then is kept"):
+    with pytest.raises(genius.RunFailed, match="No space left on device; everything until then is kept"):
         await run_toy(toy, tmp_path / "b", proposers=["random"])
     assert (tmp_path / "b" / TRIALS_FILE).read_bytes() == b""  # no trial of some that were made together
 

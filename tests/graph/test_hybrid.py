@@ -30,13 +30,13 @@ class Player:
     """A model that climbs from the best experiment that its prompt tells, one decision at a time."""
 
     def __init__(self, server):
-        self.server, self.proposals, self.down, self.words = server, 0, lambda: False, None
+        self.server, self.proposals, self.down, self.words, self.beliefs = server, 0, lambda: False, None, BELIEFS
         server.answer = self.answer
 
     def answer(self, call):
         text = call["messages"][-1]["content"]
         if "about to begin" in text:
-            return self.server.says(BELIEFS)
+            return self.server.says(self.beliefs)
         self.proposals += 1
         if self.down():
             return self.server.fails(503, "busy")
@@ -65,11 +65,14 @@ def tried(result, trial=1):
     return [(c.arm, c.architecture, c.value) for c in result.trials[trial - 1].candidates]
 
 
-async def test_a_model_starts_then_every_arm_offers_and_one_is_chosen(player, tmp_path):
+async def test_guide_and_model_begin_then_every_arm_offers_and_one_is_chosen(player, tmp_path):
     result = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
-    first, *others = result.trials[0].candidates
+    pick, first, *others = result.trials[0].candidates
+    assert [offer.arm for offer in pick.offers] == [pick.arm] == ["guided-without-beliefs"]
     assert (first.arm, list(first.architecture)) == (START, FIRST)
     assert [offer.arm for offer in first.offers] == [START]
+    assert 0 < first.offers[0].probability < 1
+    assert player.proposals == len(others)
     for candidate in others:
         assert {*ARMS} <= {offer.arm for offer in candidate.offers}
         chosen = [offer for offer in candidate.offers if offer.arm == candidate.arm]
@@ -77,9 +80,33 @@ async def test_a_model_starts_then_every_arm_offers_and_one_is_chosen(player, tm
         assert all(offer.architecture is None or 0 <= offer.probability <= 1 for offer in candidate.offers)
         assert (candidate.llm is not None) == (candidate.arm == "model")
     told = result.to_json()
-    assert told["iterations"][0]["arm"] == START
+    assert told["iterations"][1]["arm"] == START
     assert {offer["arm"] for offer in told["iterations"][-1]["offers"]} >= {*ARMS}
     assert told["best"]["arm"] == result.best.arm
+
+
+async def test_beliefs_that_the_measurements_refute_are_followed_less_than_those_that_hold(player, tmp_path):
+    unbelieving = {}
+    for score in ("+2", "-2"):
+        lines = [f"option: layer {layer} = 2: {score} because of its size" for layer in range(1, 6)]
+        player.beliefs = "\n".join([f"start: {FIRST}", *lines])
+        result = await genius.search(SPACE, **asked(player, iterations=14, trials=3), run=tmp_path / score)
+        arms = Counter(candidate.arm for trial in result.trials for candidate in trial.candidates)
+        unbelieving[score] = arms["guided-without-beliefs"]
+    assert unbelieving["-2"] > unbelieving["+2"]
+
+
+async def test_a_start_that_the_guide_would_pick_as_well_is_tried_once_and_the_arms_go_on(player, tmp_path):
+    player.beliefs = f"start: {[2] * 5}\nstart: {SECOND}\noption: layer 1 = 2: +1"
+    result = await genius.search(SPACE, **asked(player, iterations=2), run=tmp_path / "run")
+    pick, after = result.candidates
+    assert (list(pick.architecture), pick.arm) == ([2] * 5, "guided-without-beliefs")
+    assert {*ARMS} <= {offer.arm for offer in after.offers}
+
+
+async def test_where_no_guide_is_an_arm_the_start_is_the_first(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player, arms=["model", "random"], iterations=1), run=tmp_path / "run")
+    assert (result.best.arm, list(result.best.architecture)) == (START, FIRST)
 
 
 async def test_the_choice_is_a_function_of_history_and_seed(player, tmp_path):
@@ -139,7 +166,7 @@ async def test_another_model_takes_over_in_a_fork(player, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "fault"), [("no idea", "no architecture found"), (f"Architecture: {FIRST}", "was tried in iteration 1")]
+    ("words", "fault"), [("no idea", "no architecture found"), (f"Architecture: {FIRST}", "was tried in iteration 2")]
 )
 async def test_a_reply_that_cannot_be_used_is_an_offer_with_a_fault(player, tmp_path, words, fault):
     player.words = words
@@ -161,7 +188,7 @@ async def test_where_the_model_is_down_the_others_go_on_and_it_is_asked_again_la
         run=tmp_path / "run",
         progress=lambda step: notes.append(step.note) if step.stage == "note" else None,
     )
-    faults = [next(o.fault for o in c.offers if o.arm == "model") for c in result.candidates[1:]]
+    faults = [next(o.fault for o in c.offers if o.arm == "model") for c in result.candidates[2:]]
     how = ["no answer" if fault.startswith(NO_ANSWER) else fault for fault in faults]
     assert how[:8] == ["no answer", RESTS, "no answer", RESTS, RESTS, "no answer", RESTS, RESTS]
     assert sum("the other arms go on" in note for note in notes) == 1
@@ -212,7 +239,7 @@ async def test_several_workers_and_trials(player, tmp_path):
     for trial in result.trials:
         architectures = [c.architecture for c in trial.candidates]
         assert len(set(architectures)) == 6
-        assert list(architectures[0]) == FIRST
+        assert list(architectures[1]) == FIRST
 
 
 async def test_in_disguise_the_offers_are_told_as_they_are(player, tmp_path):

@@ -539,6 +539,37 @@ async def test_a_notebook_of_a_stranger_is_held_against_the_space(tmp_path):
         await resume(Model(), run, iterations=2)
 
 
+NO_TEMPLATE = [
+    "{{ 7 * 7 }}",
+    "{% for a in b %}",
+    "{# gone #}",
+    "{{ space.__class__.__mro__ }}",
+    "$(touch it) `touch it`",
+]
+
+
+@pytest.mark.parametrize("words", NO_TEMPLATE)
+async def test_the_notes_of_a_run_folder_are_text_in_the_prompt(tmp_path, words):
+    run = tmp_path / "run"
+    await search(Model(), run, iterations=3, principles=False)
+    (run / "checkpoints.sqlite").unlink()
+    pages = lines(run, NOTEBOOK_FILE)
+    for page in pages:
+        if page["kind"] == "notebook":
+            page["text"] = f"note {words}"
+        if page["beliefs"]:
+            page["beliefs"]["options"][0]["why"] = f"why {words}"
+    (run / NOTEBOOK_FILE).write_text("".join(json.dumps(page) + "\n" for page in pages))
+    (run / HINTS_FILE).write_text(json.dumps({"text": f"hint {words}"}) + "\n")
+    model = Model()
+    await resume(model, run, iterations=5)
+    (reflected,) = [prompt for form, prompt, _ in model.asked if form == "notebook"]
+    assert f"hint {words}" in model.prompts[0]
+    assert f"note {words}" in model.prompts[0]
+    assert f"why {words}" in reflected
+    assert not list(tmp_path.rglob("it"))
+
+
 async def test_beliefs_in_a_passed_state_are_held_against_the_space():
     context = genius.Context(REGION, Model().proposer, evaluate, journal=Journal())
     for beliefs, why in (

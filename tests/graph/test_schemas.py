@@ -43,7 +43,11 @@ def test_a_context_has_a_schema_though_it_holds_functions():
         ({}, {"context": {"region": "digits", "proposer": propose, "evaluator": evaluate}}, "a context's region is a"),
         ({}, {"context": {"region": REGION, "proposer": "random", "evaluator": evaluate}}, "a context's proposer is a"),
         ({}, {"context": {"region": REGION, "proposer": propose, "evaluator": None}}, "a context's evaluator is a"),
-        ({"done": "x"}, {"context": context()}, "what its last invocation returned: the state's done is the str 'x'"),
+        (
+            {"done": "x"},
+            {"context": context()},
+            "its last invocation returned: the state's done is the str 'x'",
+        ),
         ({"trial": "x"}, {"context": context()}, "the state's trial is the str 'x'"),
         ({"running": None}, {"context": context()}, "the state's running is None"),
         ({"candidate": {"x": 1}}, {"context": context()}, "the state's candidates cannot be read"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import genius
 import pytest
 from genius.graph.studio import SearchForm
+from genius.record.settings import BY_NAME
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -42,6 +43,27 @@ async def test_the_form_may_be_filled_in_at_each_place_and_the_nearest_counts():
     found = await graph.ainvoke({}, asked)
     assert [c["architecture"] for c in found["candidates"]][0] == [4] * 7  # noqa: RUF015 - all of them are read
     assert len(found["candidates"]) == 3
+
+
+async def test_a_search_may_confirm_its_best():
+    asked = {"iterations": 2, "proposer": "random", "single_run": True, "confirm": 2, "confirm_seeds": 2}
+    found = await genius.make_graph().ainvoke(asked)
+    assert len(found["candidates"]) == 2
+    assert [each["iteration"] for each in found["confirmations"]].count(1) == 2
+    assert len(found["confirmations"]) == 4
+    assert len(found["best"]["confirmed"]["runs"]) == 3
+    plain = await genius.make_graph().ainvoke({"iterations": 1, "proposer": "random"})
+    assert plain["confirmations"] == []
+
+
+async def test_the_form_has_the_lines_and_bounds_of_the_settings():
+    fields = genius.make_graph().get_input_jsonschema()["properties"]
+    assert fields["confirm"]["description"] == BY_NAME["confirm"].about.doc
+    assert fields["confirm"]["minimum"] == 0
+    with pytest.raises(ValueError, match="confirm"):
+        await genius.make_graph().ainvoke({"confirm": -1})
+    with pytest.raises(ValueError, match="confirm-seeds must be at least 1"):
+        await genius.make_graph().ainvoke({"confirm": 1, "confirm_seeds": 0})
 
 
 async def test_a_model_in_the_form_takes_the_place_of_a_proposer(openai_server, monkeypatch):

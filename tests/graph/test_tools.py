@@ -165,6 +165,60 @@ async def test_arguments_that_are_json_but_no_object_are_refused(openai_server, 
     assert candidate.architecture == (0, 0, 0, 0, 0, 0, 0, 2)
 
 
+def called(**function: Any):
+    """A call of a tool as a server may send it."""
+    return {"id": "id", "type": "function", "function": function}
+
+
+UNREADABLE = {
+    "a list, not a text": [called(name="cost", arguments=[1, 2])],
+    "an object, not a text": [called(name="cost", arguments={"architectures": [[1] * 8]})],
+    "a number, not a text": [called(name="cost", arguments=7)],
+    "a name that is a number": [called(name=7, arguments="{}")],
+    "one of two": [called(name="cost", arguments="{}"), called(name="cost", arguments="[1]") | {"id": "other"}],
+    "the proposal itself": [called(name="proposal", arguments="[1, 2]")],
+    "no function": [{"id": "id", "type": "function"}],
+    "a function that is null": [{"id": "id", "type": "function", "function": None}],
+    "a call that is null": [None],
+    "a text for calls": "cost",
+    "a call of another kind": [{"id": "id", "type": "custom", "custom": {"name": "cost", "input": "x"}}],
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_calls_that_cannot_be_read_are_refused_and_written_down(openai_server, search, tmp_path, kind):
+    unreadable = says("Let me see.", finish="tool_calls", tool_calls=UNREADABLE[kind])
+    openai_server.script = [proposes(1), unreadable, proposes(5)]
+    candidate = (await search()).trials[0].candidates[1]
+    reason = "the arguments of a call of a tool are no JSON object: give one"
+    assert [refusal.reason for refusal in candidate.refusals] == [reason]
+    assert reason in openai_server.calls[-1]["messages"][-1]["content"]
+    assert reason in (tmp_path / "run" / "candidates.jsonl").read_text()
+    assert candidate.architecture == (0, 0, 0, 0, 0, 0, 1, 2)
+
+
+@pytest.mark.parametrize("arguments", ["null", "", None])
+@pytest.mark.parametrize("tool", ["predict", "proposal"])
+async def test_a_call_without_arguments_is_answered(openai_server, search, tool, arguments):
+    openai_server.script = [proposes(1), says(None, tool_calls=[called(name=tool, arguments=arguments)]), proposes(5)]
+    candidate = (await search()).trials[0].candidates[1]
+    (use,) = candidate.tools
+    assert (use.name, use.arguments) == (tool, "{}")
+    assert "and there is none" in use.answer or "no such tool" in use.answer
+    assert use.answer in openai_server.calls[-1]["messages"][-1]["content"]
+    assert candidate.architecture == (0, 0, 0, 0, 0, 0, 1, 2)
+
+
+@pytest.mark.parametrize("arguments", ["[1, 2]", '"text"', "7", [1, 2]])
+async def test_without_tools_a_call_with_other_arguments_is_refused_too(openai_server, search, arguments):
+    unreadable = says(None, finish="tool_calls", tool_calls=[called(name="proposal", arguments=arguments)])
+    openai_server.script = [proposes(1), unreadable, proposes(5)]
+    candidate = (await search(tools=False)).trials[0].candidates[1]
+    assert [refusal.reason for refusal in candidate.refusals] == [
+        "the arguments of a call of a tool are no JSON object: give one"
+    ]
+
+
 @pytest.mark.parametrize("ids", [["same", "same"], [None, None], ["", ""]])
 async def test_ids_may_be_missing_or_alike(openai_server, search, ids):
     one, two = {"architectures": [[1] * 8]}, {"architectures": [[2] * 8]}

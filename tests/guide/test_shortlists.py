@@ -1,12 +1,14 @@
 """Shortlists: what to exploit, to explore, and to test the prior with; and forecasts of given architectures."""
 
 from dataclasses import replace
+from functools import partial
+from typing import get_args
 
 import numpy as np
 import pytest
 from genius import ACCURACY, Candidate, Decision, Goal, Measurement, Objective, SearchSpace, get_space
 from genius.guide.features import encoder
-from genius.guide.shortlists import SHORTLISTS, exploit, explore, forecast, probe
+from genius.guide.shortlists import Purpose, forecast, shortlist
 from genius.record.history import History
 from genius.record.notebook import Beliefs, OptionBelief
 from genius.spaces.region import Limits, Region
@@ -15,6 +17,8 @@ SPACE = get_space("nas-bench-macro")
 REGION = Region(SPACE)
 SEED = (0, 1)
 EXACT = {"sd": 0.05}
+PURPOSES = get_args(Purpose)
+exploit, explore, probe = (partial(shortlist, purpose) for purpose in PURPOSES)
 
 
 def value_of(architecture):
@@ -34,14 +38,14 @@ def changes(one, other):
     return sum(a != b for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("kind", SHORTLISTS)
+@pytest.mark.parametrize("kind", PURPOSES)
 def test_a_shortlist_is_new_allowed_and_a_function_of_history_and_seed(kind):
     history = measured()
     limits = Limits(flops=(3e7, 6e7))
     region = Region(SPACE, limits)
     refused = exploit(region, history, SEED, 1)[0].architecture
-    found = SHORTLISTS[kind](region, history, SEED, 4, [refused])
-    assert found == SHORTLISTS[kind](region, history, SEED, 4, [refused])
+    found = shortlist(kind, region, history, SEED, 4, [refused])
+    assert found == shortlist(kind, region, history, SEED, 4, [refused])
     assert len({each.architecture for each in found}) == len(found) == 4
     assert region.allows([each.architecture for each in found]).all()
     assert not {each.architecture for each in found} & {refused, *(c.architecture for c in history)}
@@ -78,7 +82,7 @@ def test_a_small_space_goes_on_further_away_when_the_neighbourhood_is_used_up():
     (last,) = exploit(Region(space), history, SEED, 5)
     assert (last.architecture, last.why) == ((1, 1, 1), "further away")
     done = [*history, Candidate(1, 9, architecture=(1, 1, 1), measurement=Measurement(-3.0))]
-    assert all(make(Region(space), done, SEED, 5) == [] for make in SHORTLISTS.values())
+    assert all(shortlist(purpose, Region(space), done, SEED, 5) == [] for purpose in PURPOSES)
 
 
 def test_exploring_names_what_was_never_tried():
@@ -148,7 +152,7 @@ def test_lower_is_better_is_the_same_search():
     up, down = Goal((Objective("score"),)), Goal((Objective("loss", better="lower"),))
     history = measured(8)
     turned = [replace(c, measurement=Measurement(-c.value, **EXACT)) for c in history]
-    for make in SHORTLISTS.values():
+    for make in (exploit, explore, probe):
         found = make(REGION, History.of(history, up), SEED, 3)
         mirrored = make(REGION, History.of(turned, down), SEED, 3)
         assert [each.architecture for each in found] == [each.architecture for each in mirrored]
@@ -160,8 +164,8 @@ def test_pending_evaluations_and_failures_are_known():
     history = measured(6)
     pending = Candidate(1, 7, architecture=exploit(REGION, history, SEED, 1)[0].architecture)
     failed = Candidate(1, 8, architecture=(2,) * 8, error="it does not fit")
-    known = History(History.of([*history, failed])._index, 7, [pending])
-    for make in SHORTLISTS.values():
+    known = History(History.of([*history, failed]).indexed, 7, [pending])
+    for make in (exploit, explore, probe):
         found = {each.architecture for each in make(REGION, known, SEED, 5)}
         assert not found & {pending.architecture, failed.architecture}
 
@@ -186,7 +190,7 @@ def test_of_several_objectives_the_forecast_is_of_the_first():
     history = [
         replace(c, measurement=Measurement(c.value, metrics={"size": float(sum(c.architecture))})) for c in measured(10)
     ]
-    for make in SHORTLISTS.values():
+    for make in (exploit, explore, probe):
         for each in make(REGION, History.of(history, goal), SEED, 3):
             assert 75 < each.value < 90
             assert 0 <= each.improvement <= 1

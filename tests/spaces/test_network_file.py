@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(read):
     from .varied_networks import Residual
 
     text = space_text(NAME, (1, 8, 8))
-    assert text.startswith("# What can vary in a network, for you to edit")
+    assert text.startswith("# The decisions of a network, for you to edit")
     assert "  blocks width: [12, 16, 24, 36]  # channels; the network's own: 24\n" in text
     space = read(text)
     assert space.name == "Residual"

