@@ -22,7 +22,7 @@ from .stubs import command
 
 
 async def trained(job: TrainingJob) -> Measurement:
-    async with LocalWorkers([Place()], tries=1) as workers:
+    async with LocalWorkers([Place()], tries=1, ahead=None) as workers:
         return await workers.train(job)
 
 
