@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -234,3 +236,27 @@ def tables():
     if not folder.is_dir():
         pytest.skip(f"the published tables are not in {folder}")
     return folder
+
+
+@pytest.fixture
+def command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `genius` with its words, in the folder of the test and in this process.
+
+    A process of its own takes longer to begin than most commands do. The keywords are environment variables.
+    """
+
+    def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        from genius.cli import main
+
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["genius", *map(str, words)])
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        return subprocess.CompletedProcess(words, int(end.value.code or 0), *capsys.readouterr())
+
+    return run

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,11 @@ MAIN = "from genius.cli import main; main()"
 
 
 @pytest.fixture
-def genius(tmp_path):
-    """Return a function that runs the command in an empty folder."""
-
-    def run(*arguments, **environment):
-        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
-        clean = os.environ | {"COLUMNS": "80"} | environment
-        return subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
-
-    return run
+def genius(command_line, monkeypatch):
+    """Return a function that runs the command in an empty folder; the trials of a bench are made in a thread."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))
+    return command_line
 
 
 def test_a_bench_prints_tables_and_writes_a_report(genius, tables, tmp_path):

@@ -110,7 +110,9 @@ async def test_a_function_that_makes_a_proposer_and_is_not_marked_is_told_of(tmp
         return mine.propose
 
     with pytest.raises(genius.RunFailed, match=r"got function; .* is marked by @genius\.seeded"):
-        await genius.search("mine:SPACE", proposer=factory, evaluator=scores.evaluate, iterations=1, run=tmp_path / "run")
+        await genius.search(
+            "mine:SPACE", proposer=factory, evaluator=scores.evaluate, iterations=1, run=tmp_path / "run"
+        )
 
 
 def test_a_bench_of_a_space_without_a_table_says_why(tmp_path):
