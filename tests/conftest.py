@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -242,16 +243,16 @@ def tables():
 def command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs `genius` with its words, in the folder of the test and in this process.
+    """Return a function that runs `genius` with its words in this process, and in the folder of the test or another.
 
-    A process of its own takes longer to begin than most commands do. The keywords are environment variables.
+    A process of its own takes longer to begin than most commands do. The other keywords are environment variables.
     """
 
-    def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: object, folder: Path = tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
         from genius.cli import main
 
         with monkeypatch.context() as patch:
-            patch.chdir(tmp_path)
+            patch.chdir(folder)
             patch.setattr(sys, "argv", ["genius", *map(str, words)])
             for name, value in environment.items():
                 patch.setenv(name, value)
@@ -260,3 +261,9 @@ def command_line(
         return subprocess.CompletedProcess(words, int(end.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the trials of a bench made in a thread: a process of its own takes longer to begin than a small bench."""
+    monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,9 @@ MAIN = "from genius.cli import main; main()"
 
 
 @pytest.fixture
-def genius(command_line, monkeypatch):
-    """Return a function that runs the command in an empty folder; the trials of a bench are made in a thread."""
+def genius(command_line, in_this_process, monkeypatch):
+    """Return a function that runs the command in an empty folder."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))
     return command_line
 
 

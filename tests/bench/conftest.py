@@ -2,7 +2,6 @@
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,3 @@ def toy(tmp_path, monkeypatch):
     path = tmp_path / "toy.json"
     path.write_text(json.dumps(rows))
     return path
-
-
-@pytest.fixture
-def in_this_process(monkeypatch):
-    """Have the trials of a bench made in a thread: a process of its own takes longer to begin than a small bench."""
-    monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))

@@ -4,8 +4,6 @@ import asyncio
 import csv
 import json
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -297,7 +295,7 @@ def test_a_function_counts_once_in_a_rank(monkeypatch):
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path):
+def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path, command_line):
     place = tmp_path / "a folder"
     place.mkdir()
     own = toy.rename(place / "own=table 1.json")
@@ -305,7 +303,6 @@ def test_the_command_of_a_report_makes_the_report_again(toy, tmp_path):
     found = asyncio.run(bench([NAME], **asked, out=tmp_path / "a"))
     words = shlex.split(found.command)
     assert words[0] == "genius"
-    command = [sys.executable, "-c", "from genius.cli import main; main()", *words[1:], "--out", str(tmp_path / "b")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = command_line(*words[1:], "--out", tmp_path / "b")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "b" / "bench.md").read_text() == (tmp_path / "a" / "bench.md").read_text()
