@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
 
-# tests run side by side, and the threads of linear algebra would wait for each other
+# tests run side by side, and the threads of linear algebra and of torch would wait for each other
 test heavy: export OPENBLAS_NUM_THREADS = 1
+test heavy: export OMP_NUM_THREADS = 1
 
 # after a crash nothing is begun any more, for pytest-xdist would wait for ever
 test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each core

@@ -5,8 +5,11 @@ import json
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -234,3 +237,33 @@ def tables():
     if not folder.is_dir():
         pytest.skip(f"the published tables are not in {folder}")
     return folder
+
+
+@pytest.fixture
+def command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `genius` with its words in this process, and in the folder of the test or another.
+
+    A process of its own takes longer to begin than most commands do. The other keywords are environment variables.
+    """
+
+    def run(*words: object, folder: Path = tmp_path, **environment: str) -> subprocess.CompletedProcess[str]:
+        from genius.cli import main
+
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["genius", *map(str, words)])
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        return subprocess.CompletedProcess(words, int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the trials of a bench made in a thread: a process of its own takes longer to begin than a small bench."""
+    monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))

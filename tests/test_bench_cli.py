@@ -14,15 +14,10 @@ MAIN = "from genius.cli import main; main()"
 
 
 @pytest.fixture
-def genius(tmp_path):
+def genius(command_line, in_this_process, monkeypatch):
     """Return a function that runs the command in an empty folder."""
-
-    def run(*arguments, **environment):
-        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
-        clean = os.environ | {"COLUMNS": "80"} | environment
-        return subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
-
-    return run
+    monkeypatch.setenv("COLUMNS", "80")
+    return command_line
 
 
 def test_a_bench_prints_tables_and_writes_a_report(genius, tables, tmp_path):

@@ -1,4 +1,4 @@
-"""The command line as a user types it, in processes of its own."""
+"""The command line as a user types it; in a process of its own where streams, or the end of a process, count."""
 
 import json
 import os
@@ -14,21 +14,29 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GENIUS_LLM", "GENIUS_DATA")
 
 
 @pytest.fixture
-def genius(tmp_path):
+def genius(command_line, monkeypatch):
     """Return a function that runs the command in an empty folder."""
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    return command_line
 
-    def run(*arguments, input=None, **environment):
+
+@pytest.fixture
+def process(tmp_path):
+    """Return a function that runs the command in an empty folder and in a process of its own."""
+
+    def run(*arguments, input=None):
         clean = {name: value for name, value in os.environ.items() if name not in KEYS}
         command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, arguments)]
         return subprocess.run(
-            command, cwd=tmp_path, env=clean | environment, input=input, capture_output=True, text=True, check=False
+            command, cwd=tmp_path, env=clean, input=input, capture_output=True, text=True, check=False
         )
 
     return run
 
 
-def test_a_search_prints_a_table_a_picture_and_the_run(genius, tables, tmp_path):
-    done = genius("search", "nas-bench-macro", "--proposer", "local-search", "--run", "r", "--downloads", tables)
+def test_a_search_prints_a_table_a_picture_and_the_run(genius, process, tables, tmp_path):
+    done = process("search", "nas-bench-macro", "--proposer", "local-search", "--run", "r", "--downloads", tables)
     assert done.returncode == 0, done.stderr
     assert "best: [" in done.stdout
     assert "holds test accuracy only" in done.stdout
@@ -42,7 +50,7 @@ def test_a_search_prints_a_table_a_picture_and_the_run(genius, tables, tmp_path)
     assert "r exists and is not empty; go on with it: genius resume r" in again.stderr
 
 
-def test_json_is_alone_on_standard_output(genius, tables):
+def test_json_is_alone_on_standard_output(genius, process, tables):
     arguments = (
         "nas-bench-201",
         "--proposer",
@@ -55,7 +63,7 @@ def test_json_is_alone_on_standard_output(genius, tables):
         "--downloads",
         tables,
     )
-    done = genius("search", *arguments)
+    done = process("search", *arguments)
     found = json.loads(done.stdout)
     expected = {"run", "space", "proposer", "llm", "trial", "flops_convention"}
     expected |= {"iterations", "best", "usage", "spent", "stopped", "seconds"}
@@ -117,12 +125,12 @@ def test_cost_reads_lists_digits_and_table_names(genius):
     assert "46,109,184 (multiply-adds of one image)" in genius("cost", "nas-bench-macro", "01201201").stdout
 
 
-def test_the_space_of_a_network_is_written_as_a_file(genius, tmp_path):
+def test_the_space_of_a_network_is_written_as_a_file(genius, process, tmp_path):
     (tmp_path / "own.py").write_text(
         "from torch import nn\n\n\ndef network():\n    print('made')\n"
         "    return nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 3))\n"
     )
-    written = genius("spaces", "--of", "own:network")
+    written = process("spaces", "--of", "own:network")
     assert written.returncode == 0, written.stderr
     assert "made" in written.stderr
     (tmp_path / "own.yaml").write_text(written.stdout)
@@ -229,8 +237,8 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(arguments, message, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_input_ends_the_process_without_a_traceback(genius):
-    done = genius("search", "nowhere")
+def test_bad_input_ends_the_process_without_a_traceback(process):
+    done = process("search", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].startswith("genius: there is no space 'nowhere'")
 
@@ -244,10 +252,10 @@ def test_a_run_folder_that_cannot_be_written_is_refused(genius, tables, tmp_path
     assert genius(*start, "file").returncode == 2
 
 
-def test_a_person_can_propose(genius, tables):
+def test_a_person_can_propose(process, tables):
     replies = "[2,2,2,2,2,2,2,2]\nhello\n2 2 2 1 2 2 2 2\n-\n"
     arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--json", "--downloads", tables)
-    done = genius("search", *arguments, input=replies)
+    done = process("search", *arguments, input=replies)
     found = json.loads(done.stdout)
     assert [i["architecture"] for i in found["iterations"]] == [[2] * 8, [2, 2, 2, 1, 2, 2, 2, 2], None]
     assert "nothing better is left" in found["iterations"][2]["error"]
@@ -255,9 +263,9 @@ def test_a_person_can_propose(genius, tables):
     assert "Your answer, in one line:" in done.stderr
 
 
-def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, tables):
+def test_a_closed_input_ends_a_persons_search_and_keeps_it(genius, process, tables):
     arguments = ("nas-bench-macro", "--llm", "human", "--iterations", 5, "--run", "r", "--downloads", tables)
-    done = genius("search", *arguments, input="[2,2,2,2,2,2,2,2]\n")
+    done = process("search", *arguments, input="[2,2,2,2,2,2,2,2]\n")
     assert done.returncode == 1
     assert "standard input was closed" in done.stderr
     assert "`genius resume r`" in done.stderr
@@ -300,7 +308,7 @@ def test_a_setting_is_changed_by_its_path_where_a_run_goes_on(genius, tables, tm
     assert (held["llm"]["timeout"], held["loop"]["seed"]) == (60.0, 9)
 
 
-def test_prompts_are_written_edited_and_used(genius, tables, tmp_path):
+def test_prompts_are_written_edited_and_used(genius, process, tables, tmp_path):
     assert "proposal\n" in genius("prompts").stdout
     done = genius("prompts", "mine")
     assert done.returncode == 0, done.stderr
@@ -308,7 +316,7 @@ def test_prompts_are_written_edited_and_used(genius, tables, tmp_path):
     (tmp_path / "mine" / "answer.j2").write_text("Just {{ length }} numbers.")
     search = ("search", "nas-bench-macro", "--llm", "human", "--iterations", 2, "--downloads", tables)
     options = ("--prompts", "mine", "--memory", "conversation", "--run", "r")
-    done = genius(*search, *options, input="[2,2,2,2,2,2,2,2]\n[2,2,2,2,2,2,2,1]\n")
+    done = process(*search, *options, input="[2,2,2,2,2,2,2,2]\n[2,2,2,2,2,2,2,1]\n")
     assert done.returncode == 0, done.stderr
     assert "Just 8 numbers." in done.stderr
     assert "Iteration 1 (architecture, accuracy, " in done.stderr

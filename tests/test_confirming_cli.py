@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from genius.graph.state import Progress
@@ -14,7 +11,6 @@ from genius.record.measurement import Measurement
 from genius.report.display import Display
 from rich.console import Console
 
-MAIN = "from genius.cli import main; main()"
 TRAIN = """
 space = {"a": [1, 2, 3, 4], "b": [0, 1]}
 
@@ -25,13 +21,11 @@ def train(config, trial):
 
 
 @pytest.fixture
-def genius(tmp_path):
+def genius(command_line, in_this_process):
     """Return a function that runs the command in an empty folder."""
 
     def run(*arguments, code=0):
-        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
-        clean = os.environ | {"COLUMNS": "100"}
-        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False)
+        done = command_line(*arguments, COLUMNS="100")
         assert done.returncode == code, done.stderr
         return done
 

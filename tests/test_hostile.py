@@ -227,6 +227,7 @@ def test_a_label_shows_what_stands_in_it():
 
 
 def test_a_run_folder_of_a_stranger(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")  # else a long path decides which word begins a line
     result = result_of(text, tmp_path)
     result.settings.save(tmp_path)
     lines = [candidate.to_json() for candidate in result.trials[0].candidates]

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +19,14 @@ MACRO = get_space("nas-bench-macro")
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(command_line, monkeypatch):
     """Return a function that runs the program in a folder of the test, where `measured` is found."""
-    paths = [str(HERE / "evaluators"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.syspath_prepend(HERE / "evaluators")
+    monkeypatch.setenv("PYTHONPATH", str(HERE / "evaluators"), prepend=os.pathsep)
+    monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments, code=0):
-        command = [sys.executable, "-m", "genius", *map(str, arguments)]
-        told = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
-        told |= {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"}
-        done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
+        done = command_line(*arguments)
         assert done.returncode == code, done.stderr
         return done.stdout if code == 0 else done.stderr
 

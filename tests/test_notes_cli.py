@@ -1,9 +1,6 @@
 """Starts and beliefs, notebooks, hints and design principles as a user types and reads them."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,13 +35,11 @@ def server(openai_server):
 
 
 @pytest.fixture
-def genius(tmp_path, server):
-    def run(*arguments):
-        command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, arguments)]
-        told = os.environ | {"OPENAI_API_KEY": "sk-none", "COLUMNS": "200"}
-        return subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
-
-    return run
+def genius(command_line, in_this_process, monkeypatch):
+    """Return a function that runs the command in an empty folder."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    monkeypatch.setenv("COLUMNS", "200")
+    return command_line
 
 
 @pytest.fixture

@@ -348,19 +348,25 @@ def measure(architecture): return 1.0
 """
 
 
-@pytest.mark.parametrize("kind", ["proposer", "objective", "recipe", "data", "on", "callback"])
-def test_every_kind_of_plug_in_may_lie_in_a_file(write, tmp_path, kind):
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        {"proposer": "propose", "recipe": "quick", "data": "images", "on": "pool", "callback": "sink"},
+        {"proposer": "propose", "objective": "loss", "evaluator": "measure"},
+    ],
+    ids=["trained", "measured"],
+)
+def test_every_kind_of_plug_in_may_lie_in_a_file(write, tmp_path, kinds):
     write("plug.py", PLUG_INS)
-    named = {"proposer": "propose", "objective": "loss", "recipe": "quick", "data": "images", "on": "pool"}
-    words = [f"--{kind}", f"plug.py:{named.get(kind, 'sink')}", "--iterations", "1", "--run", "run"]
-    words += [] if kind == "proposer" else ["--proposer", "random"]
-    words += ["--evaluator", "plug.py:measure"] if kind in ("proposer", "objective", "callback") else []
-    words += ["--recipe", "plug.py:quick"] if kind in ("data", "on") else []
+    words = [word for kind, name in kinds.items() for word in (f"--{kind}", f"plug.py:{name}")]
+    words += ["--iterations", "1", "--run", "run"]
     command = [sys.executable, "-P", "-m", "genius", "search", "plug.py", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "best: " in done.stdout
-    traces = {"callback": "told", "on": "pooled"}
-    assert not (trace := traces.get(kind)) or (tmp_path / trace).exists()
+    assert {kind for kind, trace in (("callback", "told"), ("on", "pooled")) if (tmp_path / trace).exists()} == {
+        kind for kind in kinds if kind in ("callback", "on")
+    }
     told = (tmp_path / "run" / "search.json").read_text()
-    assert kind == "callback" or (f"{tmp_path}/plug.py:{named[kind]}" in told) == (kind != "objective")
+    for kind in kinds.keys() - {"callback"}:
+        assert (f"{tmp_path}/plug.py:{kinds[kind]}" in told) == (kind != "objective"), kind

@@ -15,10 +15,9 @@ TRAIN = ("train", "digits", "000000000")
 
 
 @pytest.fixture
-def genius(tmp_path):
+def genius(command_line):
     def run(*arguments, ok=True):
-        command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=200)
+        done = command_line(*arguments)
         assert "Traceback" not in done.stderr, done.stderr
         assert (done.returncode == 0) == ok, done.stderr
         return done

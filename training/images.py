@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -247,18 +248,28 @@ def _scale_of(images: Images) -> ChannelScale:
     return ChannelScale(tuple(mean.tolist()), tuple(deviation.tolist()))
 
 
+def _read_digits() -> Tensor:
+    """Read the file of scikit-learn's digits: the 64 pixels of each, from 0 to 16, and its label.
+
+    Importing scikit-learn to read it would take a worker longer than many a training.
+    """
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise GeniusError("the digits come with scikit-learn, which is not installed: pip install scikit-learn")
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    return torch.from_numpy(np.loadtxt(file, delimiter=","))
+
+
 @cache
 def load_digits(data: DataSet) -> SplitImages:
     """Split scikit-learn's digits: 20 images of each to train on, half of the rest each to validate and to test.
 
     1,797 grey images of 8×8 pixels are made hard: few to train on, and all shifted and noisy.
     """
-    from sklearn import datasets
-
-    bunch = datasets.load_digits()
+    rows = _read_digits()
     rng = torch.Generator().manual_seed(_DIGITS_SEED)
-    pixels = torch.from_numpy(bunch.images / 16).float()[:, None]
-    whole = Pixels(pixels, torch.from_numpy(bunch.target).long(), unscaled(data.channels))
+    pixels = (rows[:, :-1] / 16).float().reshape(-1, 1, 8, 8)
+    whole = Pixels(pixels, rows[:, -1].long(), unscaled(data.channels))
     shuffled = torch.randperm(len(whole.labels), generator=rng)
     by_digit = [shuffled[whole.labels[shuffled] == digit] for digit in range(10)]
     train = torch.cat([numbers[:_DIGITS_TRAIN_EACH] for numbers in by_digit])
@@ -269,5 +280,5 @@ def load_digits(data: DataSet) -> SplitImages:
         return replace(copies, images=distort(copies.images, rng))
 
     # every second image of each digit, so that both sets hold the digits in the same numbers
-    names = tuple(map(str, bunch.target_names))
+    names = tuple(map(str, range(10)))
     return SplitImages(data, names, whole.of(train), distorted(rest[::2]), distorted(rest[1::2]))

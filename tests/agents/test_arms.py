@@ -10,7 +10,7 @@ from genius.agents.arms import ARMS, GUIDES, START, choose_offer, credits_of, go
 from genius.agents.baselines import PROPOSERS
 from genius.agents.cma_es import Coding
 from genius.agents.proposer import asked
-from genius.guide.improvement import prospects
+from genius.guide.outlook import fit_outlook
 from genius.record.candidate import Candidate, Message, Offer
 from genius.record.goal import Goal
 from genius.record.history import History
@@ -82,11 +82,11 @@ def test_the_evidence_tells_right_beliefs_from_wrong_ones():
     history = [tried(1 + at, value_of(a), architecture=a) for at, a in enumerate(CONTRASTS)]
     believed = {score: Beliefs(options=tuple(OptionBelief(at, 1, score) for at in range(5))) for score in (2.0, -2.0)}
     found = {
-        score: prospects(REGION, History.of(history, Goal(), beliefs), np.random.default_rng(0), [(1, 1, 1, 1, 1)])
+        score: fit_outlook(REGION, History.of(history, Goal(), beliefs), np.random.default_rng(0))
         for score, beliefs in believed.items()
     }
     assert found[2.0].belief > 0.5 > 0.2 > found[-2.0].belief
-    assert prospects(REGION, history, np.random.default_rng(0), [(1, 1, 1, 1, 1)]).belief is None
+    assert fit_outlook(REGION, history, np.random.default_rng(0)).belief is None
 
 
 CONTRASTS = [(1, 1, 0, 1, 1), (0, 2, 1, 0, 2), (2, 1, 2, 1, 0), (0, 0, 2, 1, 1), (1, 0, 1, 2, 2), (2, 2, 0, 0, 1)]

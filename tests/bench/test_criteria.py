@@ -23,6 +23,7 @@ from genius.bench.trial import run_trial
 from .conftest import NAME
 
 TASKS = [Task("one"), Task("two")]
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 def scores_of(ranks):

@@ -14,6 +14,7 @@ from genius.record.confirmation import Confirming
 from genius.tables.published import BadTable, _table, load_table, table_path
 
 MACRO = "nas-bench-macro"
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.fixture

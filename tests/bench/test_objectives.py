@@ -3,9 +3,11 @@
 import csv
 import json
 
+import pytest
 from genius.bench.bench import bench
 
 NAME = "latency_space:SPACE"
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 async def test_lower_ranks_first_and_the_report_says_value(toy, tmp_path, monkeypatch):

@@ -13,6 +13,8 @@ from genius.bench.trial import run_trial
 
 from .conftest import NAME
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def starts_file(folder, *starts, name="starts.json", **more):
     path = folder / name

@@ -10,6 +10,7 @@ from genius.record.result import read
 
 SEEDS = 12  # in place of the 50 that make an answer steady
 BEST, WORST = [2, 2, 1, 2, 1, 2, 2, 2], [0] * 8
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ INSTALLED = {
     "genius.spaces": {"tiny-space": "mine:SPACE"},
     "genius.objectives": {"tiny-latency": "mine:LATENCY"},
     "genius.proposers": {"tiny-proposer": "mine:propose"},
-    "genius.evaluators": {"tiny-evaluator": "mine:evaluate"},
+    "genius.evaluators": {"tiny-evaluator": "scores:evaluate"},
     "genius.data_sets": {"tiny-photos": "mine:PHOTOS"},
     "genius.recipes": {"tiny-recipe": "mine:RECIPE"},
     "genius.pools": {"tiny-pool": "mine:Subprocesses"},

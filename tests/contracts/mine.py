@@ -114,17 +114,6 @@ def made() -> tuple[Photos, Photos]:
     return PHOTOS
 
 
-def evaluate(architecture: genius.Architecture) -> float:
-    """Measure at once."""
-    return 10.0 * architecture[0] + architecture[1]
-
-
-async def evaluate_later(architecture: genius.Architecture) -> genius.Measurement:
-    """Measure as a coroutine."""
-    await asyncio.sleep(0)
-    return genius.Measurement(accuracy=evaluate(architecture))
-
-
 def propose(prompt: Sequence[genius.Message], history: Sequence[genius.Candidate]) -> str:
     """Propose the next number at once."""
     return f"Architecture: {_next(history)}"

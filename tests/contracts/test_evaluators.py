@@ -8,9 +8,9 @@ import pytest
 from genius.graph.measuring import EVALUATORS
 from genius.record.settings import TOLD
 
-from . import mine
+from . import mine, scores
 
-OWN = {"mine:evaluate": mine.evaluate, "mine:evaluate_later": mine.evaluate_later}
+OWN = {"scores:evaluate": scores.evaluate, "scores:evaluate_later": scores.evaluate_later}
 
 
 def recording(folder):
@@ -52,27 +52,26 @@ async def test_a_search_of_told_values_says_how_it_is_made(tmp_path):
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-async def test_it_measures_and_a_run_goes_on_with_it_by_the_same_name(name, tmp_path):
-    asked = SEARCHES[name](tmp_path)
-    result = await genius.search("mine:SPACE", evaluator=name, iterations=1, run=tmp_path / "run", **asked)
+async def test_it_measures_by_its_name_and_is_told_another_seed_to_confirm_the_best(name, tmp_path):
+    asked = {"iterations": 1, "confirm": int(name not in THE_SAME), **SEARCHES[name](tmp_path)}
+    result = await genius.search("mine:SPACE", evaluator=name, run=tmp_path / "run", **asked)
+    assert (result.settings.evaluator, result.settings.run.custom) == (name, [])
     (candidate,) = result.trials[0].candidates
     assert candidate.error is None
     assert 0 <= candidate.accuracy <= 100
-    assert (result.settings.evaluator, result.settings.run.custom) == (name, [])
+    if name not in THE_SAME:
+        again = result.trials[0].confirmations
+        assert [(each.seed, each.measurement.error) for each in again] == [(10_000, None), (20_000, None)]
+        jobs = [json.loads(path.read_text()) for path in tmp_path.glob("run/evaluations/trial-1/*/job.json")]
+        assert sorted(job["seed"] for job in jobs) == [0, 10_000, 20_000]
 
 
-@pytest.mark.parametrize("name", SEARCHES)
-async def test_it_is_told_another_seed_to_confirm_the_best_or_refuses_since_nothing_would_differ(name, tmp_path):
+@pytest.mark.parametrize("name", THE_SAME)
+async def test_one_that_measures_the_same_each_time_refuses_to_confirm(name, tmp_path):
     asked = {"evaluator": name, "iterations": 1, "confirm": 1, "run": tmp_path / "run", **SEARCHES[name](tmp_path)}
-    if name in THE_SAME:
-        with pytest.raises(genius.GeniusError, match="are the same each time, so that --confirm would learn nothing"):
-            await genius.search("mine:SPACE", **asked)
-        assert not (tmp_path / "run").exists()
-        return
-    (trial,) = (await genius.search("mine:SPACE", **asked)).trials
-    assert [(each.seed, each.measurement.error) for each in trial.confirmations] == [(10_000, None), (20_000, None)]
-    jobs = [json.loads(path.read_text()) for path in tmp_path.glob("run/evaluations/trial-1/*/job.json")]
-    assert sorted(job["seed"] for job in jobs) == [0, 10_000, 20_000]
+    with pytest.raises(genius.GeniusError, match="are the same each time, so that --confirm would learn nothing"):
+        await genius.search("mine:SPACE", **asked)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -90,7 +89,7 @@ async def test_it_is_the_same_by_its_name_and_as_an_object(name, tmp_path):
 async def test_a_table_and_another_evaluator_exclude_each_other(tmp_path):
     asked = table(tmp_path)
     with pytest.raises(genius.GeniusError, match="a table and an evaluator exclude each other"):
-        await genius.search("mine:SPACE", evaluator="mine:evaluate", run=tmp_path / "run", **asked)
+        await genius.search("mine:SPACE", evaluator="scores:evaluate", run=tmp_path / "run", **asked)
 
 
 async def test_a_space_that_names_nothing_to_measure_by_says_what_can_be_done(tmp_path):

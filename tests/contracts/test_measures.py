@@ -41,7 +41,7 @@ def test_a_function_of_a_folder_is_marked_and_any_other_is_of_a_network():
     assert not MEASURES.find("mine:energy").after_training
 
 
-@pytest.mark.parametrize("name", ["mine:evaluate", "mine:takes_three", "mine:Photos", "mine:SPACE"])
+@pytest.mark.parametrize("name", ["scores:evaluate", "mine:takes_three", "mine:Photos", "mine:SPACE"])
 def test_what_takes_other_arguments_is_none(name):
     with pytest.raises(GeniusError, match=r"is not a function of a network and a batch of images, or one of a folder"):
         MEASURES.find(name)

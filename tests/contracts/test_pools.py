@@ -19,7 +19,7 @@ def test_it_is_made_with_the_number_of_workers(name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mine:evaluate", "cannot make a pool of 1: TypeError"),
+        ("scores:evaluate", "cannot make a pool of 1: TypeError"),
         ("mine:made_of", "makes no pool: see genius.Pool, got the list"),
         ("mine:takes_three", "is not a class or a function that makes a pool"),
     ],
@@ -41,11 +41,11 @@ def test_small_images_have_one_thread_whoever_s_they_are(space, changes, threads
 
 
 async def test_a_search_trains_on_a_pool_of_one_s_own(tmp_path):
-    asked = {"proposer": "random", "iterations": 2, "confirm": 1, "confirm_seeds": 1, "run": tmp_path / "run"}
+    asked = {"proposer": "random", "iterations": 1, "confirm": 1, "confirm_seeds": 1, "run": tmp_path / "run"}
     result = await genius.search("mine:SPACE", on="mine:Subprocesses", workers=2, **asked)
-    assert [candidate.error for candidate in result.trials[0].candidates] == [None, None]
+    assert [candidate.error for candidate in result.trials[0].candidates] == [None]
     (again,) = result.trials[0].confirmations
     jobs = list(Path(tmp_path / "run").glob("evaluations/trial-1/*/answer.json"))
-    assert len(jobs) == 3
+    assert len(jobs) == 2
     assert [job.parent.name for job in jobs if job.parent.name.endswith("seed10000")] != []
     assert again.measurement.error is None

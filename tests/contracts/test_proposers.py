@@ -18,7 +18,7 @@ from genius.record.lines import read_lines
 from genius.tools.replies import read_reply
 
 from ..no_model import BASELINES
-from . import mine
+from . import mine, scores
 
 SPACE = mine.SPACE
 OWN = {"mine:propose": mine.propose, "mine:propose_later": mine.propose_later, "mine:seeded": mine.seeded}
@@ -36,7 +36,7 @@ async def test_it_proposes_new_architectures_and_is_a_function_of_history_and_se
     for iteration in range(1, 5):
         architecture = await proposed(name, history)
         assert SPACE.check(architecture) == await proposed(name, history)
-        measurement = Measurement(mine.evaluate(architecture))
+        measurement = Measurement(scores.evaluate(architecture))
         history.append(Candidate(1, iteration, architecture=architecture, measurement=measurement))
     assert len({candidate.architecture for candidate in history}) == 4
 
@@ -51,7 +51,7 @@ async def test_it_is_the_same_search_by_its_name_and_as_an_object(name, tmp_path
     found = {}
     for which, proposer in (("name", name), ("object", OWN[name])):
         result = await genius.search(
-            "mine:SPACE", proposer=proposer, evaluator=mine.evaluate, iterations=3, run=tmp_path / which, seed=3
+            "mine:SPACE", proposer=proposer, evaluator=scores.evaluate, iterations=3, run=tmp_path / which, seed=3
         )
         found[which] = [candidate.architecture for candidate in result.trials[0].candidates]
         assert ("proposer" in result.settings.run.custom) == (which == "object")
@@ -63,18 +63,18 @@ async def test_a_function_of_other_arguments_is_refused_with_what_to_do(proposer
     expected = r"takes_three takes \(one.*: a proposer takes \(prompt, history\); .* @genius.seeded"
     with pytest.raises(genius.GeniusError, match=expected):
         await genius.search(
-            "mine:SPACE", proposer=proposer, evaluator=mine.evaluate, iterations=1, run=tmp_path / "run"
+            "mine:SPACE", proposer=proposer, evaluator=scores.evaluate, iterations=1, run=tmp_path / "run"
         )
     assert not (tmp_path / "run").exists()
 
 
 async def test_a_run_goes_on_by_the_names_that_its_command_prints(tmp_path, monkeypatch):
     run = tmp_path / "run"
-    asked = {"proposer": "mine:propose", "evaluator": "mine:evaluate"}
+    asked = {"proposer": "mine:propose", "evaluator": "scores:evaluate"}
     await genius.search("mine:SPACE", iterations=2, run=run, **asked)
     assert going_on(run) == f"genius resume {run}"
     copy = shutil.copytree(run, tmp_path / "copy")
-    expected = f"genius resume {copy} --space mine:SPACE --proposer mine:propose --evaluator mine:evaluate"
+    expected = f"genius resume {copy} --space mine:SPACE --proposer mine:propose --evaluator scores:evaluate"
     assert going_on(copy) == expected
     with pytest.raises(genius.GeniusError, match="names the module 'mine:SPACE', the module 'mine:propose'"):
         await genius.resume(copy, iterations=4)
@@ -110,7 +110,9 @@ async def test_a_function_that_makes_a_proposer_and_is_not_marked_is_told_of(tmp
         return mine.propose
 
     with pytest.raises(genius.RunFailed, match=r"got function; .* is marked by @genius\.seeded"):
-        await genius.search("mine:SPACE", proposer=factory, evaluator=mine.evaluate, iterations=1, run=tmp_path / "run")
+        await genius.search(
+            "mine:SPACE", proposer=factory, evaluator=scores.evaluate, iterations=1, run=tmp_path / "run"
+        )
 
 
 def test_a_bench_of_a_space_without_a_table_says_why(tmp_path):

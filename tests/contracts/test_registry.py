@@ -30,7 +30,7 @@ OWN = {
     "space": "mine:SPACE",
     "objective": "mine:LATENCY",
     "proposer": "mine:propose",
-    "evaluator": "mine:evaluate",
+    "evaluator": "scores:evaluate",
     "data set": "mine:PHOTOS",
     "recipe": "mine:RECIPE",
     "pool": "mine:Subprocesses",

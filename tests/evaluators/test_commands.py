@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -233,19 +232,7 @@ async def test_a_command_that_cannot_be_run_ends_the_search(tmp_path):
             await ran(tmp_path, "", command=words)
 
 
-def search(*arguments, folder):
-    return subprocess.run(
-        [PYTHON, "-m", "genius", *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"GENIUS_STATE": str(folder.parent / "state")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-
-
-def test_a_space_in_a_file_and_a_script_are_enough_and_go_on_from_elsewhere(tmp_path):
+def test_a_space_in_a_file_and_a_script_are_enough_and_go_on_from_elsewhere(tmp_path, command_line):
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir()
     elsewhere.mkdir()
@@ -254,18 +241,20 @@ def test_a_space_in_a_file_and_a_script_are_enough_and_go_on_from_elsewhere(tmp_
     (home / "train.sh").chmod(0o755)
     (home / "data").write_text("1\n")
     asked = ("--command", "./train.sh {width}", "--objective", "error:lower", "--proposer", "random", "--json")
-    begun = search("search", "space.yaml", *asked, "--iterations", 2, "--run", "run", folder=home)
+    begun = command_line("search", "space.yaml", *asked, "--iterations", 2, "--run", "run", folder=home)
     assert begun.returncode == 0, begun.stderr
     assert json.loads(begun.stdout)["best"]["value"] in (0.8, 0.16)
-    resumed = search("resume", home / "run", "--iterations", 4, "--json", folder=elsewhere)
+    resumed = command_line("resume", home / "run", "--iterations", 4, "--json", folder=elsewhere)
     assert resumed.returncode == 0, resumed.stderr
     lines = [json.loads(line) for line in (home / "run" / "candidates.jsonl").read_text().splitlines()]
     assert [line["error"] for line in lines] == [None] * 4
     settings = home / "run" / "search.json"
     settings.write_text(settings.read_text().replace("./train.sh", "/bin/train.sh"))  # as a stranger's may be
-    stranger = search("resume", "run", "--iterations", 5, folder=home)
+    stranger = command_line("resume", "run", "--iterations", 5, folder=home)
     assert "the command '/bin/train.sh {width}', and what a file alone names is neither" in stranger.stderr
-    refused = search("search", "space.yaml", "--command", "./x {nope}", "--proposer", "random", folder=home)
+    refused = command_line("search", "space.yaml", "--command", "./x {nope}", "--proposer", "random", folder=home)
     assert (refused.returncode, "no value for {nope}" in refused.stderr) == (2, True)
-    both = search("search", "space.yaml", "--command", "a", "--evaluator", "m:f", "--proposer", "random", folder=home)
+    both = command_line(
+        "search", "space.yaml", "--command", "a", "--evaluator", "m:f", "--proposer", "random", folder=home
+    )
     assert "a command and an evaluator exclude each other" in both.stderr

@@ -168,16 +168,21 @@ async def test_it_measures_in_percent_and_gives_the_same_number_again(make, tmp_
     assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
 
 
-async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, tmp_path):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def plain(tmp_path_factory):
+    """Measure the short training in a plain worker of this machine."""
+    async with LocalWorkers([Place()], ahead=None) as workers:
+        return await workers.train(digits(tmp_path_factory.mktemp("plain") / "job"))
+
+
+async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, plain, tmp_path):
     told = []
-    async with pool(1) as workers, LocalWorkers([Place()], ahead=None) as plain:
+    async with pool(1) as workers:
         assert workers.capacity == 1
-        first, again = await asyncio.gather(
-            workers.train(digits(tmp_path / "first"), on_epoch=told.append), plain.train(digits(tmp_path / "again"))
-        )
+        first = await workers.train(digits(tmp_path / "first"), on_epoch=told.append)
     assert first.error is None
     assert 0 <= first.accuracy <= 100
-    assert (first.accuracy, first.test_accuracy) == (again.accuracy, again.test_accuracy)
+    assert (first.accuracy, first.test_accuracy) == (plain.accuracy, plain.test_accuracy)
     assert [(epoch.epoch, epoch.epochs) for epoch in told] == [(1, 2), (2, 2)]
     assert JobFiles(tmp_path / "first").epochs.read_text().count("\n") == 2
     assert not JobFiles(tmp_path / "first").checkpoint.exists()
@@ -188,12 +193,12 @@ async def test_a_pool_trains_and_tells_of_epochs_and_of_the_same_accuracy(pool, 
 async def test_a_pool_keeps_to_its_capacity_and_trials_take_turns(tmp_path):
     ends, most = [], 0
 
-    async def train(workers, queue, number):
-        await workers.train(digits(tmp_path / f"{queue}-{number}", recipe=replace(SHORT, epochs=1)), queue=queue)
+    async def measure(workers, queue, number):
+        await workers.train(function("good")(tmp_path / f"{queue}-{number}"), queue=queue)
         ends.append(f"{queue}-{number}")
 
-    async with LocalWorkers([Place()]) as workers:
-        all_of_them = asyncio.gather(*(train(workers, *of) for of in [(1, 1), (1, 2), (1, 3), (2, 1)]))
+    async with LocalWorkers([Place()], ahead=None) as workers:
+        all_of_them = asyncio.gather(*(measure(workers, *of) for of in [(1, 1), (1, 2), (1, 3), (2, 1)]))
         while not all_of_them.done():
             begun = len(list(tmp_path.glob("*/job.json")))
             most = max(most, begun - len(list(tmp_path.glob("*/answer.json"))))
@@ -203,19 +208,25 @@ async def test_a_pool_keeps_to_its_capacity_and_trials_take_turns(tmp_path):
     assert most == 1
 
 
-async def test_a_training_that_crashes_leaves_the_others_alone(tmp_path):
-    async with LocalWorkers([Place()] * 2) as workers:
+async def test_a_training_that_crashes_leaves_the_others_alone(plain, tmp_path):
+    async with LocalWorkers([Place()] * 2, ahead=None) as workers:
         crashed, trained = await asyncio.gather(
             workers.train(digits(tmp_path / "crashes", space="own_spaces:CRASHES")),
             workers.train(digits(tmp_path / "trains")),
         )
     assert (crashed.accuracy, crashed.failure) == (None, "crashed")
     assert crashed.error == "training failed: the worker was ended by signal 11 (Segmentation fault)"
-    assert trained.accuracy is not None
+    assert trained.accuracy == plain.accuracy
 
 
 async def test_a_job_that_can_never_be_done_raises_in_the_words_of_its_error(pool, tmp_path):
     async with pool(1) as workers:
+        with pytest.raises(genius.RunFailed, match=r"^there is no evaluator 'own_code:nobody': module 'own_code' has"):
+            await workers.train(function("nobody")(tmp_path / "job"))
+
+
+async def test_a_training_that_can_never_be_done_raises_in_the_words_of_its_error(tmp_path):
+    async with LocalWorkers([Place()], ahead=None) as workers:
         with pytest.raises(genius.RunFailed, match=r"^there is no data set 'digitz'; the data sets are: digits, "):
             await workers.train(digits(tmp_path, data="digitz"))
 

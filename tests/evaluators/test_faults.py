@@ -22,7 +22,7 @@ from .stubs import command
 
 
 async def trained(job: TrainingJob) -> Measurement:
-    async with LocalWorkers([Place()], tries=1) as workers:
+    async with LocalWorkers([Place()], tries=1, ahead=None) as workers:
         return await workers.train(job)
 
 
@@ -156,7 +156,7 @@ async def test_a_log_that_finds_no_room_is_a_full_disk(tmp_path: Path, monkeypat
 async def test_what_cannot_be_loaded_is_no_fault_of_the_architecture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sklearn.py").write_text("raise ImportError('libgomp.so.1 is missing')")
+    (tmp_path / "torchvision.py").write_text("raise ImportError('libgomp.so.1 is missing')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     with pytest.raises(RunFailed, match=r"^no training can be loaded: ImportError: libgomp\.so\.1 is missing$"):
         await trained(digits(tmp_path / "job"))

@@ -322,7 +322,7 @@ async def test_kills_cost_no_training_and_at_most_an_epoch_each(
     rng, epoch_ended = random.Random(0), asyncio.Event()
     jobs = [replace(_job(tmp_path / str(n)), architecture=(1,) * 9, seed=n) for n in range(2)]
     kills = 0
-    async with LocalWorkers([Place()] * 2) as workers:
+    async with LocalWorkers([Place()] * 2, ahead=None) as workers:
         each = [workers.train(job, on_epoch=lambda epoch: epoch_ended.set()) for job in jobs]
         trainings = asyncio.gather(*each)
         while kills < KILLS and not trainings.done():

@@ -18,7 +18,7 @@ from pathlib import Path
 import genius
 
 MODEL, WAY, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-SEARCHES, AT_ONCE = (2, 1) if MODEL == "training" else (24, 4)
+SEARCHES, AT_ONCE = (1, 1) if MODEL == "training" else (8, 4)
 found = importlib.util.spec_from_file_location("shared_by_tests", Path(__file__).parents[1] / "conftest.py")
 conftest = sys.modules["shared_by_tests"] = importlib.util.module_from_spec(found)
 found.loader.exec_module(conftest)

@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 
 import genius
 import pytest
@@ -180,17 +178,14 @@ async def test_a_table_of_one_s_own_holds_values_of_the_space_s_objective(tmp_pa
         await genius.search("measured_space:SPACE", proposer="random", table=table, iterations=9)
 
 
-def test_the_command_line_names_objectives_and_limits(tmp_path, tables, monkeypatch):
-    command = [sys.executable, "-m", "genius", "search", "nas-bench-macro", "--proposer", "random"]
-    command += ["--iterations", "3"]
-    monkeypatch.setenv("GENIUS_DATA", str(tables))
-    told = ["--objective", "accuracy", "--objective", "flops", "--pareto", "--run", "run", "--json"]
-    done = subprocess.run([*command, *told], cwd=tmp_path, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
+def test_the_command_line_names_objectives_and_limits(command_line, tables):
+    asked = ("search", "nas-bench-macro", "--proposer", "random", "--iterations", 3, "--downloads", tables)
+    told = ("--objective", "accuracy", "--objective", "flops", "--pareto", "--run", "run", "--json")
+    found = json.loads(command_line(*asked, *told).stdout)
     assert [objective["name"] for objective in found["objectives"]] == ["accuracy", "flops"]
     assert found["front"]
     for limit, words in ((["latency_ms", "-", "5"], "nothing measures latency_ms"), (["latency_ms"], "a name and two")):
-        done = subprocess.run([*command, "--limit", *limit], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = command_line(*asked, "--limit", *limit)
         assert (done.returncode, words in done.stderr) == (2, True)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
 
 import genius
@@ -76,27 +74,22 @@ async def test_what_cannot_work_is_said_before_anything_is_written(table, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
-def run(*words, cwd):
-    command = [sys.executable, "-c", "from genius.cli import main; main()", *map(str, words)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def test_the_commands_that_are_printed_work(table, tmp_path):
+def test_the_commands_that_are_printed_work(table, tmp_path, command_line):
     """From another folder than the search was started in, with spaces in every name."""
     here, there = tmp_path / "here is it", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     asked = ("search", "digits", "--proposer", "random", "--iterations", "3", "--table", table, "--run", "a run")
-    done = run(*asked, cwd=here)
+    done = command_line(*asked, folder=here)
     assert done.returncode == 0, done.stderr
     assert "it lacks 19,674 of the 19,683" in done.stderr
     assert "Accuracies are those of the table" in " ".join(done.stdout.split())
     settings = here / "a run" / "search.json"
     settings.write_text(settings.read_text().replace('"iterations": 3', '"iterations": 4'))
-    shown = run("show", here / "a run", cwd=there)
+    shown = command_line("show", here / "a run", folder=there)
     command = " ".join(shown.stdout.split()).partition("go on with `")[2].partition("`")[0]
     assert shlex.split(command)[:2] == ["genius", "resume"]
-    resumed = run(*shlex.split(command)[1:], cwd=there)
+    resumed = command_line(*shlex.split(command)[1:], folder=there)
     assert resumed.returncode == 0, resumed.stderr
     assert "Not finished" not in resumed.stdout
 

@@ -17,11 +17,11 @@ def vision_transformer():
     return network
 
 
-TORCHVISION = {
-    **dict.fromkeys(("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0"), 32),
-    **dict.fromkeys(("vgg11_bn", "densenet121"), 32),
-    **dict.fromkeys(("googlenet", "shufflenet_v2_x0_5", "resnext50_32x4d"), 32),
-}
+TORCHVISION = ("resnet18", "mobilenet_v3_small", "googlenet", "shufflenet_v2_x0_5")
+LARGER = [
+    pytest.param(name, marks=pytest.mark.heavy)
+    for name in ("resnet50", "mobilenet_v2", "efficientnet_b0", "vgg11_bn", "densenet121", "resnext50_32x4d")
+]
 OWN = {
     "vision_transformer": (vision_transformer, (3, 16, 16)),
     "residual": (mine.Residual, (1, 8, 8)),
@@ -45,7 +45,7 @@ def made(name):
         maker, shape = OWN[name]
         return maker(), shape
     quiet = {"init_weights": False} if name == "googlenet" else {}
-    return getattr(torchvision.models, name)(**quiet), (3, TORCHVISION[name], TORCHVISION[name])
+    return getattr(torchvision.models, name)(**quiet), (3, 32, 32)
 
 
 def own_architecture(space):
@@ -56,7 +56,9 @@ def own_architecture(space):
     return tuple(decision.options.index(own[decision.name]) for decision in space.decisions)
 
 
-@pytest.mark.parametrize("name", [*OWN, *TORCHVISION])
+@pytest.mark.parametrize(
+    "name", [*OWN, *TORCHVISION, *(pytest.param(name, marks=pytest.mark.heavy) for name in LARGER)]
+)
 def test_the_network_itself_is_an_architecture_and_all_others_train(name):
     network, shape = made(name)
     space = space_of(network, input_shape=shape)

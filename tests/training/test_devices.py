@@ -3,7 +3,6 @@
 import genius
 import pytest
 import torch
-from genius.evaluators.workers import Place
 from genius.graph import pool
 from genius.record.settings import TrainingSettings
 from genius.training.backend import backend, checked_device, device_name
