@@ -17,7 +17,7 @@ from .aims import Feasibility, MetricLimit, scalarised
 from .choices import Choices, choose, draw_by_options, gather
 from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
-from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, means_within, size_means
+from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, prior_means
 from .starting import balance
 from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
 
@@ -32,26 +32,30 @@ _FEW, _CHECKED = 2, 10  # measurements before the first forecast; the latest tha
 @dataclass(frozen=True)
 class Guide:
     """How the next architecture is chosen: the first by the prior, the others by a surrogate, by the mean that it
-    predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations.
+    predicts plus `curiosity` × `fading` ** (measurements - 1) standard deviations. Up to `trusting` measurements it is
+    the mean alone: they do not tell yet how large a standard deviation is.
 
     `prior` is 1 where larger networks are taken to be better until the evidence speaks against it, 0 for no prior, -1
     for the opposite of it, which shows the price of a wrong one. `whole` defines larger for a space without limits, and
     `within` for one with limits. What a model `believes` about the space is weighed beside it. After `doubt`
     measurements the next architecture is drawn at random from those of another size than the ones tried: a
-    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it.
+    wrong prior keeps a search among networks that are all the same to it, where nothing speaks against it. The
+    hyper-parameters of the surrogate are drawn from `ranges`, in a space with ranges from others.
 
     In a space with ranges the first `drawn` architectures are drawn, but for one by the prior, and the others maximise
     the expected improvement over the best.
     """
 
     prior: float = 1.0
-    curiosity: float = 0.5
+    curiosity: float = 0.7
     fading: float = 0.9
+    trusting: int = 2
     doubt: int = 3
     believes: bool = True
     drawn: int = 4
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
+    ranges: Ranges = RANGES
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
         """Return the leanings of the prior."""
@@ -62,6 +66,10 @@ class Guide:
         prior = self.prior and encoder(space).sized and measurements in (0, self.doubt)
         return has_ranges(space) and measurements < self.drawn and not prior
 
+    def curious(self, measurements: int) -> float:
+        """Return how many standard deviations an architecture's score lies above its mean."""
+        return self.curiosity * self.fading ** (measurements - 1) if measurements > self.trusting else 0.0
+
     def of(self, goal: Goal) -> "Guide":
         """Return the guide of a search: small networks are fast."""
         return replace(self, prior=-self.prior) if goal.objective in _GROWING else self
@@ -70,19 +78,13 @@ class Guide:
         """Return the mean functions that the evidence weighs."""
         sized: tuple[PriorMean, ...] = ()
         if self.prior and encoder(region.space).sized:
-            limited, leanings = region.limits.limited, self.leanings(region.limits)
-            sized = means_within(region.space, leanings, self.prior) if limited else size_means(leanings, self.prior)
+            sized = prior_means(region.space, self.leanings(region.limits), self.prior)
         believed = belief_means(region.space, beliefs) if self.believes and beliefs else ()
         return (*NO_PRIOR, *sized, *believed)
 
 
 GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
 _GROWING = (LATENCY, MEMORY)  # with the size of a network
-
-
-def ranges_for(space: SearchSpace) -> Ranges:
-    """Return the ranges of the hyper-parameters of a space's surrogate."""
-    return RANGES_OF_LEVELS if has_ranges(space) else RANGES
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def fit(
 
     Utilities far below the best are compressed unless `warped` is False.
     """
-    ranges = ranges_for(region.space)
+    ranges = RANGES_OF_LEVELS if has_ranges(region.space) else guide.ranges
     coder = encoder(region.space)
     kept = _kept(observed)
     return Surrogate(
@@ -216,7 +218,7 @@ def _score(
     mean, sd = surrogate.standard(architectures)
     if feasibility is not None:
         return feasibility.acquisition(mean, sd, architectures)
-    return mean + guide.curiosity * guide.fading ** (observations - 1) * sd
+    return mean + guide.curious(observations) * sd
 
 
 def feasibility_of(

@@ -52,8 +52,8 @@ def size_means(leanings: Sequence[Leaning], prior: float, share: float = 1.0) ->
     return tuple(PriorMean(SIZE_OF_NETWORKS, _leaning(np.array(leaning), prior), odds) for leaning in leanings)
 
 
-def means_within(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
-    """Return the mean functions of a space within limits: size has half of the odds, and balance the other half."""
+def prior_means(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
+    """Return the mean functions of a prior, which multiplies them: size has half of the odds, balance the other half."""
     balanced = balance(space)
     odds = 0.5 * _ODDS[SIZE_OF_NETWORKS]
     mean = PriorMean(BALANCED, lambda architectures: prior * balanced(architectures), odds)
