@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ..guide.guide import GUIDE, Effect, Forecast, effects, forecasts, observe
+from ..guide.guide import ADVISER, Effect, Forecast, effects, forecasts, observe
 from ..guide.shortlists import shortlist
 from ..record.candidate import Candidate, Message, Suggestion
 from ..record.history import History
@@ -50,7 +50,7 @@ def advise(
     observed, objective = observe(history), History.of(history).goal.objective
     if not len(observed):
         return Advice(listed, objective=objective)
-    guide = GUIDE.of(History.of(history).goal)
+    guide = ADVISER.of(History.of(history).goal)
     found = (
         tuple(effects(region, observed, rng, guide, beliefs=History.of(history).beliefs)),
         tuple(forecasts(region, history, seed)),

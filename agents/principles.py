@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..guide.guide import GUIDE, effects, observe
+from ..guide.guide import ADVISER, effects, observe
 from ..printable import one_line
 from ..record.call import Reply
 from ..record.candidate import Message
@@ -112,7 +112,7 @@ def with_effects(
     if not len(observed) or not any(one.options for one in principles):
         return tuple(principles)
     rng = np.random.default_rng([*seed, len(history)])
-    found = {(e.decision, e.option): e for e in effects(region, observed, rng, GUIDE.of(goal))}
+    found = {(e.decision, e.option): e for e in effects(region, observed, rng, ADVISER.of(goal))}
 
     def known(option: OptionEffect) -> OptionEffect:
         effect = found.get((option.decision, option.option))

@@ -6,7 +6,7 @@ from math import hypot
 import numpy as np
 
 from ..guide.features import encoder
-from ..guide.guide import GUIDE, fit, observe
+from ..guide.guide import ADVISER, fit, observe
 from ..printable import printable
 from ..record.call import Reply
 from ..record.candidate import Candidate, Message
@@ -59,7 +59,7 @@ def _forecast(region: Region, history: History, place: int, seed: Sequence[int])
     if architecture is None or len(before.measured) < _KNOWN:
         return None
     rng = np.random.default_rng([*seed, place])
-    surrogate = fit(region, observe(before), rng, GUIDE.of(goal), beliefs=history.beliefs)
+    surrogate = fit(region, observe(before), rng, ADVISER.of(goal), beliefs=history.beliefs)
     predicted = surrogate.predict(encoder(region.space).encode([architecture]))
     expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
     return "the surrogate expected", expected, sd

@@ -35,10 +35,10 @@ class Ranges:
     function.
     """
 
-    effect: tuple[float, float] = (0.05, 0.5)
-    scale: tuple[float, float] = (1.0, 1.0)
+    effect: tuple[float, float] = (0.1, 1.0)
+    scale: tuple[float, float] = (1.0, 4.0)
     noise: tuple[float, float] = (0.2, 1.0)
-    gain: tuple[float, float] = (0.5, 2.0)
+    gain: tuple[float, float] = (0.3, 1.0)
     tail: tuple[float, float] = (0.5, 20.0)
     shared: tuple[float, float] = (0.1, 1.0)
     without_shared: float = 0.8

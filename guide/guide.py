@@ -19,7 +19,7 @@ from .draws import Ranges
 from .features import Encoded, Floats, Leaning, encoder, has_ranges
 from .means import NO_PRIOR, SIZE, SIZE_WITHIN, PriorMean, belief_means, prior_means
 from .starting import balance
-from .surrogate import RANGES, RANGES_OF_LEVELS, UNBOUNDED, Bounds, Surrogate
+from .surrogate import RANGES, RANGES_OF_LEVELS, RANGES_OF_PICKS, UNBOUNDED, Bounds, Surrogate
 
 _JITTER, _EQUAL = 1e-3, 1e-9  # of the scores' own spread: equals are taken in no order, by forecasts and at the start
 _OTHER_SIZE, _FAR = 1.0, 1e6  # standard deviations of size that count as another; a score that nothing makes up for
@@ -55,7 +55,7 @@ class Guide:
     drawn: int = 4
     whole: tuple[Leaning, ...] = SIZE
     within: tuple[Leaning, ...] = SIZE_WITHIN
-    ranges: Ranges = RANGES
+    ranges: Ranges = RANGES_OF_PICKS
 
     def leanings(self, limits: Limits) -> tuple[Leaning, ...]:
         """Return the leanings of the prior."""
@@ -83,7 +83,10 @@ class Guide:
         return (*NO_PRIOR, *sized, *believed)
 
 
-GUIDE, WITHOUT_PRIOR = Guide(), Guide(prior=0.0)
+GUIDE = Guide()
+ADVISER = Guide(ranges=RANGES)
+"""Forecasts, effects and advice are calibrated; what the guide picks by need not be."""
+
 _GROWING = (LATENCY, MEMORY)  # with the size of a network
 
 
@@ -196,11 +199,8 @@ def suggest(
     else:
         scores = scores + (_JITTER if surrogate else _EQUAL) * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
-    told = (
-        surrogate
-        if weights is None or not len(observed)
-        else fit(region, observe(known), rng, guide, beliefs=known.beliefs)
-    )
+    adviser = replace(guide, ranges=RANGES)
+    told = fit(region, observe(known), rng, adviser, beliefs=known.beliefs) if len(observed) else None
     return _suggestions(choices, places, told, known.goal)
 
 
@@ -236,7 +236,7 @@ def feasibility_of(
         values = np.array([value for _, value in told])
         if len(set(values.tolist())) > 1:
             metric = Observed([architecture for architecture, _ in told], values, np.zeros(len(values)))
-            prior = GUIDE if goal.quantity(name) in _GROWING else WITHOUT_PRIOR
+            prior = ADVISER if goal.quantity(name) in _GROWING else replace(ADVISER, prior=0.0)
             fitted = fit(region, metric, rng, prior, warped=False)
             found.append(MetricLimit(fitted, -np.inf if low is None else low, np.inf if high is None else high))
     best = best_feasible(known, observed)
@@ -278,7 +278,7 @@ def effects(
     region: Region,
     observed: Observed,
     rng: np.random.Generator,
-    guide: Guide = GUIDE,
+    guide: Guide = ADVISER,
     *,
     beliefs: Beliefs | None = None,
 ) -> list[Effect]:
@@ -316,7 +316,7 @@ def forecasts(region: Region, history: Sequence[Candidate], seed: Sequence[int])
         assert candidate.architecture is not None
         assert candidate.value is not None
         before, rng = observe(History.of(known[:at], goal)), np.random.default_rng([*seed, at])
-        surrogate = fit(region, before, rng, GUIDE.of(goal), beliefs=beliefs)
+        surrogate = fit(region, before, rng, ADVISER.of(goal), beliefs=beliefs)
         predicted = surrogate.predict(encoder(region.space).encode([candidate.architecture]))
         expected, sd = goal.objective.utility(float(predicted.mean[0])), float(predicted.measured_sd()[0])
         found.append(Forecast(candidate.iteration, expected, sd, candidate.value))

@@ -53,7 +53,7 @@ def size_means(leanings: Sequence[Leaning], prior: float, share: float = 1.0) ->
 
 
 def prior_means(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -> tuple[PriorMean, ...]:
-    """Return the mean functions of a prior, which multiplies them: size has half of the odds, balance the other half."""
+    """Return the mean functions of a prior, which multiplies them: size has half of the odds, balance the rest."""
     balanced = balance(space)
     odds = 0.5 * _ODDS[SIZE_OF_NETWORKS]
     mean = PriorMean(BALANCED, lambda architectures: prior * balanced(architectures), odds)

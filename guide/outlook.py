@@ -18,7 +18,7 @@ from ..spaces.space import Architecture
 from .aims import Feasibility
 from .choices import Choices
 from .features import Encoded, Floats
-from .guide import GUIDE, Observed, best_feasible, feasibility_of, fit, observe
+from .guide import ADVISER, Observed, best_feasible, feasibility_of, fit, observe
 from .means import BELIEFS
 from .surrogate import Surrogate
 
@@ -88,7 +88,7 @@ def fit_outlook(region: Region, history: Sequence[Candidate], rng: np.random.Gen
     Of several objectives the utility is a scalarisation with weights drawn anew for each history.
     """
     known = History.of(history)
-    goal, guide = known.goal, GUIDE.of(known.goal)
+    goal, guide = known.goal, ADVISER.of(known.goal)
     weights = rng.dirichlet(np.ones(len(goal.objectives))) if goal.pareto else None
     observed = observe(known, weights)
     if not len(observed):

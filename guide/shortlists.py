@@ -18,7 +18,7 @@ from ..spaces.space import Architecture
 from ..spaces.words import option_in_words
 from .choices import Choices, Score, choose, gather
 from .features import Encoded, Floats, encoder
-from .guide import GUIDE, best_observed, suggest
+from .guide import ADVISER, best_observed, suggest
 from .means import NONE, MeanFunction
 from .outlook import Outlook, outlook
 
@@ -228,7 +228,7 @@ def _probe(making: _Making, count: int) -> list[Suggestion]:
 def _prior(making: _Making) -> MeanFunction | None:
     """Return the mean of the prior's mean functions by their odds; None without a prior."""
     known = making.known
-    means = [mean for mean in GUIDE.of(known.goal).means(making.region, known.beliefs) if mean.name != NONE]
+    means = [mean for mean in ADVISER.of(known.goal).means(making.region, known.beliefs) if mean.name != NONE]
     if not means:
         return None
     odds = sum(mean.odds for mean in means)
