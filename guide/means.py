@@ -25,7 +25,7 @@ SIZE_WITHIN: tuple[Leaning, ...] = ((1.0, 0.0, 0.0),)
 
 NONE, SIZE_OF_NETWORKS, BALANCED, BELIEFS = "none", "size", "balance", "beliefs"
 
-_ODDS: Mapping[str, float] = {NONE: 1.0, SIZE_OF_NETWORKS: 1.0, BELIEFS: 2.0}
+_ODDS: Mapping[str, float] = {NONE: 1.0, SIZE_OF_NETWORKS: 1.0, BELIEFS: 1.0}
 
 
 @dataclass(frozen=True)
