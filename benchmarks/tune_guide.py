@@ -20,13 +20,14 @@ import numpy as np
 from genius.bench.task import Task, capped, load_task
 from genius.guide.features import encoder
 from genius.guide.guide import GUIDE, Guide, suggest
-from genius.guide.means import SIZE, SIZE_WITHIN
+from genius.guide.means import SIZE
+from genius.guide.surrogate import RANGES, RANGES_OF_PICKS
 from genius.record.goal import GOAL
 from genius.spaces.region import Region
 from genius.tables.fetch import downloads_folder
 
-CURIOSITY = (0.3, 0.5, 0.7)
-WITHIN = {"FLOPs or parameters": SIZE, "FLOPs or depth": SIZE_WITHIN}
+CURIOSITY, TRUSTING, DOUBT = (0.5, 0.7), (0, 2), (3, -1)
+STRENGTHS = {"for picks": RANGES_OF_PICKS, "for forecasts": RANGES}
 PRIORS = (1.0, 0.0, -1.0)
 EVALUATIONS, SIMULATED = 10, ("digits", "mobile-imagenet")
 FAMILIES = {
@@ -105,7 +106,8 @@ def score(guide: Guide, family: str, seeds: int, data: Path) -> float:
 
 def main(seeds: int = 8, data: Path | None = None) -> None:
     """Print the scores, and the settings that each family gets from the others."""
-    guides = [Guide(curiosity=c, within=w) for c, w in product(CURIOSITY, WITHIN.values())]
+    settings = product(CURIOSITY, TRUSTING, DOUBT, STRENGTHS.values())
+    guides = [Guide(curiosity=c, trusting=t, doubt=d, ranges=ranges) for c, t, d, ranges in settings]
     work = [(guide, family, seeds, data or downloads_folder()) for guide in guides for family in FAMILIES]
     with ProcessPoolExecutor() as pool:
         scores = dict(zip([each[:2] for each in work], pool.map(score, *zip(*work, strict=True)), strict=True))
@@ -113,9 +115,9 @@ def main(seeds: int = 8, data: Path | None = None) -> None:
     def mean(guide: Guide, families: list[str]) -> float:
         return float(np.mean([scores[guide, family] for family in families]))
 
-    print(f"mean log10 rank, {seeds} seeds\n{'setting':45} {'  '.join(f'{family:>13}' for family in FAMILIES)}")
+    print(f"mean log10 rank, {seeds} seeds\n{'setting':70} {'  '.join(f'{family:>13}' for family in FAMILIES)}")
     for guide in guides:
-        print(f"{words(guide):45} {'  '.join(f'{scores[guide, family]:13.2f}' for family in FAMILIES)}")
+        print(f"{words(guide):70} {'  '.join(f'{scores[guide, family]:13.2f}' for family in FAMILIES)}")
     chosen = min(guides, key=lambda guide: mean(guide, list(FAMILIES)))
     print(f"best on all: {words(chosen)}")
     for family in FAMILIES:
@@ -128,8 +130,9 @@ def main(seeds: int = 8, data: Path | None = None) -> None:
 
 def words(guide: Guide) -> str:
     """Name a setting."""
-    within = next(name for name, leanings in WITHIN.items() if leanings == guide.within)
-    return f"curiosity {guide.curiosity}, {within}"
+    strengths = next(name for name, ranges in STRENGTHS.items() if ranges == guide.ranges)
+    doubt = f"doubt after {guide.doubt}" if guide.doubt > 0 else "no doubt"
+    return f"curiosity {guide.curiosity}, trusting {guide.trusting}, {doubt}, ranges {strengths}"
 
 
 if __name__ == "__main__":
