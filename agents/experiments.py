@@ -10,13 +10,14 @@ from ..printable import one_line
 from ..record.candidate import Candidate
 from ..record.goal import OF_COSTS, Goal
 from ..record.history import History
-from ..record.settings import Order
+from ..record.settings import MODEL, Order
 from ..spaces.cost import Convention, Cost
 from ..spaces.figures import many_millions, written
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..spaces.words import option_in_words
+from .arms import START, UNBELIEVING
 from .prompting import Prompts
 
 BEST, LATEST, FRONT = 15, 10, 20
@@ -30,6 +31,12 @@ _CHANGES_LENGTH = 160  # characters
 _POINTS = 5  # of a learning curve
 _METRICS = 5  # that nobody asked for
 _NAMED = 20  # costs by name that a line tells
+
+_ARMS = {
+    START: "one of your starts",
+    "guided": "proposed by the statistical model with your beliefs",
+    UNBELIEVING: "proposed by the statistical model without your beliefs",
+}
 
 _COUNTED: dict[Convention, str] = {"macs": "multiply-adds", "thop": "FLOPs as thop counts them"}
 
@@ -160,10 +167,24 @@ class _Rows:
             "is_best": is_best,
             "changes": "" if is_best or best is None else _changes(space, best, candidate),
             "gain": gain,
+            "chosen": _chosen(space, candidate),
             "forecaster": forecast[0] if forecast else "",
             "forecast": _near(goal.objective, *forecast[1:]) if forecast else "",
             "curve": _curve(measurement.curve if measurement else (), goal.objective),
         }
+
+
+def _chosen(space: SearchSpace, candidate: Candidate) -> str:
+    """Say whose proposal was taken among those of several arms, and which one of the model's was not."""
+    if not candidate.arm:
+        return ""
+    if candidate.arm == MODEL:
+        return "your proposal"
+    whose = _ARMS.get(candidate.arm, f"proposed by {one_line(candidate.arm)}")
+    own = next((offer.architecture for offer in candidate.offers if offer.arm == MODEL), None)
+    if own is None:
+        return whose
+    return f"{whose} and by you" if own == candidate.architecture else f"{whose}, not your {space.written(own)}"
 
 
 def _further(goal: Goal) -> list[str]:

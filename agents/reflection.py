@@ -14,10 +14,11 @@ from ..record.history import History
 from ..record.notebook import NOTEBOOK_LENGTH
 from ..spaces.region import Region
 from ..tools.seen import short
-from .beliefs import beliefs_in_words, seen
+from .beliefs import seen
 from .experiments import list_experiments
 from .prompting import Prompts
 from .proposer import Form
+from .strong_beliefs import strongest_beliefs
 
 NOTEBOOK = Form("notebook")
 _SURPRISING = 2.0  # standard deviations
@@ -80,7 +81,7 @@ def ask_notebook(
         left=-1 if iterations is None else max(0, iterations - used),
         surprises=list(surprises[-_NAMED:]),
         notes=history.notebook,
-        beliefs="\n".join(beliefs_in_words(space, history.beliefs)) if history.beliefs else "",
+        beliefs=strongest_beliefs(space, history.beliefs),
         length=NOTEBOOK_LENGTH,
     )
     return [Message(role="user", content=words)]

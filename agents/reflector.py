@@ -1,7 +1,7 @@
 """The reflector: the agent that turns the measurements into the next prompt."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -10,16 +10,15 @@ from ..record.call import shortened
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.goal import Goal, limit_words
 from ..record.history import History
-from ..record.notebook import Beliefs
 from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..spaces.words import option_in_words
 from .advice import Advice, advice_in_words
 from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
 from .prompting import Prompts
+from .strong_beliefs import strongest_beliefs
 from .tool_messages import Texts, round_messages, rounds_of
 from .tries import tries_in_words
 
@@ -27,10 +26,9 @@ _SHOWN = 60  # decisions, and costs by name, that a form or a line shows
 
 _LAST = 0.3  # of a trial's iterations: in these a model is asked for the best that it can predict
 
-_BELIEFS, _NOTEBOOK = 20, 6_000
-"""How many beliefs, and how many characters of a notebook, a prompt holds at most."""
+_NOTEBOOK = 6_000
+"""How many characters of a notebook a prompt holds at most."""
 
-_BELIEF = 60  # characters of its subject
 
 _NO_TEXT = "[no answer]"
 """The stand-in for a reply without text when it is sent back: strict servers refuse an empty message."""
@@ -75,7 +73,7 @@ def write_prompt(
         sd=_sd(known),
         limits=limits_in_words(region, known, prompts) if limited else "",
         measured_limits=limit_words(goal),
-        beliefs=_beliefs(space, known.beliefs),
+        beliefs=strongest_beliefs(space, known.beliefs),
         experiments=list_experiments(region, known, terms.order, prompts, forecasts) if known.finished else "",
         tries=tries_in_words(space, known, prompts),
         pending=[space.written(candidate.architecture) for candidate in known.running if candidate.architecture],
@@ -86,7 +84,7 @@ def write_prompt(
         answer=_answer_form(space, goal.objective, prompts),
         nothing_left=NOTHING_LEFT if known.measured and terms.may_stop else "",
     )
-    return [Message(role="system", content=_role(region, goal, prompts)), Message(role="user", content=user)]
+    return [Message(role="system", content=_role(region, known, prompts)), Message(role="user", content=user)]
 
 
 def task_in_words(region: Region, terms: Terms, goal: Goal, used: int, *, measured: bool) -> str:
@@ -110,7 +108,8 @@ def task_in_words(region: Region, terms: Terms, goal: Goal, used: int, *, measur
     )
 
 
-def _role(region: Region, goal: Goal, prompts: Prompts) -> str:
+def _role(region: Region, known: History, prompts: Prompts) -> str:
+    goal = known.goal
     objectives = goal.objectives if goal.pareto else goal.objectives[:1]
     ends = " and ".join(f"the {_superlative(objective)} {objective.name}" for objective in objectives)
     return prompts.render(
@@ -118,6 +117,7 @@ def _role(region: Region, goal: Goal, prompts: Prompts) -> str:
         networks=region.space.build is not None,
         aim=("the front of " if goal.pareto else "the one with ") + ends,
         names=" and ".join(objective.name for objective in goal.objectives),
+        shared=bool(known and known[0].arm),
     )
 
 
@@ -140,33 +140,6 @@ def _sd(known: History) -> str:
     latest = known.measured[-_SHOWN:]
     told = [c.measurement.sd for c in latest if c.measurement and c.measurement.sd]
     return known.goal.objective.near(0.0, sum(told) / len(told)).partition(" ± ")[2] if told else ""
-
-
-def _beliefs(space: SearchSpace, beliefs: Beliefs | None) -> str:
-    """Write the strongest beliefs in a line."""
-    if beliefs is None:
-        return ""
-    found = sorted(_scored(space, beliefs), key=lambda pair: -abs(pair[1]))
-    return "; ".join(f"{words} {score:+g}" for words, score in found[:_BELIEFS])
-
-
-def _scored(space: SearchSpace, beliefs: Beliefs) -> Iterator[tuple[str, float]]:
-    """Yield each belief in words, with its score; one about no option of the space is left out."""
-    for one in beliefs.options:
-        yield from ((words, one.score) for words in _chosen(space, one.decision, one.option))
-    for pair in beliefs.pairs:
-        first, second = (
-            list(_chosen(space, at, option)) for at, option in zip(pair.decisions, pair.options, strict=True)
-        )
-        yield from ((f"{one} with {other}", pair.score) for one, other in zip(first, second, strict=False))
-    for cost in beliefs.costs:
-        yield f"more {one_line(cost.cost, _BELIEF)}", cost.score
-
-
-def _chosen(space: SearchSpace, at: int, option: int) -> Iterator[str]:
-    """Yield an option in words, with its decision; nothing where the space has no such option."""
-    if at < len(space.decisions) and option in space.decisions[at].numbers:
-        yield one_line(f"{space.decisions[at].name} = {option_in_words(space, space.decisions[at], option)}", _BELIEF)
 
 
 def conversation(

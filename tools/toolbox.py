@@ -172,6 +172,7 @@ class Toolbox:
             f"{len(near)} architectures within the limits differ in one decision; {len(untried)} of them are untried"
         )
         more = ", the highest expected value first" if self.history.measured else ""
+        more += f", {MOST_ASKED} of them" if len(found) > MOST_ASKED else ""
         lines = [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
         return "\n".join([f"{title}{more}:", *lines[:MOST_ASKED]])
 

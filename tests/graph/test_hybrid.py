@@ -12,7 +12,7 @@ from genius.graph import studio
 from genius.graph.chooser import NO_ANSWER, RESTS
 from genius.record.journal import read_calls
 
-from ..contracts import mine
+from ..contracts import mine, scores
 from ..spaces.rules import chain
 
 SPACE = chain(layers=5)
@@ -269,12 +269,12 @@ async def test_arms_are_proposers_by_their_names(player, tmp_path):
 
 async def test_an_arm_of_ones_own_is_imported_where_the_call_names_it_alone(player, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(mine.__file__).parent))
-    options = asked(player, arms=["model", "mine:seeded"], evaluator=mine.evaluate)
+    options = asked(player, arms=["model", "mine:seeded"], evaluator=scores.evaluate)
     await genius.search("mine:SPACE", **options, run=tmp_path / "run")
     settings = json.loads((tmp_path / "run" / "search.json").read_text())
     settings["run"]["seal"] = ""
     (tmp_path / "run" / "search.json").write_text(json.dumps(settings))
-    named = {"space": "mine:SPACE", "llm": "openai:m", "base_url": player.server.url, "evaluator": mine.evaluate}
+    named = {"space": "mine:SPACE", "llm": "openai:m", "base_url": player.server.url, "evaluator": scores.evaluate}
     with pytest.raises(genius.GeniusError, match=r"names the module 'mine:seeded'.*--arm mine:seeded"):
         await genius.resume(tmp_path / "run", iterations=7, **named)
     result = await genius.resume(tmp_path / "run", iterations=7, arms=["model", "mine:seeded"], **named)

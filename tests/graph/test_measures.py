@@ -121,7 +121,7 @@ async def test_the_guide_learns_from_refusals_to_stay_within_the_limit(tmp_path,
     result = await searched(tmp_path / "run", proposer=proposer, limits={"latency": (None, 6)}, iterations=8)
     refused = [len(candidate.refusals) for candidate in result.candidates]
     assert all(candidate.measurement for candidate in result.candidates)
-    assert sum(refused) < 16  # at random five of six are refused, 40 for as many
+    assert sum(refused) < 20  # at random five of six are refused, 40 for as many
     assert result.best.architecture in {(5, 0), (3, 1), (1, 2)}
 
 
