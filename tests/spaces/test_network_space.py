@@ -56,9 +56,7 @@ def own_architecture(space):
     return tuple(decision.options.index(own[decision.name]) for decision in space.decisions)
 
 
-@pytest.mark.parametrize(
-    "name", [*OWN, *TORCHVISION, *(pytest.param(name, marks=pytest.mark.heavy) for name in LARGER)]
-)
+@pytest.mark.parametrize("name", [*OWN, *TORCHVISION, *LARGER])
 def test_the_network_itself_is_an_architecture_and_all_others_train(name):
     network, shape = made(name)
     space = space_of(network, input_shape=shape)
