@@ -1,12 +1,10 @@
 """Kills of processes that ask and tell, from Python and in shells: at random, and before and after each write."""
 
 import asyncio
-import importlib
 import json
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +13,8 @@ from types import ModuleType
 
 import genius
 import pytest
+
+from .programs import importable
 
 PROGRAM = '''
 """Asks and tells, with what a user would write, and dies at a given moment."""
@@ -74,15 +74,9 @@ pytestmark = pytest.mark.skipif(CONTEXT is None, reason="needs processes that ar
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Iterator[ModuleType]:
-    """Give the program as a module, which other processes can import too."""
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "killed_asking.py").write_text(PROGRAM)
-    shutil.copy(Path(__file__).with_name("dying.py"), folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-        CONTEXT.set_forkserver_preload(["killed_asking"])
-        yield importlib.import_module("killed_asking")
+    CONTEXT.set_forkserver_preload(["killed_asking"])
+    with importable(tmp_path_factory.mktemp("program"), "killed_asking", PROGRAM) as module:
+        yield module
 
 
 def content(result):

@@ -1,20 +1,19 @@
 """Kills of a hybrid search: of its starter, tools, proposer, chooser and reflector, before and after each write."""
 
 import hashlib
-import importlib
 import json
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import genius
 import pytest
+
+from .programs import importable
 
 PROGRAM = '''
 """A hybrid search with a model, which begins or goes on, and dies at a given moment."""
@@ -60,15 +59,9 @@ pytestmark = pytest.mark.skipif(CONTEXT is None, reason="needs processes that ar
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Iterator[ModuleType]:
-    """Give the program as a module, which other processes can import too."""
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "killed_hybrid.py").write_text(PROGRAM)
-    shutil.copy(Path(__file__).with_name("dying.py"), folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-        CONTEXT.set_forkserver_preload(["killed_hybrid"])
-        yield importlib.import_module("killed_hybrid")
+    CONTEXT.set_forkserver_preload(["killed_hybrid"])
+    with importable(tmp_path_factory.mktemp("program"), "killed_hybrid", PROGRAM) as module:
+        yield module
 
 
 class Model:

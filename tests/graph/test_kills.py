@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import importlib
 import json
 import multiprocessing
 import os
@@ -24,6 +23,8 @@ from typing import Any
 import genius
 import pytest
 from genius.cli import main
+
+from .programs import importable
 
 PROGRAM = '''
 """Searches a space of 64 architectures; every evaluation that is finished is noted in the file `notes`."""
@@ -139,14 +140,8 @@ def server(openai_server):
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Iterator[ModuleType]:
-    """Give the program as a module, which other processes can import too."""
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "killed_search.py").write_text(PROGRAM)
-    shutil.copy(Path(__file__).with_name("dying.py"), folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-        yield importlib.import_module("killed_search")
+    with importable(tmp_path_factory.mktemp("program"), "killed_search", PROGRAM) as module:
+        yield module
 
 
 @pytest.fixture
@@ -200,14 +195,14 @@ class Books:
         self.close()
 
     def close(self) -> None:
-        """Note what is written down, and what was spent until now."""
+        """Note the lines that are written, and the calls and evaluations until now."""
         calls = whole_lines(self.run / "calls.jsonl")
         self.paid = {(line["trial"], json.dumps(line["prompt"])) for line in calls}
         self.journal = whole_lines(self.run / "candidates.jsonl")
         self.spent = len(self.server.calls), len(evaluated(self.notes))
 
     def check(self) -> None:
-        """Hold that nothing was spent since then for what was written down by then."""
+        """Hold that no call and no evaluation since then was of a line that was written by then."""
         calls, evaluations = self.spent
         for call in self.server.calls[calls:]:
             assert (call["seed"] + 1, json.dumps(call["messages"])) not in self.paid

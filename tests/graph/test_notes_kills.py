@@ -1,11 +1,8 @@
 """Kills of a search whose model starts, reflects and concludes: at each moment, and nothing is asked for twice."""
 
 import asyncio
-import importlib
 import json
 import multiprocessing
-import os
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from .programs import importable
 
 PROGRAM = '''
 """Searches with a model that thinks, and notes in the file `asked` what it was asked, and where."""
@@ -78,13 +77,8 @@ FORMS = {"starter": "beliefs", "reflector": "notebook", "concluder": "principles
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Iterator[ModuleType]:
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "killed_notes.py").write_text(PROGRAM)
-    shutil.copy(Path(__file__).with_name("dying.py"), folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
-        yield importlib.import_module("killed_notes")
+    with importable(tmp_path_factory.mktemp("program"), "killed_notes", PROGRAM) as module:
+        yield module
 
 
 def whole_lines(path: Path) -> list[object]:
