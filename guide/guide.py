@@ -85,7 +85,7 @@ class Guide:
 
 GUIDE = Guide()
 ADVISER = Guide(ranges=RANGES)
-"""Forecasts, effects and advice are calibrated; what the guide picks by need not be."""
+"""The guide of forecasts, effects and advice, whose ranges are calibrated. Picks go by ranges of their own."""
 
 _GROWING = (LATENCY, MEMORY)  # with the size of a network
 
@@ -199,9 +199,14 @@ def suggest(
     else:
         scores = scores + (_JITTER if surrogate else _EQUAL) * max(float(scores.std()), 1e-9) * chance
     places = choose(region.space, choices, scores, known.tried(region.space, refused), count)
-    adviser = replace(guide, ranges=RANGES)
-    told = fit(region, observe(known), rng, adviser, beliefs=known.beliefs) if len(observed) else None
+    told = surrogate if weights is None and has_ranges(region.space) else _adviser(region, known, rng, guide)
     return _suggestions(choices, places, told, known.goal)
+
+
+def _adviser(region: Region, known: History, rng: np.random.Generator, guide: Guide) -> Surrogate | None:
+    """Fit the surrogate of the forecasts that suggestions bear; None where nothing was measured."""
+    observed, adviser = observe(known), replace(guide, ranges=RANGES)
+    return fit(region, observed, rng, adviser, beliefs=known.beliefs) if len(observed) else None
 
 
 def _score(
