@@ -31,8 +31,8 @@ from .proposer import Asking, Briefing, Proposer, Unprompted
 START = "start"
 """The arm of the architectures that a model would try first."""
 
-_BELIEVING, UNBELIEVING = "guided", "guided-without-beliefs"
-GUIDES = (_BELIEVING, UNBELIEVING)
+BELIEVING, UNBELIEVING = "guided", "guided-without-beliefs"
+GUIDES = (BELIEVING, UNBELIEVING)
 ARMS = (MODEL, *GUIDES)
 """The arms of a hybrid search where none are named; the guide without beliefs has the first pick."""
 
@@ -111,7 +111,7 @@ def _owner(arm: str) -> str:
 
 def goes_by_beliefs(arm: str) -> bool:
     """Tell whether an arm goes by the language model's beliefs: it is the model, or a guide that was told them."""
-    return arm in (MODEL, START, _BELIEVING) or isinstance(None if ":" in arm else PROPOSERS.known(arm), Briefing)
+    return arm in (MODEL, START, BELIEVING) or isinstance(None if ":" in arm else PROPOSERS.known(arm), Briefing)
 
 
 def shares(offers: Sequence[Offer], credits: Mapping[str, float], belief: float | None = None) -> Floats:

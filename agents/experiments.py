@@ -17,7 +17,7 @@ from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from ..spaces.words import option_in_words
-from .arms import START, UNBELIEVING
+from .arms import BELIEVING, START, UNBELIEVING
 from .prompting import Prompts
 
 BEST, LATEST, FRONT = 15, 10, 20
@@ -34,7 +34,7 @@ _NAMED = 20  # costs by name that a line tells
 
 _ARMS = {
     START: "one of your starts",
-    "guided": "proposed by the statistical model with your beliefs",
+    BELIEVING: "proposed by the statistical model with your beliefs",
     UNBELIEVING: "proposed by the statistical model without your beliefs",
 }
 

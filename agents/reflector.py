@@ -29,7 +29,6 @@ _LAST = 0.3  # of a trial's iterations: in these a model is asked for the best t
 _NOTEBOOK = 6_000
 """How many characters of a notebook a prompt holds at most."""
 
-
 _NO_TEXT = "[no answer]"
 """The stand-in for a reply without text when it is sent back: strict servers refuse an empty message."""
 
