@@ -54,8 +54,8 @@ class Settings:
         "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, "
         "guided-without-beliefs, cma-es, optuna-tpe, optuna-gp, optuna-nsgaii, or your own MODULE:NAME or "
         "FILE.py:NAME; with one: hybrid, where it starts and every --arm offers, or model, the paper's loop, where it "
-        "makes every proposal. Default with one: hybrid, but model for human, with --memory conversation or --when-done "
-        "stop; of replay:FILE that of the recorded run.",
+        "makes every proposal. Default with one: hybrid, but model for human, --memory conversation and --when-done "
+        "stop; for replay:FILE that of the recorded run.",
         claim="the module",
         rank=2,
     )
