@@ -456,7 +456,7 @@ async def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
 async def test_a_cancelled_ask_is_asked_again(tmp_path, openai_server):
     server = openai_server
     server.answer = lambda call: server.says("[0,0,0,0,0,0,0,1]", delay=0.5)
-    async with opened(tmp_path / "run", proposer=None, llm="openai:m", base_url=server.url) as search:
+    async with opened(tmp_path / "run", proposer="model", llm="openai:m", base_url=server.url) as search:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(search.ask(), 0.2)
         asked = await search.ask()

@@ -27,7 +27,8 @@ def run(tmp_path):
 def search(openai_server, run, monkeypatch):
 
     async def start(**options: Any) -> genius.SearchResult:
-        asked = {"llm": "openai:m", "base_url": openai_server.url, "tries": 1, "iterations": 1, "run": run}
+        asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "tries": 1}
+        asked |= {"iterations": 1, "run": run}
         return await genius.search(SPACE, evaluator=evaluate, **{**asked, **options})
 
     return start
