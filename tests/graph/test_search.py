@@ -99,8 +99,10 @@ async def test_progress_tells_each_step(tmp_path):
     assert steps[-1].run == tmp_path / "run"
 
 
-async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path):
-    options = {"llm": model_saying("[0,0,0]", "[1,0,0]", "[2,0,0]"), "iterations": 3}
+@pytest.mark.parametrize("proposer", ["model", "hybrid"])
+async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path, proposer):
+    replies = [f"[{at % 3},{at // 3},0]" for at in range(9)]
+    options = {"llm": model_saying(*replies), "proposer": proposer, "iterations": 3, "principles": False}
     await genius.search(SPACE, **options, evaluator=evaluate, run=tmp_path / "run")
     calls = [json.loads(line) for line in (tmp_path / "run" / "calls.jsonl").read_text().splitlines()]
     prompts = "".join(message["content"] for call in calls for message in call["prompt"])
