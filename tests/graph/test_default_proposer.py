@@ -134,6 +134,15 @@ async def test_the_journal_tells_a_hybrid_run_whose_model_was_asked_from_the_fir
     assert (again.settings.proposer, tried(again)) == ("hybrid", tried(run))
 
 
+@pytest.mark.parametrize("file", ["search.json", "settings.json"])
+async def test_a_recording_that_a_run_alone_names_is_not_read_to_find_its_proposer(asked, tmp_path, file):
+    (tmp_path / file).write_text(json.dumps({"space": "digits", "llm": {"models": [f"replay:{tmp_path / 'none'}"]}}))
+    options = {name: asked[name] for name in ("evaluator", "run")}
+    said = "search.json names the .*replay:" if file == "search.json" else "there is no recording at"
+    with pytest.raises(genius.GeniusError, match=said):
+        await genius.search(settings=tmp_path / file, **options)
+
+
 async def test_a_list_of_messages_is_replayed_by_the_plain_loop(asked, tmp_path):
     said = [{"role": "assistant", "content": f"Architecture: {each}"} for each in ARCHITECTURES[:2]]
     (tmp_path / "said.json").write_text(json.dumps(said))
