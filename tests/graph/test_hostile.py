@@ -137,7 +137,8 @@ async def test_a_model_that_only_repeats_ends_where_everything_was_tried(openai_
     numbers = iter(range(1000))
     small = replace(_own(2), build=build)
     openai_server.answer = lambda call: says(f"Architecture: {list(map(int, f'{next(numbers) % 8:03b}'))}")
-    asked = {"llm": "openai:m", "base_url": openai_server.url, "iterations": 20, "evaluator": evaluate, "run": run}
+    asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "iterations": 20}
+    asked |= {"evaluator": evaluate, "run": run}
     result = await genius.search(small, **asked)
     found = [c.architecture for c in result.trials[0].candidates if c.architecture]
     assert len(set(found)) == 8
