@@ -331,7 +331,7 @@ async def test_a_network_that_is_beyond_a_measured_limit_is_offered_by_nobody_ag
             {"proposer": "llm", "llm": None, "base_url": None},
             "earlier versions called the proposer 'model' by the name",
         ),
-        ({"proposer": "guided"}, "an llm and a proposer exclude each other: .* --proposer hybrid with --arm"),
+        ({"proposer": "guided"}, "an llm and a proposer exclude each other: .* --proposer hybrid, .* with --arm"),
         ({**PLAIN, "proposer": "centaur"}, "centaur asks a language model: name it as an arm"),
     ],
 )
