@@ -42,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Processes())
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a process more than there are cores: many tests wait for processes of their own, or for a deadline."""
+    return (os.cpu_count() or 1) + 1
+
+
 class Processes:
     """Has a run fail when one of its processes dies: pytest-xdist by itself lets some deaths pass."""
 
