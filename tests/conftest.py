@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over a run whose tests run in processes of their own; those are configured, too, and are left alone."""
-    gc.set_threshold(10_000, 20, 50)  # the tests leave little garbage, and much of the packages stays
+    gc.set_threshold(50_000, 20, 100)  # the tests leave little garbage, and much of the packages stays
     if hasattr(config, "workerinput"):
         return
     if seconds := config.getoption("within"):
