@@ -100,6 +100,25 @@ async def test_offers_are_weighed_by_the_forecasts_that_the_tools_of_the_iterati
     assert told > 6
 
 
+async def test_the_models_forecast_stays_where_another_arm_offers_the_same_architecture(player, tmp_path):
+    largest = await genius.search(SPACE, proposer="largest", evaluator=evaluate, iterations=6, run=tmp_path / "largest")
+    told = [f"It is large.\nExpected: 61.5 ± 0.5\nArchitecture: {list(c.architecture)}" for c in largest.candidates]
+    player.beliefs, words, prompts = "option: layer 1 = 2: +1", iter(told), []
+
+    def follow(call):
+        prompts.append(call["messages"][-1]["content"])
+        return player.server.says(player.beliefs if "about to begin" in prompts[-1] else next(words))
+
+    player.server.answer = follow
+    result = await genius.search(SPACE, **asked(player, arms=["model", "largest"]), run=tmp_path / "run")
+    assert {candidate.arm for candidate in result.candidates} == {"model", "largest"}
+    for candidate in Journal.load(tmp_path / "run").finished(1):
+        assert (candidate.expected, candidate.expected_sd) == (61.5, 0.5)
+        assert [offer.rationale for offer in candidate.offers] == ["It is large.", "The largest one left."]
+        assert (candidate.llm is not None) == (candidate.arm == "model")
+    assert prompts[-1].count("you expected 61.50 ± 0.50") == 5
+
+
 async def test_beliefs_that_the_measurements_refute_are_followed_less_than_those_that_hold(player, tmp_path):
     unbelieving = {}
     for score in ("+2", "-2"):
