@@ -62,6 +62,7 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
         candidate,
         arm=taken.offer.arm,
         offers=tuple(each.offer for each in offered),
+        belief=belief,
         reply=taken.reply,
         fault=taken.fault,
         llm=taken.llm,

@@ -119,6 +119,33 @@ async def test_the_models_forecast_stays_where_another_arm_offers_the_same_archi
     assert prompts[-1].count("you expected 61.50 ± 0.50") == 5
 
 
+async def test_the_probability_of_the_beliefs_stands_with_the_offers_also_after_a_resume_and_a_replay(player, tmp_path):
+    whole = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    found = [candidate.belief for candidate in whole.candidates]
+    assert found[0] is None
+    assert all(0 < belief < 1 for belief in found[1:])
+    assert [told["belief"] for told in whole.to_json()["iterations"]] == found
+    await genius.search(SPACE, **asked(player, iterations=3), run=tmp_path / "parts")
+    parts = await genius.resume(tmp_path / "parts", iterations=6, space=SPACE, evaluator=evaluate)
+    replay = asked(player, llm=f"replay:{tmp_path / 'run'}", base_url=None)
+    again = await genius.search(SPACE, **replay, run=tmp_path / "again")
+    for result in (parts, again):
+        assert [candidate.belief for candidate in result.candidates] == found
+
+
+async def test_a_journal_without_the_probability_of_beliefs_and_forecasts_goes_on(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    file = tmp_path / "run" / "candidates.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line.pop("belief", None)
+        line["offers"] = [{name: offer[name] for name in ("arm", "architecture", "fault")} for offer in line["offers"]]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = await genius.resume(tmp_path / "run", iterations=7, space=SPACE, evaluator=evaluate)
+    assert tried(found)[:6] == tried(result)
+    assert len(found.candidates) == 7
+
+
 async def test_beliefs_that_the_measurements_refute_are_followed_less_than_those_that_hold(player, tmp_path):
     unbelieving = {}
     for score in ("+2", "-2"):
@@ -396,6 +423,7 @@ async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch)
     assert f"proposed by {result.best.arm}" in flat
     for arm, count in counts.items():
         assert re.search(rf"proposed by: .*{arm} {count} \(\d improved\)", flat)
+    assert f"; the model's beliefs in the end {100 * result.candidates[-1].belief:.0f}% probable" in flat
     assert draw(result)
 
 
