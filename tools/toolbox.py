@@ -23,6 +23,7 @@ from .prices import amount_in_words, in_millions
 from .proposal import architecture_schema
 from .refused import refused_architectures
 from .seen import short
+from .standing import beyond_as_measured, standing
 from .validator import Broken, check_architecture
 
 MOST_ASKED = 20
@@ -122,7 +123,8 @@ class Toolbox:
         counted = [f"{in_millions(cost.counted(limits.convention))} FLOPs ({limits.convention})"]
         counted += [f"{in_millions(cost.params)} parameters"]
         named = [f"{name} {amount:g}" for name, amount in list(cost.named.items())[:MOST_ASKED]]
-        gaps = [_gap(limits, at, gap) for at, gap in enumerate(limits.gap(cost)) if gap]
+        off = () if limits.accept(cost) else limits.gap(cost)
+        gaps = [_gap(limits, at, gap) for at, gap in enumerate(off) if gap]
         return ", ".join([*counted, *named, *(gaps or ["within the limits"] * limits.limited)])
 
     def _allowed(self, arguments: Mapping[str, object]) -> str:
@@ -130,19 +132,24 @@ class Toolbox:
 
     def _allowed_in_words(self, architecture: Architecture) -> str:
         found = check_architecture(architecture, self.region, self.history)
-        return f"no, {short(found.reason.splitlines()[0], _REASON)}" if isinstance(found, Broken) else "yes"
+        if isinstance(found, Broken):
+            return f"no, {short(found.reason.splitlines()[0], _REASON)}"
+        broken = beyond_as_measured(architecture, self.region, self.history)
+        return f"no, {broken}" if broken else "yes"
 
     def _predict(self, arguments: Mapping[str, object]) -> str:
         read = self._read(arguments)
         kept = [one for one in read if not isinstance(one, str) and self.region.space.forbids(one) is None]
         found = dict(zip(kept, forecast(self.region, self.history, self.seed, kept), strict=True))
-        lines = self._each(read, lambda one: self._expected(found[one]) if one in found else "none, it is not allowed")
+        lines = self._each(read, lambda one: self._expected(one, found.get(one)))
         return "\n".join([self._title(), lines])
 
-    def _expected(self, suggestion: Suggestion) -> str:
-        earlier = self.history.find(self.region.space, suggestion.architecture)
+    def _expected(self, architecture: Architecture, suggestion: Suggestion | None) -> str:
+        """Write a forecast, and why the architecture would not be trained."""
+        if suggestion is None:
+            return f"none, it is not allowed: {short(self.region.space.forbids(architecture), _REASON)}"
         told = forecast_in_words(suggestion, self._objective) or "no forecast"
-        return f"{told}; tried in iteration {earlier.iteration}" if earlier else told
+        return "; ".join([told, *standing(architecture, self.region, self.history)])
 
     def _title(self) -> str:
         best = self.history.goal.best(self.history.measured)
@@ -248,7 +255,7 @@ _COST = "FLOPs, parameters and other costs of architectures, and by how much the
 _ALLOWED = "Whether architectures may be proposed: untried, within the limits and the rules of the space; if not, why."
 _PREDICT = """\
 Forecasts of a statistical model that was fitted to the experiments: the expected value, its standard deviation, and \
-the probability to improve on the best so far."""
+the probability to improve on the best so far; and whether they break a limit or were tried."""
 _SUGGEST = """\
 Architectures to try, with their forecasts. exploit: the highest expected value within two changes of the best. \
 explore: the most uncertain value among the promising ones, and why. test: those that would speak against the prior."""
