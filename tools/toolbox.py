@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ..errors import GeniusError
-from ..guide.shortlists import Purpose, forecast, shortlist
+from ..guide.shortlists import Purpose, forecast, shortlist, swaps
 from ..record.call import shortened
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
@@ -30,6 +30,7 @@ MOST_ASKED = 20
 """Architectures of one call, and lines of an answer, at most."""
 _LONGEST = 6_000  # characters of an answer
 _REASON = 200  # characters of a reason
+_SWAPS = 8  # that `neighbours` names
 _SUGGESTED = 5  # architectures that `suggest` gives unless it is asked for another number
 
 ORDERS = ("best", "latest", "failed")
@@ -180,8 +181,15 @@ class Toolbox:
         )
         more = ", the highest expected value first" if self.history.measured else ""
         more += f", {MOST_ASKED} of them" if len(found) > MOST_ASKED else ""
-        lines = [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
-        return "\n".join([f"{title}{more}:", *lines[:MOST_ASKED]])
+        return "\n".join([f"{title}{more}:", *self._untried(found[:MOST_ASKED]), *self._swaps(architecture)])
+
+    def _swaps(self, architecture: Architecture) -> list[str]:
+        """List architectures within limits where more in one decision is made up for by less in another."""
+        found = swaps(self.region, self.history, self.seed, architecture, _SWAPS)
+        return [_SWAPPED, *self._untried(found)] if found else []
+
+    def _untried(self, found: Sequence[Suggestion]) -> list[str]:
+        return [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
 
     def _place(self, suggestion: Suggestion) -> float:
         return 0.0 if suggestion.value is None else -self._objective.utility(suggestion.value)
@@ -259,5 +267,8 @@ the probability to improve on the best so far; and whether they break a limit or
 _SUGGEST = """\
 Architectures to try, with their forecasts. exploit: the highest expected value within two changes of the best. \
 explore: the most uncertain value among the promising ones, and why. test: those that would speak against the prior."""
-_NEIGHBOURS = "The untried architectures that differ from one in a single decision, with their forecasts."
+_NEIGHBOURS = """\
+The untried architectures that differ from one in a single decision, with their forecasts; where a limit is close, \
+also swaps that have more in one decision and less in another."""
+_SWAPPED = "Untried within the limits by two changes, of which one alone would break them:"
 _HISTORY = "Experiments so far, perhaps only those with certain options, ordered from the best or from the latest."

@@ -157,6 +157,17 @@ def test_neighbours_are_untried_and_ordered():
     assert values == sorted(values, reverse=True)
 
 
+def test_where_a_limit_is_close_neighbours_are_swaps_too():
+    tools = box(limits=Limits(flops=(1e6, 5.4e7)))
+    near, swaps = tools["neighbours"].answer({"architecture": [1] * 8}).split("of which one alone would break them:\n")
+    assert near.startswith("8 architectures within the limits differ in one decision")
+    for line in swaps.splitlines():
+        swapped = json.loads(line.removeprefix("- ").partition(":")[0])
+        assert min(swapped) == 0
+        assert max(swapped) == 2
+        assert line.endswith("to improve")
+
+
 def test_the_history_is_filtered_and_ordered():
     tools = box()
     assert tools["history"].answer({"order": "latest"}).splitlines() == [
