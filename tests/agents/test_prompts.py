@@ -250,7 +250,7 @@ def test_curves_deviations_and_other_metrics_are_told_in_a_few_words():
 
 def test_the_noise_of_a_measurement_is_told_as_far_as_it_is_known():
     assert "small differences say little" not in text([finished(1, 90.0)])
-    terms = Terms(procedure="a single training of 5 epochs with one seed")
+    terms = Terms(procedure="that of a single training of 5 epochs with one seed")
     said = write_prompt(Region(SPACE), (), terms)[-1]["content"]
     assert "A value is that of a single training of 5 epochs with one seed: the same architecture" in said
     said = text([finished(1, 0.0, measurement=Measurement(90.0, sd=0.25))])
