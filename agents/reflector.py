@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from ..guide.features import encoder
+from ..guide.guide import GUIDE
 from ..printable import one_line
 from ..record.call import shortened
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
@@ -15,6 +17,7 @@ from ..spaces.objective import Objective
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
 from .advice import Advice, advice_in_words
+from .arms import GUIDES
 from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
 from .prompting import Prompts
@@ -23,6 +26,8 @@ from .tool_messages import Texts, round_messages, rounds_of
 from .tries import tries_in_words
 
 _SHOWN = 60  # decisions, and costs by name, that a form or a line shows
+
+_OPENING = 5  # iterations, after which every arm has offered something
 
 _LAST = 0.3  # of a trial's iterations: in these a model is asked for the best that it can predict
 
@@ -117,7 +122,15 @@ def _role(region: Region, known: History, prompts: Prompts) -> str:
         aim=("the front of " if goal.pareto else "the one with ") + ends,
         names=" and ".join(objective.name for objective in goal.objectives),
         shared=bool(known and known[0].arm),
+        **_of_guide(region, known),
     )
+
+
+def _of_guide(region: Region, known: History) -> dict[str, object]:
+    """Say whether the guide opened a hybrid search, and after how many measurements it draws an architecture."""
+    offered = {offer.arm for candidate in known[:_OPENING] for offer in candidate.offers}
+    draws = bool(offered.intersection(GUIDES)) and encoder(region.space).sized
+    return {"opened": bool(known and known[0].arm in GUIDES), "doubt": GUIDE.doubt if draws else 0}
 
 
 def _best(goal: Goal) -> str:
