@@ -1,13 +1,11 @@
 """The reflector: the agent that turns the measurements into the next prompt."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 from ..guide.features import encoder
 from ..guide.guide import GUIDE
-from ..printable import one_line
 from ..record.call import shortened
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.goal import Goal, limit_words
@@ -15,8 +13,8 @@ from ..record.history import History
 from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
-from ..spaces.space import SearchSpace
 from .advice import Advice, advice_in_words
+from .answer_form import answer_form
 from .arms import GUIDES
 from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
@@ -85,7 +83,7 @@ def write_prompt(
         advice=advice_in_words(space, advice, prompts) if advice else "",
         task=task_in_words(region, terms, goal, len(known), measured=bool(known.measured)),
         questions=questions(region, prompts) if limited else "",
-        answer=_answer_form(space, goal.objective, prompts),
+        answer=answer_form(space, goal.objective, prompts),
         nothing_left=NOTHING_LEFT if known.measured and terms.may_stop else "",
     )
     return [Message(role="system", content=_role(region, known, prompts)), Message(role="user", content=user)]
@@ -181,16 +179,3 @@ def conversation(
 def said(reply: str) -> Message:
     """Return a reply as a message of the conversation."""
     return Message(role="assistant", content=reply.strip() or _NO_TEXT)
-
-
-def _answer_form(space: SearchSpace, objective: Objective, prompts: Prompts) -> str:
-    # Names, not numbers: an example architecture would be a hint, and small models would copy it.
-    names = [f"<{one_line(decision.name)}>" for decision in space.decisions]
-    example = _example(space) if space.by_value else f"[{', '.join(names)}]"
-    return prompts.render("answer", by_value=space.by_value, length=len(names), example=example, name=objective.name)
-
-
-def _example(space: SearchSpace) -> str:
-    shown = [f"{json.dumps(d.name, ensure_ascii=False)}: <{d.name}>" for d in space.decisions[:_SHOWN]]
-    more = ["…"] if len(space.decisions) > _SHOWN else []
-    return "{" + ", ".join([*shown, *more]) + "}"

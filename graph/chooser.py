@@ -24,6 +24,7 @@ from ..spaces.space import Architecture
 from ..tools.refused import refused_architectures
 from ..tools.validator import Broken, check_architecture, validate
 from .state import Context, SearchState, history_of, in_flight, ready
+from .tool_use import text_forms
 
 NO_ANSWER = "no answer: "
 """The first words of an offer's fault where the language model was asked and could not be reached."""
@@ -185,7 +186,8 @@ async def _reply_of(
     try:
         with errors_cleared():
             messages = await arm.messages(prompt, history) if isinstance(arm, Asking) else prompt
-            answer = await (arm.ask if isinstance(arm, Asking) else partial(asked, arm))(messages, history)
+            ask = partial(arm.ask, texts=text_forms(context)) if isinstance(arm, Asking) else partial(asked, arm)
+            answer = await ask(messages, history)
         reply = received(answer)
     except ProviderError as error:
         if not context.goes_on_without(error, candidate.trial):

@@ -14,6 +14,7 @@ from genius.guide.shortlists import forecast
 from genius.record.journal import Journal, read_calls
 from genius.spaces.region import Region
 
+from ..conftest import fails
 from ..contracts import mine, scores
 from ..spaces.rules import chain
 
@@ -117,6 +118,30 @@ async def test_the_models_forecast_stays_where_another_arm_offers_the_same_archi
         assert [offer.rationale for offer in candidate.offers] == ["It is large.", "The largest one left."]
         assert (candidate.llm is not None) == (candidate.arm == "model")
     assert prompts[-1].count("you expected 61.50 ± 0.50") == 5
+
+
+@pytest.mark.parametrize("tools", [True, False])
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_the_form_in_plain_text_is_shown_where_no_schema_is_sent(player, tmp_path, tools, refuses):
+    def answer(call):
+        if refuses and "response_format" in call:
+            return fails(400, "response_format is not supported here")
+        return player.answer(call)
+
+    player.server.answer = answer
+    arms = ["model", "centaur", "guided"]
+    options = asked(player, arms=arms, iterations=4, principles=True, tools=tools)
+    result = await genius.search(SPACE, **options, run=tmp_path / "run")
+    assert len(result.candidates) == 4
+    found = {"schema": 0, "text": 0}
+    for call in player.server.calls:
+        text, kind = "\n".join(message["content"] for message in call["messages"]), "text"
+        if "response_format" in call:
+            kind = "schema"
+        assert ("In plain text" in text) == (kind == "text"), text
+        found[kind] += 1
+    assert found["schema"] >= 2
+    assert found["text"] or not (tools or refuses)
 
 
 async def test_the_probability_of_the_beliefs_stands_with_the_offers_also_after_a_resume_and_a_replay(player, tmp_path):
