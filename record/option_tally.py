@@ -13,7 +13,7 @@ _COMPARED = 1_000  # of the latest measured candidates, with which a new one is 
 
 
 @dataclass
-class Pairs:
+class PairedDifferences:
     """Pairs of experiments of which one has an option and the other has not: how many, and the sum of the differences
     of their values."""
 
@@ -42,8 +42,8 @@ class Tried:
     tries: int = 0
     measured: int = 0
     total: float = 0.0
-    alone: Pairs = field(default_factory=Pairs)
-    with_other: Pairs = field(default_factory=Pairs)
+    alone: PairedDifferences = field(default_factory=PairedDifferences)
+    with_other: PairedDifferences = field(default_factory=PairedDifferences)
 
     @property
     def mean(self) -> float | None:
@@ -51,7 +51,7 @@ class Tried:
         return self.total / self.measured if self.measured else None
 
     @property
-    def paired(self) -> Pairs | None:
+    def paired(self) -> PairedDifferences | None:
         """The pairs that tell most of the option; None where there are none."""
         return next((pairs for pairs in (self.alone, self.with_other) if pairs.count), None)
 
