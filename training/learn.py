@@ -26,6 +26,7 @@ from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
+from .optimizer import copies_of_weights
 from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
 from .weights import write_weights
@@ -135,7 +136,7 @@ class _Run:
             self.network,
             shape,
             batch=batch // self.rank.world,
-            average=recipe.ema > 0,
+            copies=copies_of_weights(recipe),
             device=self.device,
             amp=uses_amp(recipe, self.device),
         )
@@ -163,7 +164,8 @@ class _Run:
         if self.saved is not None:
             learns.restore(self.saved.learner)
         accuracy = None
-        trained = train_epochs(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        classes, seed, device, rank = self.images.data.classes, job.seed, self.device, self.rank
+        trained = train_epochs(learns, batches, recipe, classes=classes, seed=seed, device=device, rank=rank, done=done)
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
             accuracy = self.top1(learns.measured, self.images.validation) if look else None
