@@ -21,6 +21,9 @@ from .mixing import Mixing, mixing
 from .optimizer import make_optimizer, set_rates
 from .recipes import Recipe
 
+FIVE = 5
+"""The classes among which the right one counts for top-5 accuracy."""
+
 _LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
 
 
@@ -195,12 +198,21 @@ def _summed(value: Tensor, rank: Rank) -> Tensor:
 
 
 @torch.no_grad()
-def top1(network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank) -> float:
-    """Measure top-1 accuracy in percent over all processes; `batches` hold this process's share of the images."""
+def accuracies(
+    network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank
+) -> tuple[float, float]:
+    """Measure top-1 and top-5 accuracy in percent over all processes, in one pass.
+
+    `batches` hold this process's share of the images. Of equal scores that of the first class counts as the higher.
+    """
     network.eval()
-    hits, count = torch.zeros(2, dtype=torch.long, device=device)
+    first, five, count = counts = torch.zeros(3, dtype=torch.long, device=device)
     for images, labels in batches:
         with precision(recipe, device):
-            hits += (network(images).argmax(1) == labels).sum()
+            ranked = network(images).argsort(dim=1, descending=True, stable=True)
+        hits = ranked[:, :FIVE] == labels[:, None]
+        first += hits[:, 0].sum()
+        five += hits.sum()
         count += len(labels)
-    return 100 * _summed(hits, rank).item() / _summed(count, rank).item()
+    top1, top5, all_images = _summed(counts, rank).tolist()
+    return 100 * top1 / all_images, 100 * top5 / all_images

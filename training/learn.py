@@ -11,15 +11,16 @@ from torch import nn
 from ..errors import GeniusError
 from ..record.files import write_atomically
 from ..record.lines import append_records, cut_torn_line
-from ..record.measurement import Failure, Measurement
+from ..record.measurement import Failure, Measurement, Metrics
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
+from ..spaces.objective import TOP5
 from ..spaces.space import SearchSpace
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .dataset import channels_taken
 from .disk import told_when_full
-from .epochs import Diverged, learner, top1, train_epochs, uses_amp
+from .epochs import FIVE, Diverged, accuracies, learner, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import Epoch, OnEpoch, TrainingJob
@@ -52,6 +53,8 @@ def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE
 def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
+    Where there are more than five classes, top-5 accuracy is a metric of both.
+
     The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
     little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
 
@@ -64,7 +67,7 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
         run = _open(job, space, device, rank)
         try:
             run.check_memory()
-            accuracy, test_accuracy = run.train(on_epoch)
+            found, test = run.train(on_epoch)
         except Diverged as error:
             return run.failed("diverged", str(error))
         except TooLarge as error:
@@ -73,8 +76,16 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(accuracy, len(run.images.validation.labels))
-        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
+        sd = sampling_sd(found.accuracy, len(run.images.validation.labels))
+        return Measurement(
+            found.accuracy,
+            test.accuracy,
+            seconds=run.seconds,
+            device=run.device_name,
+            sd=sd,
+            metrics=found.metrics,
+            test_metrics=test.metrics,
+        )
 
 
 def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
@@ -93,6 +104,14 @@ def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The top-1 accuracy of a network on images, in percent, and its top-5 accuracy, if any, among the metrics."""
+
+    accuracy: float
+    metrics: Metrics
 
 
 @dataclass
@@ -156,19 +175,19 @@ class _Run:
             words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
-    def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
-        """Train the remaining epochs, and save and report each; return validation and test accuracy in percent."""
+    def train(self, on_epoch: OnEpoch | None) -> tuple[_Reading, _Reading]:
+        """Train the remaining epochs, and save and report each; measure the validation and the test images."""
         job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
         batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
         learns = learner(self.network, recipe, self.device, self.rank)
         if self.saved is not None:
             learns.restore(self.saved.learner)
-        accuracy = None
+        found = None
         classes, seed, device, rank = self.images.data.classes, job.seed, self.device, self.rank
         trained = train_epochs(learns, batches, recipe, classes=classes, seed=seed, device=device, rank=rank, done=done)
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
-            accuracy = self.top1(learns.measured, self.images.validation) if look else None
+            found = self.measured(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
             self.tell(
@@ -176,22 +195,24 @@ class _Run:
                     epoch=epoch,
                     epochs=recipe.epochs,
                     loss=loss,
-                    value=accuracy,
+                    value=found.accuracy if found else None,
                     images_per_second=speed,
                     seconds=self.seconds,
+                    metrics=found.metrics if found else {},
                 ),
                 on_epoch,
             )
-        if accuracy is None:  # the training was cut off after its last epoch
-            accuracy = self.top1(learns.measured, self.images.validation)
+        if found is None:  # the training was cut off after its last epoch
+            found = self.measured(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
             write_weights(learns.measured, card_of(job, self.images), job.files.weights)
-        return accuracy, self.top1(learns.measured, self.images.test)
+        return found, self.measured(learns.measured, self.images.test)
 
-    def top1(self, network: nn.Module, images: Images) -> float:
-        """Measure the network's top-1 accuracy on images, in percent."""
+    def measured(self, network: nn.Module, images: Images) -> _Reading:
+        """Measure the network's accuracy on images."""
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
-        return top1(network, batches, self.job.recipe, self.device, self.rank)
+        top1, top5 = accuracies(network, batches, self.job.recipe, self.device, self.rank)
+        return _Reading(top1, {TOP5.name: top5} if self.images.data.classes > FIVE else {})
 
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Append an epoch to the heartbeat file, and call `on_epoch`."""
