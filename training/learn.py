@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import torch
 from torch import nn
 
 from ..errors import GeniusError
-from ..record.files import write_atomically
+from ..record.files import open_plain, write_atomically
 from ..record.lines import append_records, cut_torn_line
 from ..record.measurement import Failure, Measurement, Metrics
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
 from ..spaces.objective import TOP5
-from ..spaces.space import SearchSpace
+from ..spaces.space import CannotBuild, SearchSpace
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .dataset import channels_taken
@@ -55,16 +56,23 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
 
     Where there are more than five classes, top-5 accuracy is a metric of both.
 
-    The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
-    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
+    The training saves a checkpoint in the job's folder and continues from it. A network that cannot be built for the
+    images, a loss that is no longer finite, and too little memory give a Measurement with a `failure`. On a CPU the
+    same job gives the same accuracies, bit for bit.
 
     Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
     space = get_space(job.space)
     space.check(job.architecture)
+    started = time.perf_counter()
     exact, limit = job.recipe.deterministic, job.memory_limit
     with backend(job.device, threads=job.threads, deterministic=exact, memory_limit=limit) as device:
-        run = _open(job, space, device, rank)
+        try:
+            run = _open(job, space, device, rank)
+        except CannotBuild as error:
+            _log(error, job, rank)
+            name, seconds = device_name(device, job.threads), time.perf_counter() - started
+            return Measurement(error=str(error), failure="raised", device=name, seconds=seconds)
         try:
             run.check_memory()
             found, test = run.train(on_epoch)
@@ -76,16 +84,14 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(found.accuracy, len(run.images.validation.labels))
-        return Measurement(
-            found.accuracy,
-            test.accuracy,
-            seconds=run.seconds,
-            device=run.device_name,
-            sd=sd,
-            metrics=found.metrics,
-            test_metrics=test.metrics,
-        )
+        return run.succeeded(found, test)
+
+
+def _log(error: CannotBuild, job: TrainingJob, rank: Rank) -> None:
+    """Append an error to the log with its place in the code of the network."""
+    if rank.number == 0:
+        with open(job.files.log, "a", encoding="utf-8", opener=open_plain) as log:
+            traceback.print_exception(error, file=log)
 
 
 def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
@@ -220,6 +226,18 @@ class _Run:
             append_records(self.job.files.epochs, [asdict(epoch)], synced=False)
             if on_epoch is not None:
                 on_epoch(epoch)
+
+    def succeeded(self, found: _Reading, test: _Reading) -> Measurement:
+        """Return the measurement of a training that came to its end."""
+        return Measurement(
+            found.accuracy,
+            test.accuracy,
+            seconds=self.seconds,
+            device=self.device_name,
+            sd=sampling_sd(found.accuracy, len(self.images.validation.labels)),
+            metrics=found.metrics,
+            test_metrics=test.metrics,
+        )
 
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""
