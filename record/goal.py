@@ -86,7 +86,7 @@ class Goal:
 
     def quantity(self, name: str) -> Objective | None:
         """Return an objective or a metric by its name; None for another quantity, of which no unit is known."""
-        return next((each for each in (*self.objectives, *self.metrics, *self._besides) if each.name == name), None)
+        return next((each for each in (*self.objectives, *self.metrics, *self.besides) if each.name == name), None)
 
     def suffix(self, name: str) -> str:
         """Return the unit of a quantity as it stands behind a number."""
@@ -96,11 +96,11 @@ class Goal:
     def told(self, candidate: Candidate) -> list[str]:
         """Return the quantities that are told of a candidate besides its value: those needed, and top-5 accuracy."""
         known = candidate.measurement.metrics if candidate.measurement else {}
-        return list(dict.fromkeys([*self.others, *(each.name for each in self._besides if each.name in known)]))
+        return list(dict.fromkeys([*self.others, *(each.name for each in self.besides if each.name in known)]))
 
     @property
-    def _besides(self) -> tuple[Objective, ...]:
-        """The quantities that are told where they are measured, without being asked for."""
+    def besides(self) -> tuple[Objective, ...]:
+        """The quantities that reports tell wherever they are measured; prompts tell them where they are asked for."""
         return (TOP5,) if self.is_accuracy else ()
 
     @property

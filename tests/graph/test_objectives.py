@@ -118,7 +118,10 @@ async def test_top_5_is_measured_by_trainings_and_may_be_an_objective_or_a_limit
     assert result.best is None  # one epoch names no digit among five surely
     words = shown(result)
     assert "top5 at least 99.99%" in words
+    prompts = []
+    options["proposer"] = in_order(prompts)
     plain = await genius.search("digits", **options, run=tmp_path / "plain")
+    assert "top5" not in prompts[1]  # a model is told what is asked for
     best = plain.to_json()["best"]
     assert best["metrics"]["top5"] == plain.best.measurement.metrics["top5"]
     assert best["test_metrics"] == plain.best.measurement.test_metrics
