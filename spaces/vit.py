@@ -124,13 +124,14 @@ def _build(
             "size that divides theirs, or images of another size, as in size=32"
         )
     widths = [_WIDTHS[architecture[place]] for place in _WIDTH]
-    chain: list[nn.Module] = []
+    stages = []
     for first, (width_in, width) in zip(_DEPTH, pairwise([widths[0], *widths]), strict=True):
         depth, _, heads, ratio = architecture[first : first + _CHOICES]
-        chain += [nn.Linear(width_in, width)] if width_in != width else []
+        chain: list[nn.Module] = [nn.Linear(width_in, width)] if width_in != width else []
         chain += [blocks.Block(width, _HEADS[heads], _HEAD_WIDTH, _RATIOS[ratio]) for _ in range(_DEPTHS[depth])]
+        stages.append(nn.Sequential(*chain))
     patches = blocks.Patches(input_channels, widths[0], patch, input_size)
-    return blocks.classifier(patches, chain, widths[-1], num_classes)
+    return blocks.transformer(patches, stages, widths[-1], num_classes)
 
 
 def _depth(architectures: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -1,5 +1,8 @@
 """Building blocks of small vision Transformers. Imports torch."""
 
+from collections import OrderedDict
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -81,7 +84,7 @@ class Block(nn.Module):
         return found
 
 
-class Mean(nn.Module):
+class MeanOfTokens(nn.Module):
     """Averages the tokens: they all have a say, and there are as many as patches; a class token would be one more."""
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -89,10 +92,11 @@ class Mean(nn.Module):
         return tokens.mean(1)
 
 
-def classifier(patches: nn.Module, blocks: list[nn.Module], width: int, classes: int) -> nn.Module:
-    """Put blocks between patches and a linear layer on the mean of the normed tokens; draw the initial weights."""
-    network = nn.Sequential(patches, *blocks, nn.LayerNorm(width), Mean(), nn.Linear(width, classes))
-    return network.apply(_initialise)
+def transformer(patches: nn.Module, stages: Sequence[nn.Module], width: int, classes: int) -> nn.Module:
+    """Put stages between patches and a linear layer on the mean of the normed tokens; draw the initial weights."""
+    named = {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
+    ends = {"norm": nn.LayerNorm(width), "pool": MeanOfTokens(), "linear": nn.Linear(width, classes)}
+    return nn.Sequential(OrderedDict({"patches": patches, **named, **ends})).apply(_initialise)
 
 
 def _initialise(module: nn.Module) -> None:

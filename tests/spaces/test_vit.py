@@ -56,17 +56,17 @@ def test_weights_of_another_image_size_are_loaded_with_their_places_resized():
     small, large = VIT.build_for(SMALL, 10, 16), VIT.build_for(SMALL, 10, 32)
     weights = {name: weight.clone() for name, weight in small.state_dict().items()}
     large.load_state_dict(weights)
-    resized = nn.functional.interpolate(weights["0.position"], (8, 8), mode="bicubic")
-    assert torch.equal(large[0].position, resized)
+    resized = nn.functional.interpolate(weights["patches.position"], (8, 8), mode="bicubic")
+    assert torch.equal(large.patches.position, resized)
     again = VIT.build_for(SMALL, 10, 16)
     again.load_state_dict(weights)
-    assert torch.equal(again[0].position, small[0].position)
-    assert weights["0.position"].shape == (1, 64, 4, 4)  # the caller's own stay as they were
+    assert torch.equal(again.patches.position, small.patches.position)
+    assert weights["patches.position"].shape == (1, 64, 4, 4)  # the caller's own stay as they were
     # a network on images of another size does what one for that size does with these weights
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(small.eval()(images), large.eval()(images))
-    with pytest.raises(RuntimeError, match=r"size mismatch for 0\.position"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for patches\.position"):
         VIT.build_for(changed(SMALL, 2, 1), 10, 32).load_state_dict(weights)
 
 
@@ -95,7 +95,7 @@ def test_the_order_of_patches_counts_by_their_places_alone():
     turned = images.roll(4, 2)  # the patches change places
     with torch.no_grad():
         assert not torch.allclose(network(images), network(turned), atol=1e-6)
-        network[0].position.zero_()
+        network.patches.position.zero_()
         torch.testing.assert_close(network(images), network(turned))
 
 
@@ -128,5 +128,5 @@ def test_places_biases_and_norms_do_not_decay():
     assert {name for name, weight in network.named_parameters() if id(weight) not in spared} == {
         name for name, weight in network.named_parameters() if name.endswith("weight") and weight.ndim > 1
     }
-    assert isinstance(network[0], Patches)
-    assert id(network[0].position) in spared
+    assert isinstance(network.patches, Patches)
+    assert id(network.patches.position) in spared
