@@ -85,7 +85,7 @@ class Beliefs:
         return replace(
             self,
             starts=tuple(disguise.reveal(start) for start in self.starts),
-            options=tuple(_revealed(b, disguise) for b in self.options),
+            options=tuple(revealed_option(b, disguise) for b in self.options),
             pairs=tuple(_revealed_pair(b, disguise) for b in self.pairs),
         )
 
@@ -104,12 +104,16 @@ def _check_options(space: SearchSpace, options: Sequence[tuple[int, int]]) -> No
 @dataclass(frozen=True)
 class OptionEffect:
     """The effect of an option of a decision, both by number, by the surrogate: on the first objective, over the mean
-    of the architectures within the limits, and its standard deviation; None where the surrogate knows none."""
+    of the architectures within the limits, and its standard deviation; None where the surrogate knows none.
+
+    `claim` is what a model says of the option, beside the others of the decision; None where it does not say.
+    """
 
     decision: Whole
     option: Whole
     effect: Number | None = None
     sd: Amount | None = None
+    claim: Literal["better", "worse"] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ class Principle:
 _Of = TypeVar("_Of", OptionBelief, OptionEffect)
 
 
-def _revealed(stated: _Of, disguise: Disguise) -> _Of:
+def revealed_option(stated: _Of, disguise: Disguise) -> _Of:
+    """Return a belief or an effect of a shown option with the real decision and option behind it."""
     decision, option = disguise.real(stated.decision, stated.option)
     return replace(stated, decision=decision, option=option)
 
@@ -161,7 +166,8 @@ class Page:
     def revealed(self, disguise: Disguise) -> "Page":
         """Return the page with the real options behind those that a disguised space showed."""
         principles = tuple(
-            replace(one, options=tuple(_revealed(each, disguise) for each in one.options)) for one in self.principles
+            replace(one, options=tuple(revealed_option(each, disguise) for each in one.options))
+            for one in self.principles
         )
         return replace(self, beliefs=self.beliefs and self.beliefs.revealed(disguise), principles=principles)
 
