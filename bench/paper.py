@@ -20,6 +20,7 @@ from ..graph.state import Progress
 from ..record.budget import NOTHING_SPENT, Spent
 from ..record.call import CALLS_FILE
 from ..record.files import write_atomically
+from ..record.journal import read_calls
 from ..record.measurement import Measurement
 from ..record.result import SearchResult, read
 from ..record.settings import MODEL, OPTIONS, SETTINGS_FILE, Settings, by_path
@@ -167,6 +168,12 @@ class Paper:
     def spent(self) -> Spent:
         """The spending of all runs."""
         return sum((result.spent for made in self.arms for result in made.results.values()), NOTHING_SPENT)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The names by which the models' servers called themselves in their replies."""
+        runs = [result.run for made in self.arms for result in made.results.values()]
+        return sorted({reply.model for run in runs for _, _, reply in read_calls(run) if reply.model})
 
     @cached_property
     def random(self) -> dict[str, tuple[Spread, Spread]]:
