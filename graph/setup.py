@@ -251,7 +251,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     prompts = await asyncio.to_thread(Prompts, Path(settings.loop.prompts) if settings.loop.prompts else None)
-    space, table = await asyncio.to_thread(_space_and_table, settings, given)
+    space, table = await asyncio.to_thread(space_and_table, settings, given)
     await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
@@ -315,7 +315,7 @@ def _changed_prompts(settings: Settings, setup: Setup) -> Iterator[str]:
         yield "from now on the prompts are others than this run had until here"
 
 
-def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
+def space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
     """Return the space, and a table of one's own, if there is one, to which the space is then narrowed.
 
     Raises: GeniusError where the table is not the one that the run began with.

@@ -77,6 +77,29 @@ async def test_an_answer_that_is_there_is_not_asked_for_again(model, openai_serv
     assert (await elicit(run, **model))[0].page.author == "openai:gpt-4o"
 
 
+async def test_a_line_that_a_kill_tore_is_cut_off_before_the_answer(model, openai_server, tmp_path):
+    run = tmp_path / "run"
+    await searched(run)
+    with (run / "calls.jsonl").open("a") as file:
+        file.write('{"trial": 1, "iter')
+    await elicit(run, **model)
+    assert all(json.loads(line) for line in lines_of(run))
+    assert genius.read(run).spent.tokens == 120
+
+
+async def test_a_table_that_was_changed_since_is_refused(model, tmp_path):
+    """It narrows the space, so that effects over another one would be told."""
+    table = tmp_path / "table.json"
+    held = {SPACE.key(one): 50.0 + one[0] for one in list(SPACE.architectures())[::200]}
+    table.write_text(json.dumps(held))
+    await searched(tmp_path / "run", evaluator=None, table=str(table), iterations=5)
+    (found,) = await elicit(tmp_path / "run", **model)
+    assert found.measurements == 5
+    table.write_text(json.dumps(held | {SPACE.key((0,) * 9): 1.0}))
+    with pytest.raises(GeniusError, match="was changed since the run began"):
+        await elicit(tmp_path / "run", **model)
+
+
 async def test_effects_that_no_principle_names_are_told(model, openai_server, tmp_path):
     await searched(tmp_path / "run")
     openai_server.answer = lambda call: openai_server.says(claimed((SPACE.decisions[5].name, 1, "worse")))
