@@ -24,6 +24,7 @@ from ..record.journal import read_calls
 from ..record.measurement import Measurement
 from ..record.result import SearchResult, read
 from ..record.settings import MODEL, OPTIONS, SETTINGS_FILE, Settings, by_path
+from ..record.settings.llm_settings import LLMSettings
 from ..spaces import get_space
 from ..tables.fetch import downloads_folder
 from ..tables.published import Table, load_table
@@ -231,13 +232,15 @@ async def paper(
 
 def _check(order: PaperOrder) -> None:
     """Raises GeniusError where a model cannot be asked, or a run in the folder has other settings."""
+    models: dict[tuple[str, float], LLMSettings] = {}
     for arm, count in order.arms:
         for trial in range(1, count + 1):
             asked, folder = order.settings(arm, trial).check(), order.out / arm.folder(trial)
             if (folder / SETTINGS_FILE).exists():
                 _check_same(folder, Settings.load(folder), asked)
-            for spec in asked.llm.models:
-                check_llm(spec, asked.llm)
+            models |= {(spec, arm.temperature): asked.llm for spec in asked.llm.models}
+    for (spec, _), how in models.items():
+        check_llm(spec, how)
 
 
 def _check_same(folder: Path, held: Settings, asked: Settings) -> None:
