@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, latency, looking, searching, signals, telling, training
+from . import benching, concluding, latency, looking, papering, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -78,9 +78,11 @@ for command in (
     telling.ask,
     telling.tell,
     telling.hint,
+    concluding.principles,
     training.train,
     training.export,
     benching.bench,
+    papering.paper,
     looking.show,
     looking.spaces,
     looking.cost,

@@ -63,7 +63,7 @@ def prior_means(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -
 def belief_means(space: SearchSpace, beliefs: Beliefs, prior: Sequence[PriorMean]) -> tuple[PriorMean, ...]:
     """Return the mean functions of a model's beliefs, if they state anything that tells architectures apart.
 
-    A model may state all that it expects, or the differences to a prior alone. Half of the odds are those of the beliefs
+    A model may state all that it expects, or differences to a prior alone. Half of the odds are those of the beliefs
     by themselves, half of their sums with the mean functions of the prior; without one they stand alone.
     """
     if not beliefs.states_anything:
