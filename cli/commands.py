@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, latency, looking, searching, signals, telling, training
+from . import ablating, benching, latency, looking, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -81,6 +81,7 @@ for command in (
     training.train,
     training.export,
     benching.bench,
+    ablating.ablate,
     looking.show,
     looking.spaces,
     looking.cost,

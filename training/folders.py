@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +104,9 @@ def part_named(name: str) -> str | None:
     return _PARTS[found[1]] if found else None
 
 
-def some_images(part: Path, count: int = 8) -> list[str]:
-    """Return an image file of each of the first classes of a part."""
-    files = (next(filter(_is_image, _walk(folder)), None) for folder in folders_in(part)[:count])
-    return [path for path in files if path is not None]
+def some_images(part: Path, each: int = 1, classes: int = 8) -> list[str]:
+    """Return `each` image files of each of the first `classes` of a part, or as many as there are."""
+    return [path for folder in folders_in(part)[:classes] for path in islice(filter(_is_image, _walk(folder)), each)]
 
 
 def _parts_among(root: Path, folders: list[Path]) -> dict[str, Path]:
