@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -14,12 +14,11 @@ from ..errors import GeniusError
 from ..evaluators.kept_trainings import KeptTrainings
 from ..graph.pool import Workload, common_job, open_pool
 from ..graph.run_folder import held_folder
-from ..graph.search import resume, search
 from ..graph.state import Progress, ignore
 from ..record.confirmation import seed_of
 from ..record.measurement import Measurement
 from ..record.result import SearchResult
-from ..record.settings import OPTIONS, SETTINGS_FILE, Options, Settings, by_path, read_set
+from ..record.settings import Options, Settings, by_path, read_set
 from ..spaces import full_name, get_space
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
@@ -27,7 +26,8 @@ from ..tables.fetch import downloads_folder
 from ..tables.published import BadTable, load_table
 from ..training.job import TrainingJob
 from ..training.recipes import RECIPE_FIELDS
-from .ablation_plan import AblationPlan, Fidelity, check_same, make_plan, with_digest
+from .ablation_plan import AblationPlan, Fidelity, make_plan
+from .kept_plan import kept_search
 from .plan import writing
 from .study import Study, even_over_flops
 
@@ -125,8 +125,8 @@ async def ablation(
     folder = new_ablation_folder() if out is None else Path(out)
     space, downloads = await asyncio.to_thread(_found, plan)
     jobs = await asyncio.to_thread(_Jobs.of, plan, space, downloads)
-    plan = with_digest(plan, jobs.digest)
-    await asyncio.to_thread(check_same, folder, plan)
+    plan = replace(plan, digest=jobs.digest)
+    await asyncio.to_thread(plan.check_same, folder)
     with writing(folder):
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with held_folder(folder):
@@ -199,10 +199,8 @@ class _Making:
         return Searched(fidelity, result, retrained)
 
     async def _search(self, fidelity: Fidelity) -> SearchResult:
-        run, asked = self.folder / SEARCHES / fidelity.name, self.plan.at(fidelity)
-        if (run / SETTINGS_FILE).is_file():
-            return await resume(run, pool=self.pool, progress=self.progress, **_named(asked))
-        return await search(settings=asked, run=run, pool=self.pool, progress=self.progress)
+        run = self.folder / SEARCHES / fidelity.name
+        return await kept_search(run, self.plan.at(fidelity), self.progress, self.pool)
 
     def _seed(self, repeat: int) -> int:
         return seed_of(self.plan.settings.loop.first_seed, 1, repeat)
@@ -251,12 +249,6 @@ class _Making:
         except BadTable as error:
             return str(error)
         return [table.objective.utility(table.measure(each).value or 0.0) for each in chosen]
-
-
-def _named(settings: Settings) -> dict[str, Any]:
-    """Name the settings of a call, as one that goes on with a search has to name what the search's folder names."""
-    shown = {path: option for path, option in OPTIONS.items() if not option.about.hidden}
-    return {each.name: settings.at(path) for path, each in shown.items() if settings.at(path) != each.default}
 
 
 def _outcome(measurement: Measurement) -> str:

@@ -1,35 +1,21 @@
 """The plan of an ablation: which fidelities, how many searches and trainings; it is kept in the ablation's folder."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import GeniusError
-from ..printable import brief
-from ..record.files import BrokenRun, read_plain, write_atomically
 from ..record.settings import Settings
-from ..schema import CLOSED, BadRecord, Count, Name, Schema, Text, Whole
+from ..schema import CLOSED, Count, Name, Text, Whole
 from ..spaces.space import SearchSpace
 from ..training.recipes import task_of
-
-PLAN_FILE = "plan.json"
+from .kept_plan import KeptPlan
 
 Axis = Literal["epochs", "size"]
 """The field of the recipe in which fidelities differ."""
 
 _UNITS = {"epochs": "epoch", "size": "pixel"}
 _PAPERS_LONG = {"retrain-imagenet": ("epochs=180",)}  # Zheng et al. 2023, section 5.1: the same, with 180 epochs
-
-# who trains, where and for how long at most decides no outcome; the facts of a run are new each time
-_FREE = (
-    *("settings.run.", "settings.llm.timeout", "settings.llm.tries", "settings.loop.trace"),
-    *(
-        f"settings.training.{name}"
-        for name in ("workers", "on", "slurm", "device", "threads", "memory", "deadline", "silence")
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +37,7 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
-class AblationPlan:
+class AblationPlan(KeptPlan):
     """The plan of an ablation.
 
     - `settings` are those of every search, but for its fidelity; `epochs` and `sizes` are the fidelities' values.
@@ -61,6 +47,7 @@ class AblationPlan:
     """
 
     __pydantic_config__ = CLOSED
+    noun = "ablation"
 
     settings: Settings
     epochs: tuple[Count, ...]
@@ -109,25 +96,7 @@ class AblationPlan:
             raise GeniusError(f"an order takes at least {_LEAST} architectures, got {self.architectures}")
         return self
 
-    def save(self, folder: Path) -> None:
-        """Write the plan into a folder, whole or not at all."""
-        write_atomically(folder / PLAN_FILE, json.dumps(_PLAN.plain(self), indent=2) + "\n")
 
-    @classmethod
-    def load(cls, folder: Path) -> "AblationPlan | None":
-        """Read the plan of a folder; None where it holds none.
-
-        Raises: BrokenRun.
-        """
-        try:
-            return _PLAN.read(read_plain(folder / PLAN_FILE))
-        except FileNotFoundError:
-            return None
-        except BadRecord as error:
-            raise BrokenRun(f"{folder / PLAN_FILE} cannot be read: {error}; name another folder with --out") from None
-
-
-_PLAN = Schema[AblationPlan](AblationPlan)
 _LEAST = 3  # of fewer, an order is hardly one
 
 
@@ -155,36 +124,3 @@ def make_plan(
     epochs, sizes = (tuple(values) for values in fidelities)
     plan = AblationPlan(settings, epochs, sizes, full, (*kept, *changes), *numbers)
     return plan.check()
-
-
-def check_same(folder: Path, plan: AblationPlan) -> None:
-    """Raises GeniusError where a folder holds an ablation of another plan, or anything else."""
-    held = AblationPlan.load(folder)
-    if held is None:
-        if folder.is_dir() and any(each.name != _LOCK for each in folder.iterdir()):
-            raise GeniusError(f"{folder} exists and holds no ablation: name another folder with --out")
-        return
-    was, now = (dict(_flat(_PLAN.plain(each))) for each in (held, plan))
-    for path in sorted(was.keys() | now.keys()):
-        if not path.startswith(_FREE) and was.get(path) != now.get(path):
-            told = [brief(str(each.get(path, "none"))) for each in (was, now)]
-            raise GeniusError(
-                f"{folder} holds an ablation with {path.removeprefix('settings.')} {told[0]}, and this call asks for "
-                f"{told[1]}: ask for the same again, or name another folder with --out"
-            )
-
-
-_LOCK = "lock"
-
-
-def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in held.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
-
-
-def with_digest(plan: AblationPlan, digest: str) -> AblationPlan:
-    """Return the plan with the digest of the images' split."""
-    return replace(plan, digest=digest)

@@ -15,24 +15,34 @@ ENOUGH = 0.7
 are in the same order."""
 _SLACK = 0.1  # a cheap fidelity may lie so far below the agreement of two long trainings
 
-Measure = Callable[[Floats, Floats], float]
-"""A rank correlation of two lists of values, of shape (n,); NaN where one of them is constant."""
+Measure = Callable[[Floats, Floats], Floats]
+"""A rank correlation of lists of values, both of shape (lists, n): shape (lists,), NaN where one of two is constant."""
+
+_AT_ONCE = 2_000_000  # differences of two values that are held in memory
 
 
-def tau_b(values: Floats, others: Floats) -> float:
+def tau_b(values: Floats, others: Floats) -> Floats:
     """Return Kendall's τ-b."""
-    signs, against = (np.sign(each[:, None] - each[None, :]) for each in (values, others))
-    size = np.sqrt((signs**2).sum() * (against**2).sum())
-    return float((signs * against).sum() / size) if size else float("nan")
+    signs, against = (np.sign(each[:, :, None] - each[:, None, :]) for each in (values, others))
+    return _ratio(*((one * other).sum((1, 2)) for one, other in _products(signs, against)))
 
 
-def rho(values: Floats, others: Floats) -> float:
+def rho(values: Floats, others: Floats) -> Floats:
     """Return Spearman's ρ; equal values share the mean of their ranks."""
     from scipy.stats import rankdata
 
-    ranks, against = (rankdata(each) - (len(each) + 1) / 2 for each in (values, others))
-    size = np.sqrt((ranks**2).sum() * (against**2).sum())
-    return float((ranks * against).sum() / size) if size else float("nan")
+    middle = (values.shape[1] + 1) / 2
+    ranks, against = (rankdata(each, axis=1) - middle for each in (values, others))
+    return _ratio(*((one * other).sum(1) for one, other in _products(ranks, against)))
+
+
+def _products(one: Floats, other: Floats) -> list[tuple[Floats, Floats]]:
+    return [(one, other), (one, one), (other, other)]
+
+
+def _ratio(together: Floats, one: Floats, other: Floats) -> Floats:
+    size = np.sqrt(one * other)
+    return np.divide(together, size, out=np.full(len(size), np.nan), where=size > 0)
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,15 @@ def correlate(pairs: Sequence[tuple[Floats, Floats]], measure: Measure = tau_b, 
         return Sampled(float("nan"), np.full(_SAMPLES, np.nan), 0, 0)
     count = len(pairs[0][0])
     drawn = np.random.default_rng((seed, count)).integers(count, size=(_SAMPLES, count))
-    samples = np.array([_mean(pairs, measure, chosen) for chosen in drawn])
-    return Sampled(_mean(pairs, measure, np.arange(count)), samples, count, len(pairs))
+    parts = np.array_split(drawn, max(1, _SAMPLES * count**2 // _AT_ONCE))
+    samples = np.concatenate([_mean(pairs, measure, part) for part in parts])
+    return Sampled(float(_mean(pairs, measure, np.arange(count)[None])[0]), samples, count, len(pairs))
 
 
-def _mean(pairs: Sequence[tuple[Floats, Floats]], measure: Measure, chosen: Integers) -> float:
-    return float(np.mean([measure(values[chosen], others[chosen]) for values, others in pairs]))
+def _mean(pairs: Sequence[tuple[Floats, Floats]], measure: Measure, chosen: Integers) -> Floats:
+    """Return the mean correlation of all pairs for each choice of architectures, of shape (choices, n)."""
+    found: Floats = np.mean([measure(values[chosen], others[chosen]) for values, others in pairs], axis=0)
+    return found
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class Level:
 def recommend(levels: Sequence[Level], full: Level) -> str:
     """Say which fidelity is the cheapest that orders architectures as long trainings do, and how sure that is.
 
-    The τ of `full` is that of two long trainings with different seeds, NaN where there was one seed alone. A fidelity is
+    The τ of `full` is that of two long trainings with different seeds, NaN where there was one seed. A fidelity is
     enough where its τ is at most 0.1 below that, else at least 0.7.
     """
     count, agreed = full.tau.count or (levels[0].tau.count if levels else 0), full.tau
