@@ -9,9 +9,9 @@ from ..record.settings import Settings
 from ..schema import CLOSED, Count, Name, Text, Whole
 from ..spaces.space import SearchSpace
 from ..training.recipes import task_of
-from .kept_plan import KeptPlan
+from .kept_plan import KeptPlan, checked_search
 
-Axis = Literal["epochs", "size"]
+FidelityAxis = Literal["epochs", "size"]
 """The field of the recipe in which fidelities differ."""
 
 _UNITS = {"epochs": "epoch", "size": "pixel"}
@@ -22,7 +22,7 @@ _PAPERS_LONG = {"retrain-imagenet": ("epochs=180",)}  # Zheng et al. 2023, secti
 class Fidelity:
     """A fidelity of trainings: the value of one field of their recipe, all others being equal."""
 
-    axis: Axis
+    axis: FidelityAxis
     value: int
 
     @property
@@ -122,5 +122,6 @@ def make_plan(
     given = {each.partition("=")[0] for each in changes}
     kept = [each for each in own if each.partition("=")[0] not in given]
     epochs, sizes = (tuple(values) for values in fidelities)
+    settings = checked_search(settings) if numbers[0] else settings
     plan = AblationPlan(settings, epochs, sizes, full, (*kept, *changes), *numbers)
     return plan.check()

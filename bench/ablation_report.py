@@ -10,7 +10,7 @@ from ..record.settings import Settings
 from ..record.versions import installed_versions
 from ..report.search_picture import as_label, save
 from .ablation import Ablation, Searched
-from .ablation_plan import Axis
+from .ablation_plan import FidelityAxis
 from .agreement import Correlation
 from .imagenet_tables import PAPERS_ABLATION, SOURCE, TABLE_NUMBERS
 from .plan import writing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ABLATION_REPORT, ABLATION_JSON, ABLATION_PICTURE = "ablation.md", "ablation.json", "ablation.png"
 _DAY, _LARGE = 86_400, 3_600  # seconds; a search that took so many has its cost in days, too
 _WORDS = {"epochs": "epochs", "size": "input size"}
-_AXES: tuple[Axis, ...] = ("epochs", "size")
+_AXES: tuple[FidelityAxis, ...] = ("epochs", "size")
 
 
 def write_ablation(found: Ablation) -> None:
@@ -85,7 +85,7 @@ def _cost(seconds: float) -> str:
     return f"{seconds:,.0f} device-seconds ({seconds / _DAY:.2g} device-days)"
 
 
-def searches_table(axis: Axis, columns: Sequence[Searched]) -> Iterator[str]:
+def searches_table(axis: FidelityAxis, columns: Sequence[Searched]) -> Iterator[str]:
     """Yield the lines of a table with a column for each value, ours above the paper's."""
     papers = [PAPERS_ABLATION[axis].get(each.fidelity.value) for each in columns]
     rows: list[tuple[str, list[str]]] = [

@@ -15,7 +15,7 @@ ENOUGH = 0.7
 are in the same order."""
 _SLACK = 0.1  # a cheap fidelity may lie so far below the agreement of two long trainings
 
-Measure = Callable[[Floats, Floats], Floats]
+RankCorrelation = Callable[[Floats, Floats], Floats]
 """A rank correlation of lists of values, both of shape (lists, n): shape (lists,), NaN where one of two is constant."""
 
 _AT_ONCE = 2_000_000  # differences of two values that are held in memory
@@ -42,7 +42,8 @@ def _products(one: Floats, other: Floats) -> list[tuple[Floats, Floats]]:
 
 def _ratio(together: Floats, one: Floats, other: Floats) -> Floats:
     size = np.sqrt(one * other)
-    return np.divide(together, size, out=np.full(len(size), np.nan), where=size > 0)
+    found: Floats = np.divide(together, size, out=np.full(len(size), np.nan), where=size > 0)
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class Bootstrapped:
     """A rank correlation, and those of the samples of the bootstrap, shape (samples,), NaN where not defined."""
 
     value: float
@@ -84,22 +85,22 @@ class Sampled:
         return Correlation(float(self.value), ends[0], ends[1], self.count, self.pairs)
 
 
-def correlate(pairs: Sequence[tuple[Floats, Floats]], measure: Measure = tau_b, seed: int = 0) -> Sampled:
+def correlate(pairs: Sequence[tuple[Floats, Floats]], measure: RankCorrelation = tau_b, seed: int = 0) -> Bootstrapped:
     """Correlate pairs of lists of values of the same architectures, each of shape (n,); the mean over the pairs.
 
     The bootstrap draws architectures, the same for all pairs and for every call of the same seed and n, so that samples
     of two calls can be compared one by one.
     """
     if not pairs:
-        return Sampled(float("nan"), np.full(_SAMPLES, np.nan), 0, 0)
+        return Bootstrapped(float("nan"), np.full(_SAMPLES, np.nan), 0, 0)
     count = len(pairs[0][0])
     drawn = np.random.default_rng((seed, count)).integers(count, size=(_SAMPLES, count))
     parts = np.array_split(drawn, max(1, _SAMPLES * count**2 // _AT_ONCE))
     samples = np.concatenate([_mean(pairs, measure, part) for part in parts])
-    return Sampled(float(_mean(pairs, measure, np.arange(count)[None])[0]), samples, count, len(pairs))
+    return Bootstrapped(float(_mean(pairs, measure, np.arange(count)[None])[0]), samples, count, len(pairs))
 
 
-def _mean(pairs: Sequence[tuple[Floats, Floats]], measure: Measure, chosen: Integers) -> Floats:
+def _mean(pairs: Sequence[tuple[Floats, Floats]], measure: RankCorrelation, chosen: Integers) -> Floats:
     """Return the mean correlation of all pairs for each choice of architectures, of shape (choices, n)."""
     found: Floats = np.mean([measure(values[chosen], others[chosen]) for values, others in pairs], axis=0)
     return found
@@ -112,7 +113,7 @@ class Level:
 
     name: str
     seconds: float
-    tau: Sampled
+    tau: Bootstrapped
 
 
 def recommend(levels: Sequence[Level], full: Level) -> str:

@@ -21,7 +21,7 @@ from ..spaces.space import Architecture
 from ..tables.fetch import downloads_folder
 from ..training.job import Epoch, TrainingJob
 from ..training.recipes import RECIPE_FIELDS, task_of
-from .kept_plan import KeptPlan, kept_search
+from .kept_plan import KeptPlan, checked_search, kept_search
 from .plan import writing
 
 SEARCH, RETRAINED = "search", "retrained"
@@ -84,7 +84,7 @@ def plan_imagenet(
     data, recipe = task_of(found, settings.training.data, settings.training.recipe)
     _, full = task_of(found, data, final_recipe, final=True)
     settings = settings.changed({"training.data": data, "training.recipe": recipe})
-    return ImagenetPlan(settings, full, tuple(final_set))
+    return ImagenetPlan(checked_search(settings), full, tuple(final_set))
 
 
 def default_folder(plan: ImagenetPlan) -> Path:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from ..agents.backends import check_llm
 from ..errors import GeniusError
 from ..evaluators.pools import Pool
+from ..graph.proposers import name_proposer
 from ..graph.run_folder import LOCK_FILE
 from ..graph.search import resume, search
 from ..graph.state import Progress
@@ -76,6 +78,18 @@ def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, obje
             yield from _flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
+
+
+def checked_search(settings: Settings) -> Settings:
+    """Return the settings of a search with the name of its proposer, before anything is written.
+
+    Raises: GeniusError for a search that cannot work, as far as that is known without its images.
+    """
+    names, _ = name_proposer(list(settings.llm.models) or None, settings.proposer or None, Settings())
+    named = settings.changed(names).check()
+    for spec in named.llm.models:
+        check_llm(spec, named.asking)
+    return named
 
 
 async def kept_search(

@@ -10,7 +10,7 @@ from ..guide.features import Floats
 from ..record.measurement import Measurement
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from .agreement import Level, Sampled, correlate, recommend, rho, tau_b
+from .agreement import Bootstrapped, Level, correlate, recommend, rho, tau_b
 
 _DRAWN_FOR_EACH, _DRAWN_AT_LEAST = 20, 200
 
@@ -51,10 +51,10 @@ class LevelStudy:
     values: Floats
     tests: Floats
     seconds: float
-    tau: Sampled
-    rho: Sampled
-    agreement: Sampled
-    published: Sampled
+    tau: Bootstrapped
+    rho: Bootstrapped
+    agreement: Bootstrapped
+    published: Bootstrapped
 
 
 @dataclass(frozen=True)

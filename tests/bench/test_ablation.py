@@ -200,6 +200,7 @@ def test_a_published_order_is_a_column(tables):
         ((SPACE, "--epochs", "1", "--final-recipe", "none"), "there is no recipe 'none'"),
         ((SPACE, "--epochs", "1", "--final-set", "epoch=2"), "a recipe has no field 'epoch'; did you mean epochs?"),
         ((SPACE, "--epochs", "1", "--set", "loss=2"), "loss"),
+        ((SPACE, "--epochs", "1", "--flops", "-", "many"), "many"),
         (("nowhere", "--epochs", "1"), "there is no space 'nowhere'"),
         ((SPACE, "--epochs", "1", "--data", "folder:nowhere"), "there is no folder nowhere"),
     ],

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from genius.bench.agreement import Level, Sampled, correlate, recommend, rho, tau_b
+from genius.bench.agreement import Bootstrapped, Level, correlate, recommend, rho, tau_b
 from scipy import stats
 
 RNG = np.random.default_rng(0)
@@ -43,10 +43,10 @@ def test_the_same_architectures_are_drawn_each_time():
 
 
 def sampled(value, spread=0.0):
-    return Sampled(value, value + spread * np.linspace(-1, 1, 2000), 12, 1)
+    return Bootstrapped(value, value + spread * np.linspace(-1, 1, 2000), 12, 1)
 
 
-NOTHING = Sampled(float("nan"), np.full(2000, np.nan), 0, 0)
+NOTHING = Bootstrapped(float("nan"), np.full(2000, np.nan), 0, 0)
 
 
 def advice(taus, full):
