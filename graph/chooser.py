@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-import numpy as np
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -15,7 +14,7 @@ from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
 from ..guide.features import encoder
-from ..guide.outlook import fit_outlook
+from ..guide.outlook import outlook
 from ..record.call import Reply, received
 from ..record.candidate import Candidate, Message, Offer
 from ..record.history import History
@@ -30,7 +29,6 @@ NO_ANSWER = "no answer: "
 """The first words of an offer's fault where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
 _LONGEST_REST = 4  # iterations
-_OURS = 7  # tells the surrogate's random numbers from those of the arms
 
 
 @dataclass(frozen=True)
@@ -190,18 +188,17 @@ def _weighed(
     probability of the model's beliefs, too."""
     judged = [_judged(context, candidate, history, each) for each in offered]
     sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
-    rng = np.random.default_rng([*context.seed, len(history), _OURS])
-    outlook = fit_outlook(context.region, history, rng) if sound else None
-    if outlook is None:
+    found = outlook(context.region, history, context.seed) if sound else None
+    if found is None:
         return judged, None
-    probabilities = iter(outlook.improvement(encoder(context.region.space).encode(sound)).tolist())
+    probabilities = iter(found.improvement(encoder(context.region.space).encode(sound)).tolist())
     weighed = [
         each
         if each.offer.architecture is None
         else replace(each, offer=replace(each.offer, probability=next(probabilities)))
         for each in judged
     ]
-    return weighed, outlook.belief
+    return weighed, found.belief
 
 
 def _judged(context: Context, candidate: Candidate, history: History, offered: _Offered) -> _Offered:

@@ -10,7 +10,9 @@ import pytest
 from genius.agents.arms import ARMS, START
 from genius.graph import studio
 from genius.graph.chooser import NO_ANSWER, RESTS
-from genius.record.journal import read_calls
+from genius.guide.shortlists import forecast
+from genius.record.journal import Journal, read_calls
+from genius.spaces.region import Region
 
 from ..contracts import mine, scores
 from ..spaces.rules import chain
@@ -83,6 +85,19 @@ async def test_guide_and_model_begin_then_every_arm_offers_and_one_is_chosen(pla
     assert told["iterations"][1]["arm"] == START
     assert {offer["arm"] for offer in told["iterations"][-1]["offers"]} >= {*ARMS}
     assert told["best"]["arm"] == result.best.arm
+
+
+async def test_offers_are_weighed_by_the_forecasts_that_the_tools_of_the_iteration_tell(player, tmp_path):
+    await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    journal, told = Journal.load(tmp_path / "run"), 0
+    beliefs = journal.page(1, 1, "beliefs").beliefs
+    for done, candidate in enumerate(journal.finished(1)):
+        offers = [offer for offer in candidate.offers if offer.probability is not None]
+        known = journal.history(1, done, beliefs=beliefs)
+        found = forecast(Region(SPACE), known, (0, 1), [offer.architecture for offer in offers]) if offers else []
+        assert [each.improvement for each in found] == pytest.approx([offer.probability for offer in offers], abs=1e-9)
+        told += len(found)
+    assert told > 6
 
 
 async def test_beliefs_that_the_measurements_refute_are_followed_less_than_those_that_hold(player, tmp_path):
