@@ -12,9 +12,10 @@ from ..report.search_picture import as_label, save
 from .ablation import Ablation, Searched
 from .ablation_plan import FidelityAxis
 from .agreement import Correlation
-from .imagenet_tables import PAPERS_ABLATION, SOURCE, TABLE_NUMBERS
+from .imagenet_tables import PAPERS_ABLATION, TABLE_NUMBERS
+from .paper_numbers import SOURCE
 from .plan import writing
-from .report import as_markdown, markdown_list, markdown_table
+from .report import as_markdown, listed, markdown_table
 from .study import LevelStudy, Study
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def ablation_markdown(found: Ablation) -> str:
     lines = [
         f"# {as_markdown(f'Fidelities of {found.plan.settings.space}')}",
         "",
-        *markdown_list(ablation_facts(found)),
+        *listed(ablation_facts(found)),
         "",
     ]
     for axis in _AXES:
@@ -51,7 +52,7 @@ def ablation_markdown(found: Ablation) -> str:
             lines += [*searches_table(axis, columns), ""]
     if found.study is not None:
         lines += ["## Order of architectures at each fidelity", "", *_study_table(found.study), ""]
-        lines += [*markdown_list(study_words(found.study)), ""]
+        lines += [*listed(study_words(found.study)), ""]
     return "\n".join(lines)
 
 

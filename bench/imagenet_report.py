@@ -9,9 +9,10 @@ from ..record.files import write_atomically
 from ..record.settings import Settings
 from ..record.versions import installed_versions
 from .imagenet import ImagenetResult
-from .imagenet_tables import LARGE, SMALL, SOURCE, PapersNetwork
+from .imagenet_tables import LARGE, SMALL, PapersNetwork
+from .paper_numbers import SOURCE
 from .plan import writing
-from .report import as_markdown, markdown_list, markdown_table
+from .report import as_markdown, listed, markdown_table
 
 IMAGENET_REPORT, IMAGENET_JSON = "imagenet.md", "imagenet.json"
 _DAY, _MILLION = 86_400, 1e6
@@ -34,7 +35,7 @@ def imagenet_markdown(found: ImagenetResult) -> str:
     rows = [_cells(each) for each in papers_group(found)] + [our_line(found)]
     title = as_markdown(f"{found.plan.settings.space} on {found.plan.settings.training.data}")
     lines = [f"# {title}: the paper's Table 2", "", *markdown_table(_HEAD, rows), ""]
-    return "\n".join([*lines, *markdown_list(imagenet_facts(found)), ""])
+    return "\n".join([*lines, *listed(imagenet_facts(found)), ""])
 
 
 def papers_group(found: ImagenetResult) -> Sequence[PapersNetwork]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SOURCE = "Zheng et al. 2023, arXiv:2304.10970"
-
 
 @dataclass(frozen=True)
 class PapersSearch:

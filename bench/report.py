@@ -35,13 +35,13 @@ def to_markdown(found: "Bench") -> str:
     for budget in sorted({row.evaluations for row in found.rows}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found.rows, budget), ""]
     lines += [*_over_all_tasks(plan, found.across), ""] if len(plan.tasks) > 1 else []
-    lines += ["## How good a model has to be", "", *markdown_list(map(str, found.judged)), ""] if found.judged else []
-    lines += ["## Everything", "", *_everything(found.rows, plan.proposers[0]), "", *markdown_list(found.notes)]
+    lines += ["## How good a model has to be", "", *listed(map(str, found.judged)), ""] if found.judged else []
+    lines += ["## Everything", "", *_everything(found.rows, plan.proposers[0]), "", *listed(found.notes)]
     return "\n".join(lines) + "\n"
 
 
-def markdown_list(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a list."""
+def listed(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts as the lines of a list."""
     return (f"- {as_markdown(text)}" for text in texts)
 
 
@@ -67,11 +67,16 @@ def _confirmed(plan: Plan) -> str:
 
 
 def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table."""
-    yield f"| {' | '.join(map(as_markdown, head))} |"
+    """Yield the lines of a table whose cells show their texts as they are."""
+    return table_lines(list(map(as_markdown, head)), [list(map(as_markdown, cells)) for cells in body])
+
+
+def table_lines(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table whose cells are Markdown."""
+    yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for cells in body:
-        yield f"| {' | '.join(map(as_markdown, cells))} |"
+        yield f"| {' | '.join(cells)} |"
 
 
 def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import ablating, benching, latency, looking, paper_imagenet, searching, signals, telling, training
+from . import ablating, benching, concluding, latency, looking, paper_group, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -78,6 +78,7 @@ for command in (
     telling.ask,
     telling.tell,
     telling.hint,
+    concluding.principles,
     training.train,
     training.export,
     benching.bench,
@@ -96,8 +97,9 @@ for command in (
     app.command(cls=Command, context_settings=own)(_stoppable(command))
 
 papers = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=context_settings())
-papers.command(cls=Command)(_stoppable(paper_imagenet.imagenet))
-app.add_typer(papers, name="paper", help="Make the paper's tables again, beside its own numbers.")
+for name, command in paper_group.COMMANDS.items():
+    papers.command(name, cls=Command)(_stoppable(command))
+app.add_typer(papers, name="paper", help="Make the paper's tables again, beside the numbers that it printed.")
 
 # Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

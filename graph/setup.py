@@ -20,7 +20,7 @@ from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
 from ..record.settings import COMMAND, Settings
 from ..spaces import SPACES, full_name, get_space, read_script
-from ..spaces.disguise import Meanings, conceal, reveal
+from ..spaces.disguise import Disguise
 from ..spaces.mapping import plain_decisions, space_of
 from ..spaces.objective import ACCURACY, Objective
 from ..spaces.region import Region, further_costs
@@ -296,10 +296,9 @@ def _measuring_too(
     """Return an evaluator that takes all measures too, and the one of untrained networks; both undo a disguise."""
     here = settings.training.on == "local" or not settings.trains
     evaluator, weigh = with_measures(evaluator, measures, settings, told, here=here), measures.meter
-    if not settings.loop.disguise:
+    if (disguise := settings.disguise) is None:
         return evaluator, weigh
-    meanings = settings.run.meanings
-    return _of_shown(evaluator, meanings), weigh and weigh_shown(weigh, meanings)
+    return _of_shown(evaluator, disguise), weigh and weigh_shown(weigh, disguise)
 
 
 def _confirming(settings: Settings) -> Iterator[str]:
@@ -339,17 +338,17 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     return narrowed, table
 
 
-def _of_shown(evaluator: EvaluatorOf, meanings: Meanings) -> EvaluatorOf:
+def _of_shown(evaluator: EvaluatorOf, disguise: Disguise) -> EvaluatorOf:
     """Make an evaluator that maps a disguised architecture to the original, and evaluates this one."""
 
     def of_series(series: Series) -> Evaluator:
         def on_epoch(real: Architecture, epoch: Epoch) -> None:
-            series.on_epoch(conceal(real, meanings), epoch)
+            series.on_epoch(disguise.conceal(real), epoch)
 
         evaluate = evaluator(replace(series, on_epoch=on_epoch))
 
         async def evaluate_shown(architecture: Architecture) -> Measured:
-            returned = evaluate(reveal(architecture, meanings))
+            returned = evaluate(disguise.reveal(architecture))
             return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown

@@ -100,7 +100,7 @@ async def test_the_report_has_the_papers_layout_and_its_numbers(tmp_path, preten
     assert "| epochs | 2 | 10 |" in lines
     assert "| the paper on ImageNet: top-1 (%) | - | 76.4 |" in lines
     assert "| the paper: GPU-days on V100 | - | 3.0 |" in lines
-    assert any("arXiv:2304.10970, Table 3" in line for line in lines)
+    assert any("arXiv:2304.10970v4, Table 3" in line for line in lines)
     assert "| input size | 8 |" in lines
     assert not any("Table 4" in line and "paper's numbers" in line for line in lines)
 
