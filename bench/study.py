@@ -6,6 +6,7 @@ from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
+from ..errors import GeniusError
 from ..guide.features import Floats
 from ..record.measurement import Measurement
 from ..spaces.region import Region
@@ -19,10 +20,17 @@ def even_over_flops(region: Region, count: int, rng: np.random.Generator) -> lis
     """Draw different architectures that lie evenly over FLOPs, the smallest first: one in each of `count` intervals.
 
     The intervals part the FLOPs of uniform draws evenly; for one that is empty the draw next to its middle is taken.
-    Where the space has fewer architectures, all that were drawn are returned.
+    Of architectures that are the same function one counts. Where there are fewer, all that were drawn are returned.
+
+    Raises: GeniusError where none can be built.
     """
-    drawn = np.unique(region.draw(rng, max(_DRAWN_AT_LEAST, _DRAWN_FOR_EACH * count)), axis=0)
-    flops = region.space.costs(drawn)[:, 0].astype(float)
+    rows = np.unique(region.draw(rng, max(_DRAWN_AT_LEAST, _DRAWN_FOR_EACH * count)), axis=0)
+    different = {region.space.identity(tuple(row)): row for row in rows.tolist()}
+    drawn = np.array(list(different.values()))
+    costs = region.space.costs(drawn)[:, 0]
+    drawn, flops = drawn[costs >= 0], costs[costs >= 0].astype(float)  # below 0: it cannot be built
+    if not len(drawn):
+        raise GeniusError(f"no network of {region.space.name} that was drawn can be built")
     ends = np.linspace(flops.min(), flops.max(), count + 1)
     free = np.ones(len(drawn), dtype=bool)
     for low, high in pairwise(ends):
