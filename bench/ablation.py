@@ -217,8 +217,8 @@ class _Making:
         levels = self._levels()
         tasks = {
             (name, repeat, architecture): (job, architecture, self._seed(repeat))
-            for name, job in levels.items()
             for repeat in range(self.plan.seeds)
+            for name, job in levels.items()
             for architecture in chosen
         }
         self.say(f"{len(chosen)} architectures at {len(levels)} fidelities, seeds: {self.plan.seeds}")
