@@ -103,7 +103,7 @@ _ARCHIVES = {"cifar10": 170_498_071, "cifar100": 169_001_437}  # bytes
 _HELD_OUT_OF_CIFAR = 0.1
 _HELD_OUT_OF_IMAGENET = 0.01  # the paper's (Zheng et al. 2023, section 4.3)
 _HELD_OUT_OF_FOLDER = 0.1
-_SIZED_OF_EACH = 8  # images of a class whose size is looked at
+_SIZED_OF_EACH = 8  # images of a class whose size is looked at; others are brought to the size that all of these have
 _IMAGENET_CLASSES = 1000
 
 

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -105,8 +104,13 @@ def part_named(name: str) -> str | None:
 
 
 def some_images(part: Path, each: int = 1, classes: int = 8) -> list[str]:
-    """Return `each` image files of each of the first `classes` of a part, or as many as there are."""
-    return [path for folder in folders_in(part)[:classes] for path in islice(filter(_is_image, _walk(folder)), each)]
+    """Return `each` image files of each of the first `classes` of a part, which lie evenly among them by name."""
+    found: list[str] = []
+    for folder in folders_in(part)[:classes]:
+        paths = sorted(filter(_is_image, _walk(folder)))
+        places = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).astype(int))
+        found += [paths[at] for at in places.tolist()]
+    return found
 
 
 def _parts_among(root: Path, folders: list[Path]) -> dict[str, Path]:
