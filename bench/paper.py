@@ -20,9 +20,11 @@ from ..graph.state import Progress
 from ..record.budget import NOTHING_SPENT, Spent
 from ..record.call import CALLS_FILE
 from ..record.files import write_atomically
+from ..record.journal import read_calls
 from ..record.measurement import Measurement
 from ..record.result import SearchResult, read
 from ..record.settings import MODEL, OPTIONS, SETTINGS_FILE, Settings, by_path
+from ..record.settings.llm_settings import LLMSettings
 from ..spaces import get_space
 from ..tables.fetch import downloads_folder
 from ..tables.published import Table, load_table
@@ -169,6 +171,12 @@ class Paper:
         return sum((result.spent for made in self.arms for result in made.results.values()), NOTHING_SPENT)
 
     @cached_property
+    def models(self) -> list[str]:
+        """The names by which the models' servers called themselves in their replies."""
+        runs = [result.run for made in self.arms for result in made.results.values()]
+        return sorted({reply.model for run in runs for _, _, reply in read_calls(run) if reply.model})
+
+    @cached_property
     def random(self) -> dict[str, tuple[Spread, Spread]]:
         """The test accuracy and the rank of the paper's random baseline, by space."""
         return {space: paper_report.random_spreads(table) for space, table in self.tables.items()}
@@ -224,13 +232,15 @@ async def paper(
 
 def _check(order: PaperOrder) -> None:
     """Raises GeniusError where a model cannot be asked, or a run in the folder has other settings."""
+    models: dict[tuple[str, float], LLMSettings] = {}
     for arm, count in order.arms:
         for trial in range(1, count + 1):
             asked, folder = order.settings(arm, trial).check(), order.out / arm.folder(trial)
             if (folder / SETTINGS_FILE).exists():
                 _check_same(folder, Settings.load(folder), asked)
-            for spec in asked.llm.models:
-                check_llm(spec, asked.llm)
+            models |= {(spec, arm.temperature): asked.llm for spec in asked.llm.models}
+    for (spec, _), how in models.items():
+        check_llm(spec, how)
 
 
 def _check_same(folder: Path, held: Settings, asked: Settings) -> None:

@@ -55,9 +55,11 @@ def _how(found: "Paper") -> str:
     made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
     seeds = "0, the same for all repeats" if found.order.repeat else "the number of the trial less one"
     spent = found.spent
+    answered = f" (in its replies {', '.join(map(as_markdown, found.models))})" * bool(found.models)
     cost = f", ${spent.cost:.4g}" + f" and {spent.unpriced} replies of unknown price" * bool(spent.unpriced)
     return (
-        f"The plain loop of Algorithm 1, asked as one conversation by {', '.join(map(as_markdown, found.order.llm))}. "
+        f"The plain loop of Algorithm 1, as one conversation with {', '.join(map(as_markdown, found.order.llm))}"
+        f"{answered}. "
         f"Each trial has up to {found.order.options.get('iterations', ITERATIONS)} iterations; its seed is {seeds}. "
         "Accuracies are looked up in the published tables: nothing is trained, and no device is used. Ranks are among "
         "all architectures of a space, by test accuracy, and equal accuracies share the better rank. ± is the standard "
@@ -228,6 +230,7 @@ def paper_json(found: "Paper") -> dict[str, object]:
         "command": making_command(found),
         "benchmark": found.order.benchmark,
         "llm": list(found.order.llm),
+        "models": found.models,
         "source": SOURCE,
         "arms": [_arm_json(made) for made in found.arms],
         "random": {space: _random_json(*each) for space, each in found.random.items()},

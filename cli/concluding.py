@@ -51,9 +51,9 @@ def _lines(found: "Elicited", where: str) -> Iterator[str]:
     yield f"{where}the design principles of {author}, after {found.measurements} measurements"
     for number, one in enumerate(found.page.principles, start=1):
         yield f"{number}. {one.text}"
-        yield from [f"   {found.words(option)}" for option in one.options] or ["   not shown: it names no option"]
+        yield from [f"- {found.words(option)}" for option in one.options] or ["- not shown: it names no option"]
     if found.unnamed:
         yield "what the measurements show and no principle names:"
-        yield from (f"   {found.effect(option)}" for option in found.unnamed)
+        yield from (f"- {found.effect(option)}" for option in found.unnamed)
     counts = ", ".join(f"{kind} {count}" for kind, count in found.counts.items())
     yield f"claims: {counts}; effects are over the mean of the space, ± one standard deviation of the surrogate"

@@ -1,6 +1,7 @@
 """The node that asks a model for its design principles when a trial has ended."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -8,7 +9,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ..agents.backends import HUMAN, LOCAL
-from ..agents.principles import ask_principles, principles_form, principles_in_words, read_principles, with_effects
+from ..agents.principles import (
+    ask_principles,
+    principles_form,
+    principles_in_text,
+    principles_in_words,
+    read_principles,
+    with_effects,
+)
 from ..agents.proposer import Thinking
 from ..record.candidate import Candidate
 from ..record.history import History
@@ -63,8 +71,9 @@ async def state_principles(
     An answer that cannot be read stands for none. None where the budget is spent. Raises: ProviderError.
     """
     region = context.region
+    form = await asyncio.to_thread(principles_form, region.space)
     query = Query(
-        await asyncio.to_thread(principles_form, region.space),
+        replace(form, texts=[principles_in_text(context.prompts, region.space)]),
         await asyncio.to_thread(ask_principles, context.prompts, region, history),
         partial(read_principles, space=region.space),
     )

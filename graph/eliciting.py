@@ -17,7 +17,7 @@ from ..errors import GeniusError, RunFailed
 from ..record.call import CallPlace
 from ..record.candidate import Candidate
 from ..record.history import History
-from ..record.journal import Journal
+from ..record.journal import Journal, drop_torn_lines
 from ..record.notebook import OptionEffect, Page, revealed_option
 from ..record.result import check_journal, load
 from ..record.settings import SETTINGS_FILE, Options, Settings, by_path
@@ -30,12 +30,12 @@ from ..tables.fetch import downloads_folder
 from .concluder import state_principles
 from .predictions import shown_region
 from .run_folder import locked
-from .setup import named_space
+from .setup import Given, space_and_table
 from .state import Context, Progress, ignore
 from .thinking import author_of
 from .trust import check_claims, claims
 
-_USED = ("space", "measures.table", "loop.prompts")
+_USED = ("space", "measures.table", "training.table", "loop.prompts")
 """The claims of a run, besides those on its language models, that lead to what is read here."""
 _UNNAMED = 5  # effects that no principle names, and that are told nevertheless
 
@@ -114,7 +114,8 @@ async def elicit(
     async with locked(folder):
         old, journal = await asyncio.to_thread(load, folder)
         settings = _asking(folder, old, [llm] if isinstance(llm, str) else llm, options, trust=trust, own=space)
-        found = space if isinstance(space, SearchSpace) else get_space(space) if space else named_space(settings)
+        given = Given(get_space(space) if isinstance(space, str) else space)
+        found, _ = await asyncio.to_thread(space_and_table, settings, given)
         region = await asyncio.to_thread(shown_region, found, settings)
         check_journal(journal, settings, region.space)
         eliciting = _Eliciting(settings, journal, found, region, progress, afresh=llm is not None)
@@ -161,6 +162,8 @@ class _Eliciting:
         if all(self._written(trial) for trial in numbers):
             yield _nobody
             return
+        assert self.journal.folder is not None
+        await asyncio.to_thread(drop_torn_lines, self.journal.folder)
         llm = self.settings.llm
         named = [llm.reflector_llm] if llm.reflector_llm and not self.afresh else list(llm.models)
         async with open_llms(named, self.region.space, self.settings.asking, data) as opened:

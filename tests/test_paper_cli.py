@@ -86,3 +86,32 @@ def test_a_killed_reproduction_goes_on_by_the_same_command(genius, tables, tmp_p
     assert one == other
     assert None not in one
     assert len(openai_server.calls) <= 20 + 1
+
+
+def test_principles_are_printed_beside_the_measurements(genius, tables, tmp_path, openai_server):
+    asked = ("search", "nas-bench-macro", "--proposer", "random", "--iterations", "12", "--run", "r")
+    assert genius(*asked, "--downloads", tables).returncode == 0
+    options = [{"decision": "layer 3", "option": 0, "claim": "worse"}]
+    said = {"principles": [{"principle": "Keep the third layer.", "options": options}]}
+    openai_server.answer = lambda call: openai_server.says(json.dumps(said))
+    asked = ("principles", "r", "--llm", "openai:gpt-4o", "--base-url", openai_server.url)
+    done = genius(*asked)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "the design principles of openai:gpt-4o, after 12 measurements"
+    assert lines[1] == "1. Keep the third layer."
+    assert "said to be worse; layer 3 = identity: " in done.stdout
+    assert " by the surrogate" in done.stdout
+    assert "claims: agreement " in done.stdout
+    (trial,) = json.loads(genius(*asked, "--json").stdout)["trials"]
+    assert trial["principles"][0]["options"][0]["name"] == "layer 3 = identity"
+    assert sum(trial["counts"].values()) == 1
+    assert len(openai_server.calls) == 1
+
+
+def test_principles_without_a_model_are_an_error(genius, tables):
+    asked = ("search", "nas-bench-macro", "--proposer", "random", "--iterations", "2", "--run", "r")
+    genius(*asked, "--downloads", tables)
+    done = genius("principles", "r")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "genius: r was searched without a language model: name one with --llm"

@@ -89,6 +89,7 @@ async def test_the_report_holds_ours_beside_the_papers(model, tables, tmp_path):
     assert ours.count(" - |") == 6
     assert ours.count("**") == 2
     assert re.search(r"\| random, best of 10 \| 10,000 \| 92\.4\d ± 0\.3\d \| 5\d\d ± 5\d\d \|", said)
+    assert "as one conversation with openai:gpt-4 (in its replies m-2025)." in said
     held = json.loads((tmp_path / "p" / "paper.json").read_text())
     assert [arm["paper"]["number"] for arm in held["arms"]] == [8, 7]
     assert (tmp_path / "p" / "nas-bench-macro.png").read_bytes().startswith(b"\x89PNG")

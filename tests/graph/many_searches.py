@@ -57,10 +57,10 @@ shared = chat_openai() if MODEL == "one object" else None
 def proposer():
     if MODEL in ("openai", "anthropic", "ollama"):
         url = server.url if MODEL == "openai" else server.url.removesuffix("/v1")
-        return {"llm": f"{MODEL}:m", "base_url": url}
+        return {"llm": f"{MODEL}:m", "base_url": url, "proposer": "model"}
     if MODEL in ("objects", "one object", "bound"):
         llm = shared or chat_openai()
-        return {"llm": llm.bind(stop=["END"]) if MODEL == "bound" else llm}
+        return {"llm": llm.bind(stop=["END"]) if MODEL == "bound" else llm, "proposer": "model"}
     return {"proposer": "random"}
 
 
