@@ -259,9 +259,9 @@ def _curve(points: Sequence[float], objective: Objective) -> str:
 
 
 def _metrics(candidate: Candidate, goal: Goal) -> str:
-    """Write the metrics of a measurement that no objective and no limit names."""
+    """Write the metrics of a measurement that no objective and no limit names, but for those that are not asked for."""
     metrics = candidate.measurement.metrics if candidate.measurement and candidate.value is not None else {}
-    told = {goal.objective.name, *goal.others}
+    told = {goal.objective.name, *goal.others, *(each.name for each in goal.besides)}
     others = [(name, value) for name, value in sorted(metrics.items()) if name not in told]
     return ", ".join(f"{one_line(name)} {value:.4g}" for name, value in others[:_METRICS])
 

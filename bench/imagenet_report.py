@@ -8,6 +8,7 @@ from math import inf
 from ..record.files import write_atomically
 from ..record.settings import Settings
 from ..record.versions import installed_versions
+from ..spaces.objective import TOP5
 from .imagenet import ImagenetResult
 from .imagenet_tables import LARGE, SMALL, PapersNetwork
 from .paper_numbers import SOURCE
@@ -54,13 +55,14 @@ def our_line(found: ImagenetResult) -> list[str]:
     cost, trained = found.cost, found.retrained
     flops = None if cost is None else cost.counted(found.plan.settings.limits.convention)
     test = None if trained is None else trained.test_value
+    top5 = None if trained is None else trained.test_metrics.get(TOP5.name)
     days = sum(found.search.device_seconds().values()) / _DAY
     return [
         "ours",
         "-" if flops is None else f"{flops / _MILLION:.0f}",
         "-" if cost is None else f"{cost.params / _MILLION:.1f}",
         "-" if test is None else f"{test:.1f}",
-        "-",
+        "-" if top5 is None else f"{top5:.1f}",
         f"{days:.2g}",
     ]
 
@@ -93,7 +95,7 @@ def _trained(error: str | None, value: float | None, seconds: float, device: str
         return f"the final training failed: {error}"
     return (
         f"final training: {seconds:,.0f} s, {seconds / _DAY:.2g} days of {device}; {value or 0.0:.2f}% on the images "
-        "that are held out; top-1 in the table is that on the test images, ImageNet's official validation images"
+        "that are held out; top-1 and top-5 in the table are those on the test images, ImageNet's official validation images"
     )
 
 

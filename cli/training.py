@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import GeniusError, RunFailed
-from ..spaces.objective import ACCURACY
+from ..spaces.objective import ACCURACY, TOP5
 from . import beginning, completing
 from .options import AsJson, OwnSpace, Set, Trust, console, with_settings
 from .signals import stopping
@@ -138,6 +138,7 @@ class _Epochs:
 
     def __call__(self, epoch: "Epoch") -> None:
         accuracy = f", {epoch.value:.2f}%" if epoch.value is not None else ""
+        accuracy += _top5(epoch.metrics)
         words = f"loss {epoch.loss:.4f}{accuracy}, {epoch.images_per_second:,.0f} images/s"
         if self._console.is_interactive:
             self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
@@ -157,8 +158,15 @@ def _report(job: "TrainingJob", measurement: "Measurement", picture: Path | None
         return
     print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
     test = f", test accuracy {measurement.test_value:.2f}%" if measurement.test_value is not None else ""
-    print_text(f"accuracy {measurement.value:.2f}%{test}; {measurement.seconds:,.1f} s of {measurement.device}")
+    test += _top5(measurement.test_metrics)
+    accuracy = f"accuracy {measurement.value:.2f}%{_top5(measurement.metrics)}{test}"
+    print_text(f"{accuracy}; {measurement.seconds:,.1f} s of {measurement.device}")
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
+
+
+def _top5(metrics: Mapping[str, float]) -> str:
+    """Write top-5 accuracy behind top-1; nothing where it was not measured."""
+    return f", top-5 {metrics[TOP5.name]:.2f}%" if TOP5.name in metrics else ""
 
 
 @stopping("a bundle is made anew: export again")

@@ -164,5 +164,6 @@ def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, o
         found["images"] = {part: getattr(job.found, part) for part in ("train", "validation", "test")}
     if measurement is not None:
         found |= {"accuracy": measurement.value, "test_accuracy": measurement.test_value}
+        found |= {**measurement.metrics, **{f"test_{name}": value for name, value in measurement.test_metrics.items()}}
         found |= {"device": measurement.device, "device_seconds": round(measurement.seconds, 1)}
     return found

@@ -22,7 +22,7 @@ from ..record.settings import COMMAND, Settings
 from ..spaces import SPACES, full_name, get_space, read_script
 from ..spaces.disguise import Disguise
 from ..spaces.mapping import plain_decisions, space_of
-from ..spaces.objective import ACCURACY, Objective
+from ..spaces.objective import ACCURACY, TOP5, Objective
 from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
@@ -212,13 +212,16 @@ def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective
     return ACCURACY if ours else default_goal(space, beside or own).objective
 
 
-def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
+def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given, *, trains: bool) -> None:
     """Check that the evaluator measures the quantities of the goal, as far as that is known beforehand.
+
+    `trains` is whether the evaluator is our training.
 
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
     besides = {measure.name for measure in find_measures(settings.measures.names).values()}
+    told = {*OF_COSTS, *besides, named.name, *([TOP5.name] if trains else [])}
     ours = own is None and settings.command is None
     if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
@@ -229,7 +232,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
-    unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
+    unknown = [name for name in goal.others if name not in told]
     if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
@@ -256,10 +259,10 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     prompts = await asyncio.to_thread(Prompts, Path(settings.loop.prompts) if settings.loop.prompts else None)
     space, table = await asyncio.to_thread(space_and_table, settings, given)
-    await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
+    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
+    await asyncio.to_thread(_check_measured, settings.goal, space, settings, given, trains=named == "train")
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
-    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
     if named == "table" and table is None:
         table = await asyncio.to_thread(load_table, space, downloads)
     open_evaluator = _evaluator_opener(settings, given, named)

@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,23 +10,25 @@ import torch
 from torch import nn
 
 from ..errors import GeniusError
-from ..record.files import write_atomically
+from ..record.files import open_plain, write_atomically
 from ..record.lines import append_records, cut_torn_line
-from ..record.measurement import Failure, Measurement
+from ..record.measurement import Failure, Measurement, Metrics
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
-from ..spaces.space import SearchSpace
+from ..spaces.objective import TOP5
+from ..spaces.space import CannotBuild, SearchSpace
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .dataset import channels_taken
 from .disk import told_when_full
-from .epochs import Diverged, learner, top1, train_epochs, uses_amp
+from .epochs import FIVE, Diverged, accuracies, learner, train_epochs, uses_amp
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import Epoch, OnEpoch, TrainingJob
 from .loading import loaders_for
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
+from .optimizer import copies_of_weights
 from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
 from .weights import write_weights
@@ -51,19 +54,28 @@ def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE
 def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
 
-    The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
-    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
+    Where there are more than five classes, top-5 accuracy is a metric of both.
+
+    The training saves a checkpoint in the job's folder and continues from it. A network that cannot be built for the
+    images, a loss that is no longer finite, and too little memory give a Measurement with a `failure`. On a CPU the
+    same job gives the same accuracies, bit for bit.
 
     Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
     space = get_space(job.space)
     space.check(job.architecture)
+    started = time.perf_counter()
     exact, limit = job.recipe.deterministic, job.memory_limit
     with backend(job.device, threads=job.threads, deterministic=exact, memory_limit=limit) as device:
-        run = _open(job, space, device, rank)
+        try:
+            run = _open(job, space, device, rank)
+        except CannotBuild as error:
+            _log(error, job, rank)
+            name, seconds = device_name(device, job.threads), time.perf_counter() - started
+            return Measurement(error=str(error), failure="raised", device=name, seconds=seconds)
         try:
             run.check_memory()
-            accuracy, test_accuracy = run.train(on_epoch)
+            found, test = run.train(on_epoch)
         except Diverged as error:
             return run.failed("diverged", str(error))
         except TooLarge as error:
@@ -72,8 +84,14 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(accuracy, len(run.images.validation.labels))
-        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
+        return run.succeeded(found, test)
+
+
+def _log(error: CannotBuild, job: TrainingJob, rank: Rank) -> None:
+    """Append an error to the log with its place in the code of the network."""
+    if rank.number == 0:
+        with open(job.files.log, "a", encoding="utf-8", opener=open_plain) as log:
+            traceback.print_exception(error, file=log)
 
 
 def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
@@ -92,6 +110,14 @@ def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The top-1 accuracy of a network on images, in percent, and its top-5 accuracy, if any, among the metrics."""
+
+    accuracy: float
+    metrics: Metrics
 
 
 @dataclass
@@ -135,7 +161,7 @@ class _Run:
             self.network,
             shape,
             batch=batch // self.rank.world,
-            average=recipe.ema > 0,
+            copies=copies_of_weights(recipe),
             device=self.device,
             amp=uses_amp(recipe, self.device),
         )
@@ -155,18 +181,19 @@ class _Run:
             words += f"; training it on {self.estimate.batch} images at once takes about {size}"
         return words
 
-    def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
-        """Train the remaining epochs, and save and report each; return validation and test accuracy in percent."""
+    def train(self, on_epoch: OnEpoch | None) -> tuple[_Reading, _Reading]:
+        """Train the remaining epochs, and save and report each; measure the validation and the test images."""
         job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
         batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
         learns = learner(self.network, recipe, self.device, self.rank)
         if self.saved is not None:
             learns.restore(self.saved.learner)
-        accuracy = None
-        trained = train_epochs(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        found = None
+        classes, seed, device, rank = self.images.data.classes, job.seed, self.device, self.rank
+        trained = train_epochs(learns, batches, recipe, classes=classes, seed=seed, device=device, rank=rank, done=done)
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
-            accuracy = self.top1(learns.measured, self.images.validation) if look else None
+            found = self.measured(learns.measured, self.images.validation) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
             self.tell(
@@ -174,22 +201,24 @@ class _Run:
                     epoch=epoch,
                     epochs=recipe.epochs,
                     loss=loss,
-                    value=accuracy,
+                    value=found.accuracy if found else None,
                     images_per_second=speed,
                     seconds=self.seconds,
+                    metrics=found.metrics if found else {},
                 ),
                 on_epoch,
             )
-        if accuracy is None:  # the training was cut off after its last epoch
-            accuracy = self.top1(learns.measured, self.images.validation)
+        if found is None:  # the training was cut off after its last epoch
+            found = self.measured(learns.measured, self.images.validation)
         if job.keep_weights and self.rank.number == 0:
             write_weights(learns.measured, card_of(job, self.images), job.files.weights)
-        return accuracy, self.top1(learns.measured, self.images.test)
+        return found, self.measured(learns.measured, self.images.test)
 
-    def top1(self, network: nn.Module, images: Images) -> float:
-        """Measure the network's top-1 accuracy on images, in percent."""
+    def measured(self, network: nn.Module, images: Images) -> _Reading:
+        """Measure the network's accuracy on images."""
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
-        return top1(network, batches, self.job.recipe, self.device, self.rank)
+        top1, top5 = accuracies(network, batches, self.job.recipe, self.device, self.rank)
+        return _Reading(top1, {TOP5.name: top5} if self.images.data.classes > FIVE else {})
 
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Append an epoch to the heartbeat file, and call `on_epoch`."""
@@ -197,6 +226,18 @@ class _Run:
             append_records(self.job.files.epochs, [asdict(epoch)], synced=False)
             if on_epoch is not None:
                 on_epoch(epoch)
+
+    def succeeded(self, found: _Reading, test: _Reading) -> Measurement:
+        """Return the measurement of a training that came to its end."""
+        return Measurement(
+            found.accuracy,
+            test.accuracy,
+            seconds=self.seconds,
+            device=self.device_name,
+            sd=sampling_sd(found.accuracy, len(self.images.validation.labels)),
+            metrics=found.metrics,
+            test_metrics=test.metrics,
+        )
 
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""

@@ -52,7 +52,13 @@ class Pretended:
         if (answer := read_measurement(job.files.answer)) is not None:
             return answer
         self.jobs.append(job)
-        measurement = Measurement(60.0 + sum(job.architecture) % 7, 77.8, seconds=43_200.0, device="NVIDIA V100")
+        measurement = Measurement(
+            60.0 + sum(job.architecture) % 7,
+            77.8,
+            seconds=43_200.0,
+            device="NVIDIA V100",
+            test_metrics={"top5": 93.7},
+        )
         job.save()
         job.files.answer.write_text(json.dumps(asdict(measurement)))
         return measurement
@@ -81,7 +87,7 @@ async def test_the_best_is_trained_by_the_final_recipe_and_stands_in_the_papers_
     assert found.architecture == final.architecture == found.search.best.architecture
     lines = imagenet_markdown(found).splitlines()
     ours = next(line for line in lines if line.startswith("| ours"))
-    assert ours.endswith("| 77.8 | - | 1.5 |")  # three times half a day
+    assert ours.endswith("| 77.8 | 93.7 | 1.5 |")  # three times half a day
     assert "| GENIUS-329 | 329 | 7.0 | 77.8 | 93.7 | 5.6 |" in lines
     assert not any("GENIUS-401" in line for line in lines)
     assert found.cost.counted("thop") <= 330_500_000
