@@ -95,7 +95,7 @@ def _trained(error: str | None, value: float | None, seconds: float, device: str
         return f"the final training failed: {error}"
     return (
         f"final training: {seconds:,.0f} s, {seconds / _DAY:.2g} days of {device}; {value or 0.0:.2f}% on the images "
-        "that are held out; top-1 and top-5 in the table are those on the test images, ImageNet's official validation images"
+        "that are held out; top-1 and top-5 in the table are of the test images, ImageNet's official validation images"
     )
 
 
