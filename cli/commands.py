@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, concluding, latency, looking, papering, searching, signals, telling, training
+from . import ablating, benching, concluding, latency, looking, paper_group, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -82,7 +82,7 @@ for command in (
     training.train,
     training.export,
     benching.bench,
-    papering.paper,
+    ablating.ablate,
     looking.show,
     looking.spaces,
     looking.cost,
@@ -95,6 +95,11 @@ for command in (
     # of a value that is told, the minus sign begins no option
     own = {"ignore_unknown_options": True} if command is telling.tell else None
     app.command(cls=Command, context_settings=own)(_stoppable(command))
+
+papers = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=context_settings())
+for name, command in paper_group.COMMANDS.items():
+    papers.command(name, cls=Command)(_stoppable(command))
+app.add_typer(papers, name="paper", help="Make the paper's tables again, beside the numbers that it printed.")
 
 # Typer uses a click of its own or the installed one, by version; this is the exception class of either.
 _UsageError: Any = next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException")

@@ -47,7 +47,7 @@ def lacks_principles(journal: Journal, trial: int) -> bool:
 def unconcluded(settings: Settings, journal: Journal) -> bool:
     """Tell whether a run that made all its iterations has still to be asked for its design principles."""
     models = [settings.llm.reflector_llm] if settings.llm.reflector_llm else settings.llm.models
-    can_think = any(model not in (LOCAL, HUMAN) for model in models) or bool(settings.run.custom)
+    can_think = any(model not in (LOCAL, HUMAN) for model in models) or bool({*settings.run.custom} - {"pool"})
     asked = settings.asks_principles and can_think and settings.loop.budget.reached(journal.spent) is None
     return asked and any(lacks_principles(journal, trial) for trial in range(1, settings.loop.trials + 1))
 

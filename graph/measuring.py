@@ -31,7 +31,7 @@ from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table
 from ..training.job import TrainingJob
 from .meters import NO_MEASURES, EvaluatorOf, Measures, Series, of_meter
-from .pool import Workload, common_job, open_pool
+from .pool import PLAIN, Workload, common_job, open_pool
 
 _Script = TypeVar("_Script", bound=ScriptJob)
 
@@ -42,13 +42,14 @@ OpenedEvaluator = tuple[EvaluatorOf, Sequence[str]]
 @dataclass(frozen=True)
 class Measuring:
     """The task of an evaluator: the search's settings, its space, the table in which values are looked up, if there is
-    one, and the further measures."""
+    one, the further measures, and the open pool that the search was lent, if it was."""
 
     settings: Settings
     space: SearchSpace
     table: Table | None
     downloads: Path
     measures: Measures = NO_MEASURES
+    pool: Pool | None = None
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -153,8 +154,18 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         raise NoNetwork(space)
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
     common = replace(common, keep_weights=bool(search.measures.after))
-    async with await asyncio.to_thread(open_pool, settings.training, workload) as pool:
+    async with _lent(search, workload) as pool:
         yield _trainers(settings, space, common, pool), common.found.notes if common.found else ()
+
+
+@asynccontextmanager
+async def _lent(search: Measuring, workload: Workload = PLAIN) -> AsyncIterator[Pool]:
+    """Yield the pool that a search was lent, else one of its own, which ends with it."""
+    if search.pool is not None:
+        yield search.pool
+        return
+    async with await asyncio.to_thread(open_pool, search.settings.training, workload) as pool:
+        yield pool
 
 
 @asynccontextmanager
@@ -176,7 +187,7 @@ async def _command(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     if settings.training.on == "local":
         check_program(words, home)
     common = CommandJob(command=words, **_shared(search))
-    async with await asyncio.to_thread(open_pool, settings.training) as pool:
+    async with _lent(search) as pool:
         yield _scripts(search, common, pool), _unused(settings)
 
 
@@ -202,7 +213,7 @@ class OwnEvaluator:
             yield _here(search, self.evaluate, common), _unused(settings)
             return
         common = FunctionJob(function=name, by_value=space.by_value, space=_space_of_objects(search), **shared)
-        async with await asyncio.to_thread(open_pool, settings.training, Workload(name)) as pool:
+        async with _lent(search, Workload(name)) as pool:
             yield _scripts(search, common, pool), _unused(settings)
 
 

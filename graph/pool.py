@@ -31,7 +31,7 @@ class Workload:
     threads: int | None = None
 
 
-_PLAIN = Workload()
+PLAIN = Workload()
 
 OpenPool = Callable[[TrainingSettings, Workload], Pool]
 """Makes the pool that the settings ask for, not entered yet, for a workload."""
@@ -74,7 +74,7 @@ def procedure_in_words(settings: Settings, space: SearchSpace) -> str:
     return f"that of a single training of {epochs} epoch{'s' * (epochs > 1)} with one seed"
 
 
-def open_pool(asked: TrainingSettings, workload: Workload = _PLAIN) -> Pool:
+def open_pool(asked: TrainingSettings, workload: Workload = PLAIN) -> Pool:
     """Return the pool that the settings name, not entered yet, for a workload.
 
     Raises: GeniusError.

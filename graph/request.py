@@ -9,6 +9,7 @@ from ..agents.baselines import PROPOSERS
 from ..agents.proposer import Proposer
 from ..errors import GeniusError, warn
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
+from ..evaluators.pools import Pool
 from ..evaluators.told import NotEvaluated
 from ..record.settings import (
     COMMAND,
@@ -60,6 +61,7 @@ class Arguments:
     downloads: Path | str | None
     set: Sequence[str]
     options: Options
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def _read_call(call: Arguments, old: Settings) -> Request:
     llm: Any = named.pop("llm.models", None) if call.llm is None else call.llm
     if call.evaluator not in (None, COMMAND) and "command" in named:
         raise GeniusError("a command and an evaluator exclude each other: name one of them")
-    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named))
+    names, given = choose_parts(call.space, llm, call.proposer, call.evaluator, old.changed(named), call.pool)
     if "loop.arms" not in named and names.get("proposer", HYBRID) != HYBRID:
         names["loop.arms"] = ()  # those of the hybrid search that it was until now
     if "command" in named:

@@ -88,7 +88,7 @@ async def begun_once(folder: Path, settings: Settings, wait: float) -> AsyncIter
 
     Raises: GeniusError, as `locked` does.
     """
-    async with _locked(folder, wait=wait):
+    async with held_folder(folder, wait=wait):
         if new := not (folder / SETTINGS_FILE).exists():
             await asyncio.to_thread(save_sealed, settings, folder)
         yield new
@@ -103,7 +103,7 @@ async def locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> A
     written, or it holds links.
     """
     await asyncio.to_thread(check_is_run, folder)
-    async with _locked(folder, to_read=to_read, wait=wait) as unwritable:
+    async with held_folder(folder, to_read=to_read, wait=wait) as unwritable:
         yield unwritable
 
 
@@ -130,7 +130,8 @@ async def _acquire(lock: FileLock, wait: float) -> None:
 
 
 @asynccontextmanager
-async def _locked(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
+async def held_folder(folder: Path, *, to_read: bool = False, wait: float = 0.0) -> AsyncIterator[GeniusError | None]:
+    """Lock any folder for this process, as `locked` does a run."""
     await asyncio.to_thread(check_plain, folder)
     lock = FileLock(folder / LOCK_FILE, thread_local=False)
     try:

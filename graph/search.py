@@ -9,6 +9,7 @@ from ..agents.calling import caller_config
 from ..agents.proposer import Proposer
 from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, ValueEvaluator
+from ..evaluators.pools import Pool
 from ..python_files import refuse_while_importing
 from ..record.journal import Journal
 from ..record.result import SearchResult, check_journal, load, read_result
@@ -40,6 +41,7 @@ async def search(
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: str | Evaluator | ValueEvaluator | None = None,
+    pool: Pool | None = None,
     objectives: Sequence[str | Objective] | str | Objective = (),
     limits: Mapping[str, Sequence[float | None]] | None = None,
     pareto: bool = False,
@@ -61,6 +63,7 @@ async def search(
       else the embedded model.
     - `space` may also be a dict of decisions, see `space_of`, or the path of a file that describes a space. In a space
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
+    - `pool`: an open pool, which several searches may share, for their evaluations; it stays open.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,
       or `flops` and `params`. Without them it is the evaluator's `objective`, else the space's.
     - `limits`: ranges by name, as in {"latency_ms": (None, 5)}. Of a cost that the space's own `cost` names they hold
@@ -83,7 +86,7 @@ async def search(
     """
     refuse_while_importing()
     calling = Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
-    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, options)
+    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, options, pool)
     opening = Opening(arguments, settings, Aim(objectives, limits, pareto), trust)
     begun, given = await asyncio.to_thread(opening.begin)
     check_evaluates(begun)
@@ -100,6 +103,7 @@ async def resume(
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: str | Evaluator | ValueEvaluator | None = None,
+    pool: Pool | None = None,
     downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = ignore,
@@ -120,7 +124,7 @@ async def resume(
     """
     refuse_while_importing()
     folder, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(answers, ask))
-    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
+    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes, pool)
     async with locked(folder, to_read=True) as unwritable:
         going, journal = await asyncio.to_thread(_read, arguments, folder, trust=trust)
         settings, result = going.settings, read_result(folder, going.settings, journal)
@@ -144,6 +148,7 @@ async def fork(
     llm: "Llm | None" = None,
     proposer: str | Proposer | None = None,
     evaluator: str | Evaluator | ValueEvaluator | None = None,
+    pool: Pool | None = None,
     downloads: Path | str | None = None,
     trust: bool = False,
     progress: Show = ignore,
@@ -160,7 +165,7 @@ async def fork(
     """
     refuse_while_importing()
     source, calling = Path(run), Calling(progress, caller_config(callbacks, config), Answers(ask=ask))
-    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes)
+    arguments = Arguments(space, llm, proposer, evaluator, downloads, set, changes, pool)
     async with locked(source, to_read=True):
         going, journal = await asyncio.to_thread(_read, arguments, source, trust=trust)
         settings = going.settings.changed({"run.id": fresh_id(), "run.forked_from": f"{source}, iteration {at}"})

@@ -14,6 +14,7 @@ from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator, Measured, ValueEvaluator
 from ..evaluators.measures import find_measures
 from ..evaluators.meter import Weigh
+from ..evaluators.pools import Pool
 from ..printable import brief
 from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
@@ -60,6 +61,7 @@ class Given:
     llm: "Sequence[str | Model] | None" = None
     proposer: Proposer | None = None
     evaluator: Evaluator | ValueEvaluator | None = None
+    pool: Pool | None = None  # open already, and lent
 
     @property
     def parts(self) -> list[str]:
@@ -94,6 +96,7 @@ def choose_parts(
     proposer: str | Proposer | None,
     evaluator: str | Evaluator | ValueEvaluator | None,
     old: Settings,
+    pool: Pool | None = None,
 ) -> tuple[dict[str, Any], Given]:
     """Name the parts of a search for its settings, and keep those that are objects.
 
@@ -108,6 +111,7 @@ def choose_parts(
         llm=None if all(isinstance(each, str) for each in llms) else llms,
         proposer=None if isinstance(proposer, str) else proposer,
         evaluator=None if isinstance(evaluator, str) else evaluator,
+        pool=pool,
     )
     if evaluator not in (None, COMMAND):
         names["command"] = None
@@ -264,7 +268,7 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     open_evaluator = _evaluator_opener(settings, given, named)
     async with (
         open_measures(settings, space, downloads) as measures,
-        open_evaluator(Measuring(settings, space, table, downloads, measures)) as (evaluator, notes),
+        open_evaluator(Measuring(settings, space, table, downloads, measures, given.pool)) as (evaluator, notes),
         open_proposers(settings, given.llm, given.proposer, shown, downloads, prompts) as proposers,
         open_reflectors(settings, space, downloads) as (reflectors, sent_to_reflectors),
     ):

@@ -270,7 +270,9 @@ async def saying_why(folder: Path, settings: Settings) -> AsyncIterator[None]:
     try:
         yield
     except (BaseExceptionGroup, OSError, sqlite3.Error, ProviderError, RunFailed) as raised:
-        kept = f"everything so far is kept: go on with `{resume_command(folder, settings)}`"
+        lent = "pool" in settings.run.custom  # by a command that makes several searches, and goes on with them
+        how = "the same call" if lent else f"`{resume_command(folder, settings)}`"
+        kept = f"everything so far is kept: go on with {how}"
         if isinstance(raised, BaseExceptionGroup) and (pause := paused(raised.exceptions)):
             raise pause from None
         error = raised.exceptions[0] if isinstance(raised, BaseExceptionGroup) else raised

@@ -50,7 +50,7 @@ def test_the_paper_is_made_again_offline(genius, tables, tmp_path, said):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("micro",), "the paper's benchmarks are macro, channel, nas-bench-201, got 'micro'"),
+        (("micro",), "No such command 'micro'. Did you mean 'macro'?"),
         (("macro", "--temperatures", "warm"), "temperatures are numbers with commas between, as in 0,1, got 'warm'"),
         (("macro", "--repeat", "3", "--trials", "2"), "--repeat makes one plain search several times at temperature 0"),
     ],

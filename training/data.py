@@ -10,7 +10,7 @@ from ..plugins import Plugins
 from .card import PHOTOGRAPHS, ChannelScale, unscaled
 from .dataset import COLOURS, DataKind, DataSet, ImageForm
 from .folders import FolderLayout, find_layout, folders_in, some_images
-from .formats import channels_among
+from .formats import channels_among, side_among
 from .hf import open_hf
 from .job import DataSummary
 from .pairs import WANTED, kind_of_pairs
@@ -103,6 +103,7 @@ _ARCHIVES = {"cifar10": 170_498_071, "cifar100": 169_001_437}  # bytes
 _HELD_OUT_OF_CIFAR = 0.1
 _HELD_OUT_OF_IMAGENET = 0.01  # the paper's (Zheng et al. 2023, section 4.3)
 _HELD_OUT_OF_FOLDER = 0.1
+_SIZED_OF_EACH = 8  # images of a class whose size is looked at; others are brought to the size that all of these have
 _IMAGENET_CLASSES = 1000
 
 
@@ -170,8 +171,8 @@ def _find_folder(name: str, root: Path, held_out: float) -> DataSet:
     classes = len(folders_in(layout.train))
     if classes < 2:
         raise GeniusError(f"{layout.train} must hold a folder of images for each of at least 2 classes, got {classes}")
-    channels = channels_among(some_images(layout.train))
-    return ImageFolder(name, "files", classes, channels=channels, size=0, held_out=held_out, layout=layout)
+    channels, size = channels_among(some_images(layout.train)), side_among(some_images(layout.train, _SIZED_OF_EACH))
+    return ImageFolder(name, "files", classes, channels=channels, size=size, held_out=held_out, layout=layout)
 
 
 _BUILTIN = {

@@ -103,10 +103,14 @@ def part_named(name: str) -> str | None:
     return _PARTS[found[1]] if found else None
 
 
-def some_images(part: Path, count: int = 8) -> list[str]:
-    """Return an image file of each of the first classes of a part."""
-    files = (next(filter(_is_image, _walk(folder)), None) for folder in folders_in(part)[:count])
-    return [path for path in files if path is not None]
+def some_images(part: Path, each: int = 1, classes: int = 8) -> list[str]:
+    """Return `each` image files of each of the first `classes` of a part, which lie evenly among them by name."""
+    found: list[str] = []
+    for folder in folders_in(part)[:classes]:
+        paths = sorted(filter(_is_image, _walk(folder)))
+        places = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).astype(int))
+        found += [paths[at] for at in places.tolist()]
+    return found
 
 
 def _parts_among(root: Path, folders: list[Path]) -> dict[str, Path]:

@@ -45,10 +45,27 @@ def channels_among(paths: list[str]) -> int:
     return GREY if found == {GREY} else COLOURS
 
 
+def side_among(paths: list[str]) -> int:
+    """Return the side in pixels of these image files where all are squares of one size, else 0."""
+    sizes = {_size_in(path) for path in paths} - {None}
+    width, height = sizes.pop() or (0, 0) if len(sizes) == 1 else (0, 0)
+    return width if width == height else 0
+
+
 def _channels_in(path: str) -> int:
+    image = _header_of(path)
+    return 0 if image is None else channels_of(image)
+
+
+def _size_in(path: str) -> tuple[int, int] | None:
+    image = _header_of(path)
+    return None if image is None else image.size
+
+
+def _header_of(path: str) -> Image.Image | None:
     try:
-        return channels_of(open_image(Path(path).read_bytes()))
+        return open_image(Path(path).read_bytes())
     except MemoryError:
         raise
     except Exception:  # decoders raise exceptions of every type, and the file is named where it is read
-        return 0
+        return None

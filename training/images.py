@@ -55,15 +55,16 @@ class Pixels:
 class ImageFiles:
     """Images on disk, read when they are needed; labels of shape (n,).
 
-    `broken` collects the errors of the files that cannot be read; all selections of these images share it.
+    `size` are the pixels of a side, 0 where they differ. `broken` collects the errors of the files that cannot be read;
+    all selections of these images share it.
     """
 
     paths: tuple[str, ...]
     labels: Tensor
     channels: int = COLOURS
+    size: int = 0
     scale: ChannelScale = PHOTOGRAPHS
     broken: set[str] = field(default_factory=set)
-    size = 0  # in pixels; they may differ
 
     def of(self, numbers: Tensor) -> "ImageFiles":
         """Return some of the images."""
@@ -158,7 +159,7 @@ def load_folder(data: ImageFolder) -> SplitImages:
     """List the images of a folder, split; they are read when they are needed."""
     split, broken = data.split(), set[str]()
     listed = [
-        ImageFiles(part.paths, torch.from_numpy(part.labels), data.channels, broken=broken)
+        ImageFiles(part.paths, torch.from_numpy(part.labels), data.channels, data.size, broken=broken)
         for part in (split.train, split.validation, split.test)
     ]
     return SplitImages(data, split.classes, *_scaled(*listed))

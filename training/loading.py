@@ -207,10 +207,11 @@ def read_all(images: Read, recipe: Recipe, loaders: int) -> Pixels:
 
     Raises: GeniusError where they do not fit, or cannot be read.
     """
-    needed, free = len(images.labels) * images.channels * pixels_of(images, recipe) ** 2, available(torch.device("cpu"))
+    size, free = pixels_of(images, recipe), available(torch.device("cpu"))
+    needed = len(images.labels) * images.channels * size**2
     if needed > free / 2:
         raise GeniusError(
-            f"{len(images.labels):,} images of {recipe.size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
+            f"{len(images.labels):,} images of {size} pixels are {needed / 1e9:.1f} GB, too many for the memory "
             f"({free / 1e9:.1f} GB free): set augment=resized-crop-flip, which reads them when they are needed"
         )
     parts, labels = zip(*_read_plain(images, recipe, torch.device("cpu"), loaders, kept=1.0), strict=True)

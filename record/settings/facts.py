@@ -34,7 +34,7 @@ class Facts:
     created: Word = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: dict[Word, Word] = field(default_factory=installed_versions)
     forked_from: Name | None = None
-    custom: Sequence[Literal["space", "llm", "proposer", "evaluator"]] = ()
+    custom: Sequence[Literal["space", "llm", "proposer", "evaluator", "pool"]] = ()
     fingerprint: Name = ""
     table_sha256: Name | None = None
     look_up_sha256: Name | None = None

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, replace
 from statistics import mean
 
+import numpy as np
 import pytest
 import torch
 from genius.errors import GeniusError
@@ -16,12 +17,14 @@ from genius.spaces import get_space
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
 from genius.training.batches import Rank
+from genius.training.data import find_data
 from genius.training.epochs import accuracies
 from genius.training.images import load_images
 from genius.training.job import TrainingJob
 from genius.training.learn import do_job, learn
 from genius.training.recipes import RECIPES, override
 from genius.training.weights import load_trained, read_card, read_weights
+from PIL import Image
 from torch import nn
 
 MOBILE = ("size=32", "epochs=4", "batch=24", "ema=0.9", "lr=0.05", "warmup=1", "measure_every=2")
@@ -335,6 +338,24 @@ def test_what_the_user_got_wrong_raises(digits_job, photographs):
         learn(digits_job(architecture=(0, 0)))
     with pytest.raises(GeniusError, match=r"image files come in all sizes: set size in the recipe, as in size=224"):
         learn(digits_job(("augment=none",), data=f"folder:{photographs}"))
+
+
+def test_images_of_one_size_need_no_size_to_be_set(digits_job, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 60), ("bright", 190)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = np.clip(level + rng.normal(0, 20, (24, 24, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    data = f"folder:{tmp_path / 'images'}"
+    assert find_data(data, tmp_path).size == 24
+    plain = digits_job(("augment=crop-flip", "epochs=1", "batch=8"), data=data, space="nas-bench-macro")
+    plain = replace(plain, architecture=(0,) * 8)
+    sized = replace(plain, recipe=override(plain.recipe, ("size=24",)), folder=tmp_path / "sized")
+    assert learn(plain).value == learn(sized).value
+    one = tmp_path / "images" / "dark" / "0.png"
+    Image.fromarray(np.zeros((24, 30, 3), np.uint8)).save(one)
+    assert find_data(data, tmp_path).size == 0
 
 
 def test_a_job_is_read_as_it_was_saved(digits_job):
