@@ -26,10 +26,10 @@ import torch
 from genius.spaces import get_space
 from genius.training.backend import backend, device_name
 from genius.training.batches import Batch, Resident
-from genius.training.epochs import learner, train_step, uses_amp
+from genius.training.epochs import cross_entropy, learner, train_step, uses_amp
 from genius.training.images import Pixels
 from genius.training.machine import is_out_of_memory
-from genius.training.memory import estimate
+from genius.training.memory import blank_images, estimate
 from genius.training.recipes import RECIPES, Recipe, scaled
 from torch import Tensor, nn
 from torch.nn import functional
@@ -122,7 +122,9 @@ def ours(work: Workload, device: torch.device, mode: str) -> float:
             forward = torch.compile(forward, mode=mode)
         source = Resident(work.images, recipe, 0, device)
         batches = (batch for epoch in count() for batch in source.epoch(epoch))
-        return timed(lambda batch: train_step(learns, forward, batch, recipe, device), batches, work.steps, device)
+        return timed(
+            lambda batch: train_step(learns, forward, batch, recipe, device, cross_entropy), batches, work.steps, device
+        )
 
 
 class Augmented(Dataset):
@@ -207,7 +209,12 @@ def tell_memory(work: Workload, device: torch.device) -> None:
     """Print what a training was estimated to need beside what it needed."""
     recipe = work.recipe
     guess = estimate(
-        work.build(), work.shape, batch=recipe.batch, average=False, device=device, amp=uses_amp(recipe, device)
+        work.build(),
+        blank_images(work.shape, device),
+        batch=recipe.batch,
+        average=False,
+        device=device,
+        amp=uses_amp(recipe, device),
     )
     words = f"  estimated memory {guess.total / 1e9:.2f} GB"
     if device.type == "cuda":

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .batches import ALONE, Batch, Batches, Rank
 from .channels_last import CHANNELS_LAST, backward, guarded
 from .recipes import Recipe, learning_rate, momentum
+
+_B = TypeVar("_B")
+
+Loss = Callable[[nn.Module, _B, Recipe], Tensor]
+"""Returns the mean loss of a network on a batch of its task."""
 
 _LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
 
@@ -88,8 +94,9 @@ def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[No
 
 def train_epochs(
     learns: Learner,
-    batches: Batches,
+    batches: Batches[_B],
     recipe: Recipe,
+    loss_of: Loss[_B],
     *,
     seed: int,
     device: torch.device,
@@ -112,15 +119,16 @@ def train_epochs(
         # dropout draws from the global generators: they are seeded, and put back
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank.number)).generate_state(1)[0]))
-            loss = _epoch(learns, forward, batches, recipe, epoch, device, rank)
+            loss = _epoch(learns, forward, batches, recipe, loss_of, epoch, device, rank)
         yield loss, batches.steps * batches.batch / (time.perf_counter() - started)
 
 
 def _epoch(
     learns: Learner,
     forward: nn.Module,
-    batches: Batches,
+    batches: Batches[_B],
     recipe: Recipe,
+    loss_of: Loss[_B],
     epoch: int,
     device: torch.device,
     rank: Rank,
@@ -131,19 +139,20 @@ def _epoch(
     all_steps = recipe.epochs * batches.steps
     for step, batch in enumerate(batches.epoch(epoch)):
         _set_rates(learns.optimizer, recipe, epoch * batches.steps + step, all_steps)
-        total += train_step(learns, forward, batch, recipe, device)
+        total += train_step(learns, forward, batch, recipe, device, loss_of)
         if (step + 1) % _LOOK_EVERY == 0:
             _finite(total, epoch, recipe, rank)
     return _finite(total, epoch, recipe, rank) / batches.steps
 
 
-def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe, device: torch.device) -> Tensor:
+def train_step(
+    learns: Learner, forward: nn.Module, batch: _B, recipe: Recipe, device: torch.device, loss_of: Loss[_B]
+) -> Tensor:
     """Take one step; return its loss, on the device, without waiting for it."""
-    images, labels = batch
     learns.optimizer.zero_grad()
     with guarded(device):
         with precision(recipe, device):
-            loss = functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
+            loss = loss_of(forward, batch, recipe)
         backward(loss)
     if recipe.clip:
         nn.utils.clip_grad_norm_(learns.network.parameters(), recipe.clip)
@@ -151,6 +160,12 @@ def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe
     if learns.average is not None:
         learns.average.update_parameters(learns.network)
     return loss.detach()
+
+
+def cross_entropy(forward: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
+    """Return the mean cross entropy of a batch of images and labels."""
+    images, labels = batch
+    return functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
 
 
 def _set_rates(optimizer: torch.optim.SGD, recipe: Recipe, step: int, steps: int) -> None:

@@ -2,40 +2,35 @@
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..errors import GeniusError
 from ..record.files import write_atomically
 from ..record.lines import append_records, cut_torn_line
 from ..record.measurement import Failure, Measurement
-from ..record.statistics import sampling_sd
-from ..spaces import get_space
-from ..spaces.space import SearchSpace
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
-from .dataset import channels_taken
+from .classification import Classification
 from .disk import told_when_full
-from .epochs import Diverged, learner, top1, train_epochs, uses_amp
-from .feeding import measuring_batches, training_batches
-from .images import Images, SplitImages, load_images
-from .job import Epoch, OnEpoch, TrainingJob
-from .loading import loaders_for
+from .epochs import Diverged, learner, train_epochs, uses_amp
+from .images import load_images
+from .job import Epoch, LearningJob, OnEpoch, TrainingJob
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
-from .prepare import card_of, image_shape, initial_network
 from .saving import Checkpoint, Saved
-from .weights import write_weights
+from .task import Score, Task
 
 
 class TooLarge(Exception):
     """The network would not fit into the device's memory."""
 
 
-def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+def do_job(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Do a job with `learn`, write its measurement into the job's folder, and remove the checkpoint.
 
     Raises: every error of `learn`; DiskFull where the disk is full, which keeps the checkpoint.
@@ -48,22 +43,20 @@ def do_job(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE
     return measurement
 
 
-def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
-    """Train an architecture, and measure its accuracy in percent on the validation and on the test images.
+def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
+    """Train a network for its task, and measure the task's objective on what steers, and on what tests.
 
     The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
-    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same accuracies, bit for bit.
+    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same values, bit for bit.
 
     Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
-    space = get_space(job.space)
-    space.check(job.architecture)
     exact, limit = job.recipe.deterministic, job.memory_limit
     with backend(job.device, threads=job.threads, deterministic=exact, memory_limit=limit) as device:
-        run = _open(job, space, device, rank)
+        run = _open(job, device, rank)
         try:
             run.check_memory()
-            accuracy, test_accuracy = run.train(on_epoch)
+            score, test_value = run.train(on_epoch)
         except Diverged as error:
             return run.failed("diverged", str(error))
         except TooLarge as error:
@@ -72,23 +65,27 @@ def learn(job: TrainingJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        sd = sampling_sd(accuracy, len(run.images.validation.labels))
-        return Measurement(accuracy, test_accuracy, seconds=run.seconds, device=run.device_name, sd=sd)
+        return Measurement(
+            score.value,
+            test_value,
+            seconds=run.seconds,
+            device=run.device_name,
+            sd=score.sd,
+            metrics=score.metrics,
+        )
 
 
-def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank) -> "_Run":
-    """Read the checkpoint, load the images and build the network."""
+TASKS: Mapping[type[LearningJob], Callable[..., Task[Any]]] = {TrainingJob: Classification.open}
+"""What opens the task of a job, from the job, the device and the rank."""
+
+
+def _open(job: LearningJob, device: torch.device, rank: Rank) -> "_Run":
+    """Read the checkpoint, and open the task."""
     started = time.perf_counter()
     job.folder.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(job.files.checkpoint, job.identity)
     saved = checkpoint.load()
-    images = load_images(job.data, job.downloads, channels_taken(space))
-    if job.found is not None and job.found.digest not in ("", images.digest):
-        raise GeniusError(
-            f"{job.data} is not split as it was when this training was planned: images were added, removed or sorted "
-            "otherwise; put them back, or begin anew in another folder"
-        )
-    run = _Run(job, space, images, initial_network(job, space, images), device, rank, checkpoint, saved, started)
+    run = _Run(job, TASKS[type(job)](job, device, rank), device, rank, checkpoint, saved, started)
     if rank.number == 0:
         cut_torn_line(job.files.epochs)  # an epoch that is done again gets a line again
     return run
@@ -98,10 +95,8 @@ def _open(job: TrainingJob, space: SearchSpace, device: torch.device, rank: Rank
 class _Run:
     """A running job; times are those of `perf_counter`."""
 
-    job: TrainingJob
-    space: SearchSpace
-    images: SplitImages
-    network: nn.Module
+    job: LearningJob
+    task: Task[Any]
     device: torch.device
     rank: Rank
     checkpoint: Checkpoint
@@ -119,21 +114,16 @@ class _Run:
         """The name of the device."""
         return device_name(self.device, self.job.threads)
 
-    @property
-    def loaders(self) -> int:
-        """The number of processes that read images."""
-        return loaders_for(self.device) if self.job.loaders is None else self.job.loaders
-
     def check_memory(self) -> None:
         """Compare the estimated memory of the training with the memory that is free.
 
         Raises: TooLarge where the training needs more.
         """
-        recipe, shape = self.job.recipe, image_shape(self.job, self.images)
-        _, batch = steps_of(len(self.images.train.labels), recipe, self.rank)
+        recipe = self.job.recipe
+        _, batch = steps_of(self.task.examples, recipe, self.rank)
         self.estimate = estimate(
-            self.network,
-            shape,
+            self.task.network,
+            self.task.blank_loss,
             batch=batch // self.rank.world,
             average=recipe.ema > 0,
             device=self.device,
@@ -145,28 +135,26 @@ class _Run:
             raise TooLarge(f"too large for {bytes_in_words(limit)} of memory on {self.device_name}: {self.size()}")
 
     def size(self) -> str:
-        """Describe the network's size, so that a language model can choose a smaller one."""
-        params = sum(p.numel() for p in self.network.parameters())
-        cost = self.space.cost_of(self.job.architecture) if self.space.parts else None
-        flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
-        words = f"the network has {params / 1e6:,.2f} M parameters{flops}"
-        if self.estimate is not None:
-            size = bytes_in_words(self.estimate.total)
-            words += f"; training it on {self.estimate.batch} images at once takes about {size}"
-        return words
+        """Describe the network's size and its memory, so that a language model can choose a smaller one."""
+        if self.estimate is None:
+            return self.task.size
+        size = bytes_in_words(self.estimate.total)
+        return f"{self.task.size}; training it on {self.estimate.batch} images at once takes about {size}"
 
-    def train(self, on_epoch: OnEpoch | None) -> tuple[float, float]:
-        """Train the remaining epochs, and save and report each; return validation and test accuracy in percent."""
-        job, recipe, done = self.job, self.job.recipe, self.saved.epochs if self.saved else 0
-        batches = training_batches(self.images.train, recipe, job.seed, self.device, self.rank, self.loaders)
-        learns = learner(self.network, recipe, self.device, self.rank)
+    def train(self, on_epoch: OnEpoch | None) -> tuple[Score, float | None]:
+        """Train the remaining epochs, and save and report each; return the score, and the test value, if any."""
+        recipe, task, done = self.job.recipe, self.task, self.saved.epochs if self.saved else 0
+        batches = task.batches()
+        learns = learner(task.network, recipe, self.device, self.rank)
         if self.saved is not None:
             learns.restore(self.saved.learner)
-        accuracy = None
-        trained = train_epochs(learns, batches, recipe, seed=job.seed, device=self.device, rank=self.rank, done=done)
+        score, seed = None, self.job.seed
+        trained = train_epochs(
+            learns, batches, recipe, task.loss, seed=seed, device=self.device, rank=self.rank, done=done
+        )
         for epoch, (loss, speed) in enumerate(trained, start=done + 1):
             look = epoch == recipe.epochs or (recipe.measure_every and epoch % recipe.measure_every == 0)
-            accuracy = self.top1(learns.measured, self.images.validation) if look else None
+            score = task.measure(learns.measured) if look else None
             if self.rank.number == 0:
                 self.checkpoint.save(Saved(epoch, self.seconds, learns.state()))
             self.tell(
@@ -174,22 +162,18 @@ class _Run:
                     epoch=epoch,
                     epochs=recipe.epochs,
                     loss=loss,
-                    value=accuracy,
+                    value=score.value if score else None,
                     images_per_second=speed,
                     seconds=self.seconds,
+                    metrics=dict(score.metrics) if score else {},
                 ),
                 on_epoch,
             )
-        if accuracy is None:  # the training was cut off after its last epoch
-            accuracy = self.top1(learns.measured, self.images.validation)
-        if job.keep_weights and self.rank.number == 0:
-            write_weights(learns.measured, card_of(job, self.images), job.files.weights)
-        return accuracy, self.top1(learns.measured, self.images.test)
-
-    def top1(self, network: nn.Module, images: Images) -> float:
-        """Measure the network's top-1 accuracy on images, in percent."""
-        batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self.loaders)
-        return top1(network, batches, self.job.recipe, self.device, self.rank)
+        if score is None:  # the training was cut off after its last epoch
+            score = task.measure(learns.measured)
+        if self.job.keep_weights and self.rank.number == 0:
+            task.write_weights(learns.measured, self.job.files.weights)
+        return score, task.test(learns.measured)
 
     def tell(self, epoch: Epoch, on_epoch: OnEpoch | None) -> None:
         """Append an epoch to the heartbeat file, and call `on_epoch`."""

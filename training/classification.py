@@ -1,0 +1,101 @@
+"""The task of classification: images with labels, cross entropy, top-1 accuracy. Imports torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import GeniusError
+from ..record.statistics import sampling_sd
+from ..spaces import get_space
+from ..spaces.space import SearchSpace
+from .batches import Batch, Batches, Rank
+from .dataset import channels_taken
+from .epochs import cross_entropy, top1
+from .feeding import measuring_batches, training_batches
+from .images import Images, SplitImages, load_images
+from .job import TrainingJob
+from .loading import loaders_for
+from .memory import blank_images
+from .prepare import card_of, image_shape, initial_network
+from .recipes import Recipe
+from .task import Score
+from .weights import write_weights
+
+
+@dataclass(frozen=True)
+class Classification:
+    """A training's images and its network."""
+
+    job: TrainingJob
+    space: SearchSpace
+    images: SplitImages
+    network: nn.Module
+    device: torch.device
+    rank: Rank
+
+    @classmethod
+    def open(cls, job: TrainingJob, device: torch.device, rank: Rank) -> Self:
+        """Load the images and build the network.
+
+        Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the
+        network's, or that is split otherwise than when the training was planned.
+        """
+        space = get_space(job.space)
+        space.check(job.architecture)
+        images = load_images(job.data, job.downloads, channels_taken(space))
+        if job.found is not None and job.found.digest not in ("", images.digest):
+            raise GeniusError(
+                f"{job.data} is not split as it was when this training was planned: images were added, removed or "
+                "sorted otherwise; put them back, or begin anew in another folder"
+            )
+        return cls(job, space, images, initial_network(job, space, images), device, rank)
+
+    @property
+    def examples(self) -> int:
+        """The number of training images."""
+        return len(self.images.train.labels)
+
+    @property
+    def size(self) -> str:
+        """The network's parameters, and its FLOPs where the space tells them without counting."""
+        params = sum(p.numel() for p in self.network.parameters())
+        cost = self.space.cost_of(self.job.architecture) if self.space.parts else None
+        flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
+        return f"the network has {params / 1e6:,.2f} M parameters{flops}"
+
+    @property
+    def _loaders(self) -> int:
+        return loaders_for(self.device) if self.job.loaders is None else self.job.loaders
+
+    def batches(self) -> Batches[Batch]:
+        """Return the source of training images."""
+        job = self.job
+        return training_batches(self.images.train, job.recipe, job.seed, self.device, self.rank, self._loaders)
+
+    def loss(self, forward: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
+        """Return the mean cross entropy."""
+        return cross_entropy(forward, batch, recipe)
+
+    def blank_loss(self, network: nn.Module, examples: int) -> Tensor:
+        """Return the cross entropy of blank images."""
+        return blank_images(image_shape(self.job, self.images), self.device)(network, examples)
+
+    def measure(self, network: nn.Module) -> Score:
+        """Measure the accuracy in percent on the validation images."""
+        accuracy = self._top1(network, self.images.validation)
+        return Score(accuracy, sampling_sd(accuracy, len(self.images.validation.labels)))
+
+    def test(self, network: nn.Module) -> float:
+        """Measure the accuracy in percent on the test images."""
+        return self._top1(network, self.images.test)
+
+    def _top1(self, network: nn.Module, images: Images) -> float:
+        batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self._loaders)
+        return top1(network, batches, self.job.recipe, self.device, self.rank)
+
+    def write_weights(self, network: nn.Module, path: Path) -> None:
+        """Write the weights as safetensors."""
+        write_weights(network, card_of(self.job, self.images), path)
