@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, latency, looking, searching, signals, telling, training
+from . import benching, detecting, latency, looking, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -79,6 +79,7 @@ for command in (
     telling.tell,
     telling.hint,
     training.train,
+    detecting.detect,
     training.export,
     benching.bench,
     looking.show,

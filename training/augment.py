@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from .recipes import Augment
 
-_MARGINS = {"crop-flip": 4, "distortion": 1}
+_MARGINS = {"flip": 0, "crop-flip": 4, "distortion": 1}
 _NOISE = 0.25  # SD, of pixels from 0 to 1
 
 

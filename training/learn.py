@@ -16,6 +16,8 @@ from ..record.measurement import Failure, Measurement
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .classification import Classification
+from .detection import Detection
+from .detection_job import DetectionJob
 from .disk import told_when_full
 from .epochs import Diverged, learner, train_epochs, uses_amp
 from .images import load_images
@@ -75,7 +77,10 @@ def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
         )
 
 
-TASKS: Mapping[type[LearningJob], Callable[..., Task[Any]]] = {TrainingJob: Classification.open}
+TASKS: Mapping[type[LearningJob], Callable[..., Task[Any]]] = {
+    TrainingJob: Classification.open,
+    DetectionJob: Detection.open,
+}
 """What opens the task of a job, from the job, the device and the rank."""
 
 
