@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import GeniusError, warn
+from ..evaluators.kinds import load_job
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, form_of
@@ -56,8 +57,12 @@ def find_network(target: str, architecture: str | None, options: ExportOptions) 
     """
     if not JobFiles(Path(target)).job.is_file():
         return find_subject(target, architecture, options.space, trust=options.trust), None
-    job = replace(TrainingJob.load(JobFiles(Path(target)).job), folder=Path(target))
-    check_folder(job.folder)
+    check_folder(Path(target))
+    _, found = load_job(JobFiles(Path(target)).job)
+    if not isinstance(found, TrainingJob):
+        detector = "; a detector is exported with --detector" if found.kind == "detection" else ""
+        raise GeniusError(f"{target} holds no training of a classifier, but a job of the kind {found.kind}{detector}")
+    job = replace(found, folder=Path(target))
     return subject_of(job, job.files.job, options.space, trust=options.trust), job
 
 

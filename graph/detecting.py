@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import GeniusError
+from ..evaluators.kinds import load_job
 from ..record.files import check_folder, sha256_of
 from ..record.settings import TrainingSettings
 from ..training.average_precision import check_pycocotools
@@ -114,7 +115,10 @@ def find_detector(target: str, space: str | None, *, trust: bool) -> tuple[Train
     if not JobFiles(folder).job.is_file():
         raise GeniusError(f"{target} is no folder of a training: `genius detect` makes the one of a detector")
     check_folder(folder)
-    job = replace(DetectionJob.load(JobFiles(folder).job), folder=folder)
+    _, found = load_job(JobFiles(folder).job)
+    if not isinstance(found, DetectionJob):
+        raise GeniusError(f"{target} holds no detector, but a job of the kind {found.kind}: leave --detector out")
+    job = replace(found, folder=folder)
     subject = subject_of(job, job.files.job, space, trust=trust)
     if job.found is None or not job.files.weights.exists():
         raise GeniusError(f"{target} holds no weights: its training has not come to its end")

@@ -33,14 +33,17 @@ class Backbone(nn.Module):
         self.body, self.levels, self.out_channels = body, tuple(levels), width
         channels = [level.channels for level in levels]
         self.fpn = FeaturePyramidNetwork(channels, width, LastLevelP6P7(channels[-1], width))
-        self.norms = [each for each in body.modules() if isinstance(each, _BatchNorm)] if frozen else []
-        for norm in self.norms:
+        self.frozen = frozen
+        for norm in self._norms() if frozen else ():
             norm.requires_grad_(False)
+
+    def _norms(self) -> list[_BatchNorm]:
+        return [each for each in self.body.modules() if isinstance(each, _BatchNorm)]
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode; frozen batch norm stays in evaluation mode."""
         super().train(mode)
-        for norm in self.norms:
+        for norm in self._norms() if self.frozen else ():
             norm.eval()
         return self
 

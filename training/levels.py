@@ -1,6 +1,6 @@
 """The levels of a network that a feature pyramid stands on: C3, C4 and C5 of RetinaNet. Imports torch.
 
-A network names the modules of its levels itself, in an attribute `levels`, or they are found by their strides.
+A network names the modules of its levels itself, in an attribute `pyramid_levels`, or they are found by their strides.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import GeniusError
 from ..printable import brief, said_by
 
-ATTRIBUTE = "levels"
+ATTRIBUTE = "pyramid_levels"
 """The attribute of a network that names the modules of its levels, the finest first."""
 
 _PROBE = 128, 192  # pixels: the sides differ, so that an output of 1 by 1 or one with its channels last is no level
@@ -192,13 +192,11 @@ def _by_name(named: object, outputs: Sequence[_Output]) -> tuple[Level, ...]:
     names = list(named) if isinstance(named, tuple | list) else []
     last = {each.module: each for each in outputs if each.stride}
     if not names or not all(isinstance(name, str) and name in last for name in names):
-        raise GeniusError(
-            f"the network's {ATTRIBUTE} are modules that give images, channels first, got {brief(repr(named))}"
-        )
+        raise GeniusError(f"its {ATTRIBUTE} are modules that give images, channels first, got {brief(repr(named))}")
     levels = tuple(_level(last[name]) for name in names)
     strides = [level.stride for level in levels]
     if strides != sorted(set(strides)):
-        raise GeniusError(f"the network's {ATTRIBUTE} go from the finest to the deepest, got strides {strides}")
+        raise GeniusError(f"its {ATTRIBUTE} go from the finest to the deepest, got strides {strides}")
     return levels
 
 

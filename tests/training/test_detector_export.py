@@ -1,0 +1,102 @@
+"""Bundles of detectors: what somebody without this package finds by them, and what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from genius.errors import GeniusError
+from genius.graph.bundle import ExportOptions
+from genius.graph.detecting import find_classifier, find_detector, plan_detection
+from genius.record.settings import TrainingSettings
+from genius.training.detector_export import export_detector
+from genius.training.learn import do_job
+from safetensors.torch import load_file
+
+from .shapes import NAME, write_shapes
+
+pytest.importorskip("pycocotools")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+SETTINGS = ("size=64", "longest=96", "pyramid=16", "epochs=8", "milestones=7", "batch=4", "lr=0.02", "clip=5")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train a detector on shapes, and return its folder."""
+    root = tmp_path_factory.mktemp("detector")
+    write_shapes(root / "shapes", train=24, validation=4)
+    classifier = find_classifier(NAME, "[1]", None, ExportOptions(root), scratch=True)
+    asked = TrainingSettings(recipe_changes=(*SETTINGS, "measure_every=0"), device="cpu")
+    job, _ = plan_detection(classifier, f"coco:{root / 'shapes'}", asked, out=root / "job", downloads=root)
+    job.save()
+    assert do_job(job).error is None
+    return root / "job"
+
+
+@pytest.fixture(scope="module")
+def bundle(trained):
+    detector, origin = find_detector(str(trained), None, trust=True)
+    export_detector(detector, trained.parent / "bundle", onnx=True, provenance=origin)
+    return trained.parent / "bundle"
+
+
+def finder(bundle, images, kind):
+    source = bundle.parent / "images.npz"
+    np.savez(source, *images)
+    command = [sys.executable, "-I", str(Path(__file__).with_name("finder.py")), str(bundle), str(source), kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return [[np.array(each) for each in one] for one in json.loads(done.stdout)]
+
+
+@pytest.mark.parametrize("kind", ["program", "onnx"])
+def test_somebody_else_finds_the_same_boxes_in_images_of_any_size(trained, bundle, kind):
+    detector, _ = find_detector(str(trained), None, trust=True)
+    sizes = [(64, 96), (96, 64), (64, 64), (64, 85)]  # none of which the resizing would change
+    images = [np.random.default_rng(n).random((1, 3, *size), np.float32) for n, size in enumerate(sizes)]
+    network = detector.detector
+    network.score_thresh = 0.0
+    for image, (boxes, scores, labels) in zip(images, finder(bundle, images, kind), strict=True):
+        with torch.no_grad():
+            (expected,) = network([torch.from_numpy(image[0])])
+        first = 20  # where near overlaps cannot yet go either way for long
+        assert scores[:first] == pytest.approx(expected["scores"][:first].numpy(), abs=1e-4)
+        best = int(expected["scores"].argmax())
+        assert boxes[0] == pytest.approx(expected["boxes"][best].numpy(), abs=0.05)
+        assert labels[0] == int(expected["labels"][best])
+        assert (boxes[:, 2] <= image.shape[3]).all()
+        assert (boxes[:, 3] <= image.shape[2]).all()
+
+
+def test_a_bundle_says_what_somebody_else_needs(trained, bundle):
+    about = json.loads((bundle / "model.json").read_text())
+    assert about["class_names"] == ["disc", "square", "triangle"]
+    assert about["input"]["shape"] == [1, 3, "height", "width"]
+    assert "its shorter side 64 pixels, the longer one at most 96" in about["contract"]
+    assert about["outputs"].keys() == {"boxes", "scores", "labels"}
+    assert about["provenance"]["recipe"]["name"] == "detect-coco"
+    assert {"AP", "AP50", "AP75"} <= about["provenance"].keys()
+    assert about["program"]["boxes_found_alike"] >= 0.98
+    assert str(trained.parent) not in (bundle / "model.json").read_text()
+    assert str(Path(__file__).parents[2]).encode() not in (bundle / "model.pt2").read_bytes()
+
+
+def test_its_weights_are_those_of_the_training(trained, bundle):
+    one, two = load_file(trained / "weights.safetensors"), load_file(bundle / "weights.safetensors")
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_folder_without_a_detector_is_refused(tmp_path):
+    with pytest.raises(GeniusError, match="is no folder of a training: `genius detect` makes the one of a detector"):
+        find_detector(str(tmp_path), None, trust=True)
+
+
+def test_a_space_that_the_folder_alone_names_is_not_imported(trained):
+    with pytest.raises(GeniusError, match="--space"):
+        find_detector(str(trained), None, trust=False)
