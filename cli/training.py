@@ -30,6 +30,18 @@ Target = Annotated[
     ),
 ]
 ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
+WeightsFile = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Safetensors, or a state dict; default: those of the training."),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the weights and of the images' order.")]
+DeviceName = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")
+]
+Threads = Annotated[int, typer.Option(metavar="N", help="Threads of the CPU.")]
+OutFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder of the training; default: one in runs/.")
+]
 
 
 @stopping("go on with the same command")
@@ -38,14 +50,10 @@ def train(
     target: Target,
     architecture: ArchitectureOf = None,
     set: Set = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the weights and of the images' order.")] = 0,
-    device: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")
-    ] = None,
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the CPU.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the training; default: one in runs/.")
-    ] = None,
+    seed: Seed = 0,
+    device: DeviceName = None,
+    threads: Threads = 1,
+    out: OutFolder = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -180,9 +188,7 @@ def export(
         typer.Argument(metavar="SPACE|RUN|TRAINING", help="Its network.", autocompletion=completing.spaces_and_runs),
     ],
     architecture: ArchitectureOf = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
-    ] = None,
+    weights: WeightsFile = None,
     detector: Annotated[bool, typer.Option("--detector", help="Of a training of `genius detect`.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
     data: Annotated[str | None, typer.Option(help="The data set of weights that do not name it themselves.")] = None,
@@ -223,7 +229,7 @@ def _export_detector(
     if any(each is not None for each in given):
         raise GeniusError("--detector takes the folder of a training of `genius detect`, which knows all else itself")
     with beginning():
-        from ..graph.detecting import find_detector
+        from ..graph.detectors import find_detector
         from ..training.detector_export import export_detector
 
     trained, origin = find_detector(target, space, trust=trust)

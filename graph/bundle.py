@@ -42,7 +42,7 @@ def find_trained(
 
     Raises: GeniusError.
     """
-    subject, job = find_network(target, architecture, options)
+    subject, job = network_named(target, architecture, options)
     read = read_weights(weights or _weights_of(job, target))
     card = _find_card(subject, job, read, options)
     named = replace(card, space=subject.space_name, architecture=subject.architecture).at(options.size)
@@ -50,7 +50,7 @@ def find_trained(
     return load_trained(subject.space, named, read), {**origin, "weights": read.path.name}
 
 
-def find_network(target: str, architecture: str | None, options: ExportOptions) -> tuple[Subject, TrainingJob | None]:
+def network_named(target: str, architecture: str | None, options: ExportOptions) -> tuple[Subject, TrainingJob | None]:
     """Find the architecture of a space, of a run, or of a training's folder, of which the job is returned too.
 
     Raises: GeniusError.

@@ -17,11 +17,11 @@ from .epochs import cross_entropy, top1
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import TrainingJob
+from .learning_task import Reading
 from .loading import loaders_for
 from .memory import blank_images
 from .prepare import card_of, image_shape, initial_network
 from .recipes import Recipe
-from .task import Score
 from .weights import write_weights
 
 
@@ -83,18 +83,18 @@ class Classification:
         """Return the cross entropy of blank images."""
         return blank_images(image_shape(self.job, self.images), self.device)(network, examples)
 
-    def measure(self, network: nn.Module) -> Score:
+    def measure(self, network: nn.Module) -> Reading:
         """Measure the accuracy in percent on the validation images."""
-        accuracy = self._top1(network, self.images.validation)
-        return Score(accuracy, sampling_sd(accuracy, len(self.images.validation.labels)))
+        return self._score(network, self.images.validation)
 
-    def test(self, network: nn.Module) -> float:
+    def test(self, network: nn.Module) -> Reading:
         """Measure the accuracy in percent on the test images."""
-        return self._top1(network, self.images.test)
+        return self._score(network, self.images.test)
 
-    def _top1(self, network: nn.Module, images: Images) -> float:
+    def _score(self, network: nn.Module, images: Images) -> Reading:
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self._loaders)
-        return top1(network, batches, self.job.recipe, self.device, self.rank)
+        accuracy = top1(network, batches, self.job.recipe, self.device, self.rank)
+        return Reading(accuracy, sampling_sd(accuracy, len(images.labels)))
 
     def write_weights(self, network: nn.Module, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -21,13 +21,13 @@ from .boxes import BoxedImage, BoxedImages, load_boxes
 from .card import Card, ChannelScale
 from .detection_job import DetectionJob
 from .detector import detector_of
+from .learning_task import Reading
 from .levels import Level, cut_behind, find_levels
 from .loading import loaders_for
 from .recipes import Recipe
-from .task import Score
 from .weights import load_trained, read_weights, save_tensors
 
-HEADER = "genius-detector"
+DETECTOR_HEADER = "genius-detector"
 """The name of a detector's card among the metadata of a safetensors file."""
 
 _UNFIT = {"label_smoothing": 0.0, "rand_ops": 0, "compile": "off"}
@@ -147,7 +147,7 @@ class Detection:
         moved = {name: each.to(self.device) for name, each in target.items()}
         return self.loss(network, ([image] * examples, [moved] * examples), recipe)
 
-    def measure(self, network: nn.Module) -> Score:
+    def measure(self, network: nn.Module) -> Reading:
         """Measure COCO's AP in percent on the validation images."""
         found = list(self._found(network))
         if self.rank.world > 1:
@@ -155,7 +155,7 @@ class Detection:
             distributed.all_gather_object(shares, found)
             found = sorted((each for share in shares for each in share), key=lambda each: each.image)
         value, more = average_precision(self.data.validation, found, len(self.data.found.classes))
-        return Score(value, metrics=more)
+        return Reading(value, metrics=more)
 
     @torch.no_grad()
     def _found(self, network: nn.Module) -> Iterator[Found]:
@@ -182,7 +182,7 @@ class Detection:
             "mean": job.classifier.mean,
             "sd": job.classifier.sd,
         }
-        save_tensors(network, {HEADER: json.dumps(card)}, path)
+        save_tensors(network, {DETECTOR_HEADER: json.dumps(card)}, path)
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -22,10 +22,10 @@ from .disk import told_when_full
 from .epochs import Diverged, learner, train_epochs, uses_amp
 from .images import load_images
 from .job import Epoch, LearningJob, OnEpoch, TrainingJob
+from .learning_task import LearningTask, Reading
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
 from .saving import Checkpoint, Saved
-from .task import Score, Task
 
 
 class TooLarge(Exception):
@@ -58,7 +58,7 @@ def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
         run = _open(job, device, rank)
         try:
             run.check_memory()
-            score, test_value = run.train(on_epoch)
+            score, test = run.train(on_epoch)
         except Diverged as error:
             return run.failed("diverged", str(error))
         except TooLarge as error:
@@ -69,7 +69,7 @@ def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             return run.failed("out of memory", f"out of memory: {run.size()}")
         return Measurement(
             score.value,
-            test_value,
+            test.value if test else None,
             seconds=run.seconds,
             device=run.device_name,
             sd=score.sd,
@@ -77,7 +77,7 @@ def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
         )
 
 
-TASKS: Mapping[type[LearningJob], Callable[..., Task[Any]]] = {
+TASKS: Mapping[type[LearningJob], Callable[..., LearningTask[Any]]] = {
     TrainingJob: Classification.open,
     DetectionJob: Detection.open,
 }
@@ -101,7 +101,7 @@ class _Run:
     """A running job; times are those of `perf_counter`."""
 
     job: LearningJob
-    task: Task[Any]
+    task: LearningTask[Any]
     device: torch.device
     rank: Rank
     checkpoint: Checkpoint
@@ -146,8 +146,8 @@ class _Run:
         size = bytes_in_words(self.estimate.total)
         return f"{self.task.size}; training it on {self.estimate.batch} images at once takes about {size}"
 
-    def train(self, on_epoch: OnEpoch | None) -> tuple[Score, float | None]:
-        """Train the remaining epochs, and save and report each; return the score, and the test value, if any."""
+    def train(self, on_epoch: OnEpoch | None) -> tuple[Reading, Reading | None]:
+        """Train the remaining epochs, and save and report each; return the score, and that of the test, if any."""
         recipe, task, done = self.job.recipe, self.task, self.saved.epochs if self.saved else 0
         batches = task.batches()
         learns = learner(task.network, recipe, self.device, self.rank)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import GeniusError
 from ..printable import brief, said_by
+from .channels_last import guarded
 
 ATTRIBUTE = "pyramid_levels"
 """The attribute of a network that names the modules of its levels, the finest first."""
@@ -94,8 +95,9 @@ def cut_behind(network: nn.Module, levels: Sequence[Level], channels: int) -> tu
     Single weights that no level depends on, within other modules, are not trained.
     """
     network.eval()
-    with torch.enable_grad():
-        outputs = outputs_at(network, levels, _blank(network, channels))
+    blank = _blank(network, channels)
+    with torch.enable_grad(), guarded(blank.device):
+        outputs = outputs_at(network, levels, blank)
         weights = [each for each in network.parameters() if each.requires_grad]
         gradients = torch.autograd.grad([each.sum() for each in outputs], weights, allow_unused=True)
     idle = {id(each) for each, gradient in zip(weights, gradients, strict=True) if gradient is None}

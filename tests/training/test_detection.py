@@ -13,7 +13,7 @@ import pytest
 import torch
 from genius.errors import GeniusError
 from genius.graph.bundle import ExportOptions
-from genius.graph.detecting import find_classifier, plan_detection
+from genius.graph.detectors import find_classifier, plan_detection
 from genius.record.settings import TrainingSettings
 from genius.spaces import get_space
 from genius.training import saving
@@ -279,8 +279,8 @@ def test_ap_of_known_boxes(capsys):
         found(1, [[10, 10, 60, 60]], [0], [0.7]),
     ]
     value, more = average_precision(images, right, 2)
-    assert (value, more) == pytest.approx(
-        (100, dict.fromkeys(("AP50", "AP75", "AP_small", "AP_medium", "AP_large"), 100))
+    assert {"AP": value, **more} == pytest.approx(
+        dict.fromkeys(("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"), 100)
     )
     # a box that covers 0.6 of the object counts at the thresholds of 0.5, 0.55 and 0.6, three of ten
     value, more = average_precision([boxed([[0, 0, 10, 10]], [0])], [found(0, [[0, 0, 6, 10]], [0], [0.9])], 1)

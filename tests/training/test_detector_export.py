@@ -10,7 +10,7 @@ import pytest
 import torch
 from genius.errors import GeniusError
 from genius.graph.bundle import ExportOptions
-from genius.graph.detecting import find_classifier, find_detector, plan_detection
+from genius.graph.detectors import find_classifier, find_detector, plan_detection
 from genius.record.settings import TrainingSettings
 from genius.training.detector_export import export_detector
 from genius.training.learn import do_job

@@ -17,7 +17,7 @@ _B = TypeVar("_B")
 
 
 @dataclass(frozen=True)
-class Score:
+class Reading:
     """The value of a task's objective, its standard deviation where known, and further numbers by their names."""
 
     value: float
@@ -25,7 +25,7 @@ class Score:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-class Task(Protocol[_B]):
+class LearningTask(Protocol[_B]):
     """A job's task in this process, opened for its device."""
 
     @property
@@ -55,11 +55,11 @@ class Task(Protocol[_B]):
         """Return the loss on so many blank examples, as large as any of a training."""
         ...
 
-    def measure(self, network: nn.Module) -> Score:
+    def measure(self, network: nn.Module) -> Reading:
         """Measure the objective on the examples that steer, over all processes."""
         ...
 
-    def test(self, network: nn.Module) -> float | None:
+    def test(self, network: nn.Module) -> Reading | None:
         """Measure the objective on the test examples; None where the task has none."""
         ...
 

@@ -18,7 +18,7 @@ from ..training.detector_export import TrainedDetector
 from ..training.job import JobFiles
 from ..training.recipes import RECIPES, override, scaled
 from ..training.weights import load_detector
-from .bundle import ExportOptions, find_network, find_trained
+from .bundle import ExportOptions, find_trained, network_named
 from .final import Subject, check_job_folder, finished_training, provenance, subject_of, usual_folder
 
 DETECTOR_RECIPE = "detect-coco"
@@ -43,12 +43,12 @@ def find_classifier(
     if scratch:
         if weights is not None:
             raise GeniusError("--scratch draws the weights anew, and --weights names some: leave one of them out")
-        subject, _ = find_network(target, architecture, options)
+        subject, _ = network_named(target, architecture, options)
         channels, *_, size = subject.space.shape
         scale = PHOTOGRAPHS if channels == COLOURS else unscaled(channels)
         return Classifier(subject, Input(channels, size, 1.0, True, scale.mean, scale.sd))
     trained, _ = find_trained(target, architecture, weights, options)
-    subject, job = find_network(target, architecture, options)
+    subject, job = network_named(target, architecture, options)
     chosen = weights or (job.files.weights if job else None)
     return Classifier(subject, trained.card.input, chosen)
 
