@@ -12,7 +12,7 @@ test heavy: export OPENBLAS_NUM_THREADS = 1
 test heavy: export OMP_NUM_THREADS = 1
 
 # after a crash nothing is begun any more, for pytest-xdist would wait for ever
-test: $(VENV)/installed  ## set up, then run the tests, a file at a time on each core
+test: $(VENV)/installed  ## set up, then run the tests, a file at a time in each of a few processes
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--max-worker-restart 0 --within 3600
 

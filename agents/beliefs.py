@@ -103,7 +103,7 @@ def _of_option(space: SearchSpace) -> dict[str, object]:
 
 def ask_beliefs(prompts: Prompts, region: Region, goal: Goal, evaluations: int | None) -> list[Message]:
     """Write the question for starts and beliefs."""
-    space, decision = region.space, region.space.decisions[0]
+    space = region.space
     words = prompts.render(
         "beliefs",
         space=space.words,
@@ -115,11 +115,21 @@ def ask_beliefs(prompts: Prompts, region: Region, goal: Goal, evaluations: int |
         options=_OPTIONS,
         pairs=_PAIRS,
         costs=costs_named(space),
+        text_form=beliefs_in_text(prompts, space),
+    )
+    return [Message(role="user", content=words)]
+
+
+def beliefs_in_text(prompts: Prompts, space: SearchSpace) -> str:
+    """Describe the form of starts and beliefs in plain text."""
+    decision = space.decisions[0]
+    return prompts.render(
+        "beliefs_text",
         example="{" + json.dumps(decision.name) + ": <its value>, …}" if space.by_value else "[<number>, …]",
         decision=decision.name,
         option="<its value>" if space.by_value else "<number of its option>",
+        costs=costs_named(space),
     )
-    return [Message(role="user", content=words)]
 
 
 # --- the answer

@@ -16,7 +16,7 @@ from .connections import without_kept_connections
 from .pricing import cost_of, priced_name
 from .proposer import PROPOSAL, Form, Proposer, Thinking, ToolsRefused, asked
 from .provider import ProviderError, provider_errors
-from .tool_messages import conversation_key, declared_tools, is_complete, wire_messages
+from .tool_messages import conversation_key, declared_tools, is_complete, wire_messages, without_text_forms
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -130,11 +130,12 @@ class ChatModel:
         return self.options, self._is_structured(form), form.schema, tools
 
     async def _call(self, prompt: Sequence[Message], trial: int, form: Form) -> Reply:
-        messages = wire_messages(prompt, self._given)
         with provider_errors(self.url):
             model = self.model(trial, form)
             if form.tools and not self.takes_tools:
                 raise ToolsRefused(f"{self.name} takes no tools")
+            shown = without_text_forms(prompt, form.texts) if self._is_structured(form) else prompt
+            messages = wire_messages(shown, self._given)
             found: Any
             await _its_turn()
             try:

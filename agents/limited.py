@@ -12,6 +12,7 @@ from ..tools.look_up import adds_up, look_up_table
 from ..tools.prices import amount_in_words, number_in_words
 from .prompting import Prompts
 
+_SWAPPED = 64  # single changes that break the limits and are made up for
 _NAMED = 5
 """How many untried architectures within limits a prompt names, where costs are no sums over decisions."""
 
@@ -64,9 +65,13 @@ def _headroom(region: Region, best: Architecture) -> str:
 
 
 def _near(region: Region, known: History, best: Architecture) -> list[Architecture]:
-    """Return some untried architectures next to the best, from the highest cost to the lowest; else the nearest."""
+    """Return some untried architectures next to the best, from the highest cost to the lowest; else the nearest.
+
+    Where a single change breaks the limits, those are next to it, too, in which another one makes up for that.
+    """
     tried = known.tried(region.space)
-    found = [tuple(row) for row in region.neighbours(best).tolist()]
+    swaps = region.swaps(best, region.off_by_one(best)[:_SWAPPED])
+    found = [tuple(row) for row in np.concatenate([region.neighbours(best), swaps]).tolist()]
     untried = [architecture for architecture in found if region.space.identity(architecture) not in tried]
     if not untried:
         nearest = region.nearest(best, tried)

@@ -51,7 +51,7 @@ def principles_form(space: SearchSpace) -> Form:
 
 def ask_principles(prompts: Prompts, region: Region, history: History) -> list[Message]:
     """Write the question for design principles."""
-    space, decision = region.space, region.space.decisions[0]
+    space = region.space
     words = prompts.render(
         "principles",
         space=space.words,
@@ -59,10 +59,15 @@ def ask_principles(prompts: Prompts, region: Region, history: History) -> list[M
         experiments=list_experiments(region, history, "best", prompts),
         notes=history.notebook,
         principles=PRINCIPLES,
-        decision=decision.name,
-        option="<its value>" if space.by_value else "<number of its option>",
+        text_form=principles_in_text(prompts, space),
     )
     return [Message(role="user", content=words)]
+
+
+def principles_in_text(prompts: Prompts, space: SearchSpace) -> str:
+    """Describe the form of design principles in plain text."""
+    option = "<its value>" if space.by_value else "<number of its option>"
+    return prompts.render("principles_text", decision=space.decisions[0].name, option=option)
 
 
 def read_principles(reply: Reply, space: SearchSpace) -> tuple[Principle, ...]:

@@ -30,13 +30,15 @@ class Form:
     """A question to a language model: the name of the answer, its JSON schema, and the tools it may call.
 
     Without a schema the answer is free text; a proposal has the schema of the space unless it has another one. `arm` is
-    the further arm of a hybrid search that asks for a proposal.
+    the further arm of a hybrid search that asks for a proposal. `texts` are the parts of the prompt that
+    describe the answer in plain text: a model that is sent the schema is not shown them.
     """
 
     name: FormName
     schema: Mapping[str, object] | None = None
     tools: Sequence[Tool] = ()
     arm: str = ""
+    texts: Sequence[str] = ()
 
     @property
     def agent(self) -> Agent:
@@ -179,9 +181,11 @@ class Asking:
         told = self.brief(prompt, history)
         return await told if isawaitable(told) else told
 
-    async def ask(self, messages: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
-        """Send the model messages, and return its reply."""
-        return await asked(self.model, messages, history, Form(PROPOSAL.name, arm=self.name))
+    async def ask(
+        self, messages: Sequence[Message], history: Sequence[Candidate], texts: Sequence[str] = ()
+    ) -> Reply | str:
+        """Send the model messages, and return its reply; `texts` are those of the form."""
+        return await asked(self.model, messages, history, Form(PROPOSAL.name, arm=self.name, texts=texts))
 
     async def __call__(self, prompt: Sequence[Message], history: Sequence[Candidate]) -> Reply | str:
         """Propose."""

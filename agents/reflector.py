@@ -1,11 +1,11 @@
 """The reflector: the agent that turns the measurements into the next prompt."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from ..printable import one_line
+from ..guide.features import encoder
+from ..guide.guide import GUIDE
 from ..record.call import shortened
 from ..record.candidate import NOTHING_LEFT, Candidate, Message
 from ..record.goal import Goal, limit_words
@@ -13,8 +13,9 @@ from ..record.history import History
 from ..record.settings import Order
 from ..spaces.objective import Objective
 from ..spaces.region import Region
-from ..spaces.space import SearchSpace
 from .advice import Advice, advice_in_words
+from .answer_form import answer_form
+from .arms import GUIDES
 from .experiments import Forecasting, list_experiments
 from .limited import limits_in_words, questions
 from .prompting import Prompts
@@ -23,6 +24,8 @@ from .tool_messages import Texts, round_messages, rounds_of
 from .tries import tries_in_words
 
 _SHOWN = 60  # decisions, and costs by name, that a form or a line shows
+
+_OPENING = 5  # iterations, after which every arm has offered something
 
 _LAST = 0.3  # of a trial's iterations: in these a model is asked for the best that it can predict
 
@@ -80,7 +83,7 @@ def write_prompt(
         advice=advice_in_words(space, advice, prompts) if advice else "",
         task=task_in_words(region, terms, goal, len(known), measured=bool(known.measured)),
         questions=questions(region, prompts) if limited else "",
-        answer=_answer_form(space, goal.objective, prompts),
+        answer=answer_form(space, goal.objective, prompts),
         nothing_left=NOTHING_LEFT if known.measured and terms.may_stop else "",
     )
     return [Message(role="system", content=_role(region, known, prompts)), Message(role="user", content=user)]
@@ -117,7 +120,15 @@ def _role(region: Region, known: History, prompts: Prompts) -> str:
         aim=("the front of " if goal.pareto else "the one with ") + ends,
         names=" and ".join(objective.name for objective in goal.objectives),
         shared=bool(known and known[0].arm),
+        **_of_guide(region, known),
     )
+
+
+def _of_guide(region: Region, known: History) -> dict[str, object]:
+    """Say whether the guide opened a hybrid search, and after how many measurements it draws an architecture."""
+    offered = {offer.arm for candidate in known[:_OPENING] for offer in candidate.offers}
+    draws = bool(offered.intersection(GUIDES)) and encoder(region.space).sized
+    return {"opened": bool(known and known[0].arm in GUIDES), "doubt": GUIDE.doubt if draws else 0}
 
 
 def _best(goal: Goal) -> str:
@@ -168,16 +179,3 @@ def conversation(
 def said(reply: str) -> Message:
     """Return a reply as a message of the conversation."""
     return Message(role="assistant", content=reply.strip() or _NO_TEXT)
-
-
-def _answer_form(space: SearchSpace, objective: Objective, prompts: Prompts) -> str:
-    # Names, not numbers: an example architecture would be a hint, and small models would copy it.
-    names = [f"<{one_line(decision.name)}>" for decision in space.decisions]
-    example = _example(space) if space.by_value else f"[{', '.join(names)}]"
-    return prompts.render("answer", by_value=space.by_value, length=len(names), example=example, name=objective.name)
-
-
-def _example(space: SearchSpace) -> str:
-    shown = [f"{json.dumps(d.name, ensure_ascii=False)}: <{d.name}>" for d in space.decisions[:_SHOWN]]
-    more = ["…"] if len(space.decisions) > _SHOWN else []
-    return "{" + ", ".join([*shown, *more]) + "}"

@@ -15,12 +15,13 @@ from os.path import isdir, realpath  # isdir is False, too, for a name that no f
 from pathlib import Path
 
 from ..errors import RunFailed
-from ..record.call import CALL, CALLS_FILE, Call, Reply
+from ..record.call import CALL, CALLS_FILE, Call, CallPlace, Reply
 from ..record.candidate import CANDIDATE, NOTHING_LEFT, Candidate, Message, measured
 from ..record.files import BrokenRun, read_plain, sha256_of
 from ..record.history import History
 from ..record.journal import CANDIDATES_FILE
 from ..record.lines import read_lines, read_records
+from ..record.settings import HYBRID, MODEL
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.recording import BadRecording, read_messages
 from ..tools.replies import UnreadableReply, read_reply
@@ -28,6 +29,7 @@ from ..tools.seen import short
 from .proposer import PROPOSAL, Form, Thinking
 
 _LONGEST = 1 << 28  # bytes of a recorded conversation
+_FIRST: CallPlace = "proposer", 1, 1, 1
 
 
 def load_recording(path: Path, trial: int = 1) -> list[Reply]:
@@ -69,9 +71,9 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
     published conversations.
     Raises: BadRecording.
     """
-    if isdir(path) or path.name == CALLS_FILE:
-        journal = (path if isdir(path) else path.parent) / CANDIDATES_FILE
-        return _journalled(journal, trial) if journal.is_file() else {}
+    if _is_log(path):
+        found = measured(_journal_of(path, trial))
+        return {c.architecture: c.value for c in found if c.architecture and c.value is not None}
     replies = load_recording(path, trial)
     table = path.with_suffix(".csv")
     try:
@@ -81,10 +83,31 @@ def load_measurements(path: Path, space: SearchSpace, trial: int = 1) -> dict[Ar
         raise BadRecording(f"the accuracies of {path} in {table.name}: {short(error, 300)}") from error
 
 
-def _journalled(journal: Path, trial: int) -> dict[Architecture, float]:
+def recorded_proposer(path: Path) -> str:
+    """Return the proposer whose search a recording repeats: hybrid where an arm made its first candidate, else model.
+
+    Where no journal stands beside it, it is hybrid where the first iteration asked the model for no proposal.
+    Raises: BadRecording.
+    """
+    calls = load_calls(path)
+    if journal := _journal_of(path, 1) if _is_log(path) else []:
+        return HYBRID if journal[0].arm else MODEL
+    return MODEL if any(call.place == _FIRST for call in calls) else HYBRID
+
+
+def _is_log(path: Path) -> bool:
+    """Tell whether a recording is that of a run: its folder or its log of calls, beside which its journal stands."""
+    return isdir(path) or path.name == CALLS_FILE
+
+
+def _journal_of(path: Path, trial: int) -> list[Candidate]:
+    """Return the finished candidates of a recorded run's trial; empty where its journal is not there.
+
+    Raises: BadRecording.
+    """
+    journal = (path if isdir(path) else path.parent) / CANDIDATES_FILE
     try:
-        found = measured([c for c in read_records(journal, CANDIDATE) if c.trial == trial])
-        return {c.architecture: c.value for c in found if c.architecture and c.value is not None}
+        return [c for c in read_records(journal, CANDIDATE) if c.trial == trial] if journal.is_file() else []
     except BrokenRun as error:
         raise BadRecording(short(error, 300)) from error
 

@@ -48,6 +48,19 @@ def with_words(messages: Sequence[Message], words: str) -> list[Message]:
     return [*messages, Message(role="user", content=words)]
 
 
+def without_text_forms(messages: Sequence[Message], texts: Sequence[str]) -> list[Message]:
+    """Leave the descriptions of an answer in plain text out of a prompt, for a model that is sent a schema."""
+    found = list(messages)
+    for at, message in enumerate(found):
+        if message["role"] == "user":
+            content = message["content"]
+            for text in texts:
+                before, said, after = content.partition(text)
+                content = before.rstrip() + after if said else content
+            found[at] = Message(role="user", content=content)
+    return found
+
+
 def wire_messages(prompt: Sequence[Message], given: "Mapping[str, AIMessage]") -> list[Any]:
     """Convert a prompt to messages of LangChain.
 

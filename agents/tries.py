@@ -1,4 +1,8 @@
-"""The tries of each option, as a prompt tells them: how many, the mean of their values, and the options never tried."""
+"""The tries of each option, as a prompt tells them: how many, their effect, and the options never tried.
+
+The effect is the mean difference of pairs of experiments that are alike but for the option. The mean of an option's
+values depends on what it was tried beside: it stands where there are no such pairs.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -27,17 +31,18 @@ _Group: TypeAlias = tuple[str, Tried]
 
 
 def tries_in_words(space: SearchSpace, history: History, prompts: Prompts) -> str:
-    """Write how often each option was tried, and the mean of the values measured with it; nothing of few experiments.
+    """Write how often each option was tried, and its effect on the value; nothing of few experiments.
 
-    Of many decisions those are told whose means differ most, and of many options the best and the worst.
+    Of many decisions those are told whose effects differ most, and of many options the best and the worst.
     """
     if history.finished < FROM:
         return ""
     tally, objective = history.tally(space), history.goal.objective
     groups = [_groups(space, at, tally) for at in range(len(space.decisions))]
-    widest = sorted(range(len(groups)), key=lambda at: -_width(groups[at]))[:_DECISIONS]
+    mean = history.total / max(1, len(history.measured))
+    widest = sorted(range(len(groups)), key=lambda at: -_width(groups[at], mean))[:_DECISIONS]
     most = max(2, min(_OPTIONS, _CELLS // len(widest)))
-    rows = [_row(space.decisions[at], groups[at], objective, most) for at in sorted(widest)]
+    rows = [_row(space.decisions[at], groups[at], objective, most, mean) for at in sorted(widest)]
     return prompts.render("tries", name=objective.name, rows=rows, left_out=len(groups) - len(rows))
 
 
@@ -53,23 +58,32 @@ def _groups(space: SearchSpace, at: int, tally: OptionTally) -> list[_Group]:
 
 
 def _within(found: Mapping[int, Tried], low: int, high: int) -> Tried:
-    """Sum up the tries of levels, which are numbered from 0."""
+    """Sum up the tries of levels, which are numbered from 0; pairs of levels that lie close tell little."""
     several = [tried for number, tried in found.items() if low <= number < high]
     tries, measured = (sum(getattr(each, name) for each in several) for name in ("tries", "measured"))
     return Tried(tries, measured, sum(each.total for each in several))
 
 
-def _width(groups: Sequence[_Group]) -> float:
-    """Return how far the means of a decision's options lie apart."""
-    means = [tried.mean for _, tried in groups if tried.mean is not None]
-    return max(means) - min(means) if means else 0.0
+def _width(groups: Sequence[_Group], mean: float) -> float:
+    """Return how far the effects of a decision's options lie apart."""
+    effects = [effect for _, tried in groups if (effect := _effect(tried, mean)) is not None]
+    return max(effects) - min(effects) if effects else 0.0
 
 
-def _row(decision: Decision, groups: Sequence[_Group], objective: Objective, most: int) -> dict[str, object]:
-    """Return the line of a decision: its options that were tried, the best mean first, and those that were not."""
+def _effect(tried: Tried, mean: float) -> float | None:
+    """Return the effect of an option by its pairs, else by the mean of its values less that of all."""
+    if tried.paired:
+        return tried.paired.mean
+    return None if tried.mean is None else tried.mean - mean
+
+
+def _row(
+    decision: Decision, groups: Sequence[_Group], objective: Objective, most: int, mean: float
+) -> dict[str, object]:
+    """Return the line of a decision: its options that were tried, the best effect first, and those that were not."""
     tried = [group for group in groups if group[1].tries]
     untried = [name for name, each in groups if not each.tries]
-    ordered = sorted(tried, key=lambda group: _place(group[1], objective))
+    ordered = sorted(tried, key=lambda group: _place(_effect(group[1], mean), objective))
     told = ordered if len(ordered) <= most else [*ordered[: most - most // 2], *ordered[len(ordered) - most // 2 :]]
     return {
         "decision": _short(decision.name),
@@ -79,15 +93,30 @@ def _row(decision: Decision, groups: Sequence[_Group], objective: Objective, mos
     }
 
 
-def _place(tried: Tried, objective: Objective) -> float:
-    return inf if tried.mean is None else -objective.utility(tried.mean)
+def _place(effect: float | None, objective: Objective) -> float:
+    return inf if effect is None else -objective.utility(effect)
 
 
 def _options(told: Sequence[_Group], objective: Objective) -> list[dict[str, object]]:
-    numbers = iter(objective.numbers([each.mean for _, each in told if each.mean is not None]))
-    return [
-        {"name": name, "tries": each.tries, "mean": "" if each.mean is None else next(numbers)} for name, each in told
-    ]
+    numbers = iter(objective.numbers([number for _, each in told if (number := _number(each)) is not None]))
+    return [_option(name, tried, "" if _number(tried) is None else next(numbers)) for name, tried in told]
+
+
+def _number(tried: Tried) -> float | None:
+    return tried.paired.mean + 0.0 if tried.paired else tried.mean
+
+
+def _option(name: str, tried: Tried, number: str) -> dict[str, object]:
+    """Return the values of an option, as a template takes them."""
+    paired = tried.paired
+    sign = "+" * (paired is not None and paired.mean >= 0)
+    return {
+        "name": name,
+        "tries": tried.tries,
+        "number": sign + number,
+        "pairs": paired.count if paired else 0,
+        "alone": paired is tried.alone,
+    }
 
 
 def _short(name: str) -> str:

@@ -86,7 +86,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     async with _open(entrant, region, table, seed, data) as model:
         proposer, arms = _starting(first, model, _arms(entrant, region, (seed, 1), model), region)
         goal = Goal((table.objective,))
-        asking = _asked_for(entrant)
+        asking = _asked_for(entrant) | {"procedure": table.procedure_in_words(single=task.noisy)}
         context = Context(
             region, proposer, evaluate, goal=goal, seed=(seed, 1), iterations=iterations, arms=arms, **asking
         )

@@ -163,7 +163,7 @@ async def proposer(
     if context.is_spent:
         return Command(goto="trainer", update={"candidate": None})
     if context.arms:
-        candidate = replace(candidate, arm=None, offers=())
+        candidate = replace(candidate, arm=None, offers=(), belief=None)
     reply = context.journal.reply(call_of(candidate))
     if reply is None and context.arms:
         reply = await _offer_of_model(context, state, candidate)

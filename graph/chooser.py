@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-import numpy as np
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
@@ -15,7 +14,7 @@ from ..agents.proposer import Asking, Proposer, agent_of_arm, asked
 from ..agents.provider import ProviderError
 from ..agents.reflector import conversation
 from ..guide.features import encoder
-from ..guide.outlook import fit_outlook
+from ..guide.outlook import outlook
 from ..record.call import Reply, received
 from ..record.candidate import Candidate, Message, Offer
 from ..record.history import History
@@ -25,12 +24,12 @@ from ..spaces.space import Architecture
 from ..tools.refused import refused_architectures
 from ..tools.validator import Broken, check_architecture, validate
 from .state import Context, SearchState, history_of, in_flight, ready
+from .tool_use import text_forms
 
 NO_ANSWER = "no answer: "
 """The first words of an offer's fault where the language model was asked and could not be reached."""
 RESTS = "it rests, since it gave no answer"
 _LONGEST_REST = 4  # iterations
-_OURS = 7  # tells the surrogate's random numbers from those of the arms
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,26 @@ async def chooser(state: SearchState, runtime: Runtime[Context], tries: int = 1)
         candidate,
         arm=taken.offer.arm,
         offers=tuple(each.offer for each in offered),
+        belief=belief,
         reply=taken.reply,
         fault=taken.fault,
         llm=taken.llm,
     )
+    candidate = _with_forecast(context, candidate, taken.offer)
     return Command(goto="validator", update={"candidate": candidate.to_json()})
+
+
+def _with_forecast(context: Context, candidate: Candidate, taken: Offer) -> Candidate:
+    """Return a candidate with the language model's rationale and forecast, where it offered what another arm did."""
+    models = _of_model(context)
+    same = (one for one in candidate.offers if one.arm in models and one.architecture == taken.architecture)
+    own = next((one for one in same if one.expected is not None or one.rationale), taken)
+    return replace(candidate, rationale=own.rationale, expected=own.expected, expected_sd=own.expected_sd)
+
+
+def _of_model(context: Context) -> list[str]:
+    """Name the arms that ask the language model."""
+    return [name for name, arm in context.arms.items() if name == MODEL or isinstance(arm, Asking)]
 
 
 def _without_calls(candidate: Candidate) -> Candidate:
@@ -125,7 +139,7 @@ def not_asked(context: Context, history: History) -> str:
 
 def _faults(context: Context, history: History) -> Iterator[str]:
     """Yield the faults of the model's offers, the latest first; of several arms that ask it, those of one."""
-    asking = next((name for name, arm in context.arms.items() if name == MODEL or isinstance(arm, Asking)), None)
+    asking = next(iter(_of_model(context)), None)
     for candidate in reversed(history):
         yield from (offer.fault for offer in candidate.offers if offer.arm == asking)
 
@@ -172,7 +186,8 @@ async def _reply_of(
     try:
         with errors_cleared():
             messages = await arm.messages(prompt, history) if isinstance(arm, Asking) else prompt
-            answer = await (arm.ask if isinstance(arm, Asking) else partial(asked, arm))(messages, history)
+            ask = partial(arm.ask, texts=text_forms(context)) if isinstance(arm, Asking) else partial(asked, arm)
+            answer = await ask(messages, history)
         reply = received(answer)
     except ProviderError as error:
         if not context.goes_on_without(error, candidate.trial):
@@ -190,18 +205,17 @@ def _weighed(
     probability of the model's beliefs, too."""
     judged = [_judged(context, candidate, history, each) for each in offered]
     sound = [each.offer.architecture for each in judged if each.offer.architecture is not None]
-    rng = np.random.default_rng([*context.seed, len(history), _OURS])
-    outlook = fit_outlook(context.region, history, rng) if sound else None
-    if outlook is None:
+    found = outlook(context.region, history, context.seed) if sound else None
+    if found is None:
         return judged, None
-    probabilities = iter(outlook.improvement(encoder(context.region.space).encode(sound)).tolist())
+    probabilities = iter(found.improvement(encoder(context.region.space).encode(sound)).tolist())
     weighed = [
         each
         if each.offer.architecture is None
         else replace(each, offer=replace(each.offer, probability=next(probabilities)))
         for each in judged
     ]
-    return weighed, outlook.belief
+    return weighed, found.belief
 
 
 def _judged(context: Context, candidate: Candidate, history: History, offered: _Offered) -> _Offered:
@@ -211,4 +225,7 @@ def _judged(context: Context, candidate: Candidate, history: History, offered: _
     found = validate(bare, context.region, history, repair=context.repair, max_replies=1, when_done="stop")
     reason = found.refusals[-1].reason if found.refusals else found.error
     fault = "" if found.architecture else (reason or "").partition("\n")[0]
-    return replace(offered, offer=replace(offered.offer, architecture=found.architecture, fault=fault))
+    offer = replace(offered.offer, architecture=found.architecture, fault=fault)
+    if found.architecture and not found.repair:
+        offer = replace(offer, rationale=found.rationale, expected=found.expected, expected_sd=found.expected_sd)
+    return replace(offered, offer=offer)

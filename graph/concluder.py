@@ -1,6 +1,7 @@
 """The node that asks a model for its design principles when a trial has ended."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -8,7 +9,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from ..agents.backends import HUMAN, LOCAL
-from ..agents.principles import ask_principles, principles_form, principles_in_words, read_principles, with_effects
+from ..agents.principles import (
+    ask_principles,
+    principles_form,
+    principles_in_text,
+    principles_in_words,
+    read_principles,
+    with_effects,
+)
 from ..record.candidate import Candidate
 from ..record.history import History
 from ..record.journal import Journal
@@ -56,8 +64,9 @@ async def _principles(known: InFlight, context: Context, history: History) -> Pa
     """Ask for principles; an answer that cannot be read stands for none. None where the budget is spent."""
     assert context.writer is not None
     region, at = context.region, Candidate(known["trial"], known["done"] + 1)
+    form = await asyncio.to_thread(principles_form, region.space)
     query = Query(
-        await asyncio.to_thread(principles_form, region.space),
+        replace(form, texts=[principles_in_text(context.prompts, region.space)]),
         await asyncio.to_thread(ask_principles, context.prompts, region, history),
         partial(read_principles, space=region.space),
     )

@@ -28,7 +28,7 @@ from ..record.confirmation import seed_of
 from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
-from ..tables.published import Table, load_table
+from ..tables.published import Table
 from ..training.job import TrainingJob
 from .meters import NO_MEASURES, EvaluatorOf, Measures, Series, of_meter
 from .pool import Workload, common_job, open_pool
@@ -41,8 +41,8 @@ OpenedEvaluator = tuple[EvaluatorOf, Sequence[str]]
 
 @dataclass(frozen=True)
 class Measuring:
-    """The task of an evaluator: the search's settings, its space, a table of one's own, if there is one, and the
-    further measures."""
+    """The task of an evaluator: the search's settings, its space, the table in which values are looked up, if there is
+    one, and the further measures."""
 
     settings: Settings
     space: SearchSpace
@@ -101,8 +101,7 @@ def _who_measures(settings: Settings) -> str:
 async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     """Look accuracies up, in the table of one's own or in the space's published one."""
     table, settings = search.table, search.settings
-    if table is None:
-        table = await asyncio.to_thread(load_table, search.space, search.downloads)
+    assert table is not None
     _check_trainings(table, settings)
     first = settings.loop.first_seed
     if settings.training.single_run:

@@ -71,7 +71,7 @@ def procedure_in_words(settings: Settings, space: SearchSpace) -> str:
     """Say of a search that trains how a value is measured."""
     _, recipe = task_of(space, settings.training.data, settings.training.recipe)
     epochs = override(RECIPES.find(recipe), settings.training.recipe_changes).epochs
-    return f"a single training of {epochs} epoch{'s' * (epochs > 1)} with one seed"
+    return f"that of a single training of {epochs} epoch{'s' * (epochs > 1)} with one seed"
 
 
 def open_pool(asked: TrainingSettings, workload: Workload = _PLAIN) -> Pool:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..agents.arms import open_arms
-from ..agents.backends import check_price, default_llm, open_llms
+from ..agents.backends import HUMAN, REPLAY, check_price, default_llm, open_llms
 from ..agents.baselines import PROPOSERS
 from ..agents.prompting import Prompts
 from ..agents.proposer import Proposer
+from ..agents.replay import recorded_proposer
 from ..errors import GeniusError
-from ..record.settings import HYBRID, MODEL, MODEL_BEFORE, WITH_MODEL, Settings
+from ..record.settings import HYBRID, MODEL, MODEL_BEFORE, Settings
 from ..record.settings.llm_settings import Sent
 from ..spaces.region import Region
 
@@ -45,24 +46,40 @@ def name_proposer(
     """
     if llm is not None and proposer not in _ASKING:
         raise GeniusError(
-            f"an llm and a proposer exclude each other: name one of them, or --proposer {HYBRID} with --arm"
+            f"an llm and a proposer exclude each other: leave one out; an llm alone searches by --proposer {HYBRID}, "
+            "where further proposers offer beside it, each named with --arm"
         )
     if proposer not in _ASKING:
         named = proposer if isinstance(proposer, str) else _name_of(proposer)
         if proposer is named and named != MODEL_BEFORE:
             PROPOSERS.find(named)
         return {"proposer": named, "llm.models": ()}, []
-    kept = old.proposer if old.proposer in _ASKING else WITH_MODEL
-    chosen = {"proposer": proposer or kept}
+    kept = proposer or (old.proposer if old.proposer in _ASKING else None)
     if llm is None and (proposer is not None or not old.proposer):
-        if old.llm.models:
-            return chosen, []  # and the models stay, as the old settings' claims: the call names none
+        if old.llm.models:  # and the models stay, as the old settings' claims: the call names none
+            return {"proposer": kept or default_proposer(old.llm.models, old)}, []
         llm = default_llm()[0]
     llms: list[Any] = [] if llm is None else list(llm) if isinstance(llm, list | tuple) else [llm]
     if not llms:
         return {}, []
     first, *others = (each if isinstance(each, str) else type(each).__name__ for each in llms)
-    return chosen | {"llm.models": (first, *others)}, llms
+    return {"proposer": kept or default_proposer(llms, old), "llm.models": (first, *others)}, llms
+
+
+def default_proposer(llms: "Sequence[str | Model]", settings: Settings) -> str:
+    """Return the proposer of a search that names language models and no proposer: hybrid, in general.
+
+    A recording has that of its run. A person is asked for every proposal, and a conversation in the paper's form, or a
+    model that may stop the search, takes part in the plain loop alone; that is then the default, unless arms are named.
+    Raises: BadRecording.
+    """
+    loop = settings.loop
+    if loop.arms:
+        return HYBRID
+    if HUMAN in llms or loop.memory == "conversation" or loop.when_done == "stop":
+        return MODEL
+    recordings = [each for each in llms if isinstance(each, str) and each.startswith(f"{REPLAY}:")]
+    return recorded_proposer(Path(recordings[0].partition(":")[2])) if recordings else HYBRID
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from ..evaluators.told import NotEvaluated
 from ..record.settings import (
     COMMAND,
     HYBRID,
+    MODEL,
     OPTIONS,
     SETTINGS_FILE,
     Options,
@@ -89,8 +90,8 @@ class Opening:
         """
         base = _base(self.settings)
         asked = _read_call(self.arguments, base)
-        if isinstance(self.settings, str | Path) and Path(self.settings).name == SETTINGS_FILE and not self.trust:
-            _check_named(Path(self.settings), base.changed(asked.named), asked, {"space": "search"})
+        if _are_of_a_run(self.settings) and not self.trust:
+            _check_named(Path(str(self.settings)), base.changed(asked.named), asked, {"space": "search"})
         return _begun(asked, base, self.aim), asked.given
 
     def go_on(self, folder: Path, old: Settings) -> tuple[Settings, Given]:
@@ -185,7 +186,15 @@ def _base(settings: Settings | Path | str | None) -> Settings:
     Raises: GeniusError for a file that cannot be used.
     """
     found = read_file(Path(settings)) if isinstance(settings, str | Path) else settings
-    return Settings() if found is None else found.as_new()
+    if found is None:
+        return Settings()
+    if _are_of_a_run(settings) and found.llm.models and not found.proposer:
+        found = found.changed({"proposer": MODEL})  # as it was; to choose one, a recording that it names would be read
+    return found.as_new()
+
+
+def _are_of_a_run(settings: Settings | Path | str | None) -> bool:
+    return isinstance(settings, str | Path) and Path(settings).name == SETTINGS_FILE
 
 
 def _read_call(call: Arguments, old: Settings) -> Request:

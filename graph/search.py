@@ -56,8 +56,9 @@ async def search(
     """Search a space and return the result; the run folder keeps everything.
 
     - `space`, `llm`, `proposer`, `evaluator`: names, MODULE:NAME of your own among them, or objects of your own; of
-      several llms the next one answers where one is down or refuses. Without an llm or a proposer the default is
-      `GENIUS_LLM`, else gpt-4o where there is a key, else the embedded model.
+      several llms the next one answers where one is down or refuses. An llm alone takes part in a hybrid search, see
+      `default_proposer`. Without an llm or a proposer the default is `GENIUS_LLM`, else gpt-4o where there is a key,
+      else the embedded model.
     - `space` may also be a dict of decisions, see `space_of`, or the path of a file that describes a space. In a space
       by value an evaluator is called with the dict of values, elsewhere with the tuple of option numbers.
     - `objectives`: names, or Objective objects. The first is a measurement's value and steers; the others are metrics,

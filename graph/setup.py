@@ -26,7 +26,7 @@ from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
-from ..tables.published import Table
+from ..tables.published import Table, load_table
 from ..training.job import Epoch
 from .measuring import EVALUATORS, Measuring, OpenEvaluator, OwnEvaluator, evaluator_named, own_evaluator
 from .meters import (
@@ -256,6 +256,8 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
     named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
+    if named == "table" and table is None:
+        table = await asyncio.to_thread(load_table, space, downloads)
     open_evaluator = _evaluator_opener(settings, given, named)
     async with (
         open_measures(settings, space, downloads) as measures,
@@ -265,10 +267,17 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
     ):
         evaluator, weigh = _measuring_too(settings, evaluator, measures, _measured(space, settings, given))
         asked = replace(proposers, sent=lambda: [*proposers.sent(), *sent_to_reflectors()])
-        procedure = procedure_in_words(settings, space) if named == "train" else ""
+        procedure = _procedure(settings, space, named, table)
         said = (*predicted, *notes, *_confirming(settings))
         setup = Setup(shown, space, asked, evaluator, said, weigh, prompts, procedure, reflectors)
         yield replace(setup, notes=(*setup.notes, *_changed_prompts(settings, setup)))
+
+
+def _procedure(settings: Settings, space: SearchSpace, named: str, table: Table | None) -> str:
+    """Say how the evaluator of a name measures a value; nothing where that is unknown."""
+    if named == "table" and table is not None:
+        return table.procedure_in_words(single=settings.training.single_run)
+    return procedure_in_words(settings, space) if named == "train" else ""
 
 
 def _evaluator_opener(settings: Settings, given: Given, named: str) -> OpenEvaluator:

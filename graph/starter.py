@@ -1,13 +1,14 @@
 """The node that asks a model for its starts and beliefs, once in a trial, before anything is measured."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from ..agents.beliefs import Stated, ask_beliefs, beliefs_form, beliefs_in_words, read_beliefs
+from ..agents.beliefs import Stated, ask_beliefs, beliefs_form, beliefs_in_text, beliefs_in_words, read_beliefs
 from ..agents.proposer import Thinking
 from ..record.candidate import Candidate
 from ..record.notebook import BELIEFS, Beliefs, Page
@@ -45,8 +46,9 @@ async def _stated(known: InFlight, context: Context) -> Page | None:
     """Ask for beliefs; an answer that cannot be read stands for none. None where the budget is spent."""
     assert isinstance(context.proposer, Thinking)
     region, at = context.region, Candidate(known["trial"], 1)
+    form = await asyncio.to_thread(beliefs_form, region.space)
     query = Query(
-        await asyncio.to_thread(beliefs_form, region.space),
+        replace(form, texts=[beliefs_in_text(context.prompts, region.space)]),
         await asyncio.to_thread(ask_beliefs, context.prompts, region, context.goal, context.iterations),
         partial(read_beliefs, region=region),
     )

@@ -235,10 +235,11 @@ class Context:
     def goes_on_without(self, error: ProviderError, trial: int) -> bool:
         """Tell whether a search goes on by its other arms after the last try of a call to its language model.
 
-        One that will be refused again ends the search as long as nothing is lost by it: the key may be wrong.
+        Until a model has answered once, its key or its server's address may be wrong: then the search ends. A call that
+        will be refused again ends it, too, as long as nothing is lost by that.
         """
         later = self.is_last_try if error.transient else bool(self.journal.finished(trial))
-        return self.has_other_arms and later
+        return self.has_other_arms and self.journal.was_answered and later
 
     @property
     def is_spent(self) -> bool:

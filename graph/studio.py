@@ -60,7 +60,7 @@ class SearchForm(TypedDict, total=False):
 
     space: Annotated[str, _field("The search space.", "space", enum=list(SPACES))]
     proposer: Annotated[str, _field("Who proposes.", "proposer", enum=[*PROPOSERS, *_ASKING])]
-    llm: Annotated[str, _field("A language model, PROVIDER:MODEL or local, for the proposers model and hybrid.")]
+    llm: Annotated[str, _field("A language model, PROVIDER:MODEL or local; the proposer is hybrid, or model if named.")]
     iterations: Annotated[int, _setting("iterations", minimum=1)]
     seed: Annotated[int, _setting("seed")]
     flops: Annotated[str, _setting("flops")]

@@ -9,6 +9,7 @@ from langgraph.prebuilt import ToolNode
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from ..agents.answer_form import answer_in_text
 from ..agents.proposer import PROPOSAL, Form, Thinking
 from ..agents.reflector import conversation
 from ..agents.tool_messages import calling, langchain_tools, with_words
@@ -55,10 +56,17 @@ async def asked_of(
     if offers and not candidate.rounds and history.measured:
         words = await asyncio.to_thread(_shortlists, context, history)
         messages = _conversation(context, with_words(prompt, words), candidate, as_text=True)
-        return Inquiry(messages, Form(PROPOSAL.name, candidates_schema(context.region.space)), several=True)
+        texts = *text_forms(context), context.prompts.render("candidates_text")
+        form = Form(PROPOSAL.name, candidates_schema(context.region.space), texts=texts)
+        return Inquiry(messages, form, several=True)
     messages = _conversation(context, prompt, candidate, as_text=True)
     settled = with_words(messages, context.prompts.render("settle")) if candidate.rounds else messages
-    return Inquiry(settled)
+    return Inquiry(settled, Form(PROPOSAL.name, texts=text_forms(context)))
+
+
+def text_forms(context: Context) -> tuple[str, ...]:
+    """Return the words of a prompt on the form of a proposal in plain text."""
+    return (answer_in_text(context.region.space, context.goal.objective, context.prompts),)
 
 
 def _may_call(candidate: Candidate) -> bool:
@@ -76,7 +84,8 @@ def _conversation(context: Context, prompt: Sequence[Message], candidate: Candid
 def _shortlists(context: Context, history: History) -> str:
     box = _toolbox(context, history)
     lists = {kind: box.suggested(kind, _SHORTLISTED) for kind in ("exploit", "explore", "test")}
-    return context.prompts.render("shortlists", most=CANDIDATES, **lists)
+    text = context.prompts.render("candidates_text")
+    return context.prompts.render("shortlists", most=CANDIDATES, text_form=text, **lists)
 
 
 def _toolbox(context: Context, history: History) -> Toolbox:

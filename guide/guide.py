@@ -79,7 +79,7 @@ class Guide:
         sized: tuple[PriorMean, ...] = ()
         if self.prior and encoder(region.space).sized:
             sized = prior_means(region.space, self.leanings(region.limits), self.prior)
-        believed = belief_means(region.space, beliefs) if self.believes and beliefs else ()
+        believed = belief_means(region.space, beliefs, sized) if self.believes and beliefs else ()
         return (*NO_PRIOR, *sized, *believed)
 
 

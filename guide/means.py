@@ -60,9 +60,23 @@ def prior_means(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -
     return (*size_means(leanings, prior, 0.5), mean)
 
 
-def belief_means(space: SearchSpace, beliefs: Beliefs) -> tuple[PriorMean, ...]:
-    """Return the mean function of a model's beliefs, if they state anything that tells architectures apart."""
-    return (PriorMean(BELIEFS, belief_mean(space, beliefs), _ODDS[BELIEFS]),) if beliefs.states_anything else ()
+def belief_means(space: SearchSpace, beliefs: Beliefs, prior: Sequence[PriorMean]) -> tuple[PriorMean, ...]:
+    """Return the mean functions of a model's beliefs, if they state anything that tells architectures apart.
+
+    They say how architectures differ from the expectation of a prior, so they are added to each of its mean functions;
+    without a prior they stand alone.
+    """
+    if not beliefs.states_anything:
+        return ()
+    believed, odds = belief_mean(space, beliefs), _ODDS[BELIEFS]
+    if not prior:
+        return (PriorMean(BELIEFS, believed, odds),)
+    share = odds / sum(mean.odds for mean in prior)
+    return tuple(PriorMean(BELIEFS, _sum(mean.function, believed), share * mean.odds) for mean in prior)
+
+
+def _sum(one: MeanFunction, other: MeanFunction) -> MeanFunction:
+    return lambda architectures: one(architectures) + other(architectures)
 
 
 def belief_mean(space: SearchSpace, beliefs: Beliefs) -> MeanFunction:

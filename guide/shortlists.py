@@ -67,8 +67,9 @@ def shortlist(
 ) -> list[Suggestion]:
     """Return the untried architectures that serve a purpose, at most `count`, each with its forecast and the reason.
 
-    - `exploit`: the highest expected value within two changes of the best; where fewer than `count` are left there,
-      others follow. Where nothing was measured, the guide's first picks.
+    - `exploit`: the highest expected value within two changes of the best, half of them swaps where a limit allows no
+      more of a decision without less of another; where fewer than `count` are left there, others follow. Where nothing
+      was measured, the guide's first picks.
     - `explore`: the most uncertain value among the better half; where there are such, they differ from each other in
       more than one decision.
     - `test`: the highest expected value among those that the prior takes to be worse than the best. One that is
@@ -98,9 +99,25 @@ def forecast(
     return found.suggestions(choices, range(len(choices)), lambda _: "")
 
 
+def swaps(
+    region: Region, history: Sequence[Candidate], seed: Sequence[int], architecture: Architecture, count: int
+) -> list[Suggestion]:
+    """Return untried architectures within limits that have more in one decision and less in another than a given one,
+    at most `count`, the highest expected value first; none where no single change breaks the limits."""
+    known = History.of(history)
+    found = outlook(region, known, seed)
+    choices = _choices(region, _swapped(found, region, architecture))
+    if choices is None:
+        return []
+    score = found.mean(choices.encoded) if found else np.zeros(len(choices))
+    places = choose(region.space, choices, score, known.tried(region.space), count)
+    chosen = [Suggestion(choices.at(place)) for place in places]
+    return found.suggestions(choices, places, lambda _: "") if found else chosen
+
+
 def _exploit(making: _Making, count: int) -> list[Suggestion]:
     best = _incumbent(making)
-    near = _choices(making.region, _within_two(making, best)) if best else None
+    near = _near(making, best, count) if best else None
     found: list[Suggestion] = []
     if near:
         found = _highest(making, near, making.tried(), count, lambda at: _changed(making.region, best, near, at))
@@ -110,13 +127,34 @@ def _exploit(making: _Making, count: int) -> list[Suggestion]:
     return found
 
 
+def _near(making: _Making, best: Architecture, count: int) -> Choices | None:
+    """Return the untried architectures of the highest expected value within two changes of the best, of which half the
+    places are for swaps: where a limit binds, reductions alone would come first."""
+    swapped = _top(making, _swapped(making.outlook, making.region, best), count // 2)
+    rows = _top(making, _within_two(making, best), count)
+    others = [row for row in rows if row not in swapped]
+    return _choices(making.region, np.array([*swapped, *others[: count - len(swapped)]], dtype=np.int64))
+
+
+def _top(making: _Making, rows: Integers, count: int) -> list[Architecture]:
+    choices = _choices(making.region, rows)
+    if choices is None or not count:
+        return []
+    places = choose(making.region.space, choices, _value(making, choices), making.tried(), count)
+    return [choices.at(place) for place in places]
+
+
 def _highest(
     making: _Making, choices: Choices, tried: Collection[object], count: int, why: Callable[[int], str]
 ) -> list[Suggestion]:
-    """Return the choices of the highest expected value; of equal ones the more probable improvement comes first."""
-    outlook = making.outlook
-    score = outlook.mean(choices.encoded) + 1e-6 * outlook.improvement(choices.encoded)
-    return outlook.suggestions(choices, choose(making.region.space, choices, score, tried, count), why)
+    """Return the choices of the highest expected value."""
+    places = choose(making.region.space, choices, _value(making, choices), tried, count)
+    return making.outlook.suggestions(choices, places, why)
+
+
+def _value(making: _Making, choices: Choices) -> Floats:
+    """Return the expected values of the choices; of equal ones the more probable improvement has the higher one."""
+    return making.outlook.mean(choices.encoded) + 1e-6 * making.outlook.improvement(choices.encoded)
 
 
 def _incumbent(making: _Making) -> Architecture | None:
@@ -127,14 +165,24 @@ def _incumbent(making: _Making) -> Architecture | None:
 
 
 def _within_two(making: _Making, best: Architecture) -> Integers:
-    """Return the architectures one change from the best, and those one further change from the promising ones."""
-    region = making.region
+    """Return the architectures one change from the best, one further change from the promising ones, and swaps."""
+    outlook, region = making.outlook, making.region
     one = region.neighbours(best)
-    if not len(one):
-        return one
-    score = making.outlook.mean(encoder(region.space).encode(one))
-    climbed = one[np.argsort(-score, kind="stable")[:_CLIMBED]]
-    return np.unique(np.concatenate([one, region.neighbours(climbed)]), axis=0)
+    two = region.neighbours(_promising(outlook, one))
+    return np.unique(np.concatenate([one, two, _swapped(outlook, region, best)]), axis=0)
+
+
+def _swapped(outlook: Outlook | None, region: Region, architecture: Architecture) -> Integers:
+    """Return the architectures where a change makes up for a promising one that breaks the limits."""
+    return region.swaps(architecture, _promising(outlook, region.off_by_one(architecture)))
+
+
+def _promising(outlook: Outlook | None, rows: Integers) -> Integers:
+    """Return the architectures of the highest expected value among some."""
+    if outlook is None or not len(rows):
+        return rows[:_CLIMBED]
+    score = outlook.mean(encoder(outlook.region.space).encode(rows))
+    return rows[np.argsort(-score, kind="stable")[:_CLIMBED]]
 
 
 def _choices(region: Region, rows: Integers) -> Choices | None:

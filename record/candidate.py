@@ -91,12 +91,18 @@ class Suggestion:
 @dataclass(frozen=True)
 class Offer:
     """The architecture that an arm of a hybrid search offered in an iteration, and the probability that it improves on
-    the best so far, under the surrogate that weighed the arms; `fault` says why an arm offered none."""
+    the best so far, under the surrogate that weighed the arms; `fault` says why an arm offered none.
+
+    `rationale`, `expected` and `expected_sd` are the arm's own, as those of a candidate.
+    """
 
     arm: Text
     architecture: Numbers | None = None
     probability: Amount | None = None
     fault: Text = ""
+    rationale: Text = ""
+    expected: Number | None = None
+    expected_sd: Amount | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +128,10 @@ class Candidate:
     `rounded` which of a reply's values were taken to the nearest level. `started` is Unix time, `seconds` is how long
     the whole iteration took, `evaluation_seconds` its evaluation alone. `error` says why there is no value.
 
-    `arm` is who proposed it in a hybrid search, chosen among the `offers`. `tools` are the calls of tools before the
-    reply, and `rounds` is in how many messages they were asked for. `expected` is the value that the proposer itself
-    expects, and `expected_sd` its standard deviation.
+    `arm` is who proposed it in a hybrid search, chosen among the `offers`; `belief` is the posterior probability of the
+    language model's beliefs then, None where nothing was weighed. `tools` are the calls of tools before the reply, and
+    `rounds` is in how many messages they were asked for. `expected` is the value that the proposer itself expects, and
+    `expected_sd` its standard deviation; that of the language model if it offered the same.
     """
 
     __pydantic_config__ = CLOSED
@@ -143,6 +150,7 @@ class Candidate:
     rounds: Whole = 0
     arm: Text | None = None
     offers: tuple[Offer, ...] = ()
+    belief: Amount | None = None
     architecture: Numbers | None = None
     values: dict[Text, Scalar] | None = None
     rounded: Text = ""

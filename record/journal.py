@@ -101,6 +101,11 @@ class Journal:
         return self._tokens[trial]
 
     @property
+    def was_answered(self) -> bool:
+        """Whether a language model has answered a call of the run."""
+        return any(usage.llm_calls for usage in self._usage.values())
+
+    @property
     def spent(self) -> Spent:
         """The spending of the run, over all its trials."""
         return self._spent

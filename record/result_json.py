@@ -86,10 +86,12 @@ def _advice_json(candidate: Candidate) -> dict[str, object]:
 
 
 def _arm_json(candidate: Candidate) -> dict[str, object]:
-    """Return the arm that proposed, and the offers of all; empty where the search is no hybrid."""
+    """Return the arm that proposed, the offers of all, and the probability of the model's beliefs; empty where the
+    search is no hybrid."""
     if candidate.arm is None:
         return {}
-    return {"arm": candidate.arm, "offers": [asdict(offer) for offer in candidate.offers]}
+    offers = [asdict(offer) for offer in candidate.offers]
+    return {"arm": candidate.arm, "offers": offers, "belief": candidate.belief}
 
 
 def _expectation_json(candidate: Candidate) -> dict[str, object]:

@@ -21,6 +21,7 @@ from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
 from ..spaces.figures import many_millions
 from ..spaces.objective import Objective
+from ..tools.toolbox import chance_in_words
 from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
 from .tool_calls import calls_in_lines
@@ -277,11 +278,16 @@ def _first_number(again: Confirmed, goal: Goal) -> str:
 
 
 def _arms(result: SearchResult) -> list[str]:
-    """Say how many architectures of each arm were tried, and how many of them improved on the best before."""
+    """Say how many architectures of each arm were tried, how many of them improved on the best before, and how probable
+    the evidence left the model's beliefs in each trial."""
     tried = Counter(candidate.arm for candidate in result.candidates if candidate.arm)
     improved = Counter(c.arm for trial in result.trials for c in trial.goal.improving(trial.candidates) if c.arm)
     words = [f"{arm} {count} ({improved[arm]} improved)" for arm, count in tried.most_common()]
-    return [f"proposed by: {', '.join(words)}"] if words else []
+    if not words:
+        return []
+    latest = [[c.belief for c in trial.candidates if c.belief is not None][-1:] for trial in result.trials]
+    beliefs = ", ".join(chance_in_words(belief) for found in latest for belief in found)
+    return [f"proposed by: {', '.join(words)}" + f"; the model's beliefs in the end {beliefs} probable" * bool(beliefs)]
 
 
 def _fronts(result: SearchResult) -> list[str]:

@@ -101,6 +101,20 @@ class Table:
         """How many single trainings of each architecture the table holds; 0 where it holds means alone."""
         return 0 if self.runs is None else self.runs.shape[1]
 
+    @cached_property
+    def training_sd(self) -> float | None:
+        """The standard deviation of an architecture's trainings, the median over the table; None without several."""
+        return float(np.median(self.runs.std(axis=1, ddof=1))) if self.runs is not None and self.trainings > 1 else None
+
+    def procedure_in_words(self, *, single: bool) -> str:
+        """Say how a value was measured, for a single training or for the mean of all; nothing where that is unknown."""
+        if not self.training_sd:
+            return ""
+        varies = f"by about ±{self.objective.near(0.0, self.training_sd).partition(' ± ')[2]}"
+        if single:
+            return f"that of one of an architecture's {self.trainings} trainings, which vary {varies}"
+        return f"the mean of {self.trainings} trainings, of which each varies {varies}"
+
     def place(self, architecture: Architecture) -> int | None:
         """Return where an architecture stands in the table; None where it does not."""
         return self._index.get(architecture)

@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import faulthandler
+import gc
 import json
 import os
 import signal
@@ -34,12 +35,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over a run whose tests run in processes of their own; those are configured, too, and are left alone."""
+    gc.set_threshold(50_000, 20, 100)  # the tests leave little garbage, and much of the packages stays
     if hasattr(config, "workerinput"):
         return
     if seconds := config.getoption("within"):
         faulthandler.dump_traceback_later(seconds, exit=True, file=os.dup(2))
     if config.getoption("dist", "no") != "no":
         config.pluginmanager.register(Processes())
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the modules of all tests, and of all that they import."""
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a process more than there are cores: many tests wait for processes of their own, or for a deadline."""
+    return (os.cpu_count() or 1) + 1
 
 
 class Processes:

@@ -1,5 +1,6 @@
 """`--approve` at the terminal: what is shown, what may be typed, and what follows where nobody answers."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,12 +10,11 @@ from genius.cli.asking import read_approval
 
 
 @pytest.fixture
-def genius(tables, tmp_path):
+def genius(command_line, monkeypatch):
     def run(*arguments, typed=""):
-        command = [sys.executable, "-m", "genius", *map(str, arguments)]
-        return subprocess.run(
-            command, input=typed, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
-        )
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+            return command_line(*arguments)
 
     return run
 

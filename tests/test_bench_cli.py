@@ -77,13 +77,13 @@ def test_without_tables_it_says_where_they_come_from(genius, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, tmp_path, number):
-    asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "10", "--out", "b"]
+    asked = ["bench", "nas-bench-macro", "--proposers", "guided,evolution", "--seeds", "4", "--out", "b"]
     command = [sys.executable, "-c", MAIN, *asked, "--downloads", str(tables)]
     options = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": _heed_interrupts}
     running = subprocess.Popen(command, cwd=tmp_path, **options)
     trials = tmp_path / "b" / "trials.jsonl"
     deadline = time.monotonic() + 60
-    while not (trials.is_file() and trials.read_text().count("\n") >= 5) and time.monotonic() < deadline:
+    while not (trials.is_file() and trials.read_text().count("\n") >= 2) and time.monotonic() < deadline:
         time.sleep(0.05)
     # as a terminal does, to every process; a kill hits one
     (os.killpg if number == signal.SIGINT else os.kill)(running.pid, number)
@@ -97,8 +97,8 @@ def test_a_bench_that_is_cut_off_goes_on_and_leaves_no_process(genius, tables, t
     assert not _of_session(running.pid)
     done = genius(*asked, "--downloads", tables)
     assert done.returncode == 0, done.stderr
-    assert trials.read_text().count("\n") == 20
-    assert made >= 5
+    assert trials.read_text().count("\n") == 8
+    assert made >= 2
 
 
 def _heed_interrupts():

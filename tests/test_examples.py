@@ -7,9 +7,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import genius as genius_package
 import pytest
+from genius.plugins import import_object
 
 ROOT = Path(__file__).parents[1]
 CONSTANT = "def evaluate(architecture): return 50.0"
@@ -81,8 +84,11 @@ def test_accuracy_and_latency_are_searched_together_without_code(genius, tmp_pat
     assert all(each["latency"] > 0 and each["latency sd"] >= 0 for each in metrics)
 
 
-def test_the_front_of_accuracy_and_latency_is_printed(run):
-    printed = run(ROOT / "examples" / "latency.py", 1000, 1).splitlines()
+async def test_the_front_of_accuracy_and_latency_is_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(genius_package, "search", partial(genius_package.search, set=("epochs=1",), on_seconds=1))
+    await import_object(f"{ROOT / 'examples' / 'latency.py'}:front", "example")(1000, 1)
+    printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 1
     assert "%, " in printed[0]
     assert printed[0].endswith(" ms")

@@ -45,7 +45,7 @@ def genius(command_line, in_this_process, monkeypatch):
 @pytest.fixture
 def asked(server, tables) -> list[object]:
     models = ["--llm", f"openai:one@{server.url}", "--reflector-llm", f"openai:two@{server.url}"]
-    flags = ["--beliefs", "--reflect-every", 1, "--principles", "--iterations", 2]
+    flags = ["--proposer", "model", "--beliefs", "--reflect-every", 1, "--principles", "--iterations", 2]
     return ["search", "nas-bench-macro", *models, *flags, "--run", "r", "--downloads", tables]
 
 

@@ -72,7 +72,13 @@ async def test_a_search_is_played_by_files(served, tables, tmp_path):
     player = threading.Thread(target=play)
     player.start()
     result = await genius.search(
-        "nas-bench-macro", llm="openai:player", base_url=url, iterations=3, downloads=tables, run=tmp_path / "run"
+        "nas-bench-macro",
+        llm="openai:player",
+        proposer="model",
+        base_url=url,
+        iterations=3,
+        downloads=tables,
+        run=tmp_path / "run",
     )
     player.join()
     assert [list(c.architecture) for c in result.trials[0].candidates] == said

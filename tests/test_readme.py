@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 ANSWERS = [f"[2,2,2,2,2,2,{last // 3},{last % 3}]" for last in range(9)] + ["[2,2,2,1,2,2,2,2]"]
+BELIEFS = f"start: {ANSWERS[4]}\noption: layer 8 = 1: +1 because it is late"
 
 
 def run(example, folder, **environment):
@@ -34,7 +36,13 @@ def test_an_example_runs(example, tmp_path):
 
 
 def test_the_first_example_runs_against_a_server(openai_server, tables, tmp_path):
-    openai_server.script = [openai_server.says(answer) for answer in ANSWERS]
+    answers = cycle(ANSWERS)
+
+    def answer(call):
+        begins = "about to begin" in call["messages"][-1]["content"]
+        return openai_server.says(BELIEFS if begins else next(answers))
+
+    openai_server.answer = answer
     done = run(
         next(example for example in EXAMPLES if "openai" in example),
         tmp_path,
@@ -43,7 +51,12 @@ def test_the_first_example_runs_against_a_server(openai_server, tables, tmp_path
         GENIUS_DATA=str(tables),
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("(2, 2, 2, 2, 2, 2,")
+    assert re.fullmatch(r"\((\d, ){7}\d\) 9\d\.\d+\n", done.stdout)
+    (run_folder,) = (tmp_path / "runs").iterdir()
+    assert run_folder.name.startswith("nas-bench-macro-hybrid-")
+    arms = [json.loads(line)["arm"] for line in (run_folder / "candidates.jsonl").read_text().splitlines()]
+    assert len(arms) == 10
+    assert arms[:2] == ["guided-without-beliefs", "start"]
 
 
 def test_the_script_is_searched(tmp_path):

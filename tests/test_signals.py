@@ -105,8 +105,15 @@ def test_three_quick_ones_end_whatever_is_busy(what, busy, tmp_path):
     _nothing_is_left(tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-@pytest.mark.parametrize("what", ["a model that is slow", "a training", "a download"])
+@pytest.mark.parametrize(
+    ("what", "number", "code"),
+    [
+        ("a model that is slow", signal.SIGTERM, 143),
+        ("a training", signal.SIGTERM, 143),
+        ("a training", signal.SIGHUP, 129),
+        ("a download", signal.SIGHUP, 129),
+    ],
+)
 def test_one_of_another_kind_ends_in_order_and_says_how_to_go_on(what, number, code, busy, tmp_path):
     ended, said = busy(what, number)
     assert ended == code

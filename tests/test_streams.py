@@ -33,7 +33,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(shell, line):
 
 def test_a_result_that_nobody_reads_ends_with_the_code_of_its_signal(shell, tables):
     asked = f"search nas-bench-macro --proposer random --iterations 2 --downloads {tables} --run r"
-    assert shell(f"genius {asked} 2>/dev/null > >(exec <&-; sleep 20)").returncode == 141
+    assert shell(f"genius {asked} 2>/dev/null > >(true)").returncode == 141
 
 
 def test_progress_that_nobody_reads_any_more_gets_no_traceback(shell, tables):

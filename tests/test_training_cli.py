@@ -54,19 +54,19 @@ def test_an_architecture_is_trained_once_and_exported(genius, tmp_path):
 
 
 def test_a_training_that_is_killed_goes_on(genius, tmp_path):
-    options = ("--set", "epochs=30", "--out", "t", "--json")
+    options = ("--set", "epochs=12", "--out", "t", "--json")
     command = [sys.executable, "-c", "from genius.cli import main; main()", *TRAIN, *options]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    while not process.stderr.readline().startswith("epoch 5/30"):
+    while not process.stderr.readline().startswith("epoch 3/12"):
         assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.communicate()
     resumed = genius(*TRAIN, *options)
     epochs = [json.loads(line)["epoch"] for line in (tmp_path / "t" / "epochs.jsonl").read_text().splitlines()]
     assert len(epochs) - len(set(epochs)) <= 1
-    assert "epoch 1/30" not in resumed.stderr
-    whole = json.loads(genius(*TRAIN, "--set", "epochs=30", "--out", "u", "--json").stdout)
+    assert "epoch 1/12" not in resumed.stderr
+    whole = json.loads(genius(*TRAIN, "--set", "epochs=12", "--out", "u", "--json").stdout)
     assert json.loads(resumed.stdout)["accuracy"] == whole["accuracy"]
 
 

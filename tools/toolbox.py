@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ..errors import GeniusError
-from ..guide.shortlists import Purpose, forecast, shortlist
+from ..guide.shortlists import Purpose, forecast, shortlist, swaps
 from ..record.call import shortened
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
@@ -23,12 +23,14 @@ from .prices import amount_in_words, in_millions
 from .proposal import architecture_schema
 from .refused import refused_architectures
 from .seen import short
+from .standing import beyond_as_measured, standing
 from .validator import Broken, check_architecture
 
 MOST_ASKED = 20
 """Architectures of one call, and lines of an answer, at most."""
 _LONGEST = 6_000  # characters of an answer
 _REASON = 200  # characters of a reason
+_SWAPS = 8  # that `neighbours` names
 _SUGGESTED = 5  # architectures that `suggest` gives unless it is asked for another number
 
 ORDERS = ("best", "latest", "failed")
@@ -122,7 +124,8 @@ class Toolbox:
         counted = [f"{in_millions(cost.counted(limits.convention))} FLOPs ({limits.convention})"]
         counted += [f"{in_millions(cost.params)} parameters"]
         named = [f"{name} {amount:g}" for name, amount in list(cost.named.items())[:MOST_ASKED]]
-        gaps = [_gap(limits, at, gap) for at, gap in enumerate(limits.gap(cost)) if gap]
+        off = () if limits.accept(cost) else limits.gap(cost)
+        gaps = [_gap(limits, at, gap) for at, gap in enumerate(off) if gap]
         return ", ".join([*counted, *named, *(gaps or ["within the limits"] * limits.limited)])
 
     def _allowed(self, arguments: Mapping[str, object]) -> str:
@@ -130,19 +133,24 @@ class Toolbox:
 
     def _allowed_in_words(self, architecture: Architecture) -> str:
         found = check_architecture(architecture, self.region, self.history)
-        return f"no, {short(found.reason.splitlines()[0], _REASON)}" if isinstance(found, Broken) else "yes"
+        if isinstance(found, Broken):
+            return f"no, {short(found.reason.splitlines()[0], _REASON)}"
+        broken = beyond_as_measured(architecture, self.region, self.history)
+        return f"no, {broken}" if broken else "yes"
 
     def _predict(self, arguments: Mapping[str, object]) -> str:
         read = self._read(arguments)
         kept = [one for one in read if not isinstance(one, str) and self.region.space.forbids(one) is None]
         found = dict(zip(kept, forecast(self.region, self.history, self.seed, kept), strict=True))
-        lines = self._each(read, lambda one: self._expected(found[one]) if one in found else "none, it is not allowed")
+        lines = self._each(read, lambda one: self._expected(one, found.get(one)))
         return "\n".join([self._title(), lines])
 
-    def _expected(self, suggestion: Suggestion) -> str:
-        earlier = self.history.find(self.region.space, suggestion.architecture)
+    def _expected(self, architecture: Architecture, suggestion: Suggestion | None) -> str:
+        """Write a forecast, and why the architecture would not be trained."""
+        if suggestion is None:
+            return f"none, it is not allowed: {short(self.region.space.forbids(architecture), _REASON)}"
         told = forecast_in_words(suggestion, self._objective) or "no forecast"
-        return f"{told}; tried in iteration {earlier.iteration}" if earlier else told
+        return "; ".join([told, *standing(architecture, self.region, self.history)])
 
     def _title(self) -> str:
         best = self.history.goal.best(self.history.measured)
@@ -173,8 +181,15 @@ class Toolbox:
         )
         more = ", the highest expected value first" if self.history.measured else ""
         more += f", {MOST_ASKED} of them" if len(found) > MOST_ASKED else ""
-        lines = [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
-        return "\n".join([f"{title}{more}:", *lines[:MOST_ASKED]])
+        return "\n".join([f"{title}{more}:", *self._untried(found[:MOST_ASKED]), *self._swaps(architecture)])
+
+    def _swaps(self, architecture: Architecture) -> list[str]:
+        """List architectures within limits where more in one decision is made up for by less in another."""
+        found = swaps(self.region, self.history, self.seed, architecture, _SWAPS)
+        return [_SWAPPED, *self._untried(found)] if found else []
+
+    def _untried(self, found: Sequence[Suggestion]) -> list[str]:
+        return [self._line(each.architecture, forecast_in_words(each, self._objective) or "untried") for each in found]
 
     def _place(self, suggestion: Suggestion) -> float:
         return 0.0 if suggestion.value is None else -self._objective.utility(suggestion.value)
@@ -248,9 +263,12 @@ _COST = "FLOPs, parameters and other costs of architectures, and by how much the
 _ALLOWED = "Whether architectures may be proposed: untried, within the limits and the rules of the space; if not, why."
 _PREDICT = """\
 Forecasts of a statistical model that was fitted to the experiments: the expected value, its standard deviation, and \
-the probability to improve on the best so far."""
+the probability to improve on the best so far; and whether they break a limit or were tried."""
 _SUGGEST = """\
 Architectures to try, with their forecasts. exploit: the highest expected value within two changes of the best. \
 explore: the most uncertain value among the promising ones, and why. test: those that would speak against the prior."""
-_NEIGHBOURS = "The untried architectures that differ from one in a single decision, with their forecasts."
+_NEIGHBOURS = """\
+The untried architectures that differ from one in a single decision, with their forecasts; where a limit is close, \
+also swaps that have more in one decision and less in another."""
+_SWAPPED = "Untried within the limits by two changes, of which one alone would break them:"
 _HISTORY = "Experiments so far, perhaps only those with certain options, ordered from the best or from the latest."

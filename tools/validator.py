@@ -10,10 +10,11 @@ from ..record.candidate import ALL_TRIED, SAYS_NOTHING_LEFT, Candidate, Refusal,
 from ..record.history import History
 from ..record.settings import RepairMode, WhenDone
 from ..spaces.cost import Cost
+from ..spaces.objective import Objective
 from ..spaces.region import Limits, Region, cost_within
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
 from .prices import amounts_in_words, differences, in_millions, off_limits
-from .replies import UnreadableReply, read_reply
+from .replies import Reading, UnreadableReply, read_reply
 
 _HEAD, _TAIL = 500, 1_500
 """Characters of a refused reply that are kept and sent back: of its beginning, and of its end."""
@@ -47,8 +48,7 @@ def validate(
         if when_done == "stop" or candidate.llm is None or _all_tried(region, known):
             return replace(candidate, error=SAYS_NOTHING_LEFT)
         return refuse(candidate, "the search goes on: propose an architecture that was not tried yet", max_replies)
-    expectation = reading.expectation.within(known.goal.objective)
-    candidate = replace(candidate, rationale=reading.rationale, expected=expectation.value, expected_sd=expectation.sd)
+    candidate = _told(candidate, reading, known.goal.objective)
     found = check_architecture(reading.architecture, region, known)
     if not isinstance(found, Broken):
         return taken(candidate, region.space, reading.architecture, found, rounded=reading.rounded)
@@ -59,6 +59,14 @@ def validate(
     if found.repeat and _all_tried(region, known):
         return replace(candidate, error=ALL_TRIED)
     return refuse(candidate, found.reason, max_replies, teaches=not found.repeat)
+
+
+def _told(candidate: Candidate, reading: Reading, objective: Objective) -> Candidate:
+    """Return a candidate with the rationale and the forecast that its reply states; one that it has stays otherwise."""
+    expectation = reading.expectation.within(objective)
+    if expectation.value is not None:
+        candidate = replace(candidate, expected=expectation.value, expected_sd=expectation.sd)
+    return replace(candidate, rationale=reading.rationale or candidate.rationale)
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,8 @@ def refuse(
     spent = len(refusals) >= max_replies
     short = reason.splitlines()[0]
     error = f"none of {max_replies} replies gave a new architecture of this space; the last: {short}" if spent else None
-    return replace(candidate, reply="", fault=None, refusals=refusals, error=error, expected=None, expected_sd=None)
+    candidate = replace(candidate, rationale="", expected=None, expected_sd=None)
+    return replace(candidate, reply="", fault=None, refusals=refusals, error=error)
 
 
 def _repeat(architecture: Architecture, space: SearchSpace, history: History) -> str | None:

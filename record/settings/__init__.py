@@ -22,6 +22,5 @@ from .settings import MODEL as MODEL
 from .settings import MODEL_BEFORE as MODEL_BEFORE
 from .settings import SETTINGS_FILE as SETTINGS_FILE
 from .settings import TOLD as TOLD
-from .settings import WITH_MODEL as WITH_MODEL
 from .settings import Settings as Settings
 from .training_settings import TrainingSettings as TrainingSettings

@@ -23,11 +23,10 @@ from .training_settings import TrainingSettings
 
 SETTINGS_FILE = "search.json"
 MODEL = "model"
-"""The proposer that asks language models."""
+"""The proposer that asks language models for every proposal, the plain loop."""
 HYBRID = "hybrid"
-"""The proposer that tries a language model's starts, then shares the iterations out among several arms."""
-WITH_MODEL = MODEL
-"""The proposer of a search that names a language model and no proposer."""
+"""The proposer that tries a language model's starts, then shares the iterations out among several arms: the default
+where a language model is named."""
 MODEL_BEFORE = "llm"
 """The name of the proposer `model` in earlier versions, which is refused."""
 REFLECTION = 4
@@ -54,7 +53,9 @@ class Settings:
         "",
         "Search without a model: random, largest, local-search, evolution, guided, guided-without-prior, "
         "guided-without-beliefs, cma-es, optuna-tpe, optuna-gp, optuna-nsgaii, or your own MODULE:NAME or "
-        "FILE.py:NAME; with one: model, which makes every proposal, or hybrid, where it starts and every --arm offers.",
+        "FILE.py:NAME; with one: hybrid, where it starts and every --arm offers, or model, the paper's loop, where it "
+        "makes every proposal. Default with one: hybrid, but model for human, --memory conversation and --when-done "
+        "stop; for replay:FILE that of the recorded run.",
         claim="the module",
         rank=2,
     )

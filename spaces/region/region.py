@@ -169,9 +169,24 @@ class Region:
         `decisions` are those that may differ, by their places; by default all.
         """
         places = range(len(self.space.decisions)) if decisions is None else decisions
-        changed = np.concatenate([self._single_changes(row, places) for row in self._rows(architectures)])
-        found = in_order(changed)
+        rows = self._rows(architectures)
+        found = in_order(np.concatenate([rows[:0], *(self._single_changes(row, places) for row in rows)]))
         return found[self.allows(found)]
+
+    def off_by_one(self, architecture: Architecture) -> Integers:
+        """Return the architectures that differ in one decision and break the limits; none where networks are built."""
+        if not self.limits.limited or not self.looked_up:
+            return self._rows([])
+        near = self.unlimited.neighbours(architecture)
+        off: Integers = near[~self.allows(near)]
+        return off
+
+    def swaps(self, architecture: Architecture, off: Integers) -> Integers:
+        """Return the architectures of the region in which one further change makes up for one that is `off` the limits:
+        more in one decision, and less in another."""
+        found = self.neighbours(off)
+        swapped: Integers = found[(found != np.array(architecture)).sum(axis=1) > 1]
+        return swapped
 
     def check(self) -> None:
         """Make sure that there is an architecture, and that the space's functions answer.

@@ -51,8 +51,9 @@ def search(openai_server, tmp_path) -> Callable[..., Awaitable[genius.SearchResu
     """Give a search that asks the server and keeps its run in `tmp_path / "run"`, unless it is told otherwise."""
 
     async def start(**options: Any) -> genius.SearchResult:
-        asked = {"llm": "openai:m", "base_url": openai_server.url, "timeout": 5.0, "tries": 2, "iterations": 3}
-        return await genius.search(SPACE, evaluator=evaluate, **{**asked, "run": tmp_path / "run", **options})
+        asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "timeout": 5.0}
+        asked |= {"tries": 2, "iterations": 3}
+        return await genius.search(SPACE, **{**asked, "evaluator": evaluate, "run": tmp_path / "run", **options})
 
     return start
 
@@ -190,15 +191,7 @@ async def test_a_search_goes_on_when_the_server_is_healthy_again(openai_server, 
     openai_server.script = script[:5]  # it dies between a refused reply and the next
     openai_server.answer = lambda call: openai_server.fails(503, "overloaded")
     with pytest.raises(genius.RunFailed):
-        await genius.search(
-            SPACE,
-            llm="openai:m",
-            base_url=openai_server.url,
-            evaluator=note,
-            run=tmp_path / "run",
-            tries=1,
-            iterations=3,
-        )
+        await search(evaluator=note, tries=1)
     paid, made = len(openai_server.calls), len(measured)
     openai_server.script = script[5:]
     result = await genius.resume(tmp_path / "run", evaluator=note, trust=True)
@@ -384,9 +377,7 @@ async def test_a_reply_is_recorded_before_it_is_used(openai_server, search, tmp_
         return await evaluate(architecture)
 
     openai_server.script = [openai_server.says(text) for text in (reply(1), "I cannot decide.", reply(2))]
-    await genius.search(
-        SPACE, llm="openai:m", base_url=openai_server.url, evaluator=look, iterations=2, run=tmp_path / "run"
-    )
+    await search(evaluator=look, iterations=2)
     assert recorded == [[reply(1)], [reply(1), "I cannot decide.", reply(2)]]
     for line, call in zip(lines(tmp_path / "run", "calls.jsonl"), openai_server.calls, strict=True):
         assert line["prompt"] == call["messages"]

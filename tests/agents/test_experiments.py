@@ -1,7 +1,7 @@
 """The experiments of a hybrid search, as the model is told of them."""
 
 import pytest
-from genius import get_space
+from genius import Decision, SearchSpace, get_space
 from genius.agents.arms import START
 from genius.agents.experiments import list_experiments
 from genius.agents.reflector import write_prompt
@@ -42,3 +42,19 @@ def test_a_model_is_told_that_others_propose_beside_it():
     histories = told("model"), told(""), History.of([], GOAL)
     system = [write_prompt(REGION, history)[0]["content"] for history in histories]
     assert ["Others propose beside you" in words for words in system] == [True, False, False]
+
+
+def test_a_model_is_told_of_the_guides_opening_and_of_its_random_draw():
+    opened = told("guided-without-beliefs", Offer("guided-without-beliefs", TRIED))
+    without_guide, no_sizes = (
+        told("cma-es", Offer("cma-es", TRIED)),
+        Region(SearchSpace("s", (Decision("a", ("x", "y")),))),
+    )
+    pick, draw = (
+        "The search began with a pick of the statistical model.",
+        "After 3 measurements its proposal is drawn at",
+    )
+    cases = (REGION, opened), (REGION, without_guide), (no_sizes, opened)
+    system = [write_prompt(region, history)[0]["content"] for region, history in cases]
+    assert [(pick in words, draw in words) for words in system] == [(True, True), (False, False), (True, False)]
+    assert not system[0].endswith("\n")

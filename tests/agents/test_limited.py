@@ -3,6 +3,7 @@
 import re
 from math import inf
 
+import numpy as np
 import pytest
 from genius import Candidate, Measurement
 from genius.agents.reflector import write_prompt
@@ -41,9 +42,16 @@ def test_the_best_within_the_limit_has_its_headroom_and_untried_neighbours():
     assert len(near) == 5
     assert SECOND not in near
     for architecture, cost in near.items():
-        assert sum(a != b for a, b in zip(architecture, BEST, strict=True)) == 1
+        assert sum(a != b for a, b in zip(architecture, BEST, strict=True)) <= 2
         assert SPACE.cost_of(architecture).flops / 1e6 == pytest.approx(cost, abs=0.005)
         assert cost <= LIMIT / 1e6
+
+
+def test_near_the_best_are_swaps_that_use_the_budget():
+    near = named(prompt(measured(BEST)))
+    swaps = [a for a in near if min(np.subtract(a, BEST)) < 0 < max(np.subtract(a, BEST))]
+    assert len(swaps) >= 2
+    assert max(near[a] for a in swaps) >= SPACE.cost_of(BEST).flops / 1e6
 
 
 def test_what_breaks_the_limit_is_not_the_best_within_it():
@@ -58,7 +66,8 @@ def test_before_anything_is_measured_some_that_fit_are_named():
 
 
 def test_where_all_neighbours_were_tried_the_nearest_untried_is_named():
-    tried = [BEST, *map(tuple, REGION.neighbours([BEST]).tolist())]
+    swaps = REGION.swaps(BEST, REGION.off_by_one(BEST))
+    tried = [BEST, *map(tuple, REGION.neighbours([BEST]).tolist()), *map(tuple, swaps.tolist())]
     (architecture,) = named(prompt(measured(*tried)))
     assert architecture not in tried
     assert REGION.allows([architecture]).all()

@@ -250,7 +250,7 @@ def test_curves_deviations_and_other_metrics_are_told_in_a_few_words():
 
 def test_the_noise_of_a_measurement_is_told_as_far_as_it_is_known():
     assert "small differences say little" not in text([finished(1, 90.0)])
-    terms = Terms(procedure="a single training of 5 epochs with one seed")
+    terms = Terms(procedure="that of a single training of 5 epochs with one seed")
     said = write_prompt(Region(SPACE), (), terms)[-1]["content"]
     assert "A value is that of a single training of 5 epochs with one seed: the same architecture" in said
     said = text([finished(1, 0.0, measurement=Measurement(90.0, sd=0.25))])
@@ -293,16 +293,33 @@ def test_tries_of_each_option_with_their_means_and_those_never_tried():
     assert "Tries of each option" not in text(history)
     history.append(finished(3, None, architecture=(1,) + (0,) * 7, error="out of memory", measurement=None))
     said = text(history)
-    assert "Tries of each option and the mean accuracy of those measured (option: tries, mean):" in said
-    assert "\n- layer 1: 0: 2, 90.50; 1: 1; never tried: 2\n" in said
-    assert "\n- layer 8: 2: 1, 91.00; 0: 2, 90.00; never tried: 1\n" in said
+    assert "Tries of each option, and the difference in accuracy between experiments with and without it" in said
+    assert "\n- layer 1: 0: 2, mean 90.50; 1: 1; never tried: 2\n" in said
+    assert "\n- layer 8: 2: 1, +1.00 in 1 pair; 0: 2, -1.00 in 1 pair; never tried: 1\n" in said
+
+
+def test_an_option_that_was_tried_beside_bad_ones_alone_is_told_by_pairs():
+    good, bad = (2,) * 4, (0,) * 4
+    values = {(0, 0, 0, 0, *good): 92.0, (1, 0, 0, 0, *good): 92.5, (1, 0, 0, 0, *bad): 82.5}
+    values |= {(2, 0, 0, 0, *bad): 83.5, (2, 1, 0, 0, *bad): 83.0}  # option 2 of layer 1 is the best of all
+    said = text([finished(at, value, architecture=a) for at, (a, value) in enumerate(values.items(), start=1)])
+    (line,) = [line for line in said.splitlines() if line.startswith("- layer 1: ")]
+    assert line == "- layer 1: 2: 2, +1.00 in 1 pair; 1: 2, -0.25 in 2 pairs; 0: 1, -0.50 in 1 pair"
+    assert "\n- layer 8: 2: 2, mean 92.25; 0: 3, mean 83.00; never tried: 1\n" in said
+
+
+def test_where_no_pair_differs_in_one_decision_alone_pairs_with_one_more_are_told():
+    history = [finished(1, 90.0, architecture=(0,) * 8), finished(2, 91.0, architecture=(1, 1, *(0,) * 6))]
+    history += [finished(at, 80.0, architecture=(2,) * 8) for at in (3, 4)]
+    said = text(history)
+    assert "\n- layer 1: 1: 1, +1.00 in 1 near pair; 0: 1, -1.00 in 1 near pair; 2: 2, mean 80.00\n" in said
 
 
 def test_the_best_mean_of_a_loss_is_the_lowest():
     goal = Goal((Objective("loss", better="lower"),))
     history = [finished(at, at / 10, architecture=(at % 2,) * 8) for at in range(1, 5)]
     said = write_prompt(Region(SPACE), History.of(history, goal))[-1]["content"]
-    assert "\n- layer 1: 1: 2, 0.2000; 0: 2, 0.3000; never tried: 2\n" in said
+    assert "\n- layer 1: 1: 2, mean 0.2000; 0: 2, mean 0.3000; never tried: 2\n" in said
 
 
 def test_tries_of_values_conditions_and_ranges():
@@ -319,9 +336,10 @@ def test_tries_of_values_conditions_and_ranges():
         for at, a in enumerate([(0, 0, 2), (5, 0, 1), (99, 1, 0), (60, 1, 0)], start=1)
     ]
     said = write_prompt(Region(space), history)[-1]["content"]
-    assert "\n- lr: 0.6061 to 0.798: 1, 4.00; 0.8081 to 1: 1, 3.00; 0 to 0.1919: 2, 1.50; never tried: " in said
-    assert "\n- optimizer: adam: 2, 3.50; sgd: 2, 1.50\n" in said
-    assert "\n- momentum: 0.45: 1, 2.00; 0.9: 1, 1.00; never tried: 0\n" in said  # hidden under adam
+    assert "\n- lr: 0.6061 to 0.798: 1, mean 4.00; 0.8081 to 1: 1, mean 3.00; 0 to 0.1919: 2, mean 1.50; never" in said
+    assert "\n- optimizer: adam: 2, mean 3.50; sgd: 2, mean 1.50\n" in said
+    near = "0.45: 1, +1.00 in 1 near pair; 0.9: 1, -1.00 in 1 near pair"
+    assert f"\n- momentum: {near}; never tried: 0\n" in said  # hidden under adam
     assert "momentum: -→0.9" in said
     assert json.dumps("lr") in said
 
@@ -389,7 +407,7 @@ def test_the_length_is_bounded_for_large_spaces_and_long_searches():
     assert max(sizes[2:]) < 1.05 * min(sizes[2:])
     assert max(sizes) < len(space.words) + 30_000
     said = write_prompt(Region(space), history)[-1]["content"]
-    assert "- and 170 further decisions, whose means differ less" in said
+    assert "- and 170 further decisions, whose options differ less" in said
 
 
 def test_disguise_and_fronts_keep_their_words():

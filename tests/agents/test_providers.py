@@ -48,7 +48,14 @@ def search(openai_server, run, monkeypatch):
     openai_server.answer = in_order()
 
     async def start(llm: Any = "openai:m", **options: Any) -> genius.SearchResult:
-        asked = {"base_url": openai_server.url, "timeout": 5.0, "tries": 1, "iterations": 2, "run": run}
+        asked = {
+            "base_url": openai_server.url,
+            "timeout": 5.0,
+            "tries": 1,
+            "iterations": 2,
+            "run": run,
+            "proposer": "model",
+        }
         return await genius.search(SPACE, llm=llm, evaluator=evaluate, **{**asked, **options})
 
     return start

@@ -126,7 +126,8 @@ async def _searched(llm: Any, run: Path, **options: Any) -> str:
         return genius.Measurement(50.0 + sum(architecture))
 
     try:
-        await genius.search(SPACE, llm=llm, evaluator=evaluate, iterations=2, tries=1, run=run, **options)
+        asked = {"proposer": "model", "iterations": 2, "tries": 1, "run": run}
+        await genius.search(SPACE, llm=llm, evaluator=evaluate, **asked, **options)
     except genius.RunFailed as failure:
         error: BaseException | None = failure
         said = ""

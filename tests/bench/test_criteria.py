@@ -187,13 +187,13 @@ async def test_a_hybrid_trial_is_a_function_of_its_seed(toy, tmp_path):
 
 def test_a_bench_with_models_that_is_killed_goes_on(toy, tmp_path):
     proposers = "guided,simulated:0.3,hybrid:simulated:0.3"
-    asked = ["bench", NAME, "--table", f"{NAME}={toy}", "--proposers", proposers, "--seeds", "10", "--out", "b"]
+    asked = ["bench", NAME, "--table", f"{NAME}={toy}", "--proposers", proposers, "--seeds", "4", "--out", "b"]
     asked += ["--iterations", "3"]
     command = [sys.executable, "-c", "from genius.cli import main; main()", *asked, "--processes", "1"]
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     trials = Path(tmp_path / "b" / TRIALS_FILE)
     deadline = time.monotonic() + 120
-    while not (trials.is_file() and trials.read_text().count("\n") >= 10) and time.monotonic() < deadline:
+    while not (trials.is_file() and trials.read_text().count("\n") >= 4) and time.monotonic() < deadline:
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=60)
@@ -204,5 +204,5 @@ def test_a_bench_with_models_that_is_killed_goes_on(toy, tmp_path):
     lines = [json.loads(line) for line in trials.read_text().splitlines()]
     assert trials.read_text().splitlines()[: len(made) - 1] == made[:-1]
     assert sorted((line["proposer"], line["seed"]) for line in lines) == sorted(
-        (name, seed) for name in proposers.split(",") for seed in range(10)
+        (name, seed) for name in proposers.split(",") for seed in range(4)
     )

@@ -1,6 +1,7 @@
 """Functions of a user's own, good and hostile; a worker finds them by `hostile_functions:NAME`."""
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -190,3 +191,10 @@ def asks_its_input(config):
 
 def raises_of_ours(config):
     raise genius.GeniusError("the data are not there")
+
+
+RESTED = not gc.isenabled()
+
+
+def collected(config):
+    return float(RESTED and gc.isenabled())

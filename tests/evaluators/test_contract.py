@@ -13,6 +13,7 @@ import genius
 import numpy as np
 import pytest
 import pytest_asyncio
+from genius.evaluators import process
 from genius.evaluators.from_table import table_evaluator
 from genius.evaluators.from_training import training_evaluator
 from genius.evaluators.measures import NetworkJob
@@ -45,6 +46,12 @@ def own_spaces_are_found():
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _quick_kills(monkeypatch):
+    """Have workers of this process killed soon that do not end by themselves."""
+    monkeypatch.setattr(process, "GRACE", 0.5)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -266,21 +273,21 @@ def hanging():
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ("deadline", "took longer than 6 s"),
-        pytest.param("silence", "showed no life for 6 s", marks=pytest.mark.heavy),
+        ("deadline", "took longer than 4 s"),
+        pytest.param("silence", "showed no life for 4 s", marks=pytest.mark.heavy),
     ],
 )
 @EVERY_KIND
 async def test_a_job_of_every_kind_that_hangs_is_timed_out_and_leaves_no_process(pool, kind, limit, words, tmp_path):
     async with pool(1) as workers:
-        running = asyncio.create_task(workers.train(kind("hangs")(tmp_path / "hangs"), **{limit: 6.0}))
+        running = asyncio.create_task(workers.train(kind("hangs")(tmp_path / "hangs"), **{limit: 4.0}))
         # on a busy machine it may not have come to hang before its time is over
         await asyncio.to_thread(wait_until, lambda: hanging() or running.done(), 60)
         processes = hanging()
         measurement = await running
         assert measurement.failure == "timed out"
         assert words in measurement.error
-        assert measurement.seconds > 6
+        assert measurement.seconds > 4
     await asyncio.to_thread(wait_until, lambda: not any(map(lives, processes)))
 
 

@@ -288,3 +288,9 @@ def test_a_trial_that_a_test_makes_itself_reports_to_nobody(tmp_path, monkeypatc
         trial.report(0.5)
     with pytest.raises(ValueError, match="got the str 'high' as the value of epoch 1"):
         trial.report(1, "high")
+
+
+async def test_the_collector_rests_while_modules_load_and_runs_during_the_job(tmp_path):
+    async with LocalWorkers([Place()], ahead="hostile_functions:collected") as workers:
+        measurement = await workers.train(job(tmp_path / "job", "collected"))
+    assert (measurement.error, measurement.value) == (None, 1.0)

@@ -136,7 +136,7 @@ async def test_a_network_that_crashes_its_worker_is_a_failure_and_the_next_one_i
 
 
 async def test_a_network_that_hangs_is_a_failure(tmp_path, workers, monkeypatch):
-    monkeypatch.setattr(meters, "_STARTING", 15.0)
+    monkeypatch.setattr(meters, "_STARTING", 3.0)
     found = await opened(tmp_path, workers, replace(COMMON, space="measured:HANGING"))((0, 1))
     assert found.failure == "timed out"
     assert "measurement took longer than" in found.error

@@ -18,7 +18,7 @@ from pathlib import Path
 import genius
 
 MODEL, WAY, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-SEARCHES, AT_ONCE = (1, 1) if MODEL == "training" else (8, 4)
+SEARCHES, AT_ONCE = (1, 1) if MODEL == "training" else (4, 4)
 found = importlib.util.spec_from_file_location("shared_by_tests", Path(__file__).parents[1] / "conftest.py")
 conftest = sys.modules["shared_by_tests"] = importlib.util.module_from_spec(found)
 found.loader.exec_module(conftest)
@@ -27,9 +27,9 @@ calls, runs = count(), count()
 
 
 def says(call):
-    """Answer as OpenAI, Anthropic or Ollama does; every twelfth call fails as an overloaded server does."""
+    """Answer as OpenAI, Anthropic or Ollama does; every sixth call fails as an overloaded server does."""
     number = next(calls)
-    if number % 12 == 1:
+    if number % 6 == 1:
         return conftest.fails(503, "overloaded")
     text = f"Architecture: {[number // 3**digit % 3 for digit in range(8)]}"
     if MODEL == "anthropic":
@@ -57,10 +57,10 @@ shared = chat_openai() if MODEL == "one object" else None
 def proposer():
     if MODEL in ("openai", "anthropic", "ollama"):
         url = server.url if MODEL == "openai" else server.url.removesuffix("/v1")
-        return {"llm": f"{MODEL}:m", "base_url": url}
+        return {"llm": f"{MODEL}:m", "base_url": url, "proposer": "model"}
     if MODEL in ("objects", "one object", "bound"):
         llm = shared or chat_openai()
-        return {"llm": llm.bind(stop=["END"]) if MODEL == "bound" else llm}
+        return {"llm": llm.bind(stop=["END"]) if MODEL == "bound" else llm, "proposer": "model"}
     return {"proposer": "random"}
 
 

@@ -68,7 +68,7 @@ async def test_what_a_person_refuses_is_not_proposed_again(tmp_path, proposer):
 
 async def test_a_model_is_told_why_and_proposes_again(tmp_path, openai_server):
     openai_server.script = [says(f"Architecture: {[at] + [0] * 7}") for at in (0, 1)]
-    options = {"proposer": None, "llm": "openai:m", "base_url": openai_server.url, "iterations": 1}
+    options = {"proposer": "model", "llm": "openai:m", "base_url": openai_server.url, "iterations": 1}
     result = await search(tmp_path / "run", ask=Person(NO), **options)
     last = openai_server.calls[1]["messages"]
     assert last[-2]["content"].endswith("Architecture: [0, 0, 0, 0, 0, 0, 0, 0]")

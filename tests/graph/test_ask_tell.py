@@ -456,7 +456,7 @@ async def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
 async def test_a_cancelled_ask_is_asked_again(tmp_path, openai_server):
     server = openai_server
     server.answer = lambda call: server.says("[0,0,0,0,0,0,0,1]", delay=0.5)
-    async with opened(tmp_path / "run", proposer=None, llm="openai:m", base_url=server.url) as search:
+    async with opened(tmp_path / "run", proposer="model", llm="openai:m", base_url=server.url) as search:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(search.ask(), 0.2)
         asked = await search.ask()
@@ -485,7 +485,7 @@ async def test_an_ask_that_is_cancelled_at_any_moment_holds_nothing(tmp_path):
 async def test_a_reply_is_paid_for_once_whatever_happens_behind_it(tmp_path, openai_server, monkeypatch):
     server = openai_server
     server.answer = lambda call: server.says(f"[0,0,0,0,0,0,1,{len(server.calls)}]", tokens=(100, 10))
-    options = {"proposer": None, "llm": "openai:m", "base_url": server.url, "iterations": 2, "trust": True}
+    options = {"proposer": "model", "llm": "openai:m", "base_url": server.url, "iterations": 2, "trust": True}
     saver, broken = "langgraph.checkpoint.sqlite.aio.AsyncSqliteSaver.aput", [True]
     put = genius.graph.checkpoints.AsyncSqliteSaver.aput
 
@@ -522,7 +522,7 @@ async def test_a_value_is_told_while_the_next_proposal_is_awaited(tmp_path, open
         return server.says(f"[0,0,0,0,0,0,0,{count - 1}]", delay=0.5 * (count == 2))
 
     server.answer = answer
-    options = {"proposer": None, "llm": "openai:m", "base_url": server.url, "iterations": 3}
+    options = {"proposer": "model", "llm": "openai:m", "base_url": server.url, "iterations": 3}
     async with opened(tmp_path / "run", **options) as search:
         first = await search.ask()
         asking = asyncio.create_task(search.ask())
@@ -539,7 +539,7 @@ async def test_a_value_is_told_while_the_next_proposal_is_awaited(tmp_path, open
 async def test_an_iteration_without_a_valid_reply_is_skipped(tmp_path):
     replies = ("nonsense", "more of it", "[0,0,0,0,0,0,0,1]")
     model = GenericFakeChatModel(messages=iter([AIMessage(reply) for reply in replies]))
-    options = {"llm": model, "proposer": None, "max_replies": 2, "iterations": 2}
+    options = {"llm": model, "proposer": "model", "max_replies": 2, "iterations": 2}
     async with opened(tmp_path / "run", **options) as search:
         asked = await search.ask()
         assert (asked.id, asked.architecture) == ("2", (0, 0, 0, 0, 0, 0, 0, 1))

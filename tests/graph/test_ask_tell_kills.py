@@ -142,7 +142,7 @@ async def test_a_reply_that_was_paid_for_is_not_asked_for_again(program, tmp_pat
         )
 
     server.answer = answer
-    options = {"llm": "openai:m", "base_url": server.url, "tries": 1, "iterations": 8}
+    options = {"llm": "openai:m", "proposer": "model", "base_url": server.url, "tries": 1, "iterations": 8}
     killed_until_it_ends(program, tmp_path / "run", options, at_moments=True, kills=14)
     result = await program.search(tmp_path / "run", **options)
     logged = lines_of(tmp_path / "run" / "calls.jsonl")

@@ -58,7 +58,8 @@ def search(openai_server, tmp_path):
     openai_server.answer = lambda call: says(next(replies))
 
     async def start(**options):
-        asked = {"llm": "openai:m", "base_url": openai_server.url, "iterations": 2, "run": tmp_path / "run"}
+        asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "iterations": 2}
+        asked |= {"run": tmp_path / "run"}
         return await genius.search("nas-bench-macro", evaluator=evaluate, **asked | options)
 
     return start

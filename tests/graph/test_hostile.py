@@ -27,7 +27,8 @@ def run(tmp_path):
 def search(openai_server, run, monkeypatch):
 
     async def start(**options: Any) -> genius.SearchResult:
-        asked = {"llm": "openai:m", "base_url": openai_server.url, "tries": 1, "iterations": 1, "run": run}
+        asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "tries": 1}
+        asked |= {"iterations": 1, "run": run}
         return await genius.search(SPACE, evaluator=evaluate, **{**asked, **options})
 
     return start
@@ -136,7 +137,8 @@ async def test_a_model_that_only_repeats_ends_where_everything_was_tried(openai_
     numbers = iter(range(1000))
     small = replace(_own(2), build=build)
     openai_server.answer = lambda call: says(f"Architecture: {list(map(int, f'{next(numbers) % 8:03b}'))}")
-    asked = {"llm": "openai:m", "base_url": openai_server.url, "iterations": 20, "evaluator": evaluate, "run": run}
+    asked = {"llm": "openai:m", "proposer": "model", "base_url": openai_server.url, "iterations": 20}
+    asked |= {"evaluator": evaluate, "run": run}
     result = await genius.search(small, **asked)
     found = [c.architecture for c in result.trials[0].candidates if c.architecture]
     assert len(set(found)) == 8

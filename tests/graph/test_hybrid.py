@@ -10,8 +10,11 @@ import pytest
 from genius.agents.arms import ARMS, START
 from genius.graph import studio
 from genius.graph.chooser import NO_ANSWER, RESTS
-from genius.record.journal import read_calls
+from genius.guide.shortlists import forecast
+from genius.record.journal import Journal, read_calls
+from genius.spaces.region import Region
 
+from ..conftest import fails
 from ..contracts import mine, scores
 from ..spaces.rules import chain
 
@@ -83,6 +86,89 @@ async def test_guide_and_model_begin_then_every_arm_offers_and_one_is_chosen(pla
     assert told["iterations"][1]["arm"] == START
     assert {offer["arm"] for offer in told["iterations"][-1]["offers"]} >= {*ARMS}
     assert told["best"]["arm"] == result.best.arm
+
+
+async def test_offers_are_weighed_by_the_forecasts_that_the_tools_of_the_iteration_tell(player, tmp_path):
+    await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    journal, told = Journal.load(tmp_path / "run"), 0
+    beliefs = journal.page(1, 1, "beliefs").beliefs
+    for done, candidate in enumerate(journal.finished(1)):
+        offers = [offer for offer in candidate.offers if offer.probability is not None]
+        known = journal.history(1, done, beliefs=beliefs)
+        found = forecast(Region(SPACE), known, (0, 1), [offer.architecture for offer in offers]) if offers else []
+        assert [each.improvement for each in found] == pytest.approx([offer.probability for offer in offers], abs=1e-9)
+        told += len(found)
+    assert told > 6
+
+
+async def test_the_models_forecast_stays_where_another_arm_offers_the_same_architecture(player, tmp_path):
+    largest = await genius.search(SPACE, proposer="largest", evaluator=evaluate, iterations=6, run=tmp_path / "largest")
+    told = [f"It is large.\nExpected: 61.5 ± 0.5\nArchitecture: {list(c.architecture)}" for c in largest.candidates]
+    player.beliefs, words, prompts = "option: layer 1 = 2: +1", iter(told), []
+
+    def follow(call):
+        prompts.append(call["messages"][-1]["content"])
+        return player.server.says(player.beliefs if "about to begin" in prompts[-1] else next(words))
+
+    player.server.answer = follow
+    result = await genius.search(SPACE, **asked(player, arms=["model", "largest"]), run=tmp_path / "run")
+    assert {candidate.arm for candidate in result.candidates} == {"model", "largest"}
+    for candidate in Journal.load(tmp_path / "run").finished(1):
+        assert (candidate.expected, candidate.expected_sd) == (61.5, 0.5)
+        assert [offer.rationale for offer in candidate.offers] == ["It is large.", "The largest one left."]
+        assert (candidate.llm is not None) == (candidate.arm == "model")
+    assert prompts[-1].count("you expected 61.50 ± 0.50") == 5
+
+
+@pytest.mark.parametrize("tools", [True, False])
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_the_form_in_plain_text_is_shown_where_no_schema_is_sent(player, tmp_path, tools, refuses):
+    def answer(call):
+        if refuses and "response_format" in call:
+            return fails(400, "response_format is not supported here")
+        return player.answer(call)
+
+    player.server.answer = answer
+    arms = ["model", "centaur", "guided"]
+    options = asked(player, arms=arms, iterations=4, principles=True, tools=tools)
+    result = await genius.search(SPACE, **options, run=tmp_path / "run")
+    assert len(result.candidates) == 4
+    found = {"schema": 0, "text": 0}
+    for call in player.server.calls:
+        text, kind = "\n".join(message["content"] for message in call["messages"]), "text"
+        if "response_format" in call:
+            kind = "schema"
+        assert ("In plain text" in text) == (kind == "text"), text
+        found[kind] += 1
+    assert found["schema"] >= 2
+    assert found["text"] or not (tools or refuses)
+
+
+async def test_the_probability_of_the_beliefs_stands_with_the_offers_also_after_a_resume_and_a_replay(player, tmp_path):
+    whole = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    found = [candidate.belief for candidate in whole.candidates]
+    assert found[0] is None
+    assert all(0 < belief < 1 for belief in found[1:])
+    assert [told["belief"] for told in whole.to_json()["iterations"]] == found
+    await genius.search(SPACE, **asked(player, iterations=3), run=tmp_path / "parts")
+    parts = await genius.resume(tmp_path / "parts", iterations=6, space=SPACE, evaluator=evaluate)
+    replay = asked(player, llm=f"replay:{tmp_path / 'run'}", base_url=None)
+    again = await genius.search(SPACE, **replay, run=tmp_path / "again")
+    for result in (parts, again):
+        assert [candidate.belief for candidate in result.candidates] == found
+
+
+async def test_a_journal_without_the_probability_of_beliefs_and_forecasts_goes_on(player, tmp_path):
+    result = await genius.search(SPACE, **asked(player), run=tmp_path / "run")
+    file = tmp_path / "run" / "candidates.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        line.pop("belief", None)
+        line["offers"] = [{name: offer[name] for name in ("arm", "architecture", "fault")} for offer in line["offers"]]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = await genius.resume(tmp_path / "run", iterations=7, space=SPACE, evaluator=evaluate)
+    assert tried(found)[:6] == tried(result)
+    assert len(found.candidates) == 7
 
 
 async def test_beliefs_that_the_measurements_refute_are_followed_less_than_those_that_hold(player, tmp_path):
@@ -316,7 +402,7 @@ async def test_a_network_that_is_beyond_a_measured_limit_is_offered_by_nobody_ag
             {"proposer": "llm", "llm": None, "base_url": None},
             "earlier versions called the proposer 'model' by the name",
         ),
-        ({"proposer": "guided"}, "an llm and a proposer exclude each other: .* --proposer hybrid with --arm"),
+        ({"proposer": "guided"}, "an llm and a proposer exclude each other: .* --proposer hybrid, .* with --arm"),
         ({**PLAIN, "proposer": "centaur"}, "centaur asks a language model: name it as an arm"),
     ],
 )
@@ -362,6 +448,7 @@ async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch)
     assert f"proposed by {result.best.arm}" in flat
     for arm, count in counts.items():
         assert re.search(rf"proposed by: .*{arm} {count} \(\d improved\)", flat)
+    assert f"; the model's beliefs in the end {100 * result.candidates[-1].belief:.0f}% probable" in flat
     assert draw(result)
 
 

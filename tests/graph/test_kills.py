@@ -76,7 +76,7 @@ def evaluator(notes, seconds=0.03):
 
 
 async def search(notes, run, url, seconds=0.03, **options):
-    asked = {"llm": "openai:m", "base_url": url, "tries": 1, "iterations": 10, "seed": 0}
+    asked = {"llm": "openai:m", "proposer": "model", "base_url": url, "tries": 1, "iterations": 10, "seed": 0}
     return await genius.search(SPACE, evaluator=evaluator(notes, seconds), run=run, **{**asked, **options})
 
 
@@ -307,7 +307,8 @@ async def test_a_kill_after_the_last_line_costs_nothing(start, program, server, 
 def test_ctrl_c_ends_with_one_line_and_the_run_can_go_on(program, server, notes, tmp_path):
     run = tmp_path / "run"
     command = [sys.executable, program.__file__]
-    arguments = ["search", "tiny", "--llm", "openai:m", "--base-url", server.url, "--iterations", "8", "--run", run]
+    arguments = ["search", "tiny", "--llm", "openai:m", "--proposer", "model", "--base-url", server.url]
+    arguments += ["--iterations", "8", "--run", run]
     process = subprocess.Popen([*command, *arguments, notes], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     while len(whole_lines(run / "candidates.jsonl")) < 2:
         assert process.poll() is None

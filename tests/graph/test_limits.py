@@ -35,7 +35,7 @@ def model_saying(*replies):
 
 
 async def search(tmp_path, *replies, **options):
-    model = {"llm": model_saying(*replies)} if replies else {}
+    model = {"llm": model_saying(*replies), "proposer": "model"} if replies else {}
     return await genius.search(SPACE, **model, evaluator=evaluate, run=tmp_path / "run", **options)
 
 

@@ -150,7 +150,7 @@ def kill(search, rng, kind):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_kills_of_workers_and_searches_end_with_the_values_of_an_undisturbed_run(script):
     rng, run = random.Random(5), script / "run"
-    kinds = ["worker", "search", "both", "worker"] * 5
+    kinds = ["worker", "search", "both", "worker"] * 3
     search = started(run)
     for kind in kinds:
         time.sleep(rng.uniform(0.3, 1.2))

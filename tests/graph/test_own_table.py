@@ -1,6 +1,7 @@
 """A search of a table of one's own: from Python and as a user types it, gone on with, and changed meanwhile."""
 
 import json
+import re
 import shlex
 from dataclasses import replace
 
@@ -98,3 +99,26 @@ async def test_a_run_looks_for_downloads_where_it_was_told_to(tables, tmp_path):
     options = {"proposer": "random", "iterations": 1, "run": tmp_path / "run", "downloads": tables}
     await genius.search("nas-bench-macro", **options)
     assert len((await genius.resume(tmp_path / "run", iterations=2)).trials[0].candidates) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, r"A value is the mean of 3 trainings, of which each varies by about ±0\.\d\d: the same architecture"),
+        (
+            {"single_run": True},
+            r"A value is that of one of an architecture's 3 trainings, which vary by about ±0\.\d\d:",
+        ),
+    ],
+)
+async def test_the_noise_of_a_published_table_is_told(tables, tmp_path, options, words):
+    prompts = []
+
+    def propose(prompt, history):
+        prompts.append(prompt[-1]["content"])
+        return "Architecture: [1, 1, 1, 1, 1, 1, 1, 1]"
+
+    await genius.search(
+        "nas-bench-macro", proposer=propose, downloads=tables, iterations=1, run=tmp_path / "run", **options
+    )
+    assert re.search(words, prompts[0])

@@ -75,7 +75,9 @@ def model_saying(*replies):
 
 async def test_a_model_is_told_the_rule_that_it_broke(tmp_path):
     model, evaluated = model_saying("Architecture: [2, 1]", "Architecture: [2, 2]"), Evaluated()
-    result = await genius.search(SPACE, llm=model, evaluator=evaluated, iterations=1, run=tmp_path / "run")
+    result = await genius.search(
+        SPACE, llm=model, proposer="model", evaluator=evaluated, iterations=1, run=tmp_path / "run"
+    )
     told = "[2, 1] breaks the space's rule: Wide networks have an even number of layers in CIFAR"
     assert [r.reason for r in result.trials[0].candidates[0].refusals] == [told]
     assert evaluated.architectures == [(2, 2)]
@@ -86,7 +88,7 @@ async def test_a_model_is_told_the_rule_that_it_broke(tmp_path):
 async def test_in_disguise_a_model_is_told_that_there_is_a_rule_and_no_more(tmp_path):
     replies, evaluated = [f"Architecture: [{a}, {b}]" for a in range(3) for b in range(3)], Evaluated()
     options = {"evaluator": evaluated, "iterations": 8, "run": tmp_path / "run", "disguise": True}
-    await genius.search(SPACE, llm=model_saying(*replies), **options)
+    await genius.search(SPACE, proposer="model", llm=model_saying(*replies), **options)
     assert sorted(evaluated.architectures) == VALID
     text = "".join(path.read_text() for path in (tmp_path / "run").glob("c*.jsonl"))
     assert "breaks the space's rule. Please" in text
@@ -98,7 +100,7 @@ async def test_advice_is_never_what_the_rule_forbids(tmp_path):
     evaluated = Evaluated()
     replies = [f"Architecture: {list(a)}" for a in VALID[:4]]
     options = {"evaluator": evaluated, "iterations": 4, "run": tmp_path / "run", "advice": True}
-    result = await genius.search(SPACE, llm=model_saying(*replies), **options)
+    result = await genius.search(SPACE, proposer="model", llm=model_saying(*replies), **options)
     shortlists = [{s.architecture for s in c.shortlist} for c in result.trials[0].candidates]
     assert all(shortlist <= set(VALID) and len(shortlist) >= 4 for shortlist in shortlists)
 

@@ -32,9 +32,8 @@ def model_saying(*replies):
 
 async def test_a_search_with_a_space_an_evaluator_and_a_model_of_ones_own(tmp_path):
     replies = ("Start. [0, 0, 0]", "[0, 0, 0]", "again: [9, 9, 9]", "larger [2, 1, 0]", "{'architecture': [2, 2, 2]}")
-    result = await genius.search(
-        SPACE, llm=model_saying(*replies), evaluator=evaluate, iterations=3, run=tmp_path / "run"
-    )
+    asked = {"proposer": "model", "evaluator": evaluate, "iterations": 3, "run": tmp_path / "run"}
+    result = await genius.search(SPACE, llm=model_saying(*replies), **asked)
     assert [c.architecture for c in result.trials[0].candidates] == [(0, 0, 0), (2, 1, 0), (2, 2, 2)]
     reasons = [refusal.reason for refusal in result.trials[0].candidates[1].refusals]
     assert "was tried in iteration 1" in reasons[0]
@@ -46,7 +45,7 @@ async def test_a_search_with_a_space_an_evaluator_and_a_model_of_ones_own(tmp_pa
 
 async def test_replies_that_cannot_be_used_end_an_iteration_not_the_search(tmp_path):
     replies = ("?", "no idea", "[0, 0]", "[1, 1, 1]")
-    options = {"evaluator": evaluate, "max_replies": 3, "run": tmp_path / "run"}
+    options = {"proposer": "model", "evaluator": evaluate, "max_replies": 3, "run": tmp_path / "run"}
     result = await genius.search(SPACE, llm=model_saying(*replies), iterations=2, **options)
     failed, fine = result.trials[0].candidates
     assert (
@@ -100,8 +99,10 @@ async def test_progress_tells_each_step(tmp_path):
     assert steps[-1].run == tmp_path / "run"
 
 
-async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path):
-    options = {"llm": model_saying("[0,0,0]", "[1,0,0]", "[2,0,0]"), "iterations": 3}
+@pytest.mark.parametrize("proposer", ["model", "hybrid"])
+async def test_no_prompt_and_no_checkpoint_holds_test_accuracy(tmp_path, proposer):
+    replies = [f"[{at % 3},{at // 3},0]" for at in range(9)]
+    options = {"llm": model_saying(*replies), "proposer": proposer, "iterations": 3, "principles": False}
     await genius.search(SPACE, **options, evaluator=evaluate, run=tmp_path / "run")
     calls = [json.loads(line) for line in (tmp_path / "run" / "calls.jsonl").read_text().splitlines()]
     prompts = "".join(message["content"] for call in calls for message in call["prompt"])

@@ -71,9 +71,10 @@ async def test_a_model_in_the_form_takes_the_place_of_a_proposer(openai_server, 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody")
     openai_server.answer = lambda call: openai_server.says("Architecture: [0, 1, 2, 0, 1, 2, 0, 1]")
     graph = genius.make_graph({"configurable": {"proposer": "largest"}})
-    found = await graph.ainvoke({"llm": "openai:m", "iterations": 1})
+    found = await graph.ainvoke({"llm": "openai:m", "iterations": 1, "beliefs": False, "principles": False})
     assert found["candidates"][0]["architecture"] == [0, 1, 2, 0, 1, 2, 0, 1]
     assert found["usage"]["llm_calls"] == 1
+    assert found["candidates"][0]["arm"] == "model"  # of a hybrid search
 
 
 @pytest.mark.parametrize(

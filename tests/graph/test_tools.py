@@ -52,7 +52,7 @@ def found(result: genius.SearchResult) -> list[dict[str, object]]:
 def search(openai_server, tmp_path) -> Callable[..., Awaitable[genius.SearchResult]]:
     async def start(**options: Any) -> genius.SearchResult:
         asked = {"llm": "openai:m", "base_url": openai_server.url, "timeout": 5.0, "tries": 1, "iterations": 2}
-        asked |= {"tools": True, "run": tmp_path / "run", "evaluator": evaluate} | options
+        asked |= {"proposer": "model", "tools": True, "run": tmp_path / "run", "evaluator": evaluate} | options
         return await genius.search(asked.pop("space", SPACE), **asked)
 
     return start
@@ -422,7 +422,17 @@ def test_a_search_that_is_killed_between_rounds_goes_on(openai_server, tmp_path,
         calls(("suggest", {"kind": "explore"}), ("history", {})),
         proposes(5),
     ]
-    words = ["search", "nas-bench-macro", "--llm", "openai:m", "--base-url", openai_server.url, "--tools"]
+    words = [
+        "search",
+        "nas-bench-macro",
+        "--llm",
+        "openai:m",
+        "--base-url",
+        openai_server.url,
+        "--tools",
+        "--proposer",
+        "model",
+    ]
     words += ["--iterations", "2", "--downloads", str(tables), "--run"]
 
     def run(folder: str, answers: list[Any], then: Callable[[dict[str, Any]], Any], *words: str) -> int:

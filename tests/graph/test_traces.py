@@ -94,7 +94,7 @@ def _search(folder: Path, script: list[Answer], **environment: str) -> Ended:
     with langsmith_receiver(_FAR_AWAY) as received, closing(OpenAIServer()) as server:
         server.script = script
         account = {"LANGSMITH_ENDPOINT": received.url, "LANGSMITH_PROJECT": "nets"}
-        settings = {"llm": "openai:test-model", "base_url": server.url, "run": str(folder)}
+        settings = {"llm": "openai:test-model", "proposer": "model", "base_url": server.url, "run": str(folder)}
         options = json.dumps(settings | {"iterations": 2, "seed": 7, "tries": 1})
         printed = json.loads(_python(_SEARCH, options, **_KEYS, **account, **environment))
     return Ended(folder, printed, received)

@@ -59,7 +59,7 @@ async def test_the_prompt_tells_what_is_in_training_and_a_repeat_of_it_is_refuse
     replies = ("[0,0,0,0,0,0,0,0]", "[0,0,0,0,0,0,0,0]", "[2,2,2,2,2,2,2,2]", "[1,1,1,1,1,1,1,1]")
     model = GenericFakeChatModel(messages=iter([AIMessage(reply) for reply in replies]))
     result = await genius.search(
-        SPACE, llm=model, evaluator=Bench(), iterations=3, workers=2, run=tmp_path / "run", trace=False
+        SPACE, llm=model, proposer="model", evaluator=Bench(), iterations=3, workers=2, run=tmp_path / "run"
     )
     assert [c.architecture[0] for c in candidates(result)] == [0, 2, 1]
     assert candidates(result)[1].refusals[0].reason == "[0, 0, 0, 0, 0, 0, 0, 0] is being trained in iteration 1"

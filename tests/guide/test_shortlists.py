@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from genius import ACCURACY, Candidate, Decision, Goal, Measurement, Objective, SearchSpace, get_space
 from genius.guide.features import encoder
-from genius.guide.shortlists import Purpose, forecast, shortlist
+from genius.guide.shortlists import Purpose, forecast, shortlist, swaps
 from genius.record.history import History
 from genius.record.notebook import Beliefs, OptionBelief
 from genius.spaces.region import Limits, Region
@@ -62,6 +62,31 @@ def test_exploiting_takes_the_highest_forecasts_within_two_changes_of_the_best()
     near = [tuple(row) for row in REGION.neighbours(best).tolist()]
     untried = [a for a in near if a not in {c.architecture for c in history}]
     assert max(each.value for each in forecast(REGION, history, SEED, untried)) <= values[0] + 1e-9
+
+
+def test_where_a_limit_binds_swaps_that_use_the_budget_are_among_the_near_ones():
+    space = get_space("channel-bench-resnet")
+    largest = Region(space).counted(Region(space).largest())[0, 0]
+    region = Region(space, Limits(flops=(0, 0.5 * largest)))
+    rng = np.random.default_rng(0)
+    drawn = [*dict.fromkeys(region.sample(rng) for _ in range(5)), (3, 3, 2, 2, 3, 2, 4)]
+    history = [
+        Candidate(1, at, architecture=a, measurement=Measurement(80.0 + at, **EXACT)) for at, a in enumerate(drawn, 1)
+    ]
+    best = max(history, key=lambda c: c.value).architecture
+    found = [each.architecture for each in exploit(region, history, SEED, 5)]
+    assert len(found) == len(set(found)) == 5
+    assert sum(is_swap(best, each) for each in found) >= 2
+    every = [each.architecture for each in swaps(region, history, SEED, best, 8)]
+    assert len(every) == 8
+    assert all(is_swap(best, each) and region.allows(each).all() for each in every)
+    assert np.mean(region.counted(every)[:, 0]) > np.mean(region.counted(region.neighbours(best))[:, 0])
+    assert swaps(Region(space), history, SEED, best, 8) == []
+
+
+def is_swap(best, other):
+    """Tell whether an architecture has more in one decision, and less in another."""
+    return min(np.subtract(other, best)) < 0 < max(np.subtract(other, best))
 
 
 def test_nothing_but_the_forecasts_orders_what_is_exploited():

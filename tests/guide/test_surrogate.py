@@ -284,7 +284,7 @@ def test_beliefs_become_a_mean_function_in_standard_deviations_of_the_space():
 
 
 def test_beliefs_that_tell_nothing_apart_are_no_mean_function_or_a_flat_one():
-    assert belief_means(MACRO, Beliefs(starts=((2,) * 8,))) == ()
+    assert belief_means(MACRO, Beliefs(starts=((2,) * 8,)), ()) == ()
     same = Beliefs(options=tuple(OptionBelief(0, option, 1.0) for option in range(3)))
     np.testing.assert_array_equal(belief_mean(MACRO, same)(encoder(MACRO).encode(drawn(5))), 0)
 
@@ -317,13 +317,24 @@ def test_a_belief_about_nothing_in_the_space_is_named(beliefs, error):
         belief_mean(MACRO, beliefs)
 
 
+def test_beliefs_are_added_to_each_mean_function_of_a_prior_and_share_its_odds():
+    beliefs, prior = Beliefs(options=(OptionBelief(0, 2, 1.0),)), size_means(SIZE, 1.0)
+    points = encoder(MACRO).encode(drawn(6))
+    found = belief_means(MACRO, beliefs, prior)
+    assert [mean.name for mean in found] == ["beliefs"] * len(prior)
+    assert sum(mean.odds for mean in found) == pytest.approx(1)
+    for mean, of_prior in zip(found, prior, strict=True):
+        wanted = of_prior.function(points) + belief_mean(MACRO, beliefs)(points)
+        np.testing.assert_allclose(mean.function(points), wanted)
+
+
 def test_right_beliefs_are_weighed_up_and_wrong_ones_down():
     points = drawn(14)
     right = Beliefs(options=tuple(OptionBelief(at, 2, 1.0 if at % 2 else -1.0) for at in range(8)))
     wrong = Beliefs(options=tuple(OptionBelief(at, 2, -1.0 if at % 2 else 1.0) for at in range(8)))
     truth = belief_mean(MACRO, right)(encoder(MACRO).encode(points))
     shares = [
-        fitted(points, 80 + 3 * truth, (*NO_PRIOR, *belief_means(MACRO, beliefs))).shares()["beliefs"]
+        fitted(points, 80 + 3 * truth, (*NO_PRIOR, *belief_means(MACRO, beliefs, ()))).shares()["beliefs"]
         for beliefs in (right, wrong)
     ]
     assert shares[0] > 0.75

@@ -1,6 +1,7 @@
 """Published tables: loaded whole or refused, and ranked as the paper does."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,24 @@ def test_the_search_sees_validation_accuracy_on_nas_bench_201_only(tables):
     assert not np.array_equal(table.values, table.test_values)
     assert not TABLES["nas-bench-201-cifar10"].sees_test_accuracy
     assert TABLES["nas-bench-macro"].sees_test_accuracy
+
+
+@pytest.mark.parametrize("name", ["nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet"])
+def test_a_table_knows_how_much_a_training_varies_over_the_whole_of_it(name, tables):
+    table = load_table(get_space(name), tables)
+    assert 0.05 < table.training_sd < 0.5
+    told = table.procedure_in_words(single=False)
+    assert told.startswith(f"the mean of {table.trainings} trainings, of which each varies by about ±0.")
+    assert table.procedure_in_words(single=True).startswith("that of one of an architecture's ")
+    shuffled = replace(table, runs=table.runs[::-1])
+    assert shuffled.training_sd == table.training_sd
+
+
+def test_of_a_table_with_one_run_or_none_nothing_is_said_of_noise(tables):
+    assert load_table(get_space("nas-bench-201"), tables).procedure_in_words(single=False) == ""
+    once = Table([(0,), (1,)], np.array([90.0, 92.0]), np.array([90.0, 92.0]), runs=np.array([[90.0], [92.0]]))
+    same = replace(once, runs=np.array([[90.0, 90.0], [92.0, 92.0]]))
+    assert once.procedure_in_words(single=False) == same.procedure_in_words(single=False) == ""
 
 
 def test_a_missing_table_names_the_command_that_gets_it(tmp_path):

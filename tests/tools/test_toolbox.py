@@ -1,10 +1,13 @@
 """The tools of a proposer, their arguments in a model's words, and the candidates of a model without tools."""
 
 import json
+import math
+import re
 
 import pytest
 from genius import Candidate, Decision, Goal, Measurement, Objective, SearchSpace, get_space
-from genius.record.history import History
+from genius.record.candidate import Refusal
+from genius.record.history import History, Index
 from genius.spaces.region import Limits, Region
 from genius.tools.arguments import BadArgument, as_number, one_architecture, several_architectures
 from genius.tools.candidates import CANDIDATES, call_of_candidates, candidates_schema
@@ -71,7 +74,7 @@ def test_further_costs_and_rules_are_told():
     assert "memory_mb 4" in tools["cost"].answer({"architectures": [[0, 1]]})
     assert "both are y" in tools["cost"].answer({"architectures": [[1, 1]]})
     assert "no, [1, 1] breaks the space's rule: both are y" in tools["allowed"].answer({"architectures": [[1, 1]]})
-    assert "none, it is not allowed" in tools["predict"].answer({"architectures": [[1, 1]]})
+    assert re.search("none, it is not allowed: .*both are y", tools["predict"].answer({"architectures": [[1, 1]]}))
 
 
 def test_allowed_says_which_rule_is_broken():
@@ -87,10 +90,55 @@ def test_allowed_says_which_rule_is_broken():
 def test_forecasts_name_the_best_and_what_was_tried():
     first, tried, new = box()["predict"].answer({"architectures": [[1] * 8, [2] * 8]}).splitlines()
     assert first == "The best so far: [1, 1, 1, 1, 1, 1, 1, 1], 88.00%."
-    assert tried.endswith("to improve; tried in iteration 1")
+    assert tried.endswith("to improve; measured, 88.00%, in iteration 1")
     assert new.endswith("to improve")
     nothing = box(known=History.of([]))["predict"].answer({"architectures": [[2] * 8]})
     assert nothing.splitlines() == ["Nothing is measured yet.", "- [2, 2, 2, 2, 2, 2, 2, 2]: no forecast"]
+
+
+def test_forecasts_say_which_limit_an_architecture_breaks_and_by_how_much():
+    tools = box(limits=Limits(flops=(1e6, 5e7)))
+    _, off, both, fine = tools["predict"].answer({"architectures": [[2] * 8, [1] * 8, [1] * 7 + [0]]}).splitlines()
+    told = (
+        r"not allowed: 105,\d{3},\d{3} FLOPs \(macs\), \+55\.\d\d M above the most that is allowed; allowed: .*to 50 M"
+    )
+    assert re.search(told, off)
+    assert re.search(r"measured, 88\.00%, in iteration 1; not allowed: 53,\d{3},\d{3} FLOPs", both)
+    assert fine.endswith("to improve")
+
+
+def test_forecasts_name_failures_pending_evaluations_and_further_costs():
+    space = SearchSpace(
+        "costly",
+        (Decision("a", ("x", "y", "z")), Decision("b", ("x", "y"))),
+        cost=lambda found: {"memory_mb": 3 + sum(found)},
+    )
+    failed = Candidate(1, 1, architecture=(0, 0), error="out of memory")
+    running = Candidate(1, 3, architecture=(1, 0))
+    measured = Candidate(1, 2, architecture=(0, 1), measurement=Measurement(50.0))
+    known = History(Index([failed, measured]), 2, [running])
+    tools = box(space, Limits(others=(("memory_mb", (-math.inf, 4.0)),)), known)
+    _, *lines = tools["predict"].answer({"architectures": [[0, 0], [1, 0], [2, 1]]}).splitlines()
+    assert "tried and failed (out of memory) in iteration 1" in lines[0]
+    assert "in training now, proposed in iteration 3" in lines[1]
+    assert lines[2].endswith("memory_mb 6, +2 above the most that is allowed; allowed: memory_mb at most 4")
+
+
+def test_limits_on_measures_are_told_of_what_was_measured_beyond_them():
+    goal = Goal(limits={"latency": (None, 5.0)})
+    refusal = Refusal("[2, 2, 2, 2, 2, 2, 2, 2]", "it is slow", (2,) * 8, {"latency": 7.25})
+    measurements = [Measurement(80.0, metrics={"latency": 4.0}), Measurement(90.0, metrics={"latency": 6.0})]
+    found = [
+        Candidate(1, at, architecture=TRIED[at], measurement=each, refusals=(refusal,) * at)
+        for at, each in enumerate(measurements)
+    ]
+    tools = box(known=History.of(found, goal))
+    asked = {"architectures": [[2] * 8, list(TRIED[1])]}
+    _, weighed, infeasible = tools["predict"].answer(asked).splitlines()
+    assert "not allowed: latency is 7.25" in weighed
+    assert "allowed: latency at most 5" in weighed
+    assert "measured, 90.00%, in iteration 1; not feasible: latency is 6" in infeasible
+    assert tools["allowed"].answer(asked).splitlines()[0].partition(": ")[2].startswith("no, latency is 7.25")
 
 
 def test_suggestions_come_with_reasons():
@@ -107,6 +155,17 @@ def test_neighbours_are_untried_and_ordered():
     assert title.startswith("16 architectures within the limits differ in one decision; 16 of them are untried")
     values = [float(line.partition(": ")[2].partition(" ")[0]) for line in lines]
     assert values == sorted(values, reverse=True)
+
+
+def test_where_a_limit_is_close_neighbours_are_swaps_too():
+    tools = box(limits=Limits(flops=(1e6, 5.4e7)))
+    near, swaps = tools["neighbours"].answer({"architecture": [1] * 8}).split("of which one alone would break them:\n")
+    assert near.startswith("8 architectures within the limits differ in one decision")
+    for line in swaps.splitlines():
+        swapped = json.loads(line.removeprefix("- ").partition(":")[0])
+        assert min(swapped) == 0
+        assert max(swapped) == 2
+        assert line.endswith("to improve")
 
 
 def test_the_history_is_filtered_and_ordered():
