@@ -38,7 +38,7 @@ from .weights import save_tensors
 
 OUTPUTS = ("boxes", "scores", "labels")
 
-_LEAST, _MOST = 64, 8192  # pixels of an image's side
+_MOST = 8192  # pixels of an image's side
 _TOLERANCE = 1e-3  # of scores; of boxes in shares of the image's side
 _ALIKE = 0.98  # share of the boxes found that another runtime must find: near overlaps go either way
 
@@ -51,6 +51,11 @@ class TrainedDetector:
     job: DetectionJob
     detector: RetinaNet
     classes: tuple[str, ...]
+
+    @property
+    def least(self) -> int:
+        """The least pixels of a side with which the coarsest level has more than one row: torch.export asks for it."""
+        return 4 * int(self.detector.backbone.levels[-1].stride) + 1
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,14 @@ def export_detector(
 ) -> dict[str, object]:
     """Write a detector's bundle into a new folder, whole or not at all; return the content of its `model.json`.
 
-    The bundle is that of a classifier, but for its outputs. Raises: the errors of `export`.
+    The bundle is that of a classifier, but for its outputs. Raises: the errors of `export`; GeniusError for a detector
+    of images that are too small for its levels.
     """
+    if trained.job.recipe.size < trained.least:
+        raise GeniusError(
+            f"a detector on levels as coarse as these is exported for images of at least {trained.least} pixels, "
+            f"and it was trained on {trained.job.recipe.size}: train it on larger ones, as in size={trained.least + 31}"
+        )
     if onnx:
         import_onnx()
     with told_when_full(folder.parent), whole_folder(folder) as part:
@@ -145,7 +156,7 @@ def _about(trained: TrainedDetector) -> dict[str, object]:
             "name": IMAGES,
             "type": "float32",
             "shape": [1, job.classifier.channels, "height", "width"],
-            "sides": [_LEAST, _MOST],
+            "sides": [trained.least, _MOST],
             "values": [0, 1],
         },
         "outputs": {
@@ -193,7 +204,7 @@ def _preprocessing(job: DetectionJob) -> dict[str, object]:
 
 
 def _sample(network: nn.Module, trained: TrainedDetector) -> _Sample:
-    side = min(max(_LEAST, trained.job.recipe.size), 320)
+    side = max(trained.least, min(trained.job.recipe.size, 320))
     shape = 1, trained.job.classifier.channels, side, side + side // 4 + 1
     image = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -213,8 +224,8 @@ def _write_data(trained: TrainedDetector, sample: _Sample, folder: Path) -> dict
 
 def _program(network: nn.Module, trained: TrainedDetector) -> ExportedProgram:
     """Trace a detector for an image of any size, and remove the stack traces, which hold paths of this machine."""
-    sides = {2: Dim("height", min=_LEAST, max=_MOST), 3: Dim("width", min=_LEAST, max=_MOST)}
-    example = torch.zeros(1, trained.job.classifier.channels, 160, 224)
+    sides = {2: Dim("height", min=trained.least, max=_MOST), 3: Dim("width", min=trained.least, max=_MOST)}
+    example = torch.zeros(1, trained.job.classifier.channels, trained.least + 32, trained.least + 96)
     try:
         program = torch.export.export(network, (example,), dynamic_shapes=(sides,), strict=False)
     except Exception as error:  # of any kind: the network is the user's own

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ pytest.importorskip("pycocotools")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
-SETTINGS = ("size=64", "longest=96", "pyramid=16", "epochs=8", "milestones=7", "batch=4", "lr=0.02", "clip=5")
+SETTINGS = ("size=160", "longest=224", "pyramid=16", "epochs=6", "milestones=5", "batch=4", "lr=0.02", "clip=5")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def finder(bundle, images, kind):
 @pytest.mark.parametrize("kind", ["program", "onnx"])
 def test_somebody_else_finds_the_same_boxes_in_images_of_any_size(trained, bundle, kind):
     detector, _ = find_detector(str(trained), None, trust=True)
-    sizes = [(64, 96), (96, 64), (64, 64), (64, 85)]  # none of which the resizing would change
+    sizes = [(160, 224), (224, 160), (160, 160), (160, 173)]  # none of which the resizing would change
     images = [np.random.default_rng(n).random((1, 3, *size), np.float32) for n, size in enumerate(sizes)]
     network = detector.detector
     network.score_thresh = 0.0
@@ -77,7 +78,7 @@ def test_a_bundle_says_what_somebody_else_needs(trained, bundle):
     about = json.loads((bundle / "model.json").read_text())
     assert about["class_names"] == ["disc", "square", "triangle"]
     assert about["input"]["shape"] == [1, 3, "height", "width"]
-    assert "its shorter side 64 pixels, the longer one at most 96" in about["contract"]
+    assert "its shorter side 160 pixels, the longer one at most 224" in about["contract"]
     assert about["outputs"].keys() == {"boxes", "scores", "labels"}
     assert about["provenance"]["recipe"]["name"] == "detect-coco"
     assert {"AP", "AP50", "AP75"} <= about["provenance"].keys()
@@ -90,6 +91,14 @@ def test_its_weights_are_those_of_the_training(trained, bundle):
     one, two = load_file(trained / "weights.safetensors"), load_file(bundle / "weights.safetensors")
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_detector_of_images_too_small_for_its_levels_is_refused(trained, tmp_path):
+    detector, origin = find_detector(str(trained), None, trust=True)
+    recipe = replace(detector.job.recipe, size=128)
+    small = replace(detector, job=replace(detector.job, recipe=recipe))
+    with pytest.raises(GeniusError, match="for images of at least 129 pixels, and it was trained on 128"):
+        export_detector(small, tmp_path / "bundle", onnx=False, provenance=origin)
 
 
 def test_a_folder_without_a_detector_is_refused(tmp_path):
