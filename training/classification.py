@@ -17,7 +17,7 @@ from .epochs import cross_entropy, top1
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import TrainingJob
-from .learning_task import Reading
+from .learning_task import TaskScore
 from .loading import loaders_for
 from .memory import blank_images
 from .prepare import card_of, image_shape, initial_network
@@ -83,18 +83,18 @@ class Classification:
         """Return the cross entropy of blank images."""
         return blank_images(image_shape(self.job, self.images), self.device)(network, examples)
 
-    def measure(self, network: nn.Module) -> Reading:
+    def measure(self, network: nn.Module) -> TaskScore:
         """Measure the accuracy in percent on the validation images."""
         return self._score(network, self.images.validation)
 
-    def test(self, network: nn.Module) -> Reading:
+    def test(self, network: nn.Module) -> TaskScore:
         """Measure the accuracy in percent on the test images."""
         return self._score(network, self.images.test)
 
-    def _score(self, network: nn.Module, images: Images) -> Reading:
+    def _score(self, network: nn.Module, images: Images) -> TaskScore:
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self._loaders)
         accuracy = top1(network, batches, self.job.recipe, self.device, self.rank)
-        return Reading(accuracy, sampling_sd(accuracy, len(images.labels)))
+        return TaskScore(accuracy, sampling_sd(accuracy, len(images.labels)))
 
     def write_weights(self, network: nn.Module, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -21,7 +21,7 @@ from .boxes import BoxedImage, BoxedImages, load_boxes
 from .card import Card, ChannelScale
 from .detection_job import DetectionJob
 from .detector import detector_of
-from .learning_task import Reading
+from .learning_task import TaskScore
 from .levels import Level, cut_behind, find_levels
 from .loading import loaders_for
 from .recipes import Recipe
@@ -147,7 +147,7 @@ class Detection:
         moved = {name: each.to(self.device) for name, each in target.items()}
         return self.loss(network, ([image] * examples, [moved] * examples), recipe)
 
-    def measure(self, network: nn.Module) -> Reading:
+    def measure(self, network: nn.Module) -> TaskScore:
         """Measure COCO's AP in percent on the validation images."""
         found = list(self._found(network))
         if self.rank.world > 1:
@@ -155,7 +155,7 @@ class Detection:
             distributed.all_gather_object(shares, found)
             found = sorted((each for share in shares for each in share), key=lambda each: each.image)
         value, more = average_precision(self.data.validation, found, len(self.data.found.classes))
-        return Reading(value, metrics=more)
+        return TaskScore(value, metrics=more)
 
     @torch.no_grad()
     def _found(self, network: nn.Module) -> Iterator[Found]:

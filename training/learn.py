@@ -22,7 +22,7 @@ from .disk import told_when_full
 from .epochs import Diverged, learner, train_epochs, uses_amp
 from .images import load_images
 from .job import Epoch, LearningJob, OnEpoch, TrainingJob
-from .learning_task import LearningTask, Reading
+from .learning_task import LearningTask, TaskScore
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
 from .saving import Checkpoint, Saved
@@ -146,7 +146,7 @@ class _Run:
         size = bytes_in_words(self.estimate.total)
         return f"{self.task.size}; training it on {self.estimate.batch} images at once takes about {size}"
 
-    def train(self, on_epoch: OnEpoch | None) -> tuple[Reading, Reading | None]:
+    def train(self, on_epoch: OnEpoch | None) -> tuple[TaskScore, TaskScore | None]:
         """Train the remaining epochs, and save and report each; return the score, and that of the test, if any."""
         recipe, task, done = self.job.recipe, self.task, self.saved.epochs if self.saved else 0
         batches = task.batches()

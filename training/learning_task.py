@@ -17,7 +17,7 @@ _B = TypeVar("_B")
 
 
 @dataclass(frozen=True)
-class Reading:
+class TaskScore:
     """The value of a task's objective, its standard deviation where known, and further numbers by their names."""
 
     value: float
@@ -55,11 +55,11 @@ class LearningTask(Protocol[_B]):
         """Return the loss on so many blank examples, as large as any of a training."""
         ...
 
-    def measure(self, network: nn.Module) -> Reading:
+    def measure(self, network: nn.Module) -> TaskScore:
         """Measure the objective on the examples that steer, over all processes."""
         ...
 
-    def test(self, network: nn.Module) -> Reading | None:
+    def test(self, network: nn.Module) -> TaskScore | None:
         """Measure the objective on the test examples; None where the task has none."""
         ...
 
