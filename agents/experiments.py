@@ -14,7 +14,7 @@ from ..record.settings import MODEL, Order
 from ..spaces.cost import Convention, Cost
 from ..spaces.figures import many_millions, written
 from ..spaces.objective import Objective
-from ..spaces.region import Region
+from ..spaces.region import HIDDEN_UNIT, Region
 from ..spaces.space import SearchSpace
 from ..spaces.words import option_in_words
 from .arms import BELIEVING, START, UNBELIEVING
@@ -119,8 +119,10 @@ def _place(candidate: Candidate, goal: Goal) -> tuple[bool, float]:
 
 def columns_of(region: Region, goal: Goal) -> list[str]:
     """Name the cells of an experiment's line."""
-    convention = _COUNTED[region.limits.convention]
-    counted = [f"millions of {convention}", "millions of parameters"] if region.space.costed else []
+    names = [f"millions of {_COUNTED[region.limits.convention]}", "millions of parameters"]
+    if region.limits.units:
+        names = [f"FLOPs {HIDDEN_UNIT}", f"parameters {HIDDEN_UNIT}"]
+    counted = names if region.space.costed else []
     further = [quantity.label if (quantity := goal.quantity(name)) else name for name in _further(goal)]
     return ["architecture", goal.objective.name, *counted, *further]
 
@@ -136,15 +138,20 @@ class _Rows:
     def of(self, shown: Sequence[Candidate], best: Candidate | None) -> list[_Words]:
         """Return a line for each candidate; numbers of a column have as many digits as tell them apart."""
         goal, space = self.goal, self.region.space
-        costs = [candidate.cost or Cost() for candidate in shown]
-        flops = many_millions([cost.counted(self.region.limits.convention) for cost in costs], 1)
-        params = many_millions([cost.params for cost in costs], 2)
-        counted = [[f"{cost} M" for cost in each] for each in (flops, params)] if space.costed else []
+        counted = self._costs([candidate.cost or Cost() for candidate in shown]) if space.costed else []
         further = [_column(shown, goal, name) for name in _further(goal)]
         values = _values(shown, goal)
         gains = _gains(shown, best, goal.objective)
         lines = zip(shown, values, gains, *counted, *further, strict=True)
         return [self._line(candidate, value, gain, cells, best) for candidate, value, gain, *cells in lines]
+
+    def _costs(self, costs: Sequence[Cost]) -> list[list[str]]:
+        """Write the FLOPs and the parameters of each line."""
+        limits = self.region.limits
+        counts = [cost.counted(limits.convention) for cost in costs], [cost.params for cost in costs]
+        if limits.units:
+            return [[limits.told(at, count) for count in each] for at, each in enumerate(counts)]
+        return [[f"{count} M" for count in many_millions(each, 1 + at)] for at, each in enumerate(counts)]
 
     def _line(
         self, candidate: Candidate, value: str, gain: str, cells: Sequence[str], best: Candidate | None
@@ -252,9 +259,9 @@ def _curve(points: Sequence[float], objective: Objective) -> str:
 
 
 def _metrics(candidate: Candidate, goal: Goal) -> str:
-    """Write the metrics of a measurement that no objective and no limit names."""
+    """Write the metrics of a measurement that no objective and no limit names, but for those that are not asked for."""
     metrics = candidate.measurement.metrics if candidate.measurement and candidate.value is not None else {}
-    told = {goal.objective.name, *goal.others}
+    told = {goal.objective.name, *goal.others, *(each.name for each in goal.besides)}
     others = [(name, value) for name, value in sorted(metrics.items()) if name not in told]
     return ", ".join(f"{one_line(name)} {value:.4g}" for name, value in others[:_METRICS])
 

@@ -9,7 +9,7 @@ from ..record.history import History
 from ..spaces.region import OPEN, Region
 from ..spaces.space import Architecture
 from ..tools.look_up import adds_up, look_up_table
-from ..tools.prices import amount_in_words, number_in_words
+from ..tools.prices import amount_in_words
 from .prompting import Prompts
 
 _SWAPPED = 64  # single changes that break the limits and are made up for
@@ -86,7 +86,7 @@ def _listed(region: Region, found: Sequence[Architecture], quantities: Sequence[
     return [
         {
             "written": region.space.written(architecture),
-            "costs": ", ".join(number_in_words(at, costs[at]) for at in quantities),
+            "costs": ", ".join(region.limits.told(at, costs[at]) for at in quantities),
         }
         for architecture, costs in zip(found, rows, strict=True)
     ]

@@ -54,12 +54,12 @@ def draw_pictures(scores: Sequence[Scores], folder: Path) -> list[Path]:
 
 def _draw(scores: Sequence[Scores], picture: Picture, path: Path) -> Path:
     tasks = list(dict.fromkeys(each.task for each in scores))
-    figure, panels = _figure([task.name for task in tasks], "evaluations")
+    figure, panels = figure_of([task.name for task in tasks], "evaluations")
     for panel, task in zip(panels, tasks, strict=True):
         for number, each in enumerate(each for each in scores if each.task == task):
             _curve(panel, each, picture.values(each), f"C{number}", picture.floor)
         log_axis(panel)
-    return _saved(figure, picture.label(_unit(scores)), path)
+    return saved(figure, picture.label(_unit(scores)), path)
 
 
 def _draw_taus(scores: Sequence[Scores], path: Path) -> Path:
@@ -74,11 +74,11 @@ def _draw_taus(scores: Sequence[Scores], path: Path) -> Path:
     if len(tasks) > 1:
         titles.append(f"geometric mean of {len(tasks)} tasks")
         means.append({name: _interval(geometric_mean(scores, name)) for name in proposers})
-    figure, panels = _figure(titles, "TAU of the model: Kendall's correlation with the table")
+    figure, panels = figure_of(titles, "TAU of the model: Kendall's correlation with the table")
     for panel, intervals in zip(panels, means, strict=True):
         _against_tau(panel, intervals)
         log_axis(panel)
-    return _saved(figure, PICTURES[1].label(""), path)
+    return saved(figure, PICTURES[1].label(""), path)
 
 
 _Interval = tuple[float, float, float]
@@ -107,7 +107,7 @@ def _against_tau(panel: "Axes", intervals: Mapping[str, _Interval]) -> None:
         panel.fill_between(taus, np.maximum(lows, 1.0), highs, color=f"C{number}", alpha=0.18, linewidth=0)
 
 
-def _figure(titles: Sequence[str], across: str) -> "tuple[Figure, list[Axes]]":
+def figure_of(titles: Sequence[str], across: str) -> "tuple[Figure, list[Axes]]":
     """Make a figure with a panel under each title."""
     from matplotlib.figure import Figure
 
@@ -124,7 +124,8 @@ def _figure(titles: Sequence[str], across: str) -> "tuple[Figure, list[Axes]]":
     return figure, every[: len(titles)]
 
 
-def _saved(figure: "Figure", label: str, path: Path) -> Path:
+def saved(figure: "Figure", label: str, path: Path) -> Path:
+    """Save a figure of `figure_of` with the label of its vertical axes and one legend; return its file."""
     figure.supylabel(as_label(label), fontsize=9)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8, frameon=False)

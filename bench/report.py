@@ -31,20 +31,21 @@ def to_markdown(found: "Bench") -> str:
     """Write a report: for each budget the ranks of all tasks side by side, then those over all tasks and the criteria
     for models, then all numbers, then notes on them."""
     plan = found.plan
-    lines = [f"# {_markdown(found.command)}", "", _how(plan), ""]
+    lines = [f"# {as_markdown(found.command)}", "", _how(plan), ""]
     for budget in sorted({row.evaluations for row in found.rows}):
         lines += [f"## Rank of the best after {budget} evaluations", "", *_side_by_side(plan, found.rows, budget), ""]
     lines += [*_over_all_tasks(plan, found.across), ""] if len(plan.tasks) > 1 else []
-    lines += ["## How good a model has to be", "", *_listed(map(str, found.judged)), ""] if found.judged else []
-    lines += ["## Everything", "", *_everything(found.rows, plan.proposers[0]), "", *_listed(found.notes)]
+    lines += ["## How good a model has to be", "", *listed(map(str, found.judged)), ""] if found.judged else []
+    lines += ["## Everything", "", *_everything(found.rows, plan.proposers[0]), "", *listed(found.notes)]
     return "\n".join(lines) + "\n"
 
 
-def _listed(texts: Iterable[str]) -> Iterator[str]:
-    return (f"- {_markdown(text)}" for text in texts)
+def listed(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts as the lines of a list."""
+    return (f"- {as_markdown(text)}" for text in texts)
 
 
-def _markdown(text: str) -> str:
+def as_markdown(text: str) -> str:
     """Write a text so that Markdown, and the HTML in it, show it as it is."""
     return _MARKS.sub(r"\\\g<0>", html.escape(one_line(text), quote=False))
 
@@ -65,17 +66,23 @@ def _confirmed(plan: Plan) -> str:
     return f", with the best {count} evaluated {repeats} times more where evaluations are noisy" if count else ""
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(map(_markdown, head))} |"
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table whose cells show their texts as they are."""
+    return table_lines(list(map(as_markdown, head)), [list(map(as_markdown, cells)) for cells in body])
+
+
+def table_lines(head: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table whose cells are Markdown."""
+    yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for cells in body:
-        yield f"| {' | '.join(map(_markdown, cells))} |"
+        yield f"| {' | '.join(cells)} |"
 
 
 def _side_by_side(plan: Plan, found: Sequence[Row], budget: int) -> Iterator[str]:
     ranks = {(row.task, row.proposer): row.rank for row in found if row.evaluations == budget}
     body = [[task.name, *(str(ranks[task, name]) for name in plan.proposers)] for task in plan.tasks]
-    return _table(["task", *plan.proposers], body)
+    return markdown_table(["task", *plan.proposers], body)
 
 
 def _over_all_tasks(plan: Plan, across: Sequence[Overall]) -> Iterator[str]:
@@ -84,7 +91,7 @@ def _over_all_tasks(plan: Plan, across: Sequence[Overall]) -> Iterator[str]:
     yield ""
     yield "Of each task it takes the mean rank; in brackets its 95% confidence interval over seeds."
     yield ""
-    yield from _table(
+    yield from markdown_table(
         ["proposer", "evaluations", "rank", f"rank / {first}"],
         [
             [each.proposer, str(each.evaluations), str(each.rank), "" if each.proposer == first else str(each.ratio)]
@@ -144,7 +151,7 @@ def cells(row: Row, first: str, *, noisy: bool) -> list[str]:
 
 def _everything(found: Sequence[Row], first: str) -> Iterator[str]:
     noisy = any(row.task.noisy for row in found)
-    return _table(columns(first, title(found), noisy=noisy), [cells(row, first, noisy=noisy) for row in found])
+    return markdown_table(columns(first, title(found), noisy=noisy), [cells(row, first, noisy=noisy) for row in found])
 
 
 def spread(mean: Mean, objective: Objective) -> str:

@@ -22,7 +22,7 @@ from ..record.goal import Goal
 from ..record.settings.llm_settings import LLMSettings
 from ..record.settings.settings import REFLECTION
 from ..schema import CLOSED, Amount, Count, Flag, Name, Numbers, Schema, Whole
-from ..spaces.disguise import conceal, disguise, reveal, shuffle
+from ..spaces.disguise import draw_disguise
 from ..spaces.region import Region
 from ..spaces.space import Architecture
 from ..tables.published import Table
@@ -73,16 +73,16 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
     """
     entrant = read_entrant(name)
     space, table = load_task(task, data)
-    meanings = shuffle(space, seed) if entrant.disguise else None
-    shown = disguise(space, meanings) if meanings else space
+    hidden = draw_disguise(space, seed) if entrant.disguise else None
     look_up = run_evaluator(table, seed) if task.noisy else table_evaluator(table)
 
     def evaluate(architecture: Architecture) -> Measured | Awaitable[Measured]:
-        return look_up(reveal(architecture, meanings) if meanings else architecture)
+        return look_up(hidden.reveal(architecture) if hidden else architecture)
 
-    started, region = perf_counter(), Region(shown, task.limits)
+    started, whole = perf_counter(), Region(space, task.limits)
+    region = whole.disguised(hidden) if hidden else whole
     starts = starts_for(entrant.starts, task, data) if entrant.starts else ()
-    first = [conceal(start, meanings) if meanings else start for start in starts]
+    first = [hidden.conceal(start) if hidden else start for start in starts]
     async with _open(entrant, region, table, seed, data) as model:
         proposer, arms = _starting(first, model, _arms(entrant, region, (seed, 1), model), region)
         goal = Goal((table.objective,))
@@ -91,7 +91,7 @@ async def run_trial(task: Task, name: str, seed: int, iterations: int, data: Pat
             region, proposer, evaluate, goal=goal, seed=(seed, 1), iterations=iterations, arms=arms, **asking
         )
         candidates = await _search(context, iterations)
-    found = [c.architecture and (reveal(c.architecture, meanings) if meanings else c.architecture) for c in candidates]
+    found = [c.architecture and (hidden.reveal(c.architecture) if hidden else c.architecture) for c in candidates]
     return BenchTrial(
         task.space,
         task.pool,

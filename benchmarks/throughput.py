@@ -30,6 +30,7 @@ from genius.training.epochs import cross_entropy, learner, train_step, uses_amp
 from genius.training.images import Pixels
 from genius.training.machine import is_out_of_memory
 from genius.training.memory import blank_images, estimate
+from genius.training.optimizer import copies_of_weights
 from genius.training.recipes import RECIPES, Recipe, scaled
 from torch import Tensor, nn
 from torch.nn import functional
@@ -208,14 +209,9 @@ def row(name: str, measure: Callable[[], float], device: torch.device, base: flo
 def tell_memory(work: Workload, device: torch.device) -> None:
     """Print what a training was estimated to need beside what it needed."""
     recipe = work.recipe
-    guess = estimate(
-        work.build(),
-        blank_images(work.shape, device),
-        batch=recipe.batch,
-        average=False,
-        device=device,
-        amp=uses_amp(recipe, device),
-    )
+    copies, amp = copies_of_weights(recipe), uses_amp(recipe, device)
+    blank = blank_images(work.shape, device)
+    guess = estimate(work.build(), blank, batch=recipe.batch, copies=copies, device=device, amp=amp)
     words = f"  estimated memory {guess.total / 1e9:.2f} GB"
     if device.type == "cuda":
         data = work.images.images.numel()

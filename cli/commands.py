@@ -12,7 +12,7 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import benching, detecting, latency, looking, searching, signals, telling, training
+from . import benching, concluding, detecting, latency, looking, papering, searching, signals, telling, training
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -78,10 +78,12 @@ for command in (
     telling.ask,
     telling.tell,
     telling.hint,
+    concluding.principles,
     training.train,
     detecting.detect,
     training.export,
     benching.bench,
+    papering.paper,
     looking.show,
     looking.spaces,
     looking.cost,

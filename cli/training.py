@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import GeniusError, RunFailed
-from ..spaces.objective import ACCURACY, Objective
+from ..spaces.objective import ACCURACY, TOP5, Objective
 from . import beginning, completing
 from .options import AsJson, OwnSpace, Set, Trust, console, with_settings
 from .signals import stopping
@@ -146,6 +146,7 @@ class _Epochs:
 
     def __call__(self, epoch: "Epoch") -> None:
         value = f", {self._value(epoch.value)}" if epoch.value is not None else ""
+        value += _top5(epoch.metrics)
         speed = ",.0f" if (epoch.images_per_second or 0) >= 10 else ".2g"
         words = f"loss {epoch.loss:.4f}{value}, {epoch.images_per_second:{speed}} images/s"
         if self._console.is_interactive:
@@ -173,12 +174,22 @@ def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None
         return
     print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
     name, unit = job.objective.name, job.objective.suffix
-    test = f", test {name} {measurement.test_value:.2f}{unit}" if measurement.test_value is not None else ""
-    more = "".join(f", {each} {value:.2f}" for each, value in measurement.metrics.items())
-    print_text(
-        f"{name} {measurement.value:.2f}{unit}{more}{test}; {measurement.seconds:,.1f} s of {measurement.device}"
-    )
+    value = f"{name} {measurement.value:.2f}{unit}{_further(measurement.metrics)}"
+    if measurement.test_value is not None:
+        value += f", test {name} {measurement.test_value:.2f}{unit}{_further(measurement.test_metrics)}"
+    print_text(f"{value}; {measurement.seconds:,.1f} s of {measurement.device}")
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
+
+
+def _top5(metrics: Mapping[str, float]) -> str:
+    """Write top-5 accuracy behind top-1; nothing where it was not measured."""
+    return f", top-5 {metrics[TOP5.name]:.2f}%" if TOP5.name in metrics else ""
+
+
+def _further(metrics: Mapping[str, float]) -> str:
+    """Write all further numbers behind the first, top-5 accuracy as such."""
+    others = "".join(f", {name} {value:.2f}" for name, value in metrics.items() if name != TOP5.name)
+    return _top5(metrics) + others
 
 
 @stopping("a bundle is made anew: export again")

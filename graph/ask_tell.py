@@ -24,7 +24,6 @@ from ..record.plain import BadValue
 from ..record.result import SearchResult, check_journal, read_result
 from ..record.settings import SETTINGS_FILE, TOLD, Options, Settings
 from ..schema import Scalar
-from ..spaces.disguise import reveal
 from ..spaces.objective import Objective
 from ..spaces.space import Architecture
 from ..tools.trainer import train
@@ -278,7 +277,7 @@ def _id_of(asked: Asked | str | int) -> str:
 
 def _asked(run: SharedRun, candidate: Candidate, setup: Setup) -> Asked:
     shown = candidate.architecture or ()
-    real = reveal(shown, run.settings.run.meanings) if run.settings.loop.disguise else shown
+    real = disguise.reveal(shown) if (disguise := run.settings.disguise) else shown
     return Asked(run.id_of(candidate), setup.space.values(real), real, setup.space.plain_values(real))
 
 

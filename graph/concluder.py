@@ -17,6 +17,7 @@ from ..agents.principles import (
     read_principles,
     with_effects,
 )
+from ..agents.proposer import Thinking
 from ..record.candidate import Candidate
 from ..record.history import History
 from ..record.journal import Journal
@@ -55,22 +56,28 @@ async def concluder(state: SearchState, runtime: Runtime[Context], tries: int = 
     """Ask the model for the design principles that the trial teaches, and hold them against the surrogate's effects."""
     context = ready(state, runtime, tries)
     known = filled(state, context.region.space)
-    page = await _principles(known, context, history_of(known, context))
+    assert context.writer is not None
+    at = Candidate(known["trial"], known["done"] + 1)
+    page = await state_principles(at, context.writer, context, history_of(known, context))
     update: dict[str, Any] = {} if page is None else await keep_page(context, page)
     return Command(goto="__end__", update=update)
 
 
-async def _principles(known: InFlight, context: Context, history: History) -> Page | None:
-    """Ask for principles; an answer that cannot be read stands for none. None where the budget is spent."""
-    assert context.writer is not None
-    region, at = context.region, Candidate(known["trial"], known["done"] + 1)
+async def state_principles(
+    at: Candidate, thinking: Thinking, context: Context, history: History, *, first: int = 1
+) -> Page | None:
+    """Ask a model for the principles that a history teaches, before the iteration `at`; `first` is the attempt.
+
+    An answer that cannot be read stands for none. None where the budget is spent. Raises: ProviderError.
+    """
+    region = context.region
     form = await asyncio.to_thread(principles_form, region.space)
     query = Query(
         replace(form, texts=[principles_in_text(context.prompts, region.space)]),
         await asyncio.to_thread(ask_principles, context.prompts, region, history),
         partial(read_principles, space=region.space),
     )
-    found = await answer_to(query, context.writer, context, at, history)
+    found = await answer_to(query, thinking, context, at, history, first=first)
     if found is None:
         return None
     stated = await asyncio.to_thread(with_effects, found[0] or (), region, history, context.seed)

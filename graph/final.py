@@ -176,6 +176,7 @@ def provenance(job: LearningJob, measurement: Measurement | None) -> dict[str, o
 
 def reached(job: LearningJob, measurement: Measurement) -> dict[str, object]:
     """Return the measured values of a job by their names, as JSON has them."""
+    more = {**measurement.metrics, **{f"test_{name}": value for name, value in measurement.test_metrics.items()}}
     if job.objective == ACCURACY:
-        return {"accuracy": measurement.value, "test_accuracy": measurement.test_value}
-    return {job.objective.name: measurement.value, **measurement.metrics}
+        return {"accuracy": measurement.value, "test_accuracy": measurement.test_value, **more}
+    return {job.objective.name: measurement.value, **more}

@@ -19,7 +19,7 @@ from ..plugins import import_object
 from ..record.goal import OF_COSTS, Goal
 from ..record.measurement import Measurement
 from ..record.settings import Settings
-from ..spaces.disguise import Meanings, reveal
+from ..spaces.disguise import Disguise
 from ..spaces.objective import Better, Objective, get_objective
 from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..training.data import find_data
@@ -215,9 +215,9 @@ def _steered(measurement: Measurement, found: Mapping[str, float], goal: Goal, t
     )
 
 
-def weigh_shown(weigh: Weigh, meanings: Meanings) -> Weigh:
+def weigh_shown(weigh: Weigh, disguise: Disguise) -> Weigh:
     """Measure the original of a disguised architecture."""
-    return lambda architecture: weigh(reveal(architecture, meanings))
+    return lambda architecture: weigh(disguise.reveal(architecture))
 
 
 def with_measures(

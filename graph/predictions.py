@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..errors import GeniusError
 from ..record.settings import Settings
-from ..spaces.disguise import disguise
 from ..spaces.region import PredictedCost, Region
 from ..spaces.space import SearchSpace
 from ..tables.cost_table import cost_table_sha256, read_cost_table
@@ -16,14 +15,9 @@ def shown_region(space: SearchSpace, settings: Settings) -> Region:
 
     Raises: GeniusError where nothing is in it, and for a look-up that is not the one that the run began with.
     """
-    limits, meanings = settings.limits.ranges, settings.run.meanings
-    predicted = look_up_of(settings, space)
-    region = Region(space, replace(limits, predicted=predicted))
+    region = Region(space, replace(settings.limits.ranges, predicted=look_up_of(settings, space)))
     region.check()
-    if not settings.loop.disguise:
-        return region
-    hidden = tuple(each.disguised(space, meanings) for each in predicted)
-    return Region(disguise(space, meanings), replace(limits, predicted=hidden))
+    return region.disguised(settings.disguise) if settings.disguise else region
 
 
 def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, ...]:

@@ -24,7 +24,7 @@ from ..record.settings import (
     working_folder,
 )
 from ..record.settings.llm_settings import Sent
-from ..spaces.disguise import shuffle
+from ..spaces.disguise import Disguise, draw_disguise
 from ..spaces.objective import Objective
 from ..tables.cost_table import cost_table_sha256
 from ..tables.own import table_sha256
@@ -228,7 +228,7 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
     space = asked.given.space or named_space(settings)
     _check_object(asked.given, [path for path in _OF_NAMED_MODELS if settings.at(path) not in (None, {})])
     check_reads(settings, asked.given)
-    meanings = shuffle(space, settings.loop.first_seed) if settings.loop.disguise else ()
+    hidden = draw_disguise(space, settings.loop.first_seed) if settings.loop.disguise else Disguise(())
     settings = settings.changed({"run.look_up_sha256": _hash_of_look_up(settings)})
     measured, computed = choose_limits(space, settings, aim.limits)
     goal, measures = choose_goal(space, settings, asked.given, aim.objectives, measured, aim.pareto)
@@ -239,7 +239,9 @@ def _begun(asked: Request, base: Settings, aim: Aim) -> Settings:
             "limits.others": computed,
             "measures.names": measures,
             "run.fingerprint": fingerprint(space),
-            "run.meanings": meanings,
+            "run.meanings": hidden.meanings,
+            "run.places": hidden.places,
+            "run.units": hidden.units,
             "run.table_sha256": _hash_of_table(asked, settings),
         }
     ).check()

@@ -19,9 +19,9 @@ from ..record.goal import GOAL, OF_COSTS, Goal, default_goal
 from ..record.ranges import NamedRanges, read_limits
 from ..record.settings import COMMAND, Settings
 from ..spaces import SPACES, full_name, get_space, read_script
-from ..spaces.disguise import Meanings, conceal, reveal
+from ..spaces.disguise import Disguise
 from ..spaces.mapping import plain_decisions, space_of
-from ..spaces.objective import ACCURACY, Objective
+from ..spaces.objective import ACCURACY, TOP5, Objective
 from ..spaces.region import Region, further_costs
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
@@ -208,13 +208,16 @@ def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective
     return ACCURACY if ours else default_goal(space, beside or own).objective
 
 
-def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given) -> None:
+def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given, *, trains: bool) -> None:
     """Check that the evaluator measures the quantities of the goal, as far as that is known beforehand.
+
+    `trains` is whether the evaluator is our training.
 
     Raises: GeniusError.
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
     besides = {measure.name for measure in find_measures(settings.measures.names).values()}
+    told = {*OF_COSTS, *besides, named.name, *([TOP5.name] if trains else [])}
     ours = own is None and settings.command is None
     if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(
@@ -225,7 +228,7 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
         raise GeniusError(
             f"{known[0]} are known before anything is measured: limit them by `{known[0]}`, not by `limit`"
         )
-    unknown = [name for name in goal.others if name not in (*OF_COSTS, *besides, named.name)]
+    unknown = [name for name in goal.others if name not in told]
     if ours and unknown:
         raise GeniusError(f"nothing measures {brief(unknown[0])} here: name an evaluator whose measurements tell it")
 
@@ -251,11 +254,11 @@ async def open_setup(settings: Settings, given: Given) -> AsyncIterator[Setup]:
         )
     downloads = downloads_folder(Path(settings.downloads) if settings.downloads else None)
     prompts = await asyncio.to_thread(Prompts, Path(settings.loop.prompts) if settings.loop.prompts else None)
-    space, table = await asyncio.to_thread(_space_and_table, settings, given)
-    await asyncio.to_thread(_check_measured, settings.goal, space, settings, given)
+    space, table = await asyncio.to_thread(space_and_table, settings, given)
+    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
+    await asyncio.to_thread(_check_measured, settings.goal, space, settings, given, trains=named == "train")
     shown = await asyncio.to_thread(shown_region, space, settings)
     predicted = await asyncio.to_thread(notes_on_look_up, settings, space)
-    named = "" if given.evaluator is not None else evaluator_named(Measuring(settings, space, table, downloads))
     if named == "table" and table is None:
         table = await asyncio.to_thread(load_table, space, downloads)
     open_evaluator = _evaluator_opener(settings, given, named)
@@ -301,10 +304,9 @@ def _measuring_too(
     """Return an evaluator that takes all measures too, and the one of untrained networks; both undo a disguise."""
     here = settings.training.on == "local" or not settings.trains
     evaluator, weigh = with_measures(evaluator, measures, settings, told, here=here), measures.meter
-    if not settings.loop.disguise:
+    if (disguise := settings.disguise) is None:
         return evaluator, weigh
-    meanings = settings.run.meanings
-    return _of_shown(evaluator, meanings), weigh and weigh_shown(weigh, meanings)
+    return _of_shown(evaluator, disguise), weigh and weigh_shown(weigh, disguise)
 
 
 def _confirming(settings: Settings) -> Iterator[str]:
@@ -325,7 +327,7 @@ def _changed_prompts(settings: Settings, setup: Setup) -> Iterator[str]:
         yield "from now on the prompts are others than this run had until here"
 
 
-def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
+def space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Table | None]:
     """Return the space, and a table of one's own, if there is one, to which the space is then narrowed.
 
     Raises: GeniusError where the table is not the one that the run began with.
@@ -344,17 +346,17 @@ def _space_and_table(settings: Settings, given: Given) -> tuple[SearchSpace, Tab
     return narrowed, table
 
 
-def _of_shown(evaluator: EvaluatorOf, meanings: Meanings) -> EvaluatorOf:
+def _of_shown(evaluator: EvaluatorOf, disguise: Disguise) -> EvaluatorOf:
     """Make an evaluator that maps a disguised architecture to the original, and evaluates this one."""
 
     def of_series(series: Series) -> Evaluator:
         def on_epoch(real: Architecture, epoch: Epoch) -> None:
-            series.on_epoch(conceal(real, meanings), epoch)
+            series.on_epoch(disguise.conceal(real), epoch)
 
         evaluate = evaluator(replace(series, on_epoch=on_epoch))
 
         async def evaluate_shown(architecture: Architecture) -> Measured:
-            returned = evaluate(reveal(architecture, meanings))
+            returned = evaluate(disguise.reveal(architecture))
             return await returned if isinstance(returned, Awaitable) else returned
 
         return evaluate_shown

@@ -38,16 +38,17 @@ class Query(Generic[_Answer]):
 
 
 async def answer_to(
-    query: Query[_Answer], thinking: Thinking, context: Context, at: Candidate, history: History
+    query: Query[_Answer], thinking: Thinking, context: Context, at: Candidate, history: History, *, first: int = 1
 ) -> tuple[_Answer | None, Reply] | None:
     """Ask a model before the proposal `at`, and once more where its first answer cannot be read.
 
-    Returns the answer, None where neither can be read, with the last reply; None where the budget is spent. A hybrid
-    search goes on without an answer where there is none. Raises: ProviderError.
+    The attempts are counted from `first`; one that is logged is not made again. Returns the answer, None where neither
+    can be read, with the last reply; None where the budget is spent. A hybrid search goes on without an answer where
+    there is none. Raises: ProviderError.
     """
     messages, form = list(query.prompt), query.form
     found: tuple[None, Reply] | None = None
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt in range(first, first + _ATTEMPTS):
         place: CallPlace = AGENTS[form.name], at.trial, at.iteration, attempt
         reply = context.journal.reply(place)
         if reply is None and context.is_spent_on_models:

@@ -63,16 +63,17 @@ def prior_means(space: SearchSpace, leanings: Sequence[Leaning], prior: float) -
 def belief_means(space: SearchSpace, beliefs: Beliefs, prior: Sequence[PriorMean]) -> tuple[PriorMean, ...]:
     """Return the mean functions of a model's beliefs, if they state anything that tells architectures apart.
 
-    They say how architectures differ from the expectation of a prior, so they are added to each of its mean functions;
-    without a prior they stand alone.
+    A model may state all that it expects, or differences to a prior alone. Half of the odds are those of the beliefs
+    by themselves, half of their sums with the mean functions of the prior; without one they stand alone.
     """
     if not beliefs.states_anything:
         return ()
     believed, odds = belief_mean(space, beliefs), _ODDS[BELIEFS]
     if not prior:
         return (PriorMean(BELIEFS, believed, odds),)
-    share = odds / sum(mean.odds for mean in prior)
-    return tuple(PriorMean(BELIEFS, _sum(mean.function, believed), share * mean.odds) for mean in prior)
+    share = 0.5 * odds / sum(mean.odds for mean in prior)
+    added = [PriorMean(BELIEFS, _sum(mean.function, believed), share * mean.odds) for mean in prior]
+    return (PriorMean(BELIEFS, believed, 0.5 * odds), *added)
 
 
 def _sum(one: MeanFunction, other: MeanFunction) -> MeanFunction:

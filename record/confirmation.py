@@ -1,6 +1,6 @@
 """Confirmations: the best candidates of a trial are evaluated again with other seeds, and the winner is among them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import hypot, sqrt
 from statistics import fmean, stdev
@@ -171,17 +171,22 @@ def _runs(candidate: Candidate, confirmations: Sequence[Confirmation]) -> list[M
 def _averaged(candidate: Candidate, runs: Sequence[Measurement], sd: float) -> Candidate:
     """Return a candidate with the means of its runs as its measurement; `sd` is that of a single run."""
     known = [run for run in runs if run.value is not None]
-    names = [name for name in known[0].metrics if all(name in run.metrics for run in known)]
     tests = [run.test_value for run in known if run.test_value is not None]
     measurement = replace(
         known[0],
         value=fmean(run.value for run in known if run.value is not None),
         test_value=fmean(tests) if tests else None,
-        metrics={name: fmean(run.metrics[name] for run in known) for name in names},
+        metrics=_means([run.metrics for run in known]),
+        test_metrics=_means([run.test_metrics for run in known]),
         sd=hypot(known[0].sd or 0.0, sd / sqrt(len(known))),
         seconds=sum(run.seconds for run in runs),
     )
     return replace(candidate, measurement=measurement)
+
+
+def _means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of the metrics that all runs have."""
+    return {name: fmean(run[name] for run in metrics) for name in metrics[0] if all(name in run for run in metrics)}
 
 
 def settled(candidates: Sequence[Candidate], found: Sequence[Confirmed]) -> list[Candidate]:

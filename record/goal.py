@@ -13,7 +13,7 @@ from ..errors import GeniusError
 from ..printable import brief
 from ..schema import CLOSED, Flag, Schema
 from ..spaces.cost import Cost
-from ..spaces.objective import ACCURACY, FLOPS, LATENCY, MEMORY, PARAMS, Objective
+from ..spaces.objective import ACCURACY, FLOPS, LATENCY, MEMORY, PARAMS, TOP5, Objective
 from ..spaces.space import SearchSpace
 from .candidate import Candidate, measured
 from .front import hypervolume, nondominated
@@ -33,6 +33,10 @@ OF_COSTS: dict[str, Callable[[Cost], int]] = {FLOPS.name: attrgetter("flops"), P
 
 MEASURED = (LATENCY.name, MEMORY.name)
 """Quantities of a network that are measured without an evaluator."""
+
+_WAYS = {name: f", or have it measured by --measure {name}" for name in MEASURED} | {
+    TOP5.name: ", or train on a data set of more than five classes, of which trainings tell it"
+}
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,22 @@ class Goal:
 
     def quantity(self, name: str) -> Objective | None:
         """Return an objective or a metric by its name; None for another quantity, of which no unit is known."""
-        return next((each for each in (*self.objectives, *self.metrics) if each.name == name), None)
+        return next((each for each in (*self.objectives, *self.metrics, *self.besides) if each.name == name), None)
 
     def suffix(self, name: str) -> str:
         """Return the unit of a quantity as it stands behind a number."""
         quantity = self.quantity(name)
         return quantity.suffix if quantity else ""
+
+    def told(self, candidate: Candidate) -> list[str]:
+        """Return the quantities that are told of a candidate besides its value: those needed, and top-5 accuracy."""
+        known = candidate.measurement.metrics if candidate.measurement else {}
+        return list(dict.fromkeys([*self.others, *(each.name for each in self.besides if each.name in known)]))
+
+    @property
+    def besides(self) -> tuple[Objective, ...]:
+        """The quantities that reports tell wherever they are measured; prompts tell them where they are asked for."""
+        return (TOP5,) if self.is_accuracy else ()
 
     @property
     def needed(self) -> list[str]:
@@ -151,9 +165,9 @@ class Goal:
         found = Candidate(candidate.trial, candidate.iteration, cost=candidate.cost, measurement=measurement)
         for name in self.others:
             if self.reading(found, name) is None:
-                measured = f", or have it measured by --measure {name}" if name in MEASURED else ""
                 raise BadValue(
-                    f"the evaluator gave no {name}: return it as in Measurement(…, metrics={{{name!r}: …}}){measured}"
+                    f"the evaluator gave no {name}: return it as in Measurement(…, metrics={{{name!r}: …}})"
+                    f"{_WAYS.get(name, '')}"
                 )
         for objective in self.objectives:
             reading = self.reading(found, objective.name)

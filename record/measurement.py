@@ -29,9 +29,10 @@ class Measurement:
 
     `value` is that of the search's first objective, `sd` the standard deviation of its error where the evaluator knows
     it, `curve` the value after each epoch or step, `metrics` are other numbers by their names, those of further
-    objectives and of limits among them: that is all that the search may see. `test_value` and both ranks (1 is the best
-    of the whole space) are for reports: no prompt and no proposer sees them. `error` says why there is no value, and
-    `failure` is the kind of failure. `seconds` are those for which the `device` was held, all tries together.
+    objectives and of limits among them: that is all that the search may see. `test_value`, `test_metrics` and both
+    ranks (1 is the best of the whole space) are for reports: no prompt and no proposer sees them. `error` says why
+    there is no value, and `failure` is the kind of failure. `seconds` are those for which the `device` was held, all
+    tries together.
 
     Where the objective is accuracy, `accuracy` and `test_accuracy` are other names for both values.
     """
@@ -49,6 +50,7 @@ class Measurement:
     sd: Amount | None = None
     curve: Curve = ()
     metrics: Metrics = field(default_factory=dict)
+    test_metrics: Metrics = field(default_factory=dict)
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Measurement:
         sd: float | None = None,
         curve: Sequence[float] = (),
         metrics: Mapping[str, float] | None = None,
+        test_metrics: Mapping[str, float] | None = None,
         *,
         accuracy: float | None = None,
         test_accuracy: float | None = None,
@@ -81,6 +84,7 @@ class Measurement:
             "sd": sd,
             "curve": curve,
             "metrics": {} if metrics is None else metrics,
+            "test_metrics": {} if test_metrics is None else test_metrics,
         }
         for name, what in given.items():
             object.__setattr__(self, name, what)
@@ -118,7 +122,8 @@ class Measurement:
             device=device,
             sd=None if returned.sd is None else number("sd", returned.sd, 0.0),
             curve=_curve(returned.curve),
-            metrics=_metrics(returned.metrics),
+            metrics=_metrics("metrics", returned.metrics),
+            test_metrics=_metrics("test_metrics", returned.test_metrics),
         )
 
 
@@ -138,9 +143,9 @@ def _curve(given: object) -> tuple[float, ...]:
     return tuple(number("a point of the curve", point) for point in points[-_CURVE:])
 
 
-def _metrics(given: object) -> dict[str, float]:
+def _metrics(field: str, given: object) -> dict[str, float]:
     if not isinstance(given, Mapping) or len(given) > MOST_METRICS:
-        raise BadValue(f"expected at most {MOST_METRICS} numbers by their names, got {named(given)} as metrics")
+        raise BadValue(f"expected at most {MOST_METRICS} numbers by their names, got {named(given)} as {field}")
     for name in given:
         if not is_metric_name(name):
             raise BadValue(f"expected a short text, got {named(name)} as a metric's name")

@@ -3,12 +3,12 @@ design principles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from ..schema import CLOSED, Amount, Count, Number, Numbers, Schema, Text, Whole
-from ..spaces.disguise import Meanings, reveal
+from ..spaces.disguise import Disguise
 from ..spaces.space import BadArchitecture, SearchSpace
 
 NOTEBOOK_FILE = "notebook.jsonl"
@@ -80,19 +80,19 @@ class Beliefs:
             options += zip(pair.decisions, pair.options, strict=True)
         _check_options(space, options)
 
-    def revealed(self, meanings: Meanings) -> "Beliefs":
+    def revealed(self, disguise: Disguise) -> "Beliefs":
         """Return the beliefs with the real options behind those that a disguised space showed."""
         return replace(
             self,
-            starts=tuple(reveal(start, meanings) for start in self.starts),
-            options=tuple(replace(b, option=meanings[b.decision][b.option]) for b in self.options),
-            pairs=tuple(replace(b, options=_revealed_pair(b, meanings)) for b in self.pairs),
+            starts=tuple(disguise.reveal(start) for start in self.starts),
+            options=tuple(revealed_option(b, disguise) for b in self.options),
+            pairs=tuple(_revealed_pair(b, disguise) for b in self.pairs),
         )
 
 
-def _revealed_pair(belief: PairBelief, meanings: Meanings) -> tuple[int, int]:
-    one, other = (meanings[at][option] for at, option in zip(belief.decisions, belief.options, strict=True))
-    return one, other
+def _revealed_pair(belief: PairBelief, disguise: Disguise) -> PairBelief:
+    one, other = sorted(map(disguise.real, belief.decisions, belief.options))
+    return replace(belief, decisions=(one[0], other[0]), options=(one[1], other[1]))
 
 
 def _check_options(space: SearchSpace, options: Sequence[tuple[int, int]]) -> None:
@@ -104,12 +104,16 @@ def _check_options(space: SearchSpace, options: Sequence[tuple[int, int]]) -> No
 @dataclass(frozen=True)
 class OptionEffect:
     """The effect of an option of a decision, both by number, by the surrogate: on the first objective, over the mean
-    of the architectures within the limits, and its standard deviation; None where the surrogate knows none."""
+    of the architectures within the limits, and its standard deviation; None where the surrogate knows none.
+
+    `claim` is what a model says of the option, beside the others of the decision; None where it does not say.
+    """
 
     decision: Whole
     option: Whole
     effect: Number | None = None
     sd: Amount | None = None
+    claim: Literal["better", "worse"] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,15 @@ class Principle:
 
     text: Text
     options: tuple[OptionEffect, ...] = ()
+
+
+_Of = TypeVar("_Of", OptionBelief, OptionEffect)
+
+
+def revealed_option(stated: _Of, disguise: Disguise) -> _Of:
+    """Return a belief or an effect of a shown option with the real decision and option behind it."""
+    decision, option = disguise.real(stated.decision, stated.option)
+    return replace(stated, decision=decision, option=option)
 
 
 PageKind = Literal["beliefs", "notebook", "hint", "principles"]
@@ -150,13 +163,13 @@ class Page:
             self.beliefs.check(space)
         _check_options(space, [(each.decision, each.option) for one in self.principles for each in one.options])
 
-    def revealed(self, meanings: Meanings) -> "Page":
+    def revealed(self, disguise: Disguise) -> "Page":
         """Return the page with the real options behind those that a disguised space showed."""
         principles = tuple(
-            replace(one, options=tuple(replace(e, option=meanings[e.decision][e.option]) for e in one.options))
+            replace(one, options=tuple(revealed_option(each, disguise) for each in one.options))
             for one in self.principles
         )
-        return replace(self, beliefs=self.beliefs and self.beliefs.revealed(meanings), principles=principles)
+        return replace(self, beliefs=self.beliefs and self.beliefs.revealed(disguise), principles=principles)
 
 
 BELIEFS = Schema[Beliefs](Beliefs)

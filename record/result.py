@@ -8,7 +8,6 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from ..spaces import SPACES
-from ..spaces.disguise import disguise, reveal
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
 from .candidate import ENDINGS, Candidate, measured
@@ -259,7 +258,7 @@ def load(folder: Path) -> tuple[Settings, Journal]:
     settings, journal = Settings.load(folder), Journal.load(folder)
     space = None if "space" in settings.run.custom else SPACES.get(settings.space)
     if space is not None:
-        check_journal(journal, settings, disguise(space, settings.run.meanings) if settings.loop.disguise else space)
+        check_journal(journal, settings, settings.disguise.of(space) if settings.disguise else space)
     return settings, journal
 
 
@@ -303,24 +302,24 @@ def read_result(run: Path, settings: Settings, journal: Journal) -> SearchResult
 
 def _real(history: Sequence[Candidate], settings: Settings) -> Sequence[Candidate]:
     """Put the real architectures in place of those that a search in disguise showed."""
-    if not settings.loop.disguise:
+    if (disguise := settings.disguise) is None:
         return history
 
     def real(architecture: Architecture | None) -> Any:
-        return architecture and reveal(architecture, settings.run.meanings)
+        return architecture and disguise.reveal(architecture)
 
     try:
         return [_revealed(candidate, real) for candidate in history]
-    except (IndexError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise BrokenRun(f"the run's meanings are not those of its architectures: {error}") from error
 
 
 def _real_pages(pages: Sequence[Page], settings: Settings) -> Sequence[Page]:
-    if not settings.loop.disguise:
+    if settings.disguise is None:
         return pages
     try:
-        return [page.revealed(settings.run.meanings) for page in pages]
-    except (IndexError, ValueError) as error:
+        return [page.revealed(settings.disguise) for page in pages]
+    except (LookupError, ValueError) as error:
         raise BrokenRun(f"the run's meanings are not those of its notebook: {error}") from error
 
 

@@ -71,8 +71,8 @@ def _costs_json(candidate: Candidate, convention: Convention) -> dict[str, objec
 def _metrics_json(candidate: Candidate, goal: Goal) -> dict[str, object]:
     """Return the further quantities of a measurement, and whether it keeps the limits."""
     found: dict[str, object] = {}
-    if goal.others:
-        found["metrics"] = {name: goal.reading(candidate, name) for name in goal.others}
+    if names := goal.told(candidate):
+        found["metrics"] = {name: goal.reading(candidate, name) for name in names}
     if goal.limits:
         found["feasible"] = not goal.beyond(candidate) if candidate.value is not None else None
     return found
@@ -126,6 +126,7 @@ def best_json(candidate: Candidate, measurement: Measurement, goal: Goal) -> dic
         value: measurement.value,
         **_metrics_json(candidate, goal),
         test_value: measurement.test_value,
+        **({"test_metrics": measurement.test_metrics} if measurement.test_metrics else {}),
         "rank": measurement.rank,
         "test_rank": measurement.test_rank,
         "iteration": candidate.iteration,

@@ -45,6 +45,28 @@ def mean_of(values: npt.ArrayLike) -> Mean:
     return Mean(mean, std, median, len(given), float(mean - half), float(mean + half))
 
 
+def difference_of(first: npt.ArrayLike, second: npt.ArrayLike) -> Mean:
+    """Return the difference of two means of independent values, the first less the second (Welch 1947, "The
+    Generalization of Student's Problem when Several Different Population Variances are Involved", Biometrika 34:28).
+
+    `std` is the standard error, `count` the number of all values. There is no interval where one of the two is a single
+    value, or where all are equal on both sides.
+    """
+    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    apart = float(one.mean() - other.mean())
+    median, count = float(np.median(one) - np.median(other)), len(one) + len(other)
+    if min(len(one), len(other)) < 2:
+        return Mean(apart, 0.0, median, count)
+    errors = np.array([one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)])
+    if not errors.any():
+        return Mean(apart, 0.0, median, count)
+    from scipy import stats
+
+    freedom = errors.sum() ** 2 / (errors**2 / (len(one) - 1, len(other) - 1)).sum()
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * sqrt(errors.sum())
+    return Mean(apart, sqrt(errors.sum()), median, count, apart - half, apart + half)
+
+
 def sampling_sd(accuracy: float, images: int) -> float:
     """Return the standard deviation, in percent, of an accuracy in percent that was measured on a sample of images.
 

@@ -20,7 +20,7 @@ from ..record.settings import Settings
 from ..spaces import table_of
 from ..spaces.cost import CONVENTIONS, Convention
 from ..spaces.figures import many_millions
-from ..spaces.objective import Objective
+from ..spaces.objective import TOP5, Objective
 from ..tools.toolbox import chance_in_words
 from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
@@ -245,10 +245,11 @@ def _best(best: Candidate, result: SearchResult) -> str:
     goal, objective, again = result.goal, result.goal.objective, result.confirmed(best)
     value = _runs(again, goal) if again and again.is_repeated else objective.text(m.value or 0.0)
     words = [f"best: {best.written} ({where}), {objective.name} {value}"]
-    others = [name for name in goal.others if name != objective.name]
+    others = [name for name in goal.told(best) if name != objective.name]
     words += [f"{name} {_metric([best], goal, name)[0]}{goal.suffix(name)}" for name in others]
     words += [f"rank {m.rank:,}"] if m.rank is not None else []
     words += [f"test {objective.name} {objective.text(m.test_value)}"] if m.test_value is not None else []
+    words += [f"test {TOP5.name} {TOP5.text(m.test_metrics[TOP5.name])}"] if TOP5.name in m.test_metrics else []
     words += [f"test rank {m.test_rank:,}"] if m.test_rank is not None else []
     words += [f"proposed by {best.arm}"] if best.arm else []
     return ", ".join(words)

@@ -19,6 +19,7 @@ from .network_space import is_network
 from .published_table import PublishedTable
 from .space import SearchSpace
 from .space_file import is_space_file, read_space
+from .vit import VIT_CIFAR
 
 _ALIASES = {"nas-bench-201": "nas-bench-201-cifar10"}
 
@@ -35,7 +36,8 @@ def _read(value: object) -> SearchSpace | None:
     return value if isinstance(value, SearchSpace) else None
 
 
-_BUILTIN = (DIGITS, NAS_BENCH_MACRO, CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET, *NAS_BENCH_201, MOBILE_IMAGENET)
+_CHANNEL_BENCHES = (CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET)
+_BUILTIN = (DIGITS, NAS_BENCH_MACRO, *_CHANNEL_BENCHES, *NAS_BENCH_201, MOBILE_IMAGENET, VIT_CIFAR)
 SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a SearchSpace", spell=_spell)
 """The search spaces, and the door for one's own."""
 

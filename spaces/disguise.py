@@ -1,7 +1,8 @@
 """Disguises: a space without its names, so that a model can use only the measurements, and not its memory."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import isfinite
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,113 @@ from .space import Architecture, CannotBuild, SearchSpace
 if TYPE_CHECKING:
     from torch import nn
 
-Meanings = Sequence[Sequence[int]]
-"""For each decision the real option number of each shown one, counted from 0."""
+_DECADES = ((5.0, 6.0), (3.0, 4.0))
+"""The powers of ten between which the hidden units of FLOPs and of parameters are drawn."""
 
 _DESCRIPTION = """\
-Task: image classification. The aim is the highest top-1 accuracy after training from scratch.
-
-The network has {count} places, and for each one option is to be chosen. What the options are is not told, and their
-numbers are in no order; where two places list the same options, they mean the same. The options of the places:
+An architecture has {count} places, and for each one option is to be chosen. The meaning of the places and of their
+options is not told, and both are numbered in no order; where two places list the same options, they mean the same. The
+options of the places:
 {places}
 
 An architecture is a list of {count} numbers, the options of the places in this order."""
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """The key to a disguise.
+
+    - `meanings`: for each shown place the real option number of each shown one, counted from 0.
+    - `places`: for each shown place the real decision behind it; empty where they keep their order.
+    - `units`: the FLOPs and the parameters that are told as 1; empty where costs are told as they are.
+    """
+
+    meanings: Sequence[Sequence[int]]
+    places: Sequence[int] = ()
+    units: tuple[float, ...] = ()
+
+    @property
+    def order(self) -> Sequence[int]:
+        """The real decision behind each shown place."""
+        return self.places or range(len(self.meanings))
+
+    def shown(self, decision: int) -> int:
+        """Return the place at which a decision is shown."""
+        return self.order.index(decision)
+
+    def real(self, place: int, option: int) -> tuple[int, int]:
+        """Return the decision and the option behind a shown one."""
+        return self.order[place], self.meanings[place][option]
+
+    def reveal(self, architecture: Architecture) -> Architecture:
+        """Return the real architecture that a shown one stands for.
+
+        Raises: IndexError, ValueError for a key that is not its own.
+        """
+        pairs = zip(self.order, self.meanings, architecture, strict=True)
+        found = {decision: options[shown] for decision, options, shown in pairs}
+        return tuple(found[decision] for decision in range(len(architecture)))
+
+    def conceal(self, architecture: Architecture) -> Architecture:
+        """Return the shown architecture that stands for a real one."""
+        pairs = zip(self.order, self.meanings, strict=True)
+        return tuple(options.index(architecture[decision]) for decision, options in pairs)
+
+    def of(self, space: SearchSpace) -> SearchSpace:
+        """Return the space with neutral names, its decisions and options in the drawn order; else it is as it was.
+
+        The rule and networks that cannot be built refuse the same architectures, without a word on why.
+        Raises: GeniusError for the key of another space.
+        """
+        self._check(space)
+        decisions = _neutral([space.decisions[decision] for decision in self.order])
+        features, depth, shortest = space.features, space.depth, space.shortest
+        reveal, reveal_all = self.reveal, self._reveal_all
+        return replace(
+            space,
+            name="disguised",
+            decisions=decisions,
+            description=_describe(decisions),
+            build=space.build and (lambda shown: _build(space, reveal(shown), shown)),
+            parts=tuple(map(self._part, space.parts)),
+            identity=lambda shown: space.identity(reveal(shown)),
+            key=lambda shown: space.key(reveal(shown)),
+            named={},
+            features=features and (lambda shown: features(reveal_all(shown))),
+            depth=depth and (lambda shown: depth(reveal_all(shown))),
+            shortest=shortest and (lambda shown: shortest(reveal_all(shown))),
+            cost=space.cost and (lambda shown: space.cost_of(reveal(shown))),
+            by_value=False,
+            valid=space.valid and (lambda shown: space.forbids(reveal(shown)) is None),
+        )
+
+    def _check(self, space: SearchSpace) -> None:
+        check_disguise(space)
+        if sorted(self.order) != list(range(len(space.decisions))):
+            raise GeniusError(f"these places are not those of {space.name}: each of its decisions once")
+        if len(self.meanings) != len(self.order) or any(
+            sorted(options) != list(space.decisions[decision].numbers)
+            for decision, options in zip(self.order, self.meanings, strict=True)
+        ):
+            raise GeniusError(f"these meanings are not those of {space.name}: each of its options once")
+        if self.units and (len(self.units) != len(_DECADES) or not all(u > 0 and isfinite(u) for u in self.units)):
+            raise GeniusError("the hidden units of a disguise are two numbers above 0, of FLOPs and of parameters")
+
+    def _reveal_all(self, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the real architectures of shown ones: shape (n, decisions)."""
+        real = np.empty_like(shown)
+        for at, (decision, options) in enumerate(zip(self.order, self.meanings, strict=True)):
+            real[:, decision] = np.array(options)[shown[:, at]]
+        return real
+
+    def _part(self, part: Part) -> Part:
+        """Return a part of the network that depends on the shown places of its decisions."""
+        places = tuple(map(self.shown, part.decisions))
+
+        def cost(*shown: int) -> Cost:
+            return part.cost(*(self.meanings[at][option] for at, option in zip(places, shown, strict=True)))
+
+        return Part(places, cost)
 
 
 def check_disguise(space: SearchSpace) -> None:
@@ -38,8 +135,8 @@ def check_disguise(space: SearchSpace) -> None:
         raise GeniusError(f"{space.name} has decisions that count only under others, and cannot be disguised")
 
 
-def shuffle(space: SearchSpace, seed: int) -> Meanings:
-    """Draw the real options behind the shown ones; decisions with the same options are shuffled alike.
+def draw_disguise(space: SearchSpace, seed: int) -> Disguise:
+    """Draw the order of the decisions, that of their options, alike where these are the same, and the hidden units.
 
     The levels of a range lose their order, too: their neighbourhood would give them away.
     Raises: GeniusError, see `check_disguise`.
@@ -51,66 +148,17 @@ def shuffle(space: SearchSpace, seed: int) -> Meanings:
     for decision in space.decisions:
         if decision.names not in orders:
             orders[decision.names] = rng.permutation(len(decision.names)).tolist()
-        found.append([decision.numbers[place] for place in orders[decision.names]])
-    return found
+        found.append([decision.numbers[at] for at in orders[decision.names]])
+    places = rng.permutation(len(space.decisions)).tolist()
+    units = tuple(float(10 ** rng.uniform(*ends)) for ends in _DECADES)
+    return Disguise([found[decision] for decision in places], places, units)
 
 
-def reveal(architecture: Architecture, meanings: Meanings) -> Architecture:
-    """Return the real architecture that a shown one stands for."""
-    return tuple(options[shown] for options, shown in zip(meanings, architecture, strict=True))
-
-
-def conceal(architecture: Architecture, meanings: Meanings) -> Architecture:
-    """Return the shown architecture that stands for a real one."""
-    return tuple(options.index(real) for options, real in zip(meanings, architecture, strict=True))
-
-
-def disguise(space: SearchSpace, meanings: Meanings) -> SearchSpace:
-    """Return the space with neutral names and with its options in the drawn order; everything else is as it was.
-
-    The rule and networks that cannot be built refuse the same architectures, without a word on why.
-    Raises: GeniusError for meanings of another space.
-    """
-    check_disguise(space)
-    if [sorted(options) for options in meanings] != [list(decision.numbers) for decision in space.decisions]:
-        raise GeniusError(f"these meanings are not those of {space.name}: each of its options once")
-    table = [np.array(options) for options in meanings]
-
-    def reveal_all(shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.stack([options[shown[:, at]] for at, options in enumerate(table)], axis=1)
-
-    def build(shown: Architecture) -> "nn.Module":
-        try:
-            return space.network(reveal(shown, meanings))
-        except CannotBuild as error:
-            raise CannotBuild(f"{list(shown)} cannot be built") from error
-
-    decisions = _neutral(space.decisions)
-    features, depth, shortest = space.features, space.depth, space.shortest
-    return replace(
-        space,
-        name="disguised",
-        decisions=decisions,
-        description=_describe(decisions),
-        build=space.build and build,
-        parts=tuple(_disguised(part, meanings) for part in space.parts),
-        identity=lambda architecture: space.identity(reveal(architecture, meanings)),
-        key=lambda architecture: space.key(reveal(architecture, meanings)),
-        named={},
-        features=features and (lambda shown: features(reveal_all(shown))),
-        depth=depth and (lambda shown: depth(reveal_all(shown))),
-        shortest=shortest and (lambda shown: shortest(reveal_all(shown))),
-        cost=space.cost and (lambda shown: space.cost_of(reveal(shown, meanings))),
-        by_value=False,
-        valid=space.valid and (lambda shown: space.forbids(reveal(shown, meanings)) is None),
-    )
-
-
-def _disguised(part: Part, meanings: Meanings) -> Part:
-    def cost(*shown: int) -> Cost:
-        return part.cost(*(meanings[at][option] for at, option in zip(part.decisions, shown, strict=True)))
-
-    return Part(part.decisions, cost)
+def _build(space: SearchSpace, real: Architecture, shown: Architecture) -> "nn.Module":
+    try:
+        return space.network(real)
+    except CannotBuild as error:
+        raise CannotBuild(f"{list(shown)} cannot be built") from error
 
 
 def _neutral(decisions: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -32,6 +32,11 @@ def _decimals(size: float) -> int:
     return min(_MOST, max(0, SHOWN - 1 - floor(log10(size)))) if size else 0
 
 
+def in_millions(number: float) -> str:
+    """Write FLOPs or parameters in millions, small ones with more digits."""
+    return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
+
+
 def many_millions(counts: Sequence[int], least: int) -> list[str]:
     """Write FLOPs or parameters in millions; where it tells them apart, with up to four digits of the smallest."""
     smallest = min((count for count in counts if count > 0), default=0)

@@ -202,7 +202,11 @@ async def test_workers_that_share_a_gpu_are_killed_and_go_on_to_the_same_accurac
 
 @pytest.mark.parametrize(
     ("recipe", "settings"),
-    [("nas-bench-macro", ()), ("search-imagenet", ("ema=0.9", "rand_ops=2", "dropout=0.2"))],
+    [
+        ("nas-bench-macro", ()),
+        ("search-imagenet", ("ema=0.9", "rand_ops=2", "dropout=0.2")),
+        ("vit-cifar", ("lr=0.001", "warmup=0", "drop_path=0")),
+    ],
 )
 def test_photographs_are_read_by_processes_and_trained_on_in_bfloat16(photograph_job, recipe, settings):
     job = photograph_job(recipe, ("size=32", "batch=16", *settings))

@@ -11,8 +11,8 @@ import genius as package
 import pytest
 from genius.record.settings import OPTIONS
 
-COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "hint", "train", "detect", "export", "bench", "show")
-COMMANDS += ("spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline")
+COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "hint", "principles", "train", "detect")
+COMMANDS += ("export", "bench", "paper", "show", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline")
 PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 

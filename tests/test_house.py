@@ -126,7 +126,7 @@ def lines_of(function):
     return function.end_lineno - function.lineno + 1 - words
 
 
-COMMANDS = {"bench", "export", "fetch", "fork", "hint", "open", "resume", "search", "train"}
+COMMANDS = {"bench", "export", "fetch", "fork", "hint", "open", "paper", "resume", "search", "train"}
 """Commands of the command line, named after the function that each of them calls."""
 
 NAMED_TWICE = {

@@ -42,6 +42,11 @@ def test_an_architecture_is_trained_once_and_exported(genius, tmp_path):
     exported = genius("export", found["folder"], "--out", "bundle")
     about = json.loads((tmp_path / "bundle" / "model.json").read_text())
     assert about["provenance"]["accuracy"] == found["accuracy"]
+    assert about["provenance"]["top5"] == found["metrics"]["top5"] >= found["accuracy"]
+    assert about["provenance"]["test_top5"] == found["test_metrics"]["top5"] >= found["test_accuracy"]
+    plain = genius(*TRAIN, "--set", "epochs=3", "--batch", 50).stdout
+    assert f"top-5 {found['metrics']['top5']:.2f}%, test accuracy {found['test_accuracy']:.2f}%, top-5" in plain
+    assert f"%, top-5 {found['metrics']['top5']:.2f}%, " in done.stderr
     assert about["class_names"] == list("0123456789")
     assert exported.stdout == f"bundle: bundle\ninput:  {about['contract']}\n"
     again = genius(

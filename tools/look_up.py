@@ -8,12 +8,11 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces.cost import CONVENTIONS, FIELDS
+from ..spaces.cost import FIELDS
 from ..spaces.decision import Decision
 from ..spaces.region import OPEN, Region, costs_for
 from ..spaces.space import Architecture
 from ..spaces.words import option_in_words
-from .prices import in_millions
 
 _ROWS = 60  # of a table, so that a prompt stays bounded in any space
 _COLUMNS = 20  # options of a row
@@ -22,6 +21,7 @@ _PART_ROWS = 80  # of the tables of parts
 _Table = npt.NDArray[np.int64]
 _Words = Callable[[float | None], str]
 
+_NOT_ALLOWED = "not allowed"
 _APART = "One decision at a time: changes of several decisions do not simply add up."
 
 
@@ -70,7 +70,10 @@ def _title(region: Region, quantity: int) -> str:
         name = region.limits.names[quantity]
         predicted = region.limits.prediction(name)
         return f"{predicted.objective.label}, as predicted" if predicted else name
-    return f"FLOPs in millions, {CONVENTIONS[region.limits.convention]}" if not quantity else "parameters in millions"
+    counting, hidden = region.limits.counting, bool(region.limits.units)
+    if quantity:
+        return f"parameters {counting}" if hidden else "parameters in millions"
+    return f"FLOPs {counting}" if hidden else f"FLOPs in millions, {counting}"
 
 
 @lru_cache(maxsize=8)
@@ -78,10 +81,11 @@ def _summands(region: Region, quantity: int) -> str | None:
     """Write a table that adds up; None where it would be too long."""
     parts = _Parts(region, quantity)
     if parts.is_single:
-        lines = _lines(region, [parts.single(at) for at in range(len(region.space.decisions))])
-        return _of_options(region, quantity, in_millions(parts.fixed), lines)
+        rows = [parts.single(at) for at in range(len(region.space.decisions))]
+        lines = _lines(region, rows, _in_units(region, quantity, _short))
+        return _of_options(region, quantity, region.limits.told(quantity, parts.fixed), lines)
     title = _title(region, quantity)
-    head = f"The costs below add up to the network's ({title}); to begin with, {_exact(parts.base)}."
+    head = f"The costs below add up to the network's ({title}); to begin with, {parts.words(parts.base)}."
     found = parts.by_pairs or parts.by_part
     return "\n".join([head, *found]) if found else None
 
@@ -98,6 +102,7 @@ class _Parts:
 
     def __init__(self, region: Region, quantity: int) -> None:
         self._region, self._decisions = region, region.space.decisions
+        self.words = _in_units(region, quantity, _exact)
         counted = region.limits.counted
         self._tables: dict[tuple[int, ...], _Table] = {}
         for decisions, table in region.space.part_costs:
@@ -153,7 +158,7 @@ class _Parts:
             return None
         singles = [terms.get((at,), np.zeros(len(d.options), np.int64)) for at, d in enumerate(self._decisions)]
         lines = ["What each option adds:"]
-        lines += _lines(self._region, [tuple(row.tolist()) for row in singles], _exact)
+        lines += _lines(self._region, [tuple(row.tolist()) for row in singles], self.words)
         pairs = [(key, table) for key, table in terms.items() if len(key) == 2 and table.any()]
         alike: dict[tuple[tuple[int, ...], bytes], list[tuple[int, int]]] = {}
         for (one, other), table in sorted(pairs, key=lambda pair: pair[0]):
@@ -171,7 +176,9 @@ class _Parts:
         for option, row in zip(one.numbers, table, strict=True):
             if row.any():
                 amounts = [
-                    f"{n}: {_exact(amount)}" for n, amount in zip(other.numbers, row.tolist(), strict=True) if amount
+                    f"{n}: {self.words(amount)}"
+                    for n, amount in zip(other.numbers, row.tolist(), strict=True)
+                    if amount
                 ]
                 yield f"- {option} with {', '.join(amounts)}"
 
@@ -197,7 +204,7 @@ class _Parts:
         yield f"by {', '.join(decision.name for decision in decisions)}:"
         for options in product(*(decision.numbers for decision in decisions[:-1])):
             row = table[tuple(o - d.numbers[0] for o, d in zip(options, decisions, strict=False))]
-            amounts = (f"{n}: {_exact(a)}" for n, a in zip(decisions[-1].numbers, row.tolist(), strict=True))
+            amounts = (f"{n}: {self.words(a)}" for n, a in zip(decisions[-1].numbers, row.tolist(), strict=True))
             yield f"- {', '.join(map(str, options))}{' with ' * bool(options)}{', '.join(amounts)}"
 
 
@@ -210,7 +217,8 @@ def _around(region: Region, quantity: int, centre: Architecture) -> str:
         variants = [(*centre[:at], option, *centre[at + 1 :]) for option in decision.numbers]
         costs = limits.counted(costs_for(limits, space, np.array(variants)))[:, quantity].tolist()
         rows.append(tuple(None if cost < 0 else cost for cost in costs))
-    lines = _lines(region, rows, _short if quantity < 2 else _own, constant="no effect")
+    words = _in_units(region, quantity, _short) if quantity < 2 else _own
+    lines = _lines(region, rows, words, constant="no effect")
     more = [f"and {len(lines) - _ROWS} lines more"] if len(lines) > _ROWS else []
     return "\n".join([f"{head} ({_title(region, quantity)}). {_APART}", *lines[:_ROWS], *more])
 
@@ -222,9 +230,7 @@ def _middle(region: Region) -> Architecture:
     return region.nearest(region.space.settled(middle)) or region.sample(np.random.default_rng(0))
 
 
-def _lines(
-    region: Region, rows: Sequence[tuple[float | None, ...]], words: _Words | None = None, constant: str = ""
-) -> list[str]:
+def _lines(region: Region, rows: Sequence[tuple[float | None, ...]], words: _Words, constant: str = "") -> list[str]:
     """Write the rows, neighbours that are equal in one line: their first decision to their last.
 
     `constant` stands in place of the costs of a decision whose options all cost the same.
@@ -234,7 +240,7 @@ def _lines(
         alike = [decision for _, decision in group]
         names = alike[0].name if len(alike) == 1 else f"each of {alike[0].name} to {alike[-1].name}"
         options = [option_in_words(region.space, alike[0], number) for number in alike[0].numbers]
-        costs = _some([f"{option}: {(words or _short)(value)}" for option, value in zip(options, row, strict=True)])
+        costs = _some([f"{option}: {words(value)}" for option, value in zip(options, row, strict=True)])
         costs = [constant] if constant and len(set(row)) == 1 else costs
         found.append(f"- {names}: {', '.join(costs)}")
     return found
@@ -247,13 +253,19 @@ def _some(costs: list[str]) -> list[str]:
     return [costs[at * (len(costs) - 1) // (_COLUMNS - 1)] for at in range(_COLUMNS)]
 
 
+def _in_units(region: Region, quantity: int, plain: _Words) -> _Words:
+    """Return the function that writes amounts: in the hidden unit of a disguise, else the plain one."""
+    limits = region.limits
+    return (lambda a: _NOT_ALLOWED if a is None else limits.told(quantity, a)) if limits.units else plain
+
+
 def _short(amount: float | None) -> str:
-    return "not allowed" if amount is None else f"{amount / 1e6:.4g}"
+    return _NOT_ALLOWED if amount is None else f"{amount / 1e6:.4g}"
 
 
 def _own(amount: float | None) -> str:
-    return "not allowed" if amount is None else f"{amount:.4g}"
+    return _NOT_ALLOWED if amount is None else f"{amount:.4g}"
 
 
 def _exact(amount: float | None) -> str:
-    return "not allowed" if amount is None else f"{amount / 1e6:.9g}"
+    return _NOT_ALLOWED if amount is None else f"{amount / 1e6:.9g}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..spaces.cost import FIELDS, Convention, Cost, total
+from ..spaces.figures import in_millions
 from ..spaces.region import OPEN, Limits, Region, costs_for
 from ..spaces.space import Architecture, SearchSpace
 from ..spaces.words import option_in_words
@@ -17,19 +18,9 @@ _ALIKE = 4  # other decisions of a group that are named
 _OFF = re.compile(r"\b(skip\w*|none|no|zero\w*|off|identity|nothing|absent|removed?|0)\b", re.IGNORECASE)
 
 
-def in_millions(number: float) -> str:
-    """Write FLOPs or parameters in millions, small ones with more digits."""
-    return f"{number / 1e6:.{2 if abs(number) >= 1e7 else 4}f} M"
-
-
-def number_in_words(at: int, number: float) -> str:
-    """Write an amount of a cost by its place in the limits' ranges: a further cost in its own unit."""
-    return in_millions(number) if at < 2 else f"{number:,.6g}"
-
-
 def amount_in_words(limits: Limits, at: int, number: float) -> str:
     """Write an amount of a cost with its name: `45.12 M FLOPs`, `memory_mb 512`."""
-    words = number_in_words(at, number)
+    words = limits.told(at, number)
     return f"{words} {limits.names[at]}" if at < 2 else f"{limits.names[at]} {words}{limits.suffix(at)}"
 
 
@@ -61,8 +52,9 @@ def broken_limits(limits: Limits, cost: Cost) -> str:
 def _gap(limits: Limits, at: int, amount: float, gap: float) -> str:
     side = "above the most that is allowed" if gap > 0 else "below the least that is allowed"
     name = f"FLOPs ({limits.convention})" if at == 0 else limits.names[at]
-    found = f"{amount:,} {name}" if at < 2 else amount_in_words(limits, at, amount)
-    return f"{found}, {'+' if gap > 0 else '-'}{number_in_words(at, abs(gap))}{limits.suffix(at)} {side}"
+    exact = at < 2 and not limits.units
+    found = f"{amount:,} {name}" if exact else amount_in_words(limits, at, amount)
+    return f"{found}, {'+' if gap > 0 else '-'}{limits.told(at, abs(gap))}{limits.suffix(at)} {side}"
 
 
 def _by_stage(space: SearchSpace, convention: Convention, architecture: Architecture) -> list[str]:

@@ -16,10 +16,10 @@ from ..record.call import shortened
 from ..record.candidate import Candidate, Suggestion
 from ..record.history import History
 from ..spaces.objective import Objective
-from ..spaces.region import Limits, Region, cost_within
+from ..spaces.region import HIDDEN_UNIT, Limits, Region, cost_within
 from ..spaces.space import Architecture, CannotBuild
 from .arguments import BadArgument, as_choice, as_conditions, as_number, one_architecture, several_architectures
-from .prices import amount_in_words, in_millions
+from .prices import amount_in_words
 from .proposal import architecture_schema
 from .refused import refused_architectures
 from .seen import short
@@ -121,8 +121,9 @@ class Toolbox:
             return f"none, {short(error, _REASON)}"
         if cost is None:
             return "none"
-        counted = [f"{in_millions(cost.counted(limits.convention))} FLOPs ({limits.convention})"]
-        counted += [f"{in_millions(cost.params)} parameters"]
+        how = HIDDEN_UNIT if limits.units else limits.convention
+        counted = [f"{limits.told(0, cost.counted(limits.convention))} FLOPs ({how})"]
+        counted += [f"{limits.told(1, cost.params)} parameters"]
         named = [f"{name} {amount:g}" for name, amount in list(cost.named.items())[:MOST_ASKED]]
         off = () if limits.accept(cost) else limits.gap(cost)
         gaps = [_gap(limits, at, gap) for at, gap in enumerate(off) if gap]

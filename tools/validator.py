@@ -13,7 +13,7 @@ from ..spaces.cost import Cost
 from ..spaces.objective import Objective
 from ..spaces.region import Limits, Region, cost_within
 from ..spaces.space import Architecture, CannotBuild, SearchSpace
-from .prices import amounts_in_words, differences, in_millions, off_limits
+from .prices import amount_in_words, amounts_in_words, differences, off_limits
 from .replies import Reading, UnreadableReply, read_reply
 
 _HEAD, _TAIL = 500, 1_500
@@ -114,7 +114,7 @@ def check_architecture(architecture: Architecture, region: Region, history: Hist
 def _in_short(limits: Limits, cost: Cost) -> str:
     if limits.others:
         return " and ".join(amounts_in_words(limits, cost))
-    return f"{in_millions(cost.counted(limits.convention))} FLOPs and {in_millions(cost.params)} parameters"
+    return " and ".join(amount_in_words(limits, at, amount) for at, amount in enumerate(limits.amounts(cost)))
 
 
 def _all_tried(region: Region, history: History) -> bool:

@@ -13,7 +13,10 @@ from torch.nn import functional
 
 from .recipes import Augment
 
-_MARGINS = {"flip": 0, "crop-flip": 4, "distortion": 1}
+CROP_MARGIN = 4
+"""The pixels by which `crop-flip` pads, and so the largest shift."""
+
+_MARGINS = {"flip": 0, "crop-flip": CROP_MARGIN, "distortion": 1}
 _NOISE = 0.25  # SD, of pixels from 0 to 1
 
 

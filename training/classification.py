@@ -1,6 +1,7 @@
-"""The task of classification: images with labels, cross entropy, top-1 accuracy. Imports torch."""
+"""The task of classification: images with labels, cross entropy, top-1 and top-5 accuracy. Imports torch."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -10,16 +11,18 @@ from torch import Tensor, nn
 from ..errors import GeniusError
 from ..record.statistics import sampling_sd
 from ..spaces import get_space
+from ..spaces.objective import TOP5
 from ..spaces.space import SearchSpace
 from .batches import Batch, Batches, Rank
 from .dataset import channels_taken
-from .epochs import cross_entropy, top1
+from .epochs import FIVE, accuracies, cross_entropy
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import TrainingJob
 from .learning_task import TaskScore
 from .loading import loaders_for
 from .memory import blank_images
+from .mixing import Mixing, mixing
 from .prepare import card_of, image_shape, initial_network
 from .recipes import Recipe
 from .weights import write_weights
@@ -76,8 +79,12 @@ class Classification:
         return training_batches(self.images.train, job.recipe, job.seed, self.device, self.rank, self._loaders)
 
     def loss(self, forward: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
-        """Return the mean cross entropy."""
-        return cross_entropy(forward, batch, recipe)
+        """Return the mean cross entropy, on images that are mixed where the recipe does so."""
+        return cross_entropy(forward, self._mix(batch) if self._mix else batch, recipe)
+
+    @cached_property
+    def _mix(self) -> Mixing | None:
+        return mixing(self.job.recipe, self.images.data.classes)
 
     def blank_loss(self, network: nn.Module, examples: int) -> Tensor:
         """Return the cross entropy of blank images."""
@@ -93,8 +100,9 @@ class Classification:
 
     def _score(self, network: nn.Module, images: Images) -> TaskScore:
         batches = measuring_batches(images, self.job.recipe, self.device, self.rank, self._loaders)
-        accuracy = top1(network, batches, self.job.recipe, self.device, self.rank)
-        return TaskScore(accuracy, sampling_sd(accuracy, len(images.labels)))
+        top1, top5 = accuracies(network, batches, self.job.recipe, self.device, self.rank)
+        metrics = {TOP5.name: top5} if self.images.data.classes > FIVE else {}
+        return TaskScore(top1, sampling_sd(top1, len(images.labels)), metrics)
 
     def write_weights(self, network: nn.Module, path: Path) -> None:
         """Write the weights as safetensors."""

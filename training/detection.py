@@ -30,7 +30,7 @@ from .weights import load_trained, read_weights, save_tensors
 DETECTOR_HEADER = "genius-detector"
 """The name of a detector's card among the metadata of a safetensors file."""
 
-_UNFIT = {"label_smoothing": 0.0, "rand_ops": 0, "compile": "off"}
+_UNFIT = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0, "rand_ops": 0, "compile": "off"}
 """Fields of a recipe that a detector's training does not have, and their values without it."""
 
 

@@ -1,4 +1,4 @@
-"""The training loop: epochs of SGD on any device, in one process or in several. Imports torch."""
+"""The training loop: epochs on any device, in one process or in several. Imports torch."""
 
 import math
 import time
@@ -13,15 +13,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision.ops import StochasticDepth
 
+from ..errors import GeniusError
 from .batches import ALONE, Batch, Batches, Rank
 from .channels_last import CHANNELS_LAST, backward, guarded
-from .recipes import Recipe, learning_rate, momentum
+from .optimizer import make_optimizer, set_rates
+from .recipes import Recipe
 
 _B = TypeVar("_B")
 
 Loss = Callable[[nn.Module, _B, Recipe], Tensor]
 """Returns the mean loss of a network on a batch of its task."""
+
+FIVE = 5
+"""The classes among which the right one counts for top-5 accuracy."""
 
 _LOOK_EVERY = 200  # steps between two looks at the loss: each waits for the device
 
@@ -35,7 +41,7 @@ class Learner:
     """The state of a training: the network, its optimiser, and the moving average of its weights, if any."""
 
     network: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
     average: AveragedModel | None
 
     @property
@@ -45,7 +51,7 @@ class Learner:
 
     def state(self) -> dict[str, object]:
         """Return the state dicts of the parts."""
-        parts: dict[str, nn.Module | torch.optim.SGD | None] = {
+        parts: dict[str, nn.Module | torch.optim.Optimizer | None] = {
             "network": self.network,
             "optimizer": self.optimizer,
             "average": self.average,
@@ -61,24 +67,36 @@ class Learner:
 
 
 def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank = ALONE) -> Learner:
-    """Move a network to its device, and make the optimiser and the moving average that the recipe names."""
-    for module in network.modules():
-        if recipe.dropout is not None and isinstance(module, nn.Dropout):
-            module.p = recipe.dropout
+    """Move a network to its device, and make the optimiser and the moving average that the recipe names.
+
+    Raises: GeniusError where the recipe skips blocks, and the network has none that can be skipped.
+    """
+    _set_dropout(network, recipe)
     if recipe.sync_bn and rank.world > 1:
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network = network.to(device, memory_format=CHANNELS_LAST)  # type: ignore[call-overload]
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        fused=device.type == "cuda",
-    )
     decay = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True) if recipe.ema else None
-    return Learner(network, optimizer, average)
+    return Learner(network, make_optimizer(network, recipe, device), average)
+
+
+def _set_dropout(network: nn.Module, recipe: Recipe) -> None:
+    """Set the rates of dropout layers, and those of stochastic depth, which rise linearly up to the last block.
+
+    Raises: GeniusError.
+    """
+    for module in network.modules():
+        if recipe.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = recipe.dropout
+    if recipe.drop_path:
+        blocks = [module for module in network.modules() if isinstance(module, StochasticDepth)]
+        if not blocks:
+            raise GeniusError(
+                f"drop_path={recipe.drop_path:g} skips blocks, and the network has no torchvision.ops.StochasticDepth "
+                "that would do so: set drop_path=0"
+            )
+        for depth, block in enumerate(blocks, start=1):
+            block.p = recipe.drop_path * depth / len(blocks)
 
 
 def uses_amp(recipe: Recipe, device: torch.device) -> bool:
@@ -116,7 +134,7 @@ def train_epochs(
         forward = torch.compile(forward, mode=recipe.compile)  # type: ignore[assignment]
     for epoch in range(done, recipe.epochs):
         started = time.perf_counter()
-        # dropout draws from the global generators: they are seeded, and put back
+        # dropout, stochastic depth and mixing draw from the global generators: they are seeded, and put back
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank.number)).generate_state(1)[0]))
             loss = _epoch(learns, forward, batches, recipe, loss_of, epoch, device, rank)
@@ -138,7 +156,7 @@ def _epoch(
     total = torch.zeros((), device=device)
     all_steps = recipe.epochs * batches.steps
     for step, batch in enumerate(batches.epoch(epoch)):
-        _set_rates(learns.optimizer, recipe, epoch * batches.steps + step, all_steps)
+        set_rates(learns.optimizer, recipe, epoch * batches.steps + step, all_steps)
         total += train_step(learns, forward, batch, recipe, device, loss_of)
         if (step + 1) % _LOOK_EVERY == 0:
             _finite(total, epoch, recipe, rank)
@@ -163,15 +181,12 @@ def train_step(
 
 
 def cross_entropy(forward: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
-    """Return the mean cross entropy of a batch of images and labels."""
+    """Return the mean cross entropy of a batch.
+
+    Labels are numbers of shape (n,), or probabilities of shape (n, classes).
+    """
     images, labels = batch
     return functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
-
-
-def _set_rates(optimizer: torch.optim.SGD, recipe: Recipe, step: int, steps: int) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, step, steps)
-        group["momentum"] = momentum(recipe, step, steps)
 
 
 def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:
@@ -194,12 +209,21 @@ def _summed(value: Tensor, rank: Rank) -> Tensor:
 
 
 @torch.no_grad()
-def top1(network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank) -> float:
-    """Measure top-1 accuracy in percent over all processes; `batches` hold this process's share of the images."""
+def accuracies(
+    network: nn.Module, batches: Iterator[Batch], recipe: Recipe, device: torch.device, rank: Rank
+) -> tuple[float, float]:
+    """Measure top-1 and top-5 accuracy in percent over all processes, in one pass.
+
+    `batches` hold this process's share of the images. Of equal scores that of the first class counts as the higher.
+    """
     network.eval()
-    hits, count = torch.zeros(2, dtype=torch.long, device=device)
+    first, five, count = counts = torch.zeros(3, dtype=torch.long, device=device)
     for images, labels in batches:
         with precision(recipe, device):
-            hits += (network(images).argmax(1) == labels).sum()
+            ranked = network(images).argsort(dim=1, descending=True, stable=True)
+        hits = ranked[:, :FIVE] == labels[:, None]
+        first += hits[:, 0].sum()
+        five += hits.sum()
         count += len(labels)
-    return 100 * _summed(hits, rank).item() / _summed(count, rank).item()
+    top1, top5, all_images = _summed(counts, rank).tolist()
+    return 100 * top1 / all_images, 100 * top5 / all_images

@@ -32,10 +32,12 @@ def training_batches(
 ) -> Batches[Batch]:
     """Choose the source of training images.
 
-    Processes read ahead for random resized crops; for every other augmentation the images lie on the device.
+    Processes read ahead for random resized crops and for RandAugment; else the images lie on the device.
     """
     if recipe.augment == "resized-crop-flip":
         return Streamed(images, recipe, seed, device, rank, loaders)
     if not isinstance(images, Pixels):
         images = read_all(images, recipe, loaders)
+    if recipe.rand_ops:
+        return Streamed(images, recipe, seed, device, rank, loaders)
     return Resident(images, recipe, seed, device, rank)

@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..record.files import write_atomically
+from ..record.files import open_plain, write_atomically
 from ..record.lines import append_records, cut_torn_line
 from ..record.measurement import Failure, Measurement
+from ..spaces.space import CannotBuild
 from .backend import backend, device_name
 from .batches import ALONE, Rank, steps_of
 from .classification import Classification
@@ -25,6 +27,7 @@ from .job import Epoch, LearningJob, OnEpoch, TrainingJob
 from .learning_task import LearningTask, TaskScore
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
+from .optimizer import copies_of_weights
 from .saving import Checkpoint, Saved
 
 
@@ -48,14 +51,21 @@ def do_job(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE
 def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE) -> Measurement:
     """Train a network for its task, and measure the task's objective on what steers, and on what tests.
 
-    The training saves a checkpoint in the job's folder and continues from it. A loss that is no longer finite, and too
-    little memory, give a Measurement with a `failure`. On a CPU the same job gives the same values, bit for bit.
+    The training saves a checkpoint in the job's folder and continues from it. A network that cannot be built for the
+    data, a loss that is no longer finite, and too little memory give a Measurement with a `failure`. On a CPU the same
+    job gives the same values, bit for bit.
 
     Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the network's.
     """
+    started = time.perf_counter()
     exact, limit = job.recipe.deterministic, job.memory_limit
     with backend(job.device, threads=job.threads, deterministic=exact, memory_limit=limit) as device:
-        run = _open(job, device, rank)
+        try:
+            run = _open(job, device, rank)
+        except CannotBuild as error:
+            _log(error, job, rank)
+            name, seconds = device_name(device, job.threads), time.perf_counter() - started
+            return Measurement(error=str(error), failure="raised", device=name, seconds=seconds)
         try:
             run.check_memory()
             score, test = run.train(on_epoch)
@@ -67,14 +77,14 @@ def learn(job: LearningJob, on_epoch: OnEpoch | None = None, rank: Rank = ALONE)
             if not is_out_of_memory(error) or rank.world > 1:  # the others would wait for this one for ever
                 raise
             return run.failed("out of memory", f"out of memory: {run.size()}")
-        return Measurement(
-            score.value,
-            test.value if test else None,
-            seconds=run.seconds,
-            device=run.device_name,
-            sd=score.sd,
-            metrics=score.metrics,
-        )
+        return run.succeeded(score, test)
+
+
+def _log(error: CannotBuild, job: LearningJob, rank: Rank) -> None:
+    """Append an error to the log with its place in the code of the network."""
+    if rank.number == 0:
+        with open(job.files.log, "a", encoding="utf-8", opener=open_plain) as log:
+            traceback.print_exception(error, file=log)
 
 
 TASKS: Mapping[type[LearningJob], Callable[..., LearningTask[Any]]] = {
@@ -130,7 +140,7 @@ class _Run:
             self.task.network,
             self.task.blank_loss,
             batch=batch // self.rank.world,
-            average=recipe.ema > 0,
+            copies=copies_of_weights(recipe),
             device=self.device,
             amp=uses_amp(recipe, self.device),
         )
@@ -186,6 +196,18 @@ class _Run:
             append_records(self.job.files.epochs, [asdict(epoch)], synced=False)
             if on_epoch is not None:
                 on_epoch(epoch)
+
+    def succeeded(self, score: TaskScore, test: TaskScore | None) -> Measurement:
+        """Return the measurement of a training that came to its end."""
+        return Measurement(
+            score.value,
+            test.value if test else None,
+            seconds=self.seconds,
+            device=self.device_name,
+            sd=score.sd,
+            metrics=score.metrics,
+            test_metrics=test.metrics if test else {},
+        )
 
     def failed(self, failure: Failure, error: str) -> Measurement:
         """Return the measurement of a training that failed."""

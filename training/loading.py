@@ -16,6 +16,7 @@ from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from ..errors import GeniusError
+from .augment import CROP_MARGIN
 from .batches import ALONE, Batch, Rank, as_input, generator, steps_of
 from .card import CENTRAL_SHARE
 from .dataset import COLOURS, GREY
@@ -50,17 +51,28 @@ def central(image: Tensor, size: int, kept: float = CENTRAL_SHARE) -> Tensor:
 
 
 def random_cut(image: Tensor, size: int, recipe: Recipe) -> Tensor:
-    """Cut a random 8 to 100 % of an image, mirror it or not (Szegedy et al. 2015), and apply the recipe's RandAugment.
+    """Cut a random part of an image by the recipe, mirror it or not, and apply the recipe's RandAugment.
 
+    The part is 8 to 100 % of it (Szegedy et al. 2015), resized, or with `crop-flip` one of the image's own size.
     Draws from torch's global generator, since torchvision takes no other.
     """
-    image = cut(image, transforms.RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]), size)
+    if _streams(recipe):
+        image = cut(image, transforms.RandomResizedCrop.get_params(image, [0.08, 1.0], [3 / 4, 4 / 3]), size)
+    else:
+        image = _shifted(image)
     if torch.rand(()) < 0.5:
         image = image.flip(2)
     if recipe.rand_ops:
         change = transforms.RandAugment(recipe.rand_ops, recipe.rand_magnitude)
         image = pil_to_tensor(change(to_pil_image(image)))
     return image
+
+
+def _shifted(image: Tensor) -> Tensor:
+    """Pad an image with a black margin, and cut a part of its own size out at random."""
+    top, left = torch.randint(2 * CROP_MARGIN + 1, (2,)).tolist()
+    padded = functional.pad(image, (CROP_MARGIN,) * 4)
+    return padded[:, top : top + image.shape[1], left : left + image.shape[2]]
 
 
 Key = tuple[int, int]
@@ -273,11 +285,12 @@ def pixels_of(images: Images, recipe: Recipe) -> int:
 
 
 def _check_rand_ops(images: Images, recipe: Recipe) -> None:
-    """Raises GeniusError where RandAugment, which changes pictures, is to change images of other channels."""
-    if recipe.rand_ops and images.channels not in (GREY, COLOURS):
+    """Raises GeniusError where RandAugment, which changes pictures, is to change images of other channels or floats."""
+    floats = isinstance(images, Pixels) and images.images.dtype != torch.uint8
+    if recipe.rand_ops and (floats or images.channels not in (GREY, COLOURS)):
+        kind = "are floats" if floats else f"have {images.channels} channels"
         raise GeniusError(
-            f"rand_ops={recipe.rand_ops} changes grey and colour images, and these have {images.channels} channels: "
-            "set rand_ops=0"
+            f"rand_ops={recipe.rand_ops} changes grey and colour images of bytes, and these {kind}: set rand_ops=0"
         )
 
 

@@ -18,7 +18,7 @@ _FEW, _MORE = 2, 4  # images of the two small batches; batch norm takes no singl
 class Estimate:
     """The bytes that a training holds at its peak.
 
-    `weights` are held `copies` times: themselves, as gradients, as momentum and, where there is one, as moving average.
+    `weights` are held `copies` times: themselves, as gradients, as moments and, where there is one, as moving average.
     `activations` are the bytes that one image leaves for the backward pass, the image included.
     """
 
@@ -34,9 +34,10 @@ class Estimate:
 
 
 def estimate(
-    network: nn.Module, loss_on: "LossOn", *, batch: int, average: bool, device: torch.device, amp: bool
+    network: nn.Module, loss_on: "LossOn", *, batch: int, copies: int, device: torch.device, amp: bool
 ) -> Estimate:
-    """Estimate the memory of a training; `loss_on` gives the network's loss on so many blank images.
+    """Estimate the memory of a training; `loss_on` gives the network's loss on so many blank images,
+    and `copies` is how often it holds the weights.
 
     Two small batches pass through a copy of the network on the device. The bytes that each keeps for the backward pass
     are added up, and their difference gives the bytes of one image.
@@ -44,7 +45,7 @@ def estimate(
     trial = copy.deepcopy(network).to(device).train()
     few, more = (_kept(trial, loss_on, images, device, amp) for images in (_FEW, _MORE))
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    return Estimate(weights, 4 if average else 3, (more - few) // (_MORE - _FEW), batch)
+    return Estimate(weights, copies, (more - few) // (_MORE - _FEW), batch)
 
 
 LossOn = Callable[[nn.Module, int], Tensor]

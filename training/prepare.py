@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from ..errors import GeniusError
-from ..spaces.space import SearchSpace
+from ..printable import reason
+from ..spaces.space import CannotBuild, SearchSpace
 from .card import Card, input_of
 from .dataset import channels_taken
 from .images import Pixels, SplitImages
@@ -32,7 +33,8 @@ def card_of(job: TrainingJob, split: SplitImages) -> Card:
 def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) -> nn.Module:
     """Build the network of a job for its data set, with the initial weights that its seed gives.
 
-    Raises: GeniusError where the network does not fit the data set's channels or classes.
+    Raises: CannotBuild where it cannot be built for these images, or does not take them; GeniusError where it does not
+    fit the data set's channels or classes.
     """
     shape, classes = image_shape(job, split), split.data.classes
     if (taken := channels_taken(space)) not in (None, shape[0]):
@@ -43,8 +45,16 @@ def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) ->
     # layers draw their weights from the global generator and take no other: it is seeded and then put back
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(job.seed)
-        network = space.build_for(job.architecture, classes, shape[-1], shape[0])
-        found = tuple(network.eval()(torch.zeros(2, *shape)).shape)
+        try:
+            network = space.build_for(job.architecture, classes, shape[-1], shape[0])
+            found = tuple(network.eval()(torch.zeros(2, *shape)).shape)
+        except (MemoryError, GeniusError):
+            raise
+        except Exception as error:
+            raise CannotBuild(
+                f"the network of {list(job.architecture)} cannot be built for {classes} classes and images of shape "
+                f"{list(shape)}: {reason(error)}"
+            ) from error
     if found != (2, classes):
         raise GeniusError(
             f"{job.data} has {classes} classes, and the networks of {space.name} give scores of shape {found} for 2 "

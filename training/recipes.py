@@ -14,6 +14,7 @@ from ..schema import Flag, Name, Number, Whole
 from ..spaces.space import SearchSpace
 
 Schedule = Literal["cosine", "one-cycle", "constant", "steps"]
+Optimizer = Literal["sgd", "adamw"]
 Augment = Literal["none", "flip", "crop-flip", "resized-crop-flip", "distortion"]
 Amp = Literal["auto", "on", "off"]
 Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
@@ -22,19 +23,28 @@ Epochs = Annotated[tuple[Whole, ...], Field(max_length=1_000)]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The recipe of a training with SGD on cross entropy, in plain JSON types.
+    """The recipe of a training on cross entropy, in plain JSON types.
 
     - `epochs`, `batch`: `batch` images a step, over all devices together; an epoch's last images that do not fill a
       batch are left out of it.
     - `lr`, `schedule`, `warmup`: peak learning rate; `cosine` goes from it to 0 after `warmup` epochs of linear growth,
       which may be a part of one, `one-cycle` is PyTorch's (Smith and Topin 2019) with its momentum, `constant` stays,
       `steps` multiplies it by `factor` after each of the epochs `milestones`.
-    - `momentum`, `nesterov`, `weight_decay` (of all weights), `label_smoothing`.
+    - `optimizer`: `sgd`, or `adamw` (Loshchilov and Hutter 2019), whose second moments decay by `beta2`.
+    - `momentum`: of SGD, or the decay of AdamW's first moments; `nesterov` is SGD's alone.
+    - `weight_decay`: of all weights, or with `no_bias_decay` of all but biases, norms and position embeddings.
+    - `label_smoothing`: the share of a label that is spread over all classes.
+    - `mixup`, `cutmix`: alpha of mixup (Zhang et al. 2018) and of CutMix (Yun et al. 2019); 0 switches one off. Every
+      batch is mixed, by either at random where both are on.
+    - `drop_path`: stochastic depth (Huang et al. 2016): how often the last block of the network is skipped for an
+      image, and earlier ones in proportion to their depth; 0 leaves them as they are built. Blocks have a
+      `torchvision.ops.StochasticDepth` for it.
     - `clip`: the largest norm of all gradients together; 0 does not clip.
     - `size`: images are brought to so many pixels; 0 leaves the data set's own size.
     - `augment`: `flip` mirrors every second image, `crop-flip` also pads by 4 and crops, `resized-crop-flip` is
       Inception's, `distortion` is that of `digits`.
-    - `rand_ops`, `rand_magnitude`: RandAugment's n and m (Cubuk et al. 2020); 0 operations switch it off.
+    - `rand_ops`, `rand_magnitude`: RandAugment's n and m (Cubuk et al. 2020), behind crop and flip; 0 operations switch
+      it off.
     - `dropout`: of every dropout layer that the network has; none leaves them as they are built.
     - `ema`: decay of the moving average of the weights, which is then measured; 0 keeps none.
     - `amp`: bfloat16 where it is safe; `auto` uses it on GPUs that have it. `compile`: a mode of torch.compile.
@@ -55,10 +65,16 @@ class Recipe:
     augment: Augment
     schedule: Schedule = "cosine"
     warmup: Number = 0.0
+    optimizer: Optimizer = "sgd"
     momentum: Number = 0.9
+    beta2: Number = 0.999
     nesterov: Flag = False
     weight_decay: Number = 0.0
+    no_bias_decay: Flag = False
     label_smoothing: Number = 0.0
+    mixup: Number = 0.0
+    cutmix: Number = 0.0
+    drop_path: Number = 0.0
     clip: Number = 0.0
     size: Whole = 0
     rand_ops: Whole = 0
@@ -89,18 +105,30 @@ class Recipe:
             raise GeniusError(f"warmup must be shorter than the {self.epochs} epochs, got {self.warmup:g}")
         if list(self.milestones) != sorted({*self.milestones}):
             raise GeniusError(f"milestones must be epochs in their order, as in 8,11, got {_shown(self.milestones)}")
+        if self.nesterov and self.optimizer != "sgd":
+            raise GeniusError(f"nesterov is of sgd, and the optimizer is {self.optimizer}: set nesterov=false")
+        if self.rand_ops and not self.augment.endswith("crop-flip"):
+            raise GeniusError(
+                f"rand_ops={self.rand_ops} come behind a crop and a flip, and augment is {self.augment}: set "
+                "augment=crop-flip or augment=resized-crop-flip, or rand_ops=0"
+            )
 
 
 _TINY = math.ulp(0.0)  # the least number above 0
 _BELOW_1 = math.nextafter(1.0, 0.0)
+_FINITE = math.nextafter(math.inf, 0.0)
 _RANGES = {
     "epochs": (1, math.inf),
     "batch": (1, math.inf),
-    "lr": (_TINY, math.nextafter(math.inf, 0)),
+    "lr": (_TINY, _FINITE),
     "warmup": (0, math.inf),
     "momentum": (0, _BELOW_1),
-    "weight_decay": (0, math.nextafter(math.inf, 0)),
+    "beta2": (0, _BELOW_1),
+    "weight_decay": (0, _FINITE),
     "label_smoothing": (0, _BELOW_1),
+    "mixup": (0, _FINITE),
+    "cutmix": (0, _FINITE),
+    "drop_path": (0, _BELOW_1),
     "clip": (0, math.inf),
     "size": (0, math.inf),
     "rand_ops": (0, math.inf),
@@ -162,6 +190,23 @@ _ALL = (
         frozen_bn=True,
         measure_every=1,
     ),
+    Recipe(
+        "vit-cifar",
+        epochs=200,
+        batch=256,
+        lr=1e-3,
+        augment="crop-flip",
+        warmup=5.0,
+        optimizer="adamw",
+        weight_decay=0.05,
+        no_bias_decay=True,
+        label_smoothing=0.1,
+        mixup=0.8,
+        cutmix=1.0,
+        drop_path=0.1,
+        rand_ops=2,
+        rand_magnitude=9,
+    ),
 )
 
 
@@ -180,6 +225,8 @@ ORIGINS = {
     "detect-coco": "Lin et al. 2017, in the 12 epochs of the usual comparison of backbones, with torchvision's frozen "
     "batch norm; a warm-up of a tenth of an epoch, and training all layers of the backbone, are our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
+    "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
+    "choices for small images are epochs, batch, learning rate and crops",
 }
 """The sources of the recipes, and our own choices in them."""
 
@@ -282,7 +329,10 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def momentum(recipe: Recipe, step: int, steps: int) -> float:
-    """Return the momentum of a step: the recipe's, except that one cycle lowers it while the learning rate is high."""
+    """Return the momentum of a step, or the decay of AdamW's first moments.
+
+    It is the recipe's, except that one cycle lowers it while the learning rate is high.
+    """
     if recipe.schedule == "one-cycle":
         return _one_cycle(step, steps, 0.95, 0.85, 0.95)
     return recipe.momentum

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...schema import Name, Whole
+from ...schema import Amount, Name, Whole
 from ..versions import fresh_id, installed_versions
 from .llm_settings import Sent
 from .setting import Word
@@ -24,10 +24,10 @@ class Facts:
     `custom` lists the parts that were objects passed from Python. `fingerprint` tells the space from another of the
     same name, `table_sha256` and `look_up_sha256` a table and a look-up of costs from others at the same paths;
     `prompts_sha256` is that of the prompts in use, None where the proposer reads none.
-    `meanings` are the real options behind the shown ones of a search in disguise. `sent` holds the parameters that each
-    language model was sent, and those that its server refused. `working_folder` is the folder where the parts were
-    named: modules are imported from there and short paths lead from there. `seal` is the proof of `graph.seal` that
-    this user's own search wrote all this.
+    `meanings`, `places` and `units` are the key to the disguise of a search that wears one, see `Disguise`. `sent`
+    holds the parameters that each language model was sent, and those that its server refused. `working_folder` is the
+    folder where the parts were named: modules are imported from there and short paths lead from there. `seal` is the
+    proof of `graph.seal` that this user's own search wrote all this.
     """
 
     id: Word = field(default_factory=fresh_id)
@@ -40,6 +40,8 @@ class Facts:
     look_up_sha256: Name | None = None
     prompts_sha256: Name | None = None
     meanings: Sequence[Sequence[Whole]] = ()
+    places: Sequence[Whole] = ()
+    units: tuple[Amount, ...] = ()
     sent: Sequence[Sent] = ()
     working_folder: Name = field(default_factory=working_folder)
     seal: Name = ""

@@ -76,7 +76,9 @@ class LoopSettings:
         None,
         "Let the model ask for costs, forecasts and shortlists before it settles; default: with --proposer hybrid.",
     )
-    disguise: Flag = setting(False, "Show the model neutral names and shuffled options: does it just remember?")
+    disguise: Flag = setting(
+        False, "Show the model neutral names, nothing in order, and costs in hidden units: does it just remember?"
+    )
     approve: Flag = setting(False, "Ask a person before each training.")
     when_done: WhenDone = setting("ask", "After the model says that nothing better is left: ask it again, or stop.")
     max_replies: Few = setting(10, "Replies an iteration may take until one is valid.")

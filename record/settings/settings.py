@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from ...errors import GeniusError
 from ...printable import brief
 from ...schema import CLOSED, BadRecord, Name, Schema, Text
+from ...spaces.disguise import Disguise
 from ..files import BrokenRun, read_plain, write_atomically
 from ..goal import GOAL, Goal
 from .facts import Facts
@@ -184,6 +185,11 @@ class Settings:
         """Whether the settings name an evaluator or a training, so that a script's own function is not meant."""
         own = "evaluator" in self.run.custom or self.evaluator is not None or self.command is not None
         return own or self.training.table is not None or self.training.is_named
+
+    @property
+    def disguise(self) -> Disguise | None:
+        """The key to the disguise that the search wears, if it does."""
+        return Disguise(self.run.meanings, self.run.places, self.run.units) if self.loop.disguise else None
 
     @property
     def is_told(self) -> bool:

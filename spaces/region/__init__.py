@@ -6,6 +6,7 @@ from .feasible import Integers as Integers
 from .further import cost_within as cost_within
 from .further import costs_for as costs_for
 from .further import further_costs as further_costs
+from .limits import HIDDEN_UNIT as HIDDEN_UNIT
 from .limits import NO_LIMITS as NO_LIMITS
 from .limits import OPEN as OPEN
 from .limits import Limits as Limits

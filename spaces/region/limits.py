@@ -1,9 +1,10 @@
 """Limits on the costs of an architecture."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from ...errors import GeniusError
 from ...printable import brief
 from ..cost import CONVENTIONS, FIELDS, Convention, Cost
+from ..figures import in_millions
 
 if TYPE_CHECKING:
     from .predicted import PredictedCost
@@ -24,6 +26,8 @@ Range = tuple[float, float]
 """The lowest and the highest value allowed, both included; infinite where that end is open."""
 
 OPEN: Range = (-inf, inf)
+HIDDEN_UNIT = "in a hidden unit"
+"""The unit of costs in a disguise, in words."""
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
@@ -49,7 +53,8 @@ def _amount(text: str) -> float:
 class Limits:
     """The FLOPs, by a convention, the parameters, and the further costs by name that an architecture may have.
 
-    A further cost is one that the space's own `cost` tells, or one of the `predicted`.
+    A further cost is one that the space's own `cost` tells, or one of the `predicted`. In a disguise `units` are the
+    FLOPs and the parameters that words tell as 1.
     """
 
     flops: Range = OPEN
@@ -57,6 +62,7 @@ class Limits:
     convention: Convention = "macs"
     others: tuple[tuple[str, Range], ...] = ()
     predicted: tuple["PredictedCost", ...] = ()
+    units: tuple[float, ...] = ()
 
     def allow(self, cost: Cost) -> bool:
         """Tell whether a cost keeps all limits."""
@@ -101,6 +107,21 @@ class Limits:
     def prediction(self, name: str) -> "PredictedCost | None":
         """Return the predicted cost of a name; None where it is told, or counted."""
         return next((predicted for predicted in self.predicted if predicted.name == name), None)
+
+    def told(self, at: int, amount: float) -> str:
+        """Write an amount of a cost by its place in the ranges: FLOPs and parameters in millions, or in three digits of
+        their hidden units; a further cost in its own unit."""
+        if at > 1:
+            return f"{amount:,.6g}"
+        return self._in_units(at, amount) if self.units else in_millions(amount)
+
+    def _in_units(self, at: int, amount: float) -> str:
+        return f"{float(f'{amount / self.units[at]:.3g}'):,.12g}"
+
+    @property
+    def counting(self) -> str:
+        """How FLOPs are counted, in words."""
+        return f"{HIDDEN_UNIT}, rounded" if self.units else CONVENTIONS[self.convention]
 
     def suffix(self, at: int) -> str:
         """Return the unit of a cost, by its place in the ranges, as it stands behind a number; empty without one."""
@@ -158,11 +179,16 @@ class Limits:
         """Say the limits: `FLOPs from 270 M to 330 M (multiply-adds of one image) and at most 7 M parameters`."""
         said = []
         if self.flops != OPEN:
-            said.append(f"{_range_in_words('FLOPs', self.flops)} ({CONVENTIONS[self.convention]})")
+            said.append(f"{_range_in_words('FLOPs', self.flops, self._end)} ({self.counting})")
         if self.params != OPEN:
-            said.append(_range_in_words("parameters", self.params))
+            rounded = f" ({self.counting})" * bool(self.units)
+            said.append(_range_in_words("parameters", self.params, partial(self._end, at=1)) + rounded)
         said += [self._further_in_words(name, ends) for name, ends in self.others if ends != OPEN]
         return " and ".join(said) or "no limits"
+
+    def _end(self, amount: float, at: int = 0) -> str:
+        """Write the end of a range of FLOPs or parameters: exactly, or in hidden units."""
+        return self._in_units(at, amount) if self.units else in_words(amount)
 
     def _further_in_words(self, name: str, ends: Range) -> str:
         predicted = self.prediction(name)
@@ -174,15 +200,15 @@ def _gap(value: float, ends: Range) -> float:
     return min(value - ends[0], 0) + max(value - ends[1], 0)
 
 
-def _range_in_words(quantity: str, ends: Range) -> str:
+def _range_in_words(quantity: str, ends: Range, words: Callable[[float], str]) -> str:
     low, high = ends
     if low == -inf:
-        return f"at most {in_words(high)} {quantity}"
+        return f"at most {words(high)} {quantity}"
     if high == inf:
-        return f"at least {in_words(low)} {quantity}"
+        return f"at least {words(low)} {quantity}"
     if low == high:
-        return f"exactly {in_words(low)} {quantity}"
-    return f"{quantity} from {in_words(low)} to {in_words(high)}"
+        return f"exactly {words(low)} {quantity}"
+    return f"{quantity} from {words(low)} to {words(high)}"
 
 
 def range_of(name: str, ends: Range, suffix: str = "") -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..disguise import Meanings
+from ..disguise import Disguise
 from ..objective import Objective
 from ..space import SearchSpace
 from .feasible import Integers, Reals
@@ -59,12 +59,13 @@ class PredictedCost:
             found += values if decisions == (at,) else 0.0
         return found
 
-    def disguised(self, space: SearchSpace, meanings: Meanings) -> "PredictedCost":
-        """Return the same cost of a space in disguise, whose options stand in another order."""
-        orders = [_places(space, at, shown) for at, shown in enumerate(meanings)]
-        terms = [(decisions, values[np.ix_(*(orders[at] for at in decisions))]) for decisions, values in self.terms]
-        return replace(self, terms=tuple(terms))
+    def disguised(self, space: SearchSpace, disguise: Disguise) -> "PredictedCost":
+        """Return the same cost of a space in disguise, whose decisions and options stand in another order."""
 
+        def shown(decisions: Sequence[int], values: Reals) -> CostTerm:
+            places = tuple(map(disguise.shown, decisions))
+            firsts = [space.decisions[decision].first for decision in decisions]
+            orders = [np.array(disguise.meanings[at]) - first for at, first in zip(places, firsts, strict=True)]
+            return places, values[np.ix_(*orders)]
 
-def _places(space: SearchSpace, at: int, options: Sequence[int]) -> list[int]:
-    return [option - space.decisions[at].first for option in options]
+        return replace(self, terms=tuple(shown(*term) for term in self.terms))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import GeniusError
+from ..disguise import Disguise
 from ..rule import ENUMERABLE
 from ..space import Architecture, SearchSpace
 from .additive import Additive
@@ -48,6 +49,14 @@ class Region:
     def unlimited(self) -> "Region":
         """The same space without limits, with FLOPs by the same convention."""
         return replace(self, limits=self.limits.opened)
+
+    def disguised(self, disguise: Disguise) -> "Region":
+        """Return the region as a model is shown it that is to know neither names, nor the order, nor costs in numbers.
+
+        Raises: GeniusError for the key of another space.
+        """
+        hidden = tuple(each.disguised(self.space, disguise) for each in self.limits.predicted)
+        return Region(disguise.of(self.space), replace(self.limits, predicted=hidden, units=disguise.units))
 
     @property
     def without_rule(self) -> "Region":

@@ -14,7 +14,7 @@ from genius.guide.means import belief_mean
 from genius.record.call import Reply
 from genius.record.goal import GOAL
 from genius.record.notebook import CostBelief, OptionBelief, PairBelief
-from genius.spaces.disguise import disguise, shuffle
+from genius.spaces.disguise import draw_disguise
 from hypothesis import given, strategies
 
 MACRO = genius.Region(genius.get_space("nas-bench-macro"))
@@ -150,12 +150,17 @@ def test_names_of_options_are_read_beside_their_numbers():
 
 
 def test_a_disguised_space_is_believed_in_by_its_shown_names():
-    meanings = shuffle(MACRO.space, 3)
-    shown = genius.Region(disguise(MACRO.space, meanings))
-    stated = read(shown, {"starts": [[0] * 8], "options": [option("place 3", 1, 1)], "pairs": []})
-    real = stated.beliefs.revealed(meanings)
-    assert real.options == (replace(stated.beliefs.options[0], option=meanings[2][1]),)
-    assert real.starts == (tuple(options[0] for options in meanings),)
+    disguise = draw_disguise(MACRO.space, 3)
+    pair = both(option("place 3", 1, 1), option("place 5", 0, 1))
+    said = {"starts": [[0] * 8], "options": [option("place 3", 1, 1)], "pairs": [pair]}
+    stated = read(MACRO.disguised(disguise), said)
+    real = stated.beliefs.revealed(disguise)
+    behind = disguise.real(2, 1)
+    assert real.options == (replace(stated.beliefs.options[0], decision=behind[0], option=behind[1]),)
+    assert behind[0] != 2
+    assert real.starts == (disguise.reveal((0,) * 8),)
+    named = zip(real.pairs[0].decisions, real.pairs[0].options, strict=True)
+    assert sorted(named) == sorted([behind, disguise.real(4, 0)])
 
 
 def test_starts_outside_the_limits_are_taken_to_the_nearest_and_it_is_said():

@@ -4,7 +4,8 @@ import json
 
 import genius
 import pytest
-from genius.spaces.disguise import conceal
+from genius.graph import request
+from genius.spaces.disguise import Disguise
 from genius.tables.published import load_table
 
 SPACE = genius.get_space("nas-bench-macro")
@@ -124,7 +125,7 @@ async def test_in_disguise_the_model_sees_other_names_and_the_result_is_real(tab
     for candidate, line in zip(result.trials[0].candidates, lines(run, "candidates.jsonl"), strict=True):
         assert candidate.accuracy == table.measure(candidate.architecture).accuracy
         assert candidate.cost == SPACE.cost_of(candidate.architecture)
-        shown = conceal(candidate.architecture, result.settings.run.meanings)
+        shown = result.settings.disguise.conceal(candidate.architecture)
         assert list(shown) == line["architecture"]
     assert result.trials[0].candidates[0].architecture == (2,) * 8
     assert genius.read(run).best.architecture == result.best.architecture
@@ -142,6 +143,33 @@ async def test_a_disguise_survives_a_break_and_a_fork_and_cannot_be_put_on_later
     assert all(c.accuracy == table.measure(c.architecture).accuracy for c in forked.trials[0].candidates)
     with pytest.raises(genius.GeniusError, match="in disguise from its beginning or not at all"):
         await genius.resume(run, disguise=False, iterations=8, downloads=tables)
+
+
+async def test_a_run_in_a_disguise_of_earlier_versions_goes_on(tables, tmp_path, monkeypatch):
+    """They shuffled the options alone, and their `search.json` holds neither places nor units."""
+    run, asked = tmp_path / "run", {"proposer": "guided", "downloads": tables}
+    monkeypatch.setattr(request, "draw_disguise", lambda space, seed: Disguise([[2, 0, 1]] * 8))
+    await genius.search("nas-bench-macro", disguise=True, iterations=2, run=run, **asked)
+    held = json.loads((run / "search.json").read_text())
+    assert held["run"].pop("places") == held["run"].pop("units") == []
+    (run / "search.json").write_text(json.dumps(held))
+    result = await genius.resume(run, iterations=4, downloads=tables)
+    table = load_table(SPACE, tables)
+    assert [c.accuracy for c in result.candidates] == [
+        table.measure(c.architecture).accuracy for c in result.candidates
+    ]
+    shown = [tuple(line["architecture"]) for line in lines(run, "candidates.jsonl")]
+    assert shown == [tuple([2, 0, 1].index(option) for option in c.architecture) for c in result.candidates]
+
+
+async def test_a_key_that_a_stranger_wrote_is_refused(tables, tmp_path):
+    run = tmp_path / "run"
+    await genius.search("nas-bench-macro", proposer="random", disguise=True, iterations=2, downloads=tables, run=run)
+    held = json.loads((run / "search.json").read_text())
+    for wrong in ({"places": [0] * 8}, {"places": [9] * 8}, {"units": [0.0, 1.0]}, {"meanings": [[0, 1, 1]] * 8}):
+        (run / "search.json").write_text(json.dumps(held | {"run": held["run"] | wrong}))
+        with pytest.raises(genius.GeniusError):
+            genius.read(run)
 
 
 async def test_the_guide_finds_the_same_with_and_without_names(tables, tmp_path):

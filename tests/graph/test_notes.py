@@ -150,7 +150,8 @@ async def test_principles_stand_beside_the_effects_of_the_surrogate(tmp_path):
     assert option.sd > 0
     assert general.options == ()
     told = result.to_json()["notes"]["principles"]
-    assert told["principles"][0]["options"][0] == {"decision": 7, "option": 2, "effect": option.effect, "sd": option.sd}
+    expected = {"decision": 7, "option": 2, "effect": option.effect, "sd": option.sd, "claim": None}
+    assert told["principles"][0]["options"][0] == expected
     assert "by the surrogate" in told["text"]
 
 

@@ -107,6 +107,34 @@ async def test_a_run_in_which_nothing_is_feasible_has_no_best(tmp_path):
     assert genius.draw(result) is None
 
 
+async def test_top_5_is_measured_by_trainings_and_may_be_an_objective_or_a_limit(tmp_path):
+    options = {"proposer": "random", "iterations": 2, "set": ("epochs=1",), "data": "digits"}
+    goal = {"objectives": (ACCURACY, "top5"), "limits": {"top5": (99.99, None)}}
+    result = await genius.search("digits", **goal, **options, run=tmp_path / "run")
+    for candidate in result.candidates:
+        measurement = candidate.measurement
+        assert candidate.accuracy <= measurement.metrics["top5"] <= 100
+        assert measurement.test_value <= measurement.test_metrics["top5"] <= 100
+    assert result.best is None  # one epoch names no digit among five surely
+    words = shown(result)
+    assert "top5 at least 99.99%" in words
+    prompts = []
+    options["proposer"] = in_order(prompts)
+    plain = await genius.search("digits", **options, run=tmp_path / "plain")
+    assert "top5" not in prompts[1]  # a model is told what is asked for
+    best = plain.to_json()["best"]
+    assert best["metrics"]["top5"] == plain.best.measurement.metrics["top5"]
+    assert best["test_metrics"] == plain.best.measurement.test_metrics
+    assert "top5 " in shown(plain)
+    assert "test top5 " in shown(plain)
+
+
+async def test_a_table_tells_no_top_5(tables, tmp_path):
+    options = {"proposer": "random", "iterations": 1, "downloads": tables, "run": tmp_path / "run"}
+    with pytest.raises(GeniusError, match="nothing measures top5 here"):
+        await genius.search("nas-bench-macro", objectives=(ACCURACY, "top5"), **options)
+
+
 async def test_a_value_that_the_objective_cannot_have_is_a_failure_with_the_way_out(tmp_path):
     values = iter([1250.0, 90.0])
     result = await genius.search(

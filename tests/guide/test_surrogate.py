@@ -317,15 +317,15 @@ def test_a_belief_about_nothing_in_the_space_is_named(beliefs, error):
         belief_mean(MACRO, beliefs)
 
 
-def test_beliefs_are_added_to_each_mean_function_of_a_prior_and_share_its_odds():
+def test_beliefs_stand_alone_and_added_to_each_mean_function_of_a_prior():
     beliefs, prior = Beliefs(options=(OptionBelief(0, 2, 1.0),)), size_means(SIZE, 1.0)
     points = encoder(MACRO).encode(drawn(6))
-    found = belief_means(MACRO, beliefs, prior)
-    assert [mean.name for mean in found] == ["beliefs"] * len(prior)
-    assert sum(mean.odds for mean in found) == pytest.approx(1)
-    for mean, of_prior in zip(found, prior, strict=True):
-        wanted = of_prior.function(points) + belief_mean(MACRO, beliefs)(points)
-        np.testing.assert_allclose(mean.function(points), wanted)
+    alone, *added = belief_means(MACRO, beliefs, prior)
+    assert alone.odds == sum(mean.odds for mean in added) == pytest.approx(0.5)
+    believed = belief_mean(MACRO, beliefs)(points)
+    np.testing.assert_array_equal(alone.function(points), believed)
+    for mean, of_prior in zip(added, prior, strict=True):
+        np.testing.assert_allclose(mean.function(points), of_prior.function(points) + believed)
 
 
 def test_right_beliefs_are_weighed_up_and_wrong_ones_down():

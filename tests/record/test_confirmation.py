@@ -95,10 +95,20 @@ def test_without_any_measured_repeat_nothing_is_confirmed():
 
 
 def test_means_are_of_the_test_value_and_the_metrics_too():
-    first = candidate(1, 90.0, test_value=80.0, metrics={"ms": 4.0, "once": 1.0}, seconds=5.0, sd=0.3, rank=7)
-    more = again(1, 92.0, test_value=82.0, metrics={"ms": 6.0}, seconds=7.0)
+    first = candidate(
+        1,
+        90.0,
+        test_value=80.0,
+        metrics={"ms": 4.0, "once": 1.0},
+        test_metrics={"top5": 90.0},
+        seconds=5.0,
+        sd=0.3,
+        rank=7,
+    )
+    more = again(1, 92.0, test_value=82.0, metrics={"ms": 6.0}, test_metrics={"top5": 96.0}, seconds=7.0)
     measurement = confirmed(GOAL, [first], more, Confirming(1))[0].candidate.measurement
     assert (measurement.value, measurement.test_value, measurement.metrics) == (91.0, 81.0, {"ms": 5.0})
+    assert measurement.test_metrics == {"top5": 93.0}
     assert (measurement.seconds, measurement.rank) == (12.0, 7)
     assert measurement.sd == pytest.approx((0.3**2 + 1.0**2) ** 0.5)  # its own, and that of the mean of two runs
 

@@ -10,7 +10,7 @@ from genius.record.plain import BadValue
 from genius.record.ranges import read_limits
 from genius.schema import Schema
 from genius.spaces.cost import Cost
-from genius.spaces.objective import FLOPS
+from genius.spaces.objective import FLOPS, SCORE, TOP5
 
 LATENCY = Objective("latency", "ms", "lower", low=0)
 TWO = Goal((ACCURACY, LATENCY), {"memory": (None, 8.0)}, pareto=True)
@@ -69,6 +69,15 @@ def test_the_best_is_the_same_in_any_unit():
         for scale in (1.0, 1e-2, 1e-6)
     }
     assert len(chosen) == 1
+
+
+def test_top_5_is_told_where_it_was_measured_beside_accuracy():
+    known, none = (Candidate(1, 1, measurement=Measurement(90, metrics=metrics)) for metrics in ({"top5": 99.5}, {}))
+    assert (GOAL.told(known), GOAL.told(none), GOAL.suffix("top5")) == (["top5"], [], "%")
+    assert Goal((SCORE,)).told(known) == []  # another evaluator's metric of that name
+    assert Goal((SCORE,)).suffix("top5") == ""
+    with pytest.raises(BadValue, match=r"gave no top5: .* or train on a data set of more than five classes"):
+        Goal((ACCURACY, TOP5)).check(none, none.measurement)
 
 
 def test_costs_are_objectives_that_need_no_measurement():

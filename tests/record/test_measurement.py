@@ -111,6 +111,15 @@ def test_everything_else_is_refused_by_name(given):
         Measurement.of(given)
 
 
+def test_metrics_of_the_test_images_are_kept_apart_and_may_be_missing():
+    found = Measurement.of(Measurement(50.0, metrics={"top5": np.float64(90)}, test_metrics={"top5": torch.tensor(88)}))
+    assert (found.metrics, found.test_metrics) == ({"top5": 90.0}, {"top5": 88.0})
+    with pytest.raises(BadValue, match="got the int 3 as test_metrics"):
+        Measurement.of(Measurement(50.0, test_metrics=3))
+    old = {name: value for name, value in Measurement(50.0).__dict__.items() if name != "test_metrics"}
+    assert MEASUREMENT.read(json.dumps(old)) == Measurement(50.0)  # as earlier versions wrote them
+
+
 def test_none_is_no_answer_and_a_failure_without_a_word_has_none():
     with pytest.raises(BadValue, match="got None as the evaluator's answer"):
         Measurement.of(None)

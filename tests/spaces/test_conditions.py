@@ -8,7 +8,7 @@ import pytest
 from genius import Decision, GeniusError, Region, SearchSpace
 from genius.graph.fits import fingerprint
 from genius.spaces.cost import Cost, Part
-from genius.spaces.disguise import disguise, shuffle
+from genius.spaces.disguise import draw_disguise
 
 from .value_spaces import LARGE, SMALL, shallow, space
 
@@ -129,11 +129,12 @@ def test_the_fingerprint_covers_values_ranges_and_conditions():
 
 def test_a_disguise_hides_values_and_the_order_of_levels_and_refuses_conditions():
     plain = SearchSpace("plain", (Decision.range("lr", 0.1, 1.0), Decision("width", (16, 32))))
-    meanings = shuffle(plain, 1)
-    hidden = disguise(plain, meanings)
+    disguise = draw_disguise(plain, 1)
+    hidden = disguise.of(plain)
     assert not hidden.by_value
     assert "0.1" not in hidden.words
     assert "lr" not in hidden.words
-    assert list(meanings[0]) != sorted(meanings[0])
+    levels = disguise.meanings[disguise.shown(0)]
+    assert list(levels) != sorted(levels)
     with pytest.raises(GeniusError, match="mine has decisions that count only under others, and cannot be disguised"):
-        shuffle(space(), 0)
+        draw_disguise(space(), 0)

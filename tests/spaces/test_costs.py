@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -39,7 +40,9 @@ def test_the_cost_is_what_built_networks_compute(space):
 def test_fvcore_counts_as_many_multiply_adds(space):
     architecture = space.sample(np.random.default_rng(1))
     operators = fvcore_counts(space.build(architecture), space.input_shape)
-    assert sum(operators[name] for name in ("conv", "linear", "addmm")) == space.cost_of(architecture).flops
+    assert (
+        sum(operators[name] for name in ("conv", "linear", "addmm", "attention")) == space.cost_of(architecture).flops
+    )
     assert operators["batch_norm"] == space.cost_of(architecture).norm_outputs
 
 
@@ -55,7 +58,15 @@ def fvcore_counts(network, input_shape):
     analysis = FlopCountAnalysis(network.eval(), torch.zeros(1, *input_shape))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.set_op_handle("aten::batch_norm", elementwise_flop_counter(0, 1))
+    analysis.set_op_handle("aten::scaled_dot_product_attention", attention)
     return analysis.by_operator()
+
+
+def attention(inputs, outputs):
+    """Count both products of attention, which fvcore does not know."""
+    query, key, value = (each.type().sizes() for each in inputs[:3])
+    each = query[-2] * key[-2] * (query[-1] + value[-1])
+    return Counter(attention=int(np.prod(query[:-2])) * each)
 
 
 @pytest.mark.parametrize("space", LISTED.values(), ids=LISTED)

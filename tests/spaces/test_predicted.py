@@ -8,7 +8,7 @@ from genius.agents.limited import limits_in_words
 from genius.agents.prompting import Prompts
 from genius.record.history import History
 from genius.spaces import get_space
-from genius.spaces.disguise import conceal, disguise, shuffle
+from genius.spaces.disguise import draw_disguise
 from genius.spaces.objective import LATENCY
 from genius.spaces.region import Limits, PredictedCost, Region, cost_within
 from genius.spaces.space import Decision, SearchSpace
@@ -128,10 +128,10 @@ def test_no_network_is_built_for_a_predicted_limit():
 
 
 def test_a_space_in_disguise_has_the_costs_of_what_stands_behind():
-    meanings, cost = shuffle(MACRO, 3), cost_of(MACRO, pairs=[(1, 2)])
-    hidden, shown = cost.disguised(MACRO, meanings), disguise(MACRO, meanings)
+    disguise, cost = draw_disguise(MACRO, 3), cost_of(MACRO, pairs=[(1, 2)])
+    hidden, shown = cost.disguised(MACRO, disguise), disguise.of(MACRO)
     real = MACRO.draw(np.random.default_rng(0), 20)
-    seen = np.array([conceal(tuple(row), meanings) for row in real.tolist()])
+    seen = np.array([disguise.conceal(tuple(row)) for row in real.tolist()])
     assert hidden.amounts(shown, seen) == pytest.approx(cost.amounts(MACRO, real))
 
 

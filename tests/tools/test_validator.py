@@ -6,7 +6,7 @@ import pytest
 from genius import Candidate, Decision, GeniusError, Measurement, SearchSpace
 from genius.guide.features import encoder
 from genius.spaces.cost import Cost, count
-from genius.spaces.disguise import conceal, disguise, shuffle
+from genius.spaces.disguise import Disguise, draw_disguise
 from genius.spaces.region import NO_LIMITS, Limits, Region
 from genius.spaces.space import CannotBuild
 from genius.tools.look_up import look_up_table
@@ -40,7 +40,7 @@ DECISIONS = (Decision("width", ("4", "8", "12")), Decision("depth", ("1", "2", "
 SPACE = SearchSpace("cifar-net", DECISIONS, "Two numbers.", build, (1, 8, 8))
 CAN_BE_BUILT = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
 RULED = replace(SPACE, valid=wide_is_flat)
-MEANINGS = [[2, 0, 1], [1, 2, 0]]
+DISGUISE = Disguise([[2, 0, 1], [1, 2, 0]])
 
 
 def judge(architecture, space, history=(), limits=NO_LIMITS, **options):
@@ -98,14 +98,14 @@ def test_what_is_no_network_is_refused_and_told_before_the_first_call(made, why)
 
 
 def test_in_disguise_a_refusal_names_nothing():
-    shown = disguise(RULED, MEANINGS)
-    assert reason(conceal((2, 2), MEANINGS), shown) == "[0, 1] breaks the space's rule"
-    assert judge(conceal((2, 2), MEANINGS), shown, repair="nearest").architecture == conceal((2, 0), MEANINGS)
-    shown = disguise(SPACE, MEANINGS)
-    assert reason(conceal((2, 1), MEANINGS), shown) == "[0, 0] cannot be built"
-    assert reason(conceal((1, 2), MEANINGS), shown) == "[2, 1] cannot be built"
-    assert shown.cost_of(conceal((1, 1), MEANINGS)) == SPACE.cost_of((1, 1))
-    assert "Wide networks" not in disguise(RULED, shuffle(RULED, 1)).rule
+    shown = DISGUISE.of(RULED)
+    assert reason(DISGUISE.conceal((2, 2)), shown) == "[0, 1] breaks the space's rule"
+    assert judge(DISGUISE.conceal((2, 2)), shown, repair="nearest").architecture == DISGUISE.conceal((2, 0))
+    shown = DISGUISE.of(SPACE)
+    assert reason(DISGUISE.conceal((2, 1)), shown) == "[0, 0] cannot be built"
+    assert reason(DISGUISE.conceal((1, 2)), shown) == "[2, 1] cannot be built"
+    assert shown.cost_of(DISGUISE.conceal((1, 1))) == SPACE.cost_of((1, 1))
+    assert "Wide networks" not in draw_disguise(RULED, 1).of(RULED).rule
 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])

@@ -1,5 +1,7 @@
 """Batches: what is random about them, how images are cropped and read, and that nothing is left out for good."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,9 +54,19 @@ def test_a_flip_mirrors_and_does_nothing_else():
     assert 60 < plan.mirrored.sum() < 140
 
 
-@pytest.mark.parametrize("augment", ["flip", "crop-flip", "none", "resized-crop-flip"])
-def test_an_epoch_is_a_function_of_seed_and_number(augment):
-    recipe = override(CIFAR, [f"augment={augment}", "size=24"])
+AUGMENTS = [
+    ("flip", 0),
+    ("crop-flip", 0),
+    ("crop-flip", 2),
+    ("none", 0),
+    ("resized-crop-flip", 0),
+    ("resized-crop-flip", 2),
+]
+
+
+@pytest.mark.parametrize(("augment", "rand_ops"), AUGMENTS)
+def test_an_epoch_is_a_function_of_seed_and_number(augment, rand_ops):
+    recipe = override(CIFAR, [f"augment={augment}", f"rand_ops={rand_ops}", "size=24"])
 
     def epoch(seed, number):
         return list(training_batches(pixels(30), recipe, seed, CPU).epoch(number))
@@ -64,6 +76,30 @@ def test_an_epoch_is_a_function_of_seed_and_number(augment):
     assert not torch.equal(first[0][1], epoch(0, 4)[0][1])
     assert not torch.equal(first[0][1], epoch(1, 3)[0][1])
     assert [images.shape for images, _ in first] == [(8, 3, 24, 24)] * 3
+
+
+def test_rand_augment_comes_on_top_of_crops_and_flips():
+    """Without strength it leaves the crop and the flip alone: each image is one of those that these can make."""
+    images = pixels(4, 8)
+    recipe = override(CIFAR, ["rand_ops=1", "batch=4"])
+    plain = override(CIFAR, ["batch=4"])
+    padded = pad(images.images, "crop-flip")
+    places = [(down, right) for down in range(9) for right in range(9)]
+    crops = [[crop(image, *place, 8, 8) for place in places] for image in padded]
+    possible = [[as_input(each[None], plain, PHOTOGRAPHS)[0] for c in cut for each in (c, hflip(c))] for cut in crops]
+    batches = [next(training_batches(images, recipe, 0, CPU).epoch(epoch)) for epoch in range(12)]
+    kept = [
+        any(torch.allclose(image, other) for other in possible[label])
+        for changed, labels in batches
+        for image, label in zip(changed, labels.tolist(), strict=True)
+    ]
+    assert 0 < sum(kept) < len(kept)  # an operation in fourteen is to do nothing
+
+
+def test_rand_augment_takes_bytes_alone():
+    floats = replace(pixels(30), images=torch.zeros(30, 3, 8, 8))
+    with pytest.raises(GeniusError, match="rand_ops=2 changes grey and colour images of bytes, and these are floats"):
+        training_batches(floats, override(CIFAR, ["rand_ops=2"]), 0, CPU)
 
 
 def test_bytes_become_floats_of_mean_0():

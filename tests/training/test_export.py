@@ -31,6 +31,7 @@ MIDDLE = (
     "search-imagenet",
     ("epochs=2", "batch=18", "lr=0.05", "size=32"),
 )  # of whose images the middle is measured
+TOKENS = ("vit-cifar", ("epochs=2", "warmup=0", "batch=18", "size=16"))
 FAMILIES = {
     "digits": ((0, 1, 0, 1, 0, 1, 0, 1, 0), ("digits", ("epochs=6",))),
     "nas-bench-macro": ((0,) * 8, COLOURS),
@@ -38,6 +39,7 @@ FAMILIES = {
     "channel-bench-resnet": ((1,) * 7, COLOURS),
     "nas-bench-201-cifar10": ((1, 0, 2, 4, 0, 1), COLOURS),
     "mobile-imagenet": ((0,) * 30, MIDDLE),
+    "vit-cifar": ((1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 2, 0), TOKENS),
     "own_network:SPACE": ((0,), MIDDLE),
 }
 

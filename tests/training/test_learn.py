@@ -12,11 +12,17 @@ import pytest
 import torch
 from genius.errors import GeniusError
 from genius.record.measurement import MEASUREMENT
+from genius.spaces import get_space
 from genius.spaces.space import BadArchitecture
 from genius.training import saving
+from genius.training.batches import Rank
+from genius.training.epochs import accuracies
+from genius.training.images import load_images
 from genius.training.job import TrainingJob
 from genius.training.learn import do_job, learn
 from genius.training.recipes import RECIPES, override
+from genius.training.weights import load_trained, read_card, read_weights
+from torch import nn
 
 MOBILE = ("size=32", "epochs=4", "batch=24", "ema=0.9", "lr=0.05", "warmup=1", "measure_every=2")
 SAVE_ALWAYS_AND_ANSWER = """
@@ -192,6 +198,35 @@ def test_it_does_not_matter_how_many_processes_read_the_images(photograph_job, t
     read = learn(photograph_job(folder=tmp_path / "read", loaders=2, keep_weights=True))
     assert scores(alone) == scores(read)
     assert weights(photograph_job(folder=tmp_path / "alone")) == weights(photograph_job(folder=tmp_path / "read"))
+
+
+def test_top_5_is_measured_with_top_1_where_there_are_more_than_five_classes(digits_job, photograph_job, tmp_path):
+    told = []
+    job = digits_job(keep_weights=True, folder=tmp_path / "digits")
+    measurement = learn(job, told.append)
+    network = load_trained(get_space("digits"), read_card(job.files.weights), read_weights(job.files.weights)).network
+    split = load_images("digits", tmp_path)
+    for part, accuracy, metrics in (
+        (split.validation, measurement.accuracy, measurement.metrics),
+        (split.test, measurement.test_accuracy, measurement.test_metrics),
+    ):
+        with torch.no_grad():
+            scores = network(part.images)
+        ahead = (scores > scores.gather(1, part.labels[:, None])).sum(1)
+        assert accuracy == pytest.approx(100 * (ahead < 1).float().mean().item(), abs=0.1)
+        assert metrics == {"top5": pytest.approx(100 * (ahead < 5).float().mean().item(), abs=0.1)}
+    assert [epoch.metrics for epoch in told] == [{}, measurement.metrics]
+    few = learn(photograph_job())
+    assert (few.metrics, few.test_metrics) == ({}, {})
+
+
+def test_of_equal_scores_that_of_the_first_class_counts():
+    batches = iter([(torch.zeros(8, 4), torch.arange(8))])
+    same = nn.Linear(4, 8)
+    nn.init.zeros_(same.weight)
+    nn.init.zeros_(same.bias)
+    found = accuracies(same, batches, RECIPES.find("digits"), torch.device("cpu"), Rank())
+    assert found == (100 / 8, 100 * 5 / 8)
 
 
 def test_the_kept_weights_are_those_that_were_measured(photograph_job):

@@ -69,6 +69,14 @@ def test_fields_are_overridden_by_their_types():
         ("amp=bf16", "amp must be one of auto, on, off, got 'bf16'"),
         ("augment=mixup", "augment must be one of none, crop-flip, resized-crop-flip, distortion, got 'mixup'"),
         ("warmup=40", "warmup must be shorter than the 40 epochs, got 40"),
+        ("optimizer=adam", "optimizer must be one of sgd, adamw, got 'adam'"),
+        ("optimizer=adamw", "nesterov is of sgd, and the optimizer is adamw: set nesterov=false"),
+        ("beta2=1", "beta2 must be at least 0 and below 1, got 1.0"),
+        ("mixup=-1", "mixup must be at least 0 and finite, got -1.0"),
+        ("cutmix=inf", "cutmix must be at least 0 and finite, got inf"),
+        ("drop_path=1", "drop_path must be at least 0 and below 1, got 1.0"),
+        ("no_bias_decay=some", "no_bias_decay must be true or false, got 'some'"),
+        ("rand_ops=2", "rand_ops=2 come behind a crop and a flip, and augment is distortion: set augment=crop-flip"),
     ],
 )
 def test_what_makes_no_sense_is_refused(setting, error):

@@ -1,0 +1,50 @@
+"""The optimiser of a training: the weights that decay, and the rates of each step. Imports torch."""
+
+import re
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+from .recipes import Recipe, learning_rate, momentum
+
+_POSITIONS = re.compile(r"(^|[._])pos(itions?|itional)?([._]|$)")
+"""The name of a position embedding, as in `pos_embed`, `encoder.pos_embedding` and `position.weight`."""
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe, device: torch.device) -> Optimizer:
+    """Make the optimiser that a recipe names, for a network on its device."""
+    groups, fused = _groups(network, recipe), device.type == "cuda"
+    if recipe.optimizer == "adamw":
+        return AdamW(groups, recipe.lr, betas=(recipe.momentum, recipe.beta2), fused=fused)
+    nesterov = recipe.nesterov and recipe.momentum > 0
+    return SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=fused)
+
+
+def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
+    """Group the weights by whether they decay."""
+    every = list(network.named_parameters())
+    spared = {name for name, weight in every if recipe.no_bias_decay and _is_spared(name, weight)}
+    decaying = [weight for name, weight in every if name not in spared]
+    groups: list[dict[str, object]] = [{"params": decaying, "weight_decay": recipe.weight_decay}]
+    if spared:
+        groups.append({"params": [weight for name, weight in every if name in spared], "weight_decay": 0.0})
+    return groups
+
+
+def _is_spared(name: str, weight: nn.Parameter) -> bool:
+    """Tell biases, the weights of norms and position embeddings from other weights."""
+    return weight.ndim < 2 or _POSITIONS.search(name) is not None
+
+
+def set_rates(optimizer: Optimizer, recipe: Recipe, step: int, steps: int) -> None:
+    """Set the learning rate and the momentum of a step, counted from 0, of `steps` in the whole training."""
+    rate, moment = learning_rate(recipe, step, steps), momentum(recipe, step, steps)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        group |= {"betas": (moment, recipe.beta2)} if recipe.optimizer == "adamw" else {"momentum": moment}
+
+
+def copies_of_weights(recipe: Recipe) -> int:
+    """Return how often a training holds the weights: themselves, gradients, moments, and the moving average, if any."""
+    return 2 + (2 if recipe.optimizer == "adamw" else 1) + (recipe.ema > 0)
