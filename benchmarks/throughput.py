@@ -26,10 +26,10 @@ import torch
 from genius.spaces import get_space
 from genius.training.backend import backend, device_name
 from genius.training.batches import Batch, Resident
-from genius.training.epochs import learner, train_step, uses_amp
+from genius.training.epochs import cross_entropy, learner, train_step, uses_amp
 from genius.training.images import Pixels
 from genius.training.machine import is_out_of_memory
-from genius.training.memory import estimate
+from genius.training.memory import blank_images, estimate
 from genius.training.optimizer import copies_of_weights
 from genius.training.recipes import RECIPES, Recipe, scaled
 from torch import Tensor, nn
@@ -123,7 +123,9 @@ def ours(work: Workload, device: torch.device, mode: str) -> float:
             forward = torch.compile(forward, mode=mode)
         source = Resident(work.images, recipe, 0, device)
         batches = (batch for epoch in count() for batch in source.epoch(epoch))
-        return timed(lambda batch: train_step(learns, forward, batch, recipe, device), batches, work.steps, device)
+        return timed(
+            lambda batch: train_step(learns, forward, batch, recipe, device, cross_entropy), batches, work.steps, device
+        )
 
 
 class Augmented(Dataset):
@@ -208,7 +210,8 @@ def tell_memory(work: Workload, device: torch.device) -> None:
     """Print what a training was estimated to need beside what it needed."""
     recipe = work.recipe
     copies, amp = copies_of_weights(recipe), uses_amp(recipe, device)
-    guess = estimate(work.build(), work.shape, batch=recipe.batch, copies=copies, device=device, amp=amp)
+    blank = blank_images(work.shape, device)
+    guess = estimate(work.build(), blank, batch=recipe.batch, copies=copies, device=device, amp=amp)
     words = f"  estimated memory {guess.total / 1e9:.2f} GB"
     if device.type == "cuda":
         data = work.images.images.numel()

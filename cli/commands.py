@@ -12,7 +12,19 @@ import typer
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
-from . import ablating, benching, concluding, latency, looking, paper_group, searching, signals, telling, training
+from . import (
+    ablating,
+    benching,
+    concluding,
+    detecting,
+    latency,
+    looking,
+    paper_group,
+    searching,
+    signals,
+    telling,
+    training,
+)
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
 
@@ -80,6 +92,7 @@ for command in (
     telling.hint,
     concluding.principles,
     training.train,
+    detecting.detect,
     training.export,
     benching.bench,
     ablating.ablate,

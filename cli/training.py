@@ -1,4 +1,4 @@
-"""The commands that make a model of an architecture: `train` and `export`."""
+"""The commands that make a model of an architecture: `train`, `detect` and `export`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import GeniusError, RunFailed
-from ..spaces.objective import ACCURACY, TOP5
+from ..spaces.objective import ACCURACY, TOP5, Objective
 from . import beginning, completing
 from .options import AsJson, OwnSpace, Set, Trust, console, with_settings
 from .signals import stopping
@@ -19,7 +19,7 @@ from .streams import print_text, say
 if TYPE_CHECKING:
     from ..record.measurement import Measurement
     from ..record.settings import Settings
-    from ..training.job import Epoch, TrainingJob
+    from ..training.job import Epoch, LearningJob
 
 Target = Annotated[
     str,
@@ -30,6 +30,18 @@ Target = Annotated[
     ),
 ]
 ArchitectureOf = Annotated[str | None, typer.Argument(metavar="[ARCH]", help="Its numbers or its name, of a space.")]
+WeightsFile = Annotated[
+    Path | None,
+    typer.Option("--weights", help="Safetensors, or a state dict; default: those of the training."),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the weights and of the images' order.")]
+DeviceName = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")
+]
+Threads = Annotated[int, typer.Option(metavar="N", help="Threads of the CPU.")]
+OutFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder of the training; default: one in runs/.")
+]
 
 
 @stopping("go on with the same command")
@@ -38,14 +50,10 @@ def train(
     target: Target,
     architecture: ArchitectureOf = None,
     set: Set = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the weights and of the images' order.")] = 0,
-    device: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="cpu, cuda, cuda:1 or mps; default: CUDA's GPU, if any.")
-    ] = None,
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads of the CPU.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the training; default: one in runs/.")
-    ] = None,
+    seed: Seed = 0,
+    device: DeviceName = None,
+    threads: Threads = 1,
+    out: OutFolder = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -56,14 +64,14 @@ def train(
         from ..graph.final import find_subject, plan_training
         from ..tables.fetch import downloads_folder
 
-    asked = _asked(set, options | {"device": device, "threads": threads, "seed": seed})
+    asked = asked_settings(set, options | {"device": device, "threads": threads, "seed": seed})
     subject = find_subject(target, architecture, space, trust=trust)
     seed = asked.loop.first_seed
     planned, said = plan_training(subject, asked.training, seed=seed, out=out, downloads=downloads_folder(None))
-    _train(planned, said, as_json=as_json)
+    train_planned(planned, said, as_json=as_json)
 
 
-def _train(planned: "TrainingJob", said: Sequence[str], *, as_json: bool) -> None:
+def train_planned(planned: "LearningJob", said: Sequence[str], *, as_json: bool) -> None:
     """Do a job, in this process and in those of `torchrun` beside it; the first of them shows it.
 
     Raises: RunFailed where the training fails.
@@ -85,7 +93,7 @@ def _train(planned: "TrainingJob", said: Sequence[str], *, as_json: bool) -> Non
         else:
             if first:
                 job.save()
-            with _Epochs() if first else nullcontext() as show:
+            with _Epochs(job.objective) if first else nullcontext() as show:
                 measurement = do_job(job, show, rank)
         if first:
             picture = draw_curve(job, measurement) if measurement.error is None else None
@@ -100,7 +108,7 @@ _TRAINED = (
 )
 
 
-def _asked(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Settings":
+def asked_settings(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Settings":
     """Return the settings of a training alone.
 
     Raises: GeniusError for a setting that only a search has.
@@ -118,10 +126,10 @@ def _asked(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Settings":
 class _Epochs:
     """Shows epochs as they end: a bar on a terminal, lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, objective: Objective) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._console = console()
+        self._console, self._objective = console(), objective
         words = TextColumn("{task.description}", markup=False)
         columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), words, TimeRemainingColumn())
         self._bars = Progress(*columns, console=self._console)
@@ -137,36 +145,51 @@ class _Epochs:
             self._bars.stop()
 
     def __call__(self, epoch: "Epoch") -> None:
-        accuracy = f", {epoch.value:.2f}%" if epoch.value is not None else ""
-        accuracy += _top5(epoch.metrics)
-        words = f"loss {epoch.loss:.4f}{accuracy}, {epoch.images_per_second:,.0f} images/s"
+        value = f", {self._value(epoch.value)}" if epoch.value is not None else ""
+        value += _top5(epoch.metrics)
+        speed = ",.0f" if (epoch.images_per_second or 0) >= 10 else ".2g"
+        words = f"loss {epoch.loss:.4f}{value}, {epoch.images_per_second:{speed}} images/s"
         if self._console.is_interactive:
             self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
         else:
             say(f"epoch {epoch.epoch}/{epoch.epochs}: {words}")
 
+    def _value(self, value: float) -> str:
+        name = "" if self._objective == ACCURACY else f"{self._objective.name} "
+        return f"{name}{value:.2f}{self._objective.suffix}"
 
-def _report(job: "TrainingJob", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
+
+def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
+    from ..graph.final import reached
+
     if as_json:
         found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
         found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}
         told = asdict(measurement)
-        reached = {name: told.pop(field) for name, field in zip(ACCURACY.titles, ("value", "test_value"), strict=True)}
-        print_text(json.dumps(found | reached | told))
+        for field in ("value", "test_value"):
+            del told[field]
+        print_text(json.dumps(found | reached(job, measurement) | told))
         return
     if measurement.error is not None:
         return
     print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
-    test = f", test accuracy {measurement.test_value:.2f}%" if measurement.test_value is not None else ""
-    test += _top5(measurement.test_metrics)
-    accuracy = f"accuracy {measurement.value:.2f}%{_top5(measurement.metrics)}{test}"
-    print_text(f"{accuracy}; {measurement.seconds:,.1f} s of {measurement.device}")
+    name, unit = job.objective.name, job.objective.suffix
+    value = f"{name} {measurement.value:.2f}{unit}{_further(measurement.metrics)}"
+    if measurement.test_value is not None:
+        value += f", test {name} {measurement.test_value:.2f}{unit}{_further(measurement.test_metrics)}"
+    print_text(f"{value}; {measurement.seconds:,.1f} s of {measurement.device}")
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
 
 
 def _top5(metrics: Mapping[str, float]) -> str:
     """Write top-5 accuracy behind top-1; nothing where it was not measured."""
     return f", top-5 {metrics[TOP5.name]:.2f}%" if TOP5.name in metrics else ""
+
+
+def _further(metrics: Mapping[str, float]) -> str:
+    """Write all further numbers behind the first, top-5 accuracy as such."""
+    others = "".join(f", {name} {value:.2f}" for name, value in metrics.items() if name != TOP5.name)
+    return _top5(metrics) + others
 
 
 @stopping("a bundle is made anew: export again")
@@ -176,9 +199,8 @@ def export(
         typer.Argument(metavar="SPACE|RUN|TRAINING", help="Its network.", autocompletion=completing.spaces_and_runs),
     ],
     architecture: ArchitectureOf = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Safetensors, or a state dict; default: those of the training.")
-    ] = None,
+    weights: WeightsFile = None,
+    detector: Annotated[bool, typer.Option("--detector", help="Of a training of `genius detect`.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Add ONNX, checked against PyTorch.")] = False,
     data: Annotated[str | None, typer.Option(help="The data set of weights that do not name it themselves.")] = None,
     recipe: Annotated[str | None, typer.Option(help="The recipe that they were trained with.")] = None,
@@ -190,6 +212,10 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle that needs nothing of this package: torch.export, weights, classes, preprocessing, and ONNX."""
+    if detector:
+        given = (architecture, weights, data, recipe, size, *(changes or ()))
+        _export_detector(target, given, out, onnx=onnx, space=space, trust=trust, as_json=as_json)
+        return
     with beginning():
         from ..graph.bundle import ExportOptions, find_trained
         from ..tables.fetch import downloads_folder
@@ -197,5 +223,25 @@ def export(
 
     told = ExportOptions(downloads_folder(None), data, recipe, changes or (), size, space, trust)
     trained, origin = find_trained(target, architecture, weights, told)
-    about = write(trained, out, onnx=onnx, provenance=origin)
+    _tell_bundle(write(trained, out, onnx=onnx, provenance=origin), out, as_json=as_json)
+
+
+def _tell_bundle(about: Mapping[str, object], out: Path, *, as_json: bool) -> None:
     print_text(json.dumps(about) if as_json else f"bundle: {out}\ninput:  {about['contract']}")
+
+
+def _export_detector(
+    target: str, given: Sequence[object], out: Path, *, onnx: bool, space: str | None, trust: bool, as_json: bool
+) -> None:
+    """Write the bundle of a detector.
+
+    Raises: GeniusError for options that only a classifier's export has.
+    """
+    if any(each is not None for each in given):
+        raise GeniusError("--detector takes the folder of a training of `genius detect`, which knows all else itself")
+    with beginning():
+        from ..graph.detectors import find_detector
+        from ..training.detector_export import export_detector
+
+    trained, origin = find_detector(target, space, trust=trust)
+    _tell_bundle(export_detector(trained, out, onnx=onnx, provenance=origin), out, as_json=as_json)

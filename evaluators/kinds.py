@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..record.files import read_plain
 from ..schema import BadRecord, Name, Schema
+from ..training.detection_job import DetectionJob
 from ..training.job import Job, TrainingJob
 from .measures import FinishedJob, NetworkJob
 from .scripts import CommandJob, FunctionJob
@@ -44,6 +45,7 @@ def _imported(name: str) -> Callable[..., object]:
 
 KINDS = {
     "training": Kind(TrainingJob, "training.learn:do_job", "training.learn:warm_up"),
+    "detection": Kind(DetectionJob, "training.learn:do_job"),
     "network": Kind(NetworkJob, "evaluators.on_network:do_network_job"),
     "finished": Kind(FinishedJob, "evaluators.on_network:do_finished_job"),
     "function": Kind(FunctionJob, "evaluators.function_worker:do_function"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import GeniusError, warn
+from ..evaluators.kinds import load_job
 from ..record.files import check_folder
 from ..training.card import Card, input_of
 from ..training.data import find_data, form_of
@@ -41,23 +42,36 @@ def find_trained(
 
     Raises: GeniusError.
     """
-    job = TrainingJob.load(JobFiles(Path(target)).job) if JobFiles(Path(target)).job.is_file() else None
-    if job is not None:
-        check_folder(Path(target))
-        job = replace(job, folder=Path(target))
-        subject = subject_of(job, job.files.job, options.space, trust=options.trust)
-    else:
-        subject = find_subject(target, architecture, options.space, trust=options.trust)
-    chosen = weights or (job.files.weights if job else None)
-    if chosen is None:
-        raise GeniusError("name the weights with --weights; `genius train` makes them")
-    if job and not weights and not chosen.exists():
-        raise GeniusError(f"{target} holds no weights: its training has not come to its end, or leaves none")
-    read = read_weights(chosen)
+    subject, job = network_named(target, architecture, options)
+    read = read_weights(weights or _weights_of(job, target))
     card = _find_card(subject, job, read, options)
     named = replace(card, space=subject.space_name, architecture=subject.architecture).at(options.size)
     origin = provenance(job, finished_training(job)) if job else {}
-    return load_trained(subject.space, named, read), {**origin, "weights": chosen.name}
+    return load_trained(subject.space, named, read), {**origin, "weights": read.path.name}
+
+
+def network_named(target: str, architecture: str | None, options: ExportOptions) -> tuple[Subject, TrainingJob | None]:
+    """Find the architecture of a space, of a run, or of a training's folder, of which the job is returned too.
+
+    Raises: GeniusError.
+    """
+    if not JobFiles(Path(target)).job.is_file():
+        return find_subject(target, architecture, options.space, trust=options.trust), None
+    check_folder(Path(target))
+    _, found = load_job(JobFiles(Path(target)).job)
+    if not isinstance(found, TrainingJob):
+        detector = "; a detector is exported with --detector" if found.kind == "detection" else ""
+        raise GeniusError(f"{target} holds no training of a classifier, but a job of the kind {found.kind}{detector}")
+    job = replace(found, folder=Path(target))
+    return subject_of(job, job.files.job, options.space, trust=options.trust), job
+
+
+def _weights_of(job: TrainingJob | None, target: str) -> Path:
+    if job is None:
+        raise GeniusError("name the weights with --weights; `genius train` makes them")
+    if not job.files.weights.exists():
+        raise GeniusError(f"{target} holds no weights: its training has not come to its end, or leaves none")
+    return job.files.weights
 
 
 def _find_card(subject: Subject, job: TrainingJob | None, weights: Weights, options: ExportOptions) -> Card:

@@ -13,10 +13,11 @@ from ..record.measurement import Measurement
 from ..record.result import read
 from ..record.settings import SETTINGS_FILE, Settings, TrainingSettings
 from ..spaces import SPACES, full_name, get_space, short_name
+from ..spaces.objective import ACCURACY
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import TrainingJob
+from ..training.job import LearningJob, TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .setup import named_space
 from .trust import Claim, check_claims, claims, own_claims
@@ -65,7 +66,7 @@ def _best_of(run: Path, space: str | None, trust: bool) -> Subject:
     return Subject(found, settings.space, found.check(result.best.architecture), settings, trusted)
 
 
-def subject_of(job: TrainingJob, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
+def subject_of(job: LearningJob, file: Path, space: str | None = None, *, trust: bool = False) -> Subject:
     """Return the subject of a training's job; its own space is imported where `space` names it too, or with `trust`.
 
     Raises: GeniusError.
@@ -107,23 +108,20 @@ def plan_training(
     if asked.batch is not None:
         chosen, scaling = scaled(chosen, asked.batch)
         said.append(scaling)
-    named = folder_name(subject.architecture, seed)
-    space, data = (_plain(short_name(name)) for name in (subject.space_name, names[0]))
-    folder = out or Path("runs") / f"train-{space}-{named}-{data}-{chosen.name}"
     job = TrainingJob(
         space=subject.space_name,
         architecture=subject.architecture,
         seed=seed,
         data=names[0],
         recipe=chosen,
-        folder=folder,
+        folder=out or usual_folder("train", subject, seed, names[0], chosen),
         downloads=downloads,
         device=asked.device or "",
         threads=asked.threads or 1,
         keep_weights=True,
         found=found,
     )
-    _check_folder(job)
+    check_job_folder(job)
     return job, said
 
 
@@ -138,32 +136,47 @@ def task_named(subject: Subject, data: str | None, recipe: str | None) -> tuple[
     return task_of(subject.space, data, recipe, final=True)
 
 
+def usual_folder(command: str, subject: Subject, seed: int, data: str, recipe: Recipe) -> Path:
+    """Return the folder of a training that a command begins, unless another one is named."""
+    named = folder_name(subject.architecture, seed)
+    space, images = (_plain(short_name(name)) for name in (subject.space_name, data))
+    return Path("runs") / f"{command}-{space}-{named}-{images}-{recipe.name}"
+
+
 def _plain(name: str) -> str:
     """Make a name fit for a file."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-")[-60:]
 
 
-def _check_folder(job: TrainingJob) -> None:
+def check_job_folder(job: LearningJob) -> None:
+    """Raises GeniusError where the folder of a job holds another job, or anything else."""
     check_folder(job.folder)
     if job.files.job.is_file():
-        if TrainingJob.load(job.files.job).identity != job.identity:
+        if type(job).load(job.files.job).identity != job.identity:
             raise GeniusError(f"{job.folder} holds another training: name another folder with --out")
     elif job.folder.is_dir() and any(job.folder.iterdir()):
         raise GeniusError(f"{job.folder} exists and is not empty: name another folder with --out")
 
 
-def finished_training(job: TrainingJob) -> Measurement | None:
+def finished_training(job: LearningJob) -> Measurement | None:
     """Return the measurement of a job whose training is finished; else None."""
     return read_measurement(job.files.answer)
 
 
-def provenance(job: TrainingJob, measurement: Measurement | None) -> dict[str, object]:
-    """Describe the origin of weights: data set, recipe, seed, and accuracy."""
+def provenance(job: LearningJob, measurement: Measurement | None) -> dict[str, object]:
+    """Describe the origin of weights: data set, recipe, seed, and the measured values."""
     found: dict[str, object] = {"data": job.data, "recipe": asdict(job.recipe), "seed": job.seed}
     if job.found is not None:
         found["images"] = {part: getattr(job.found, part) for part in ("train", "validation", "test")}
     if measurement is not None:
-        found |= {"accuracy": measurement.value, "test_accuracy": measurement.test_value}
-        found |= {**measurement.metrics, **{f"test_{name}": value for name, value in measurement.test_metrics.items()}}
+        found |= reached(job, measurement)
         found |= {"device": measurement.device, "device_seconds": round(measurement.seconds, 1)}
     return found
+
+
+def reached(job: LearningJob, measurement: Measurement) -> dict[str, object]:
+    """Return the measured values of a job by their names, as JSON has them."""
+    more = {**measurement.metrics, **{f"test_{name}": value for name, value in measurement.test_metrics.items()}}
+    if job.objective == ACCURACY:
+        return {"accuracy": measurement.value, "test_accuracy": measurement.test_value, **more}
+    return {job.objective.name: measurement.value, **more}

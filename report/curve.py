@@ -1,16 +1,16 @@
-"""The picture of a training: loss and held-out accuracy against the epoch."""
+"""The picture of a training: loss and held-out value against the epoch."""
 
 from pathlib import Path
 
 from ..record.measurement import Measurement
-from ..training.job import TrainingJob, read_epochs
+from ..training.job import LearningJob, read_epochs
 from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"
 
 
-def draw_curve(job: TrainingJob, measurement: Measurement) -> Path:
-    """Draw training loss and held-out accuracy against the epoch; return the picture's path."""
+def draw_curve(job: LearningJob, measurement: Measurement) -> Path:
+    """Draw training loss and the held-out value against the epoch; return the picture's path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -25,10 +25,11 @@ def draw_curve(job: TrainingJob, measurement: Measurement) -> Path:
     loss.set_ylabel("training loss", color="tab:blue")
     loss.xaxis.set_major_locator(MaxNLocator(integer=True))
     seen = [(e.epoch, e.value) for e in epochs if e.value is not None]
-    accuracy = loss.twinx()
-    accuracy.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
-    accuracy.set_ylabel("held-out accuracy (%)", color="tab:orange")
-    test = f", test {measurement.test_value:.2f}%" if measurement.test_value is not None else ""
-    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.value or 0:.2f}%{test}"
+    value = loss.twinx()
+    value.plot(*zip(*seen, strict=True), "o-", color="tab:orange", markersize=3)
+    value.set_ylabel(f"held-out {job.objective.label}", color="tab:orange")
+    unit = job.objective.suffix
+    test = f", test {measurement.test_value:.2f}{unit}" if measurement.test_value is not None else ""
+    title = f"{job.space} on {job.data} by {job.recipe.name}: {measurement.value or 0:.2f}{unit}{test}"
     loss.set_title(as_label(title), fontsize=10)
     return save(figure, job.folder / CURVE_FILE, 120)

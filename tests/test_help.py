@@ -11,7 +11,20 @@ import genius as package
 import pytest
 from genius.record.settings import OPTIONS
 
-COMMANDS = ("search", "resume", "fork", "open", "ask", "tell", "hint", "principles", "train", "export", "bench")
+COMMANDS = (
+    "search",
+    "resume",
+    "fork",
+    "open",
+    "ask",
+    "tell",
+    "hint",
+    "principles",
+    "train",
+    "detect",
+    "export",
+    "bench",
+)
 COMMANDS += ("ablate", "show", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline", "paper")
 PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from .training.shapes import NAME as SHAPES
+from .training.shapes import write_shapes
+
 # only from here on it is ours: before, Python itself starts
 PROGRAM = "import genius.cli; print('begun', flush=True); genius.cli.main()"
 HANGING = """
@@ -63,6 +66,15 @@ def test_a_bench(delay, everybody, interrupted, tables):
 def test_a_training(delay, interrupted):
     said = interrupted("train", "digits", "[2, 2, 2, 2, 2, 2, 2, 2, 2]", "--set", "epochs=500", delay=delay)
     assert said in (["stopped: nothing was begun"], ["stopped: go on with the same command"])
+
+
+@pytest.mark.parametrize("delay", DELAYS[::2])
+def test_a_detector(delay, interrupted, tmp_path):
+    pytest.importorskip("pycocotools")
+    write_shapes(tmp_path / "shapes", train=40, validation=4)
+    asked = ("detect", SHAPES, "[1]", "--scratch", "--data", "coco:shapes", "--set", "epochs=500")
+    said = interrupted(*asked, delay=delay)
+    assert said[-1:] in (["stopped: nothing was begun"], ["stopped: go on with the same command"])
 
 
 @pytest.mark.parametrize("delay", DELAYS[1:4])

@@ -16,7 +16,7 @@ from .recipes import Augment
 CROP_MARGIN = 4
 """The pixels by which `crop-flip` pads, and so the largest shift."""
 
-_MARGINS = {"crop-flip": CROP_MARGIN, "distortion": 1}
+_MARGINS = {"flip": 0, "crop-flip": CROP_MARGIN, "distortion": 1}
 _NOISE = 0.25  # SD, of pixels from 0 to 1
 
 

@@ -7,7 +7,7 @@ Imports torch.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -41,15 +41,18 @@ Batch = tuple[Tensor, Tensor]
 """Images of shape (n, channels, height, width) and labels of shape (n,), on the device."""
 
 
-class Batches(Protocol):
-    """A source of training images."""
+_B_co = TypeVar("_B_co", covariant=True)
+
+
+class Batches(Protocol[_B_co]):
+    """A source of training batches."""
 
     steps: int
     """Batches of an epoch."""
     batch: int
     """Images of a batch, over all processes."""
 
-    def epoch(self, number: int) -> Iterator[Batch]:
+    def epoch(self, number: int) -> Iterator[_B_co]:
         """Yield the batches of an epoch; the same number gives the same batches."""
         ...
 

@@ -112,6 +112,8 @@ def find_data(name: str, downloads: Path) -> DataSet:
 
     Raises: GeniusError for an unknown name, and for one that is not there: it names the way to get it.
     """
+    if name.partition(":")[0] == "coco":
+        raise GeniusError(f"{name} holds boxes, on which `genius detect` trains: a classifier takes images with labels")
     return DATA.find(name).open(name, downloads)
 
 

@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +18,13 @@ from torchvision.ops import StochasticDepth
 from ..errors import GeniusError
 from .batches import ALONE, Batch, Batches, Rank
 from .channels_last import CHANNELS_LAST, backward, guarded
-from .mixing import Mixing, mixing
 from .optimizer import make_optimizer, set_rates
 from .recipes import Recipe
+
+_B = TypeVar("_B")
+
+Loss = Callable[[nn.Module, _B, Recipe], Tensor]
+"""Returns the mean loss of a network on a batch of its task."""
 
 FIVE = 5
 """The classes among which the right one counts for top-5 accuracy."""
@@ -107,10 +112,10 @@ def precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[No
 
 def train_epochs(
     learns: Learner,
-    batches: Batches,
+    batches: Batches[_B],
     recipe: Recipe,
+    loss_of: Loss[_B],
     *,
-    classes: int,
     seed: int,
     device: torch.device,
     rank: Rank = ALONE,
@@ -127,22 +132,21 @@ def train_epochs(
         forward = DistributedDataParallel(forward, device_ids=[device] if device.type == "cuda" else None)
     if recipe.compile != "off":
         forward = torch.compile(forward, mode=recipe.compile)  # type: ignore[assignment]
-    mix = mixing(recipe, classes)
     for epoch in range(done, recipe.epochs):
         started = time.perf_counter()
         # dropout, stochastic depth and mixing draw from the global generators: they are seeded, and put back
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(np.random.SeedSequence((seed, epoch, rank.number)).generate_state(1)[0]))
-            loss = _epoch(learns, forward, batches, mix, recipe, epoch, device, rank)
+            loss = _epoch(learns, forward, batches, recipe, loss_of, epoch, device, rank)
         yield loss, batches.steps * batches.batch / (time.perf_counter() - started)
 
 
 def _epoch(
     learns: Learner,
     forward: nn.Module,
-    batches: Batches,
-    mix: Mixing | None,
+    batches: Batches[_B],
     recipe: Recipe,
+    loss_of: Loss[_B],
     epoch: int,
     device: torch.device,
     rank: Rank,
@@ -153,22 +157,20 @@ def _epoch(
     all_steps = recipe.epochs * batches.steps
     for step, batch in enumerate(batches.epoch(epoch)):
         set_rates(learns.optimizer, recipe, epoch * batches.steps + step, all_steps)
-        total += train_step(learns, forward, mix(batch) if mix else batch, recipe, device)
+        total += train_step(learns, forward, batch, recipe, device, loss_of)
         if (step + 1) % _LOOK_EVERY == 0:
             _finite(total, epoch, recipe, rank)
     return _finite(total, epoch, recipe, rank) / batches.steps
 
 
-def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe, device: torch.device) -> Tensor:
-    """Take one step; return its loss, on the device, without waiting for it.
-
-    Labels are numbers of shape (n,), or probabilities of shape (n, classes).
-    """
-    images, labels = batch
+def train_step(
+    learns: Learner, forward: nn.Module, batch: _B, recipe: Recipe, device: torch.device, loss_of: Loss[_B]
+) -> Tensor:
+    """Take one step; return its loss, on the device, without waiting for it."""
     learns.optimizer.zero_grad()
     with guarded(device):
         with precision(recipe, device):
-            loss = functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
+            loss = loss_of(forward, batch, recipe)
         backward(loss)
     if recipe.clip:
         nn.utils.clip_grad_norm_(learns.network.parameters(), recipe.clip)
@@ -176,6 +178,15 @@ def train_step(learns: Learner, forward: nn.Module, batch: Batch, recipe: Recipe
     if learns.average is not None:
         learns.average.update_parameters(learns.network)
     return loss.detach()
+
+
+def cross_entropy(forward: nn.Module, batch: Batch, recipe: Recipe) -> Tensor:
+    """Return the mean cross entropy of a batch.
+
+    Labels are numbers of shape (n,), or probabilities of shape (n, classes).
+    """
+    images, labels = batch
+    return functional.cross_entropy(forward(images), labels, label_smoothing=recipe.label_smoothing)
 
 
 def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:

@@ -4,10 +4,11 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,9 @@ from .card import Card, Input
 from .decoding import DECODING
 from .disk import told_when_full
 from .weights import Trained, write_weights
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 ABOUT_FILE, WEIGHTS_FILE, PROGRAM_FILE, ONNX_FILE = "model.json", "weights.safetensors", "model.pt2", "model.onnx"
 SAMPLE_FILE = "sample.npz"
@@ -79,7 +83,7 @@ def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[st
     """
     if onnx:
         import_onnx()
-    with told_when_full(folder.parent), _whole(folder) as part:
+    with told_when_full(folder.parent), whole_folder(folder) as part:
         network = Normalised(trained).eval()
         sample, program = _sample(network, trained.card.input), _program(network, trained.card)
         about = _about(trained) | {"provenance": dict(provenance)}
@@ -92,7 +96,7 @@ def export(trained: Trained, folder: Path, *, onnx: bool, provenance: Mapping[st
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path) -> Iterator[Path]:
     """Yield a partial folder to write into, which takes the place of `folder` at the end, or is removed on failure.
 
     Raises: GeniusError where the place is taken, or cannot be written.
@@ -136,20 +140,21 @@ def _about(trained: Trained) -> dict[str, object]:
 def _contract(taken: Input) -> str:
     shape = ", ".join(map(str, taken.shape))
     return (
-        f"{IMAGES} are float32 of shape (batch, {shape}), {_colours(taken)}, values from 0 (black) to 1 (white), as "
-        "bytes divided by 255 are; the model normalises them itself: subtract no mean from them"
+        f"{IMAGES} are float32 of shape (batch, {shape}), {colours(taken.channels)}, values from 0 (black) to 1 "
+        "(white), as bytes divided by 255 are; the model normalises them itself: subtract no mean from them"
     )
 
 
-def _colours(taken: Input) -> str:
-    return {1: "grey", 3: "RGB"}.get(taken.channels, f"{taken.channels} channels")
+def colours(channels: int) -> str:
+    """Describe the channels of an image in a word."""
+    return {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
 
 
 def _preprocessing(taken: Input) -> dict[str, object]:
     """Describe the preprocessing of an image file, step by step."""
     return {
         "decoding": DECODING,
-        "channels": _colours(taken),
+        "channels": colours(taken.channels),
         "layout": "NCHW",
         "crop": {"rule": "the central square; its side is a share of the shorter side, rounded", "share": taken.kept},
         "resize": {"size": [taken.size] * 2, "interpolation": "bilinear", "antialias": taken.antialias},
@@ -210,7 +215,14 @@ def import_onnx() -> None:
 
 
 def _write_onnx(program: ExportedProgram, path: Path, about: Mapping[str, object], sample: Sample) -> Check:
-    """Write ONNX, with the fields of `model.json` so far in its metadata."""
+    session = saved_onnx(program, path, about, [SCORES])
+    return _checked(path, np.asarray(session.run([SCORES], {IMAGES: sample.images.numpy()})[0]), sample)
+
+
+def saved_onnx(
+    program: ExportedProgram, path: Path, about: Mapping[str, object], outputs: Sequence[str]
+) -> "InferenceSession":
+    """Write ONNX, with the fields of `model.json` so far in its metadata; return it opened."""
     import onnx
     import onnxruntime
 
@@ -218,7 +230,7 @@ def _write_onnx(program: ExportedProgram, path: Path, about: Mapping[str, object
         program,
         f=path,
         input_names=[IMAGES],
-        output_names=[SCORES],
+        output_names=list(outputs),
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -227,8 +239,7 @@ def _write_onnx(program: ExportedProgram, path: Path, about: Mapping[str, object
     onnx.helper.set_model_props(model, {name: _text(value) for name, value in about.items()})
     model.graph.input[0].doc_string = str(about["contract"])
     onnx.save(model, path)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return _checked(path, np.asarray(session.run([SCORES], {IMAGES: sample.images.numpy()})[0]), sample)
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 def _text(value: object) -> str:

@@ -29,7 +29,7 @@ def measuring_batches(
 
 def training_batches(
     images: Images, recipe: Recipe, seed: int, device: torch.device, rank: Rank = ALONE, loaders: int = 0
-) -> Batches:
+) -> Batches[Batch]:
     """Choose the source of training images.
 
     Processes read ahead for random resized crops and for RandAugment; else the images lie on the device.

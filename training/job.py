@@ -13,6 +13,7 @@ from ..record.files import read_plain, write_atomically
 from ..record.lines import read_records
 from ..record.measurement import Metrics
 from ..schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
+from ..spaces.objective import ACCURACY, Objective
 from .recipes import Recipe
 
 
@@ -80,21 +81,23 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingJob(Job):
-    """One training: the architecture, the data set and the recipe.
+class LearningJob(Job):
+    """One training: the architecture, the data set and the recipe. Subclasses are the tasks that a network learns.
 
     - `space`: the name of a space, or `module:NAME` of one's own.
     - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `loaders`: processes that read images, None for as many as suit the device.
     - `keep_weights`: leave the trained weights in the folder.
     - `found`: the summary of the data set when the training was planned.
+
+    `objective` is the quantity that is measured.
     """
 
     __pydantic_config__ = CLOSED
     noun = "training"
     limits_itself = True
+    objective: ClassVar[Objective] = ACCURACY
 
-    kind: Literal["training"] = "training"
     space: Name
     architecture: Numbers
     data: Name
@@ -109,6 +112,15 @@ class TrainingJob(Job):
         """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
         recipe = asdict(self.recipe)
         return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(LearningJob):
+    """One training for classification."""
+
+    __pydantic_config__ = CLOSED
+
+    kind: Literal["training"] = "training"
 
 
 @dataclass(frozen=True)

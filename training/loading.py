@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +28,9 @@ from .recipes import Recipe
 _AHEAD = 2  # batches that each process reads ahead
 _MOST_LOADERS = 16
 _SHARED = Path("/dev/shm")
+
+_E = TypeVar("_E")
+_C = TypeVar("_C")
 
 Crop = Callable[[Tensor], Tensor]
 """Turns an image of shape (channels, height, width) into one of the network's input size."""
@@ -75,25 +79,34 @@ Key = tuple[int, int]
 """The number of an image, and the seed of its augmentation."""
 
 
-class _Reader(Dataset[tuple[Tensor, int] | str]):
-    """A data set that reads an image, crops it, and returns its bytes, of shape (size, size, channels), and its label.
+class _Reader(Dataset[_E | str]):
+    """A data set that reads the example of a key; of a file that cannot be read, the error's text.
 
-    For a file that cannot be read it returns the error's text, since a DataLoader would wrap an exception.
+    A DataLoader would wrap an exception.
     """
 
-    def __init__(self, images: Images, crop: Crop) -> None:
-        self._images, self._crop = images, crop
-        self._labels = images.labels.tolist()
+    def __init__(self, read: Callable[[Key], _E]) -> None:
+        self._read = read
 
-    def __getitem__(self, key: Key) -> tuple[Tensor, int] | str:
-        number, seed = key
+    def __getitem__(self, key: Key) -> _E | str:
         try:
-            image = self._images.read(number)
+            return self._read(key)
         except GeniusError as error:
             return str(error)
+
+
+def _cropped(images: Images, crop: Crop) -> Callable[[Key], tuple[Tensor, int]]:
+    """Return what reads an image, and returns its cropped bytes, of shape (size, size, channels), and its label."""
+    labels = images.labels.tolist()
+
+    def read(key: Key) -> tuple[Tensor, int]:
+        number, seed = key
+        image = images.read(number)
         with _seeded(seed):
-            image = self._crop(image)
-        return image.permute(1, 2, 0).contiguous(), self._labels[number]
+            image = crop(image)
+        return image.permute(1, 2, 0).contiguous(), labels[number]
+
+    return read
 
 
 @contextmanager
@@ -107,37 +120,45 @@ def _seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def _collate(read: list[tuple[Tensor, int] | str]) -> tuple[list[Tensor] | None, list[str]]:
-    """Collate the images of a batch, and list the errors of its files; None where no file can be read."""
+def _collate(read: list[Any], collate: Callable[[list[Any]], Any]) -> tuple[Any, list[str]]:
+    """Collate the examples of a batch, and list the errors of its files; None where no file can be read."""
     whole = [one for one in read if not isinstance(one, str)]
-    return default_collate(whole) if whole else None, [one for one in read if isinstance(one, str)]
+    return collate(whole) if whole else None, [one for one in read if isinstance(one, str)]
 
 
-class _Ahead:
-    """Batches of images that `loaders` processes read ahead and move to a device.
+class ReadAhead(Generic[_E, _C]):
+    """Examples that `loaders` processes read ahead and collate, a batch at a time.
 
-    Files that cannot be read are left out of the batches where `skip` is set.
+    Files that cannot be read are left out of the batches where `skip` is set; `broken` collects their errors.
     """
 
-    def __init__(self, images: Images, crop: Crop, device: torch.device, loaders: int, skip: bool) -> None:
-        self._device, self._skip = device, skip
-        self._broken = set() if isinstance(images, Pixels) else images.broken
+    def __init__(
+        self,
+        read: Callable[[Key], _E],
+        collate: Callable[[list[_E]], _C],
+        device: torch.device,
+        loaders: int,
+        *,
+        skip: bool,
+        broken: set[str],
+    ) -> None:
+        self._skip, self._broken = skip, broken
         self._keys: list[list[Key]] = []
         self._loader = DataLoader(
-            _Reader(images, crop),
+            _Reader(read),
             batch_sampler=self._keys,
             num_workers=loaders,
             persistent_workers=loaders > 0,
             prefetch_factor=_AHEAD if loaders else None,
             pin_memory=device.type == "cuda",
-            collate_fn=_collate,
+            collate_fn=partial(_collate, collate=collate),
             generator=torch.Generator(),  # else it draws from the global one
         )
 
-    def read(self, keys: list[list[Key]]) -> Iterator[Batch | None]:
-        """Yield batches of bytes, of shape (n, channels, size, size) and channels last in memory, and their labels.
+    def read(self, keys: list[list[Key]]) -> Iterator[_C | None]:
+        """Yield batches; None stands for one without a readable file.
 
-        None stands for a batch without a readable file. Prints the number of files left out whenever it has grown.
+        Prints the number of files left out whenever it has grown.
         Raises: GeniusError for a file that cannot be read, unless such files are left out.
         """
         self._keys[:] = keys
@@ -146,14 +167,24 @@ class _Ahead:
             if broken and not self._skip:
                 raise GeniusError(f"{broken[0]}; mend or remove it, or leave such files out: skip_broken=true")
             self._broken.update(broken)
-            yield whole and self._moved(*whole)
+            yield whole
         if len(self._broken) > known:
             left_out = f"image files left out: {len(self._broken)}, among them: {min(self._broken)}"
             print(left_out, file=sys.stderr, flush=True)
 
-    def _moved(self, images: Tensor, labels: Tensor) -> Batch:
-        moved = images.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-        return moved, labels.to(self._device, non_blocking=True)
+
+def _ahead(
+    images: Images, crop: Crop, recipe: Recipe, device: torch.device, loaders: int
+) -> ReadAhead[tuple[Tensor, int], list[Tensor]]:
+    broken = set() if isinstance(images, Pixels) else images.broken
+    read = _cropped(images, crop)
+    return ReadAhead(read, default_collate, device, loaders, skip=recipe.skip_broken, broken=broken)
+
+
+def _moved(batch: list[Tensor], device: torch.device) -> Batch:
+    """Move bytes, which become of shape (n, channels, size, size) and channels last in memory, and their labels."""
+    images, labels = batch
+    return images.to(device, non_blocking=True).permute(0, 3, 1, 2), labels.to(device, non_blocking=True)
 
 
 class Streamed:
@@ -168,8 +199,8 @@ class Streamed:
         _check_rand_ops(images, recipe)
         size, self._scale = pixels_of(images, recipe), images.scale
         crop = partial(random_cut, size=size, recipe=recipe)
-        held = _held(loaders, self.batch // rank.world * images.channels * size**2)
-        self._ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
+        held = loaders_within(loaders, self.batch // rank.world * images.channels * size**2)
+        self._device, self._ahead = device, _ahead(images, crop, recipe, device, held)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield an epoch's batches."""
@@ -179,8 +210,14 @@ class Streamed:
         keys = list(zip(order.tolist(), seeds.tolist(), strict=True))
         batches = (keys[step * self.batch :][: self.batch] for step in range(self.steps))
         for batch in self._ahead.read([batch[self._rank.share(self.batch)] for batch in batches]):
-            images, labels = _filled(batch, self.batch // self._rank.world)
+            moved = None if batch is None else _moved(batch, self._device)
+            images, labels = _filled(moved, self.batch // self._rank.world)
             yield as_input(images, self._recipe, self._scale), labels
+
+
+def none_read(size: int) -> GeniusError:
+    """Make the error of a batch of so many image files, none of which can be read."""
+    return GeniusError(f"none of the {size} image files of a batch can be read: is their disk still there?")
 
 
 def _filled(batch: Batch | None, size: int) -> Batch:
@@ -189,7 +226,7 @@ def _filled(batch: Batch | None, size: int) -> Batch:
     Raises: GeniusError for a batch without images.
     """
     if batch is None:
-        raise GeniusError(f"none of the {size} image files of a batch can be read: is their disk still there?")
+        raise none_read(size)
     if len(batch[1]) == size:
         return batch
     places = torch.arange(size, device=batch[1].device) % len(batch[1])
@@ -224,13 +261,13 @@ def _streams(recipe: Recipe) -> bool:
 
 def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int, kept: float) -> Iterator[Batch]:
     size, count = pixels_of(images, recipe), 0
-    crop, held = partial(central, size=size, kept=kept), _held(loaders, recipe.batch * images.channels * size**2)
-    ahead = _Ahead(images, crop, device, held, recipe.skip_broken)
+    held = loaders_within(loaders, recipe.batch * images.channels * size**2)
+    ahead = _ahead(images, partial(central, size=size, kept=kept), recipe, device, held)
     keys = [(number, 0) for number in range(len(images.labels))]
     for batch in ahead.read([keys[first : first + recipe.batch] for first in range(0, len(keys), recipe.batch)]):
         if batch is not None:
             count += len(batch[1])
-            yield batch
+            yield _moved(batch, device)
     if not count:
         raise GeniusError(f"none of {len(keys)} image files can be read, such as: {min(images.broken)}")
 
@@ -263,7 +300,7 @@ def loaders_for(device: torch.device) -> int:
     return min(_MOST_LOADERS, cores()) if device.type == "cuda" else 0
 
 
-def _held(loaders: int, batch: int) -> int:
+def loaders_within(loaders: int, batch: int) -> int:
     """Return the number of loaders whose batches, of so many bytes, fit into shared memory; print a hint if fewer."""
     if not loaders or not _SHARED.is_dir():
         return loaders

@@ -1,6 +1,7 @@
 """Memory of a device: the estimate for a training before it starts, and the bytes that are free. Imports torch."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,22 +34,36 @@ class Estimate:
 
 
 def estimate(
-    network: nn.Module, shape: tuple[int, int, int], *, batch: int, copies: int, device: torch.device, amp: bool
+    network: nn.Module, loss_on: "LossOn", *, batch: int, copies: int, device: torch.device, amp: bool
 ) -> Estimate:
-    """Estimate the memory of a training with batches of images of this shape (channels, height, width).
-
-    `copies` is how often it holds the weights.
+    """Estimate the memory of a training; `loss_on` gives the network's loss on so many blank images,
+    and `copies` is how often it holds the weights.
 
     Two small batches pass through a copy of the network on the device. The bytes that each keeps for the backward pass
     are added up, and their difference gives the bytes of one image.
     """
     trial = copy.deepcopy(network).to(device).train()
-    few, more = (_kept(trial, shape, images, device, amp) for images in (_FEW, _MORE))
+    few, more = (_kept(trial, loss_on, images, device, amp) for images in (_FEW, _MORE))
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     return Estimate(weights, copies, (more - few) // (_MORE - _FEW), batch)
 
 
-def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: torch.device, amp: bool) -> int:
+LossOn = Callable[[nn.Module, int], Tensor]
+"""Returns the loss of a network on a number of blank images."""
+
+
+def blank_images(shape: tuple[int, int, int], device: torch.device) -> LossOn:
+    """Return the loss of a classifier on blank images of a shape (channels, height, width)."""
+
+    def loss_on(network: nn.Module, images: int) -> Tensor:
+        batch = torch.zeros((images, *shape), device=device).contiguous(memory_format=CHANNELS_LAST)
+        labels = torch.zeros(images, dtype=torch.long, device=device)
+        return functional.cross_entropy(network(batch), labels)
+
+    return loss_on
+
+
+def _kept(network: nn.Module, loss_on: LossOn, images: int, device: torch.device, amp: bool) -> int:
     """Count the bytes that a forward pass keeps for the backward pass: each storage once, without the weights."""
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     kept: dict[int, Tensor] = {}  # held here, so that no storage is freed and its address given away again
@@ -58,15 +73,13 @@ def _kept(network: nn.Module, shape: tuple[int, int, int], images: int, device: 
             kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    batch = torch.zeros((images, *shape), device=device).contiguous(memory_format=CHANNELS_LAST)
-    labels = torch.zeros(images, dtype=torch.long, device=device)
     # the forward passes leave the state of the random generators as it was
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.autocast(device.type, torch.bfloat16, enabled=amp),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        functional.cross_entropy(network(batch), labels)
+        loss_on(network, images)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 

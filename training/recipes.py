@@ -4,18 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Literal, get_args, get_type_hints
+from typing import Annotated, Literal, get_args, get_type_hints
+
+from pydantic import Field
 
 from ..errors import GeniusError
 from ..plugins import Plugins
 from ..schema import Flag, Name, Number, Whole
 from ..spaces.space import SearchSpace
 
-Schedule = Literal["cosine", "one-cycle", "constant"]
+Schedule = Literal["cosine", "one-cycle", "constant", "steps"]
 Optimizer = Literal["sgd", "adamw"]
-Augment = Literal["none", "crop-flip", "resized-crop-flip", "distortion"]
+Augment = Literal["none", "flip", "crop-flip", "resized-crop-flip", "distortion"]
 Amp = Literal["auto", "on", "off"]
 Compile = Literal["off", "default", "reduce-overhead", "max-autotune"]
+Epochs = Annotated[tuple[Whole, ...], Field(max_length=1_000)]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Recipe:
     - `epochs`, `batch`: `batch` images a step, over all devices together; an epoch's last images that do not fill a
       batch are left out of it.
     - `lr`, `schedule`, `warmup`: peak learning rate; `cosine` goes from it to 0 after `warmup` epochs of linear growth,
-      `one-cycle` is PyTorch's (Smith and Topin 2019) with its momentum, `constant` stays.
+      which may be a part of one, `one-cycle` is PyTorch's (Smith and Topin 2019) with its momentum, `constant` stays,
+      `steps` multiplies it by `factor` after each of the epochs `milestones`.
     - `optimizer`: `sgd`, or `adamw` (Loshchilov and Hutter 2019), whose second moments decay by `beta2`.
     - `momentum`: of SGD, or the decay of AdamW's first moments; `nesterov` is SGD's alone.
     - `weight_decay`: of all weights, or with `no_bias_decay` of all but biases, norms and position embeddings.
@@ -37,7 +41,8 @@ class Recipe:
       `torchvision.ops.StochasticDepth` for it.
     - `clip`: the largest norm of all gradients together; 0 does not clip.
     - `size`: images are brought to so many pixels; 0 leaves the data set's own size.
-    - `augment`: `crop-flip` pads by 4 and crops, `resized-crop-flip` is Inception's, `distortion` is that of `digits`.
+    - `augment`: `flip` mirrors every second image, `crop-flip` also pads by 4 and crops, `resized-crop-flip` is
+      Inception's, `distortion` is that of `digits`.
     - `rand_ops`, `rand_magnitude`: RandAugment's n and m (Cubuk et al. 2020), behind crop and flip; 0 operations switch
       it off.
     - `dropout`: of every dropout layer that the network has; none leaves them as they are built.
@@ -47,6 +52,8 @@ class Recipe:
     - `sync_bn`: batch norm over all GPUs together, which PyTorch does not do on CPUs.
     - `skip_broken`: leave image files out that cannot be read, and say how many; else the first one ends the training.
     - `measure_every`: epochs between two looks at the accuracy; 0 takes the one look after the last epoch alone.
+    - Of a detector: `size` is the shorter side of its images, unless the longer one would exceed `longest`, 0 for no
+      bound; `frozen_bn` leaves the batch norm of loaded weights as it is; `pyramid` is the feature pyramid's width.
 
     Raises: GeniusError for a value that is out of range.
     """
@@ -57,7 +64,7 @@ class Recipe:
     lr: Number
     augment: Augment
     schedule: Schedule = "cosine"
-    warmup: Whole = 0
+    warmup: Number = 0.0
     optimizer: Optimizer = "sgd"
     momentum: Number = 0.9
     beta2: Number = 0.999
@@ -80,6 +87,11 @@ class Recipe:
     sync_bn: Flag = False
     measure_every: Whole = 0
     skip_broken: Flag = False
+    milestones: Epochs = ()
+    factor: Number = 0.1
+    longest: Whole = 0
+    frozen_bn: Flag = False
+    pyramid: Whole = 256
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
@@ -90,7 +102,9 @@ class Recipe:
             if (choices := get_args(kind)) and isinstance(choices[0], str) and getattr(self, name) not in choices:
                 raise GeniusError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         if self.warmup >= self.epochs:
-            raise GeniusError(f"warmup must be shorter than the {self.epochs} epochs, got {self.warmup}")
+            raise GeniusError(f"warmup must be shorter than the {self.epochs} epochs, got {self.warmup:g}")
+        if list(self.milestones) != sorted({*self.milestones}):
+            raise GeniusError(f"milestones must be epochs in their order, as in 8,11, got {_shown(self.milestones)}")
         if self.nesterov and self.optimizer != "sgd":
             raise GeniusError(f"nesterov is of sgd, and the optimizer is {self.optimizer}: set nesterov=false")
         if self.rand_ops and not self.augment.endswith("crop-flip"):
@@ -122,6 +136,9 @@ _RANGES = {
     "dropout": (0, _BELOW_1),
     "ema": (0, _BELOW_1),
     "measure_every": (0, math.inf),
+    "factor": (_TINY, _BELOW_1),
+    "longest": (0, math.inf),
+    "pyramid": (1, math.inf),
 }
 
 
@@ -151,7 +168,7 @@ _ALL = (
         lr=0.8,
         augment="resized-crop-flip",
         size=224,
-        warmup=5,
+        warmup=5.0,
         weight_decay=4e-5,
         dropout=0.2,
         rand_ops=2,
@@ -159,12 +176,27 @@ _ALL = (
         ema=0.9999,
     ),
     Recipe(
+        "detect-coco",
+        epochs=12,
+        batch=16,
+        lr=0.01,
+        augment="flip",
+        schedule="steps",
+        milestones=(8, 11),
+        warmup=0.1,
+        weight_decay=1e-4,
+        size=800,
+        longest=1333,
+        frozen_bn=True,
+        measure_every=1,
+    ),
+    Recipe(
         "vit-cifar",
         epochs=200,
         batch=256,
         lr=1e-3,
         augment="crop-flip",
-        warmup=5,
+        warmup=5.0,
         optimizer="adamw",
         weight_decay=0.05,
         no_bias_decay=True,
@@ -190,6 +222,8 @@ ORIGINS = {
     "nas-bench-macro": "that of the table's authors (Su et al. 2021); the cosine schedule is our choice",
     "nas-bench-201": "Dong and Yang 2020, Table 1",
     "search-imagenet": "Zheng et al. 2023, its search on ImageNet; the cosine schedule without warm-up is our choice",
+    "detect-coco": "Lin et al. 2017, in the 12 epochs of the usual comparison of backbones, with torchvision's frozen "
+    "batch norm; a warm-up of a tenth of an epoch, and training all layers of the backbone, are our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
     "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
     "choices for small images are epochs, batch, learning rate and crops",
@@ -243,9 +277,11 @@ def _read(name: str, text: str, kind: object) -> object:
             return float(text)
         if kind == float | None:
             return None if text.lower() == "none" else float(text)
+        if kind == tuple[int, ...]:
+            return tuple(int(part) for part in text.split(",") if part)
     except (KeyError, ValueError) as error:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}
-        words = next((said for of, said in wanted.items() if kind is of), "a number or none")
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", float | None: "a number or none"}
+        words = next((said for of, said in wanted.items() if kind == of), "whole numbers, as in 8,11")
         raise GeniusError(f"{name} must be {words}, got {text!r}") from error
     return text
 
@@ -272,6 +308,8 @@ def describe_recipe(recipe: Recipe) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
@@ -279,11 +317,14 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Return the learning rate of a step, counted from 0, of `steps` in the whole training."""
     if recipe.schedule == "one-cycle":
         return _one_cycle(step, steps, recipe.lr / 25, recipe.lr, recipe.lr / 25e4)
-    warmup = steps * recipe.warmup // recipe.epochs
+    warmup = int(steps * recipe.warmup // recipe.epochs)
     if step < warmup:
         return recipe.lr * (step + 1) / (warmup + 1)
     if recipe.schedule == "constant":
         return recipe.lr
+    if recipe.schedule == "steps":
+        epoch = step * recipe.epochs // steps
+        return recipe.lr * recipe.factor ** sum(epoch >= milestone for milestone in recipe.milestones)
     return _cosine(recipe.lr, 0.0, (step - warmup) / (steps - warmup))
 
 

@@ -4,16 +4,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import distributed
 
 from .batches import ALONE, Rank
-from .job import TrainingJob
+from .job import LearningJob
+
+_Job = TypeVar("_Job", bound=LearningJob)
 
 
 @contextmanager
-def joined(job: TrainingJob) -> Iterator[tuple[TrainingJob, Rank]]:
+def joined(job: _Job) -> Iterator[tuple[_Job, Rank]]:
     """Join the processes that torchrun started; yield the job on this process's device, and the process's rank.
 
     A process with number n takes GPU n. All share the recipe's batch. Without torchrun the process trains alone.

@@ -38,6 +38,11 @@ class Trained:
 
 def write_weights(network: nn.Module, card: Card, path: Path) -> None:
     """Write the weights of a network as safetensors, with their card in the header; whole or not at all."""
+    save_tensors(network, {HEADER: card.text()}, path)
+
+
+def save_tensors(network: nn.Module, header: dict[str, str], path: Path) -> None:
+    """Write the weights of a network as safetensors with a header, whole or not at all."""
     from safetensors.torch import save_file
 
     # the library takes no tensors that share memory, such as tied weights, nor any that lie channels last
@@ -45,7 +50,7 @@ def write_weights(network: nn.Module, card: Card, path: Path) -> None:
     with replacing(path) as partial:
         partial.touch()
         mode = partial.stat().st_mode
-        save_file(weights, partial, {HEADER: card.text()})
+        save_file(weights, partial, header)
         partial.chmod(mode)  # the library lets nobody but the owner read it
 
 
@@ -161,3 +166,16 @@ def _count_classes(space: SearchSpace, card: Card, weights: Weights) -> int:
                 raise _of_another(weights, card, f"its {brief(name)} is of shape {list(found)}")
             return max(1, _FEW + int(found[side] - low[side]) // int(high[side] - low[side]))
     return scores
+
+
+def load_detector(detector: nn.Module, path: Path) -> None:
+    """Load the weights of a detector, each name of them matched.
+
+    Raises: GeniusError where they are of another network.
+    """
+    try:
+        detector.load_state_dict(dict(read_weights(path).tensors))
+    except RuntimeError as error:
+        raise GeniusError(
+            f"{path} holds the weights of another detector: {' '.join(str(error).split())[:300]}"
+        ) from None

@@ -45,7 +45,23 @@ def test_crops_are_spread_evenly():
     assert 0.45 < plan.mirrored.float().mean() < 0.55
 
 
-AUGMENTS = [("crop-flip", 0), ("crop-flip", 2), ("none", 0), ("resized-crop-flip", 0), ("resized-crop-flip", 2)]
+def test_a_flip_mirrors_and_does_nothing_else():
+    images = torch.randint(0, 256, (200, 3, 8, 8), dtype=torch.uint8)
+    plan = draw_augmentation("flip", tuple(images.shape), generator(0, 0))
+    got = change(pad(images, "flip"), torch.arange(200), plan, 8, 8)
+    expected = torch.where(plan.mirrored[:, None, None, None], images.flip(3), images)
+    assert torch.equal(got, expected)
+    assert 60 < plan.mirrored.sum() < 140
+
+
+AUGMENTS = [
+    ("flip", 0),
+    ("crop-flip", 0),
+    ("crop-flip", 2),
+    ("none", 0),
+    ("resized-crop-flip", 0),
+    ("resized-crop-flip", 2),
+]
 
 
 @pytest.mark.parametrize(("augment", "rand_ops"), AUGMENTS)

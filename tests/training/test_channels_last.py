@@ -11,7 +11,7 @@ import torch
 from genius.training.batches import as_input
 from genius.training.card import PHOTOGRAPHS
 from genius.training.channels_last import backward, guarded
-from genius.training.epochs import learner, train_step
+from genius.training.epochs import cross_entropy, learner, train_step
 from genius.training.recipes import RECIPES, override
 from torch import nn
 from torch.nn import functional
@@ -40,7 +40,7 @@ assert learn(job).error is None
 BARE = """
 import sys
 import torch
-from genius.training.epochs import learner, train_step
+from genius.training.epochs import cross_entropy, learner, train_step
 from genius.training.recipes import RECIPES
 from torch import nn
 
@@ -51,7 +51,7 @@ network(torch.zeros(1, CHANNELS, 16, 16))
 learns = learner(network, recipe, cpu)
 for _ in range(50):
     images = torch.randn(25, CHANNELS, 16, 16).contiguous(memory_format=torch.channels_last)
-    train_step(learns, learns.network, (images, torch.zeros(25, dtype=torch.long)), recipe, cpu)
+    train_step(learns, learns.network, (images, torch.zeros(25, dtype=torch.long)), recipe, cpu, cross_entropy)
 """
 
 
@@ -120,7 +120,7 @@ def test_the_backward_pass_convolves_without_strides(way):
     network(images)
     learns = learner(network, DIGITS, CPU)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profile:
-        train_step(learns, learns.network, (images, torch.zeros(5, dtype=torch.long)), DIGITS, CPU)
+        train_step(learns, learns.network, (images, torch.zeros(5, dtype=torch.long)), DIGITS, CPU, cross_entropy)
     convolutions = [event for event in profile.events() if event.name == "aten::convolution_backward"]
     assert convolutions
     assert {tuple(event.input_shapes[0][-2:]) == tuple(event.input_shapes[1][-2:]) for event in convolutions} == {True}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from genius.training.memory import available, estimate
+from genius.training.memory import available, blank_images, estimate
 from torch import nn
 
 CPU = torch.device("cpu")
@@ -15,8 +15,8 @@ MEASURE = """
 import json, resource
 from pathlib import Path
 import torch
-from genius.training.epochs import learner, train_step
-from genius.training.memory import estimate
+from genius.training.epochs import cross_entropy, learner, train_step
+from genius.training.memory import blank_images, estimate
 from genius.training.recipes import RECIPES, override
 from genius.spaces import get_space
 
@@ -31,10 +31,10 @@ def train(batch):
     learns = learner(get_space("nas-bench-macro").build((1, 0, 1, 0, 0, 1, 0, 0)), recipe, cpu)
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     for _ in range(2):
-        train_step(learns, learns.network, (images, torch.zeros(batch, dtype=torch.long)), recipe, cpu)
+        train_step(learns, learns.network, (images, torch.zeros(batch, dtype=torch.long)), recipe, cpu, cross_entropy)
 
 network = get_space("nas-bench-macro").build((1, 0, 1, 0, 0, 1, 0, 0))
-guess = estimate(network, (3, 32, 32), batch=96, copies=3, device=cpu, amp=False)
+guess = estimate(network, blank_images((3, 32, 32), cpu), batch=96, copies=3, device=cpu, amp=False)
 train(2)
 before = held("VmRSS")
 train(96)
@@ -52,12 +52,12 @@ def test_the_estimate_is_near_what_a_training_takes():
 
 def test_the_parts_of_the_estimate_are_counted_by_hand():
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    found = estimate(network, (1, 8, 8), batch=100, copies=4, device=CPU, amp=False)
+    found = estimate(network, blank_images((1, 8, 8), CPU), batch=100, copies=4, device=CPU, amp=False)
     weights = 4 * (64 * 32 + 32 + 32 * 10 + 10)
     # the image, the hidden layer, the log-probabilities, and the label as 8 bytes
     assert (found.weights, found.copies, found.activations) == (weights, 4, 4 * (64 + 32 + 10) + 8)
     assert found.total == 4 * weights + 100 * found.activations
-    half = estimate(network, (1, 8, 8), batch=100, copies=3, device=CPU, amp=True)
+    half = estimate(network, blank_images((1, 8, 8), CPU), batch=100, copies=3, device=CPU, amp=True)
     assert half.copies == 3
     assert half.activations < found.activations
 
@@ -65,7 +65,7 @@ def test_the_parts_of_the_estimate_are_counted_by_hand():
 def test_an_estimate_changes_neither_the_network_nor_the_random_numbers():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(144, 10))
     before, state = {name: value.clone() for name, value in network.state_dict().items()}, torch.get_rng_state()
-    estimate(network, (1, 8, 8), batch=100, copies=3, device=CPU, amp=False)
+    estimate(network, blank_images((1, 8, 8), CPU), batch=100, copies=3, device=CPU, amp=False)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
 

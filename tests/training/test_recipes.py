@@ -67,7 +67,7 @@ def test_fields_are_overridden_by_their_types():
         ("momentum=1", "momentum must be at least 0 and below 1, got 1.0"),
         ("rand_magnitude=31", "rand_magnitude must be at least 0 and at most 30, got 31"),
         ("amp=bf16", "amp must be one of auto, on, off, got 'bf16'"),
-        ("augment=mixup", "augment must be one of none, crop-flip, resized-crop-flip, distortion, got 'mixup'"),
+        ("augment=mixup", "augment must be one of none, flip, crop-flip, resized-crop-flip, distortion, got 'mixup'"),
         ("warmup=40", "warmup must be shorter than the 40 epochs, got 40"),
         ("optimizer=adam", "optimizer must be one of sgd, adamw, got 'adam'"),
         ("optimizer=adamw", "nesterov is of sgd, and the optimizer is adamw: set nesterov=false"),

@@ -1,0 +1,68 @@
+"""A task that networks learn: the batches, the loss and the measure, which the learning loop knows by these names.
+
+Imports torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from torch import Tensor, nn
+
+from .batches import Batches
+from .recipes import Recipe
+
+_B = TypeVar("_B")
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """The value of a task's objective, its standard deviation where known, and further numbers by their names."""
+
+    value: float
+    sd: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class LearningTask(Protocol[_B]):
+    """A job's task in this process, opened for its device."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The network to train, with its initial weights."""
+        ...
+
+    @property
+    def examples(self) -> int:
+        """The number of examples to train on."""
+        ...
+
+    @property
+    def size(self) -> str:
+        """The network's size, so that a language model can choose a smaller one."""
+        ...
+
+    def batches(self) -> Batches[_B]:
+        """Return the source of this process's training batches."""
+        ...
+
+    def loss(self, forward: nn.Module, batch: _B, recipe: Recipe) -> Tensor:
+        """Return the mean loss of a network on a batch."""
+        ...
+
+    def blank_loss(self, network: nn.Module, examples: int) -> Tensor:
+        """Return the loss on so many blank examples, as large as any of a training."""
+        ...
+
+    def measure(self, network: nn.Module) -> TaskScore:
+        """Measure the objective on the examples that steer, over all processes."""
+        ...
+
+    def test(self, network: nn.Module) -> TaskScore | None:
+        """Measure the objective on the test examples; None where the task has none."""
+        ...
+
+    def write_weights(self, network: nn.Module, path: Path) -> None:
+        """Write the trained weights, with their card."""
+        ...
