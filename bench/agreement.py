@@ -107,7 +107,7 @@ def _mean(pairs: Sequence[tuple[Floats, Floats]], measure: RankCorrelation, chos
 
 
 @dataclass(frozen=True)
-class Level:
+class CostedFidelity:
     """A fidelity as the choice among them sees it: its name, the device-seconds of a training, and its correlation τ
     with long trainings."""
 
@@ -116,7 +116,7 @@ class Level:
     tau: Bootstrapped
 
 
-def recommend(levels: Sequence[Level], full: Level) -> str:
+def recommend(levels: Sequence[CostedFidelity], full: CostedFidelity) -> str:
     """Say which fidelity is the cheapest that orders architectures as long trainings do, and how sure that is.
 
     The τ of `full` is that of two long trainings with different seeds, NaN where there was one seed. A fidelity is

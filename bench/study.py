@@ -11,7 +11,7 @@ from ..guide.features import Floats
 from ..record.measurement import Measurement
 from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
-from .agreement import Bootstrapped, Level, correlate, recommend, rho, tau_b
+from .agreement import Bootstrapped, CostedFidelity, correlate, recommend, rho, tau_b
 
 _DRAWN_FOR_EACH, _DRAWN_AT_LEAST = 20, 200
 
@@ -120,7 +120,7 @@ class Study:
         """A sentence on the cheapest fidelity that orders architectures right."""
         if len(self.architectures) < _LEAST:
             return f"Not decided: {len(self.architectures)} architectures could be trained everywhere."
-        *cheap, full = [Level(each.name, each.seconds, each.tau) for each in self.levels]
+        *cheap, full = [CostedFidelity(each.name, each.seconds, each.tau) for each in self.levels]
         return recommend(cheap, full)
 
 

@@ -4,7 +4,7 @@ See Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", sect
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dtrtri
 
 from .features import Encoded, Floats
 from .kernels import Comparison
-from .means import PriorMean
+from .means import NONE, PriorMean
 from .warp import Warp
 
 _OF_FIVE = 1.2816  # standard deviations within which four of five normal variables lie
@@ -32,7 +32,7 @@ class Ranges:
     their own, and a share of the draws, `without_shared`, does without them. `tail` is that of the warp, in medians of
     how far measurements lie below the best. `steep` is how fast similarity falls with the distance of two places: by
     the factor exp(-steep) over a whole range, or from one option to another. There are as many `draws` for each mean
-    function.
+    function. `flat` are those of the mean function that expects the same of all architectures, where they differ.
     """
 
     effect: tuple[float, float] = (0.1, 1.0)
@@ -44,6 +44,11 @@ class Ranges:
     without_shared: float = 0.8
     draws: int = 32
     steep: tuple[float, float] = (0.05, 30.0)
+    flat: "Ranges | None" = None
+
+    def of(self, mean: PriorMean) -> "Ranges":
+        """Return the ranges of a mean function; the tail is the same for all."""
+        return replace(self.flat, tail=self.tail) if self.flat and mean.name == NONE else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +120,8 @@ def drawn(data: Data, means: Sequence[PriorMean], ranges: Ranges, rng: np.random
     """
     columns = _SCALARS + len(data.own.groups) + len(data.own.apart)
     by_mean = [
-        [_draw(data, mean, level, ranges) for level in _latin_hypercube(rng, ranges.draws, columns)] for mean in means
+        [_draw(data, mean, level, ranges.of(mean)) for level in _latin_hypercube(rng, ranges.draws, columns)]
+        for mean in means
     ]
     evidence = np.array([[draw.evidence for draw in draws] for draws in by_mean])
     weights = np.exp(evidence - evidence.max())

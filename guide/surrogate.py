@@ -37,9 +37,9 @@ _NODES, _NODE_SHARES = (-(3**0.5), 0.0, 3**0.5), (1 / 6, 2 / 3, 1 / 6)  # of Gau
 
 RANGES = Ranges()
 
-RANGES_OF_PICKS = replace(RANGES, effect=(0.05, 0.5), scale=(1.0, 1.0), gain=(0.5, 2.0))
-"""Those by which the guide picks: it goes by the prior for longer, and changes less at once. Forecasts by them would be
-too narrow."""
+RANGES_OF_PICKS = replace(RANGES, effect=(0.05, 0.5), scale=(1.0, 1.0), gain=(0.5, 2.0), flat=RANGES)
+"""Those by which the guide picks: it goes by the prior for longer, and changes less at once. Where nothing is expected
+the effects are all that there is, and keep their ranges. Forecasts by these would be too narrow."""
 
 RANGES_OF_LEVELS = Ranges(effect=(0.3, 2.0), scale=(1.0, 1.0), noise=(0.02, 0.5), tail=(1.0, 30.0), draws=128)
 """Those for a space with ranges: what is measured changes smoothly along a range, and repeats itself more exactly."""

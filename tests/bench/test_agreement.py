@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from genius.bench.agreement import Bootstrapped, Level, correlate, recommend, rho, tau_b
+from genius.bench.agreement import Bootstrapped, CostedFidelity, correlate, recommend, rho, tau_b
 from scipy import stats
 
 RNG = np.random.default_rng(0)
@@ -50,8 +50,8 @@ NOTHING = Bootstrapped(float("nan"), np.full(2000, np.nan), 0, 0)
 
 
 def advice(taus, full):
-    levels = [Level(f"{epochs} epochs", epochs, sampled(tau, 0.1)) for epochs, tau in taus.items()]
-    return recommend(levels, Level("full", 40, full))
+    levels = [CostedFidelity(f"{epochs} epochs", epochs, sampled(tau, 0.1)) for epochs, tau in taus.items()]
+    return recommend(levels, CostedFidelity("full", 40, full))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from genius.guide.draws import Ranges
 from genius.guide.features import Encoder, encoder
 from genius.guide.kernels import compared
 from genius.guide.means import NO_PRIOR, SIZE, belief_mean, belief_means, size_means
-from genius.guide.surrogate import RANGES, Surrogate
+from genius.guide.surrogate import RANGES, RANGES_OF_PICKS, Surrogate
 from genius.guide.warp import Warp
 from genius.record.notebook import Beliefs, CostBelief, OptionBelief, PairBelief
 from genius.spaces import get_space
@@ -430,3 +430,11 @@ def test_an_option_that_a_rule_never_allows_does_not_blur_what_the_others_are_wo
     worth = Encoder(space)._capacities[0]
     assert worth[0] == 0
     assert worth[2] == 1
+
+
+def test_where_nothing_is_expected_the_effects_keep_their_ranges():
+    expecting, (flat,) = size_means(SIZE, 1.0)[0], NO_PRIOR
+    assert RANGES_OF_PICKS.of(flat) == RANGES
+    assert RANGES_OF_PICKS.of(expecting) == RANGES_OF_PICKS
+    assert replace(RANGES_OF_PICKS, tail=(np.inf, np.inf)).of(flat).tail == (np.inf, np.inf)
+    assert RANGES.of(flat) == RANGES
