@@ -421,9 +421,8 @@ def test_reads_every_notation_back_among_remarks(
     proposal: tuple[SearchSpace, Architecture, Architecture], form: str, before: str, after: str, below: bool
 ) -> None:
     space, architecture, other = proposal
-    if form in ("stages", "rows") and not space.decisions[0].stage:
-        form = "list"
-    if form == "rows" and len(_parts(architecture, space)[0]) == 1:  # a row of a decision, as well
+    numbered = space.decisions[0].stage and len(_parts(architecture, space)[0]) > 1  # else it counts from elsewhere
+    if form in ("stages", "rows") and not numbered:
         form = "list"
     written, remark = _NOTATIONS[form](architecture, space), list(other)
     label = "" if form == "json" else "Architecture:\n" if below or "\n" in written else "Architecture: "
