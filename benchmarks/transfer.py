@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 
 ARCHITECTURE = "111111111"
 PRETRAINING = ("epochs=15", "batch=32", "lr=0.05")
-FINE_TUNING = ("epochs=30", "batch=16")
+FINE_TUNING = ("epochs=30", "batch=15")
 ALL = ("augment=none", "size=8")
 WAYS = {
     "fine-tuned": ("transfer", ()),
@@ -60,11 +60,11 @@ def _done(
     return float(json.loads(told)["test_accuracy"])
 
 
-def accuracies_of(folder: Path, seed: int) -> dict[str, float]:
+def accuracies_of(folder: Path, few: int, seed: int) -> dict[str, float]:
     """Train in each way on the digits that a seed draws; return the accuracies on the test images."""
     images = folder / f"images-{seed}"
     if not images.is_dir():
-        write_halves(images, seed=seed)
+        write_halves(images, few=few, seed=seed)
     first = folder / f"first-{seed}"
     _done("train", images / "first", first, seed, PRETRAINING)
     found = {}
@@ -80,8 +80,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Transferred weights against new ones, on digits.")
     parser.add_argument("--folder", type=Path, default=Path("runs/transfer"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--few", type=int, default=10, help="images of each digit to train on; a tenth is held out")
     asked = parser.parse_args()
-    found = [accuracies_of(asked.folder, seed) for seed in range(asked.seeds)]
+    found = [accuracies_of(asked.folder, asked.few, seed) for seed in range(asked.seeds)]
     print(f"| {asked.seeds} seeds | test accuracy in percent, mean ± SD |\n|---|---|")
     for name in WAYS:
         values = [each[name] for each in found]

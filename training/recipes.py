@@ -246,8 +246,8 @@ ORIGINS = {
     "detect-coco": "Lin et al. 2017, in the 12 epochs of the usual comparison of backbones, with torchvision's frozen "
     "batch norm; a warm-up of a tenth of an epoch, and training all layers of the backbone, are our choice",
     "finetune": "for the transfer to CIFAR of Zheng et al. 2023: batches of 256, momentum, cosine and 100 epochs, "
-    "about 20,000 steps on CIFAR, as Kornblith et al. 2019, who chose learning rate and weight decay for each data set; 0.01 "
-    "and 1e-4, resized crops, and a new head in all cases are our choice",
+    "about 20,000 steps on CIFAR, as Kornblith et al. 2019, who chose learning rate and weight decay for each data "
+    "set; 0.01 and 1e-4, resized crops, and a new head in all cases are our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
     "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
     "choices for small images are epochs, batch, learning rate and crops",
