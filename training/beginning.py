@@ -4,7 +4,7 @@ Imports torch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -35,11 +35,13 @@ def begin_training(network: nn.Module, space: SearchSpace, card: Card, recipe: R
     head = find_head(space, card)
     stages = find_stages(network, head)
     notes: list[str] = []
-    if origin is not None:
+    if origin is None:
+        recipe = replace(recipe, frozen_bn=False)  # it is about loaded batch norm
+    else:
         weights = read_origin(origin)
         load_body(network, head, weights, card)
         notes += _on_weights(weights, head, card)
-    tuning = tune(network, stages, recipe, loaded=origin is not None)
+    tuning = tune(network, stages, recipe)
     return Begun(tuning, (*notes, *_on_stages(stages, recipe)))
 
 

@@ -101,13 +101,13 @@ def rates_of(stages: tuple[BodyStage, ...], recipe: Recipe) -> list[float]:
     return [recipe.stage_factor ** (len(stages) - at) for at in range(len(stages))]
 
 
-def tune(network: nn.Module, stages: tuple[BodyStage, ...], recipe: Recipe, *, loaded: bool) -> Tuning:
-    """Take the weights that a recipe freezes out of the training; `loaded` is whether they are trained ones.
+def tune(network: nn.Module, stages: tuple[BodyStage, ...], recipe: Recipe) -> Tuning:
+    """Take the weights that a recipe freezes out of the training; return how the other parts are trained.
 
     Raises: GeniusError where the network has fewer stages than the recipe freezes.
     """
     kept = frozen_stages(stages, recipe)
-    norms = _norms(network) if loaded and recipe.frozen_bn else {}
+    norms = _norms(network) if recipe.frozen_bn else {}
     for name in (name for stage in kept for name in stage.weights):
         network.get_parameter(name).requires_grad_(False)
     for norm in norms.values():
