@@ -60,10 +60,12 @@ def _on_weights(weights: Weights, head: frozenset[str], card: Card) -> list[str]
 
 
 def _on_stages(stages: Sequence[BodyStage], recipe: Recipe) -> list[str]:
+    if recipe.linear_probe:
+        return ["linear probe: the head alone is trained; all else is frozen, batch norm in evaluation mode"]
     said = []
     if kept := frozen_stages(stages, recipe):
-        rest = "the head alone is trained" if recipe.linear_probe else "the others are trained"
-        said.append(f"frozen, batch norm in evaluation mode: {', '.join(stage.name for stage in kept)}; {rest}")
+        names = ", ".join(stage.name for stage in kept)
+        said.append(f"frozen, batch norm in evaluation mode: {names}; the others are trained")
     if recipe.frozen_bn:
         said.append("batch norm keeps its statistics and scales")
     if recipe.stage_factor != 1:

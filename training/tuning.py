@@ -1,6 +1,6 @@
 """The parts of a network that are trained in their own ways: stages, weights that stay, slower rates. Imports torch."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -23,7 +23,7 @@ class BodyStage:
 class Tuning:
     """The parts of a network that are not trained as all others are.
 
-    - `frozen`: the names of the modules that stay in evaluation mode.
+    - `frozen`: the names of the modules that stay in evaluation mode; that of the network is empty.
     - `rates`: factors of the learning rate by the names of weights; that of all others is 1.
     """
 
@@ -62,7 +62,8 @@ def _top(network: nn.Module, body: Collection[str]) -> list[str]:
     paths = _children(network, "")
     while True:
         bearing = [path for path in paths if any(_within(name, path) for name in body)]
-        if len(bearing) != 1 or not (deeper := _children(network, bearing[0])):
+        deeper = _children(network, bearing[0]) if len(bearing) == 1 else []
+        if not any(_lies_in(name, deeper) for name in body):
             return paths
         at = paths.index(bearing[0])
         paths[at : at + 1] = deeper
@@ -85,7 +86,7 @@ def _lies_in(name: str, paths: Collection[str]) -> bool:
     return any(_within(name, path) for path in paths)
 
 
-def frozen_stages(stages: tuple[BodyStage, ...], recipe: Recipe) -> tuple[BodyStage, ...]:
+def frozen_stages(stages: Sequence[BodyStage], recipe: Recipe) -> Sequence[BodyStage]:
     """Return the stages that a recipe leaves as they were loaded.
 
     Raises: GeniusError where the network has fewer.
@@ -96,12 +97,12 @@ def frozen_stages(stages: tuple[BodyStage, ...], recipe: Recipe) -> tuple[BodySt
     return stages if recipe.linear_probe else stages[: recipe.frozen_stages]
 
 
-def rates_of(stages: tuple[BodyStage, ...], recipe: Recipe) -> list[float]:
+def rates_of(stages: Sequence[BodyStage], recipe: Recipe) -> list[float]:
     """Return the factor of each stage's learning rate: that of the head is 1."""
     return [recipe.stage_factor ** (len(stages) - at) for at in range(len(stages))]
 
 
-def tune(network: nn.Module, stages: tuple[BodyStage, ...], recipe: Recipe) -> Tuning:
+def tune(network: nn.Module, stages: Sequence[BodyStage], recipe: Recipe) -> Tuning:
     """Take the weights that a recipe freezes out of the training; return how the other parts are trained.
 
     Raises: GeniusError where the network has fewer stages than the recipe freezes.
@@ -113,7 +114,8 @@ def tune(network: nn.Module, stages: tuple[BodyStage, ...], recipe: Recipe) -> T
     for norm in norms.values():
         norm.requires_grad_(False)
     rates = {name: rate for stage, rate in zip(stages, rates_of(stages, recipe), strict=True) for name in stage.weights}
-    return Tuning((*(module for stage in kept for module in stage.modules), *norms), rates)
+    modules = [""] if recipe.linear_probe else [module for stage in kept for module in stage.modules]
+    return Tuning((*modules, *norms), rates)
 
 
 def _norms(network: nn.Module) -> dict[str, nn.Module]:

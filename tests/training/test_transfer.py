@@ -295,6 +295,10 @@ def test_a_single_module_is_the_stage():
     plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 3))
     (stage,) = find_stages(plain, {"2.weight", "2.bias"})
     assert (stage.name, stage.weights) == ("0", ("0.weight", "0.bias"))
+    inner = nn.Sequential(nn.Identity())
+    inner.weight = nn.Parameter(torch.zeros(2, 2))
+    (stage,) = find_stages(nn.Sequential(nn.Sequential(inner), nn.Linear(2, 3)), {"1.weight", "1.bias"})
+    assert (stage.name, stage.modules, stage.weights) == ("0.0", ("0.0", "1"), ("0.0.weight",))
 
 
 def test_the_head_is_what_depends_on_the_number_of_classes():
