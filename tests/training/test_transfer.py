@@ -270,6 +270,9 @@ def test_stages_are_the_modules_at_the_top():
     assert {name for name, weight in network.named_parameters() if not weight.requires_grad} == {*stages[0].weights}
     learns = learner(network, FINETUNE, CPU, ALONE, tuning)
     assert learns.frozen == (network.scale, network.stem, network.norm)
+    probe = override(FINETUNE, ["linear_probe=true"])
+    assert learner(network, probe, CPU, ALONE, tune(network, stages, probe)).frozen == (network,)
+    assert {name for name, weight in network.named_parameters() if weight.requires_grad} == {"fc.weight", "fc.bias"}
     optimized = {id(w) for group in make_optimizer(network, FINETUNE, CPU).param_groups for w in group["params"]}
     assert optimized == {id(weight) for weight in network.parameters() if weight.requires_grad}
 
