@@ -24,6 +24,7 @@ from . import (
     signals,
     telling,
     training,
+    transferring,
 )
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
@@ -92,6 +93,7 @@ for command in (
     telling.hint,
     concluding.principles,
     training.train,
+    transferring.transfer,
     detecting.detect,
     training.export,
     benching.bench,

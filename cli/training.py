@@ -165,6 +165,7 @@ def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None
     if as_json:
         found = {"folder": str(job.folder), "space": job.space, "architecture": list(job.architecture)}
         found |= {"data": job.data, "recipe": job.recipe.name, "weights": str(job.files.weights)}
+        found |= {"transferred_from": job.origin.sha256} if job.origin else {}
         told = asdict(measurement)
         for field in ("value", "test_value"):
             del told[field]

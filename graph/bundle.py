@@ -43,10 +43,12 @@ def find_trained(
     Raises: GeniusError.
     """
     subject, job = network_named(target, architecture, options)
-    read = read_weights(weights or _weights_of(job, target))
+    read = read_weights(weights or weights_of(job, target))
     card = _find_card(subject, job, read, options)
     named = replace(card, space=subject.space_name, architecture=subject.architecture).at(options.size)
     origin = provenance(job, finished_training(job)) if job else {}
+    if card.transferred_from:
+        origin["transferred_from"] = card.transferred_from
     return load_trained(subject.space, named, read), {**origin, "weights": read.path.name}
 
 
@@ -66,7 +68,11 @@ def network_named(target: str, architecture: str | None, options: ExportOptions)
     return subject_of(job, job.files.job, options.space, trust=options.trust), job
 
 
-def _weights_of(job: TrainingJob | None, target: str) -> Path:
+def weights_of(job: TrainingJob | None, target: str) -> Path:
+    """Return the file of a training's weights.
+
+    Raises: GeniusError where there is none.
+    """
     if job is None:
         raise GeniusError("name the weights with --weights; `genius train` makes them")
     if not job.files.weights.exists():

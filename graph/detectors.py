@@ -15,7 +15,7 @@ from ..training.dataset import COLOURS, GREY
 from ..training.detection import Built, build_detector, check_recipe
 from ..training.detection_job import DetectionJob
 from ..training.detector_export import TrainedDetector
-from ..training.job import JobFiles
+from ..training.job import JobFiles, Origin
 from ..training.recipes import RECIPES, override, scaled
 from ..training.weights import load_detector
 from .bundle import ExportOptions, find_trained, network_named
@@ -81,8 +81,7 @@ def plan_detection(
     job = DetectionJob(
         space=subject.space_name,
         architecture=subject.architecture,
-        weights=None if weights is None else weights.absolute(),
-        sha256="" if weights is None else sha256_of(weights),
+        origin=None if weights is None else Origin(weights.absolute(), sha256_of(weights)),
         classifier=classifier.input,
         seed=seed,
         data=data,
@@ -100,10 +99,10 @@ def plan_detection(
 
 
 def _on_weights(job: DetectionJob, built: Built) -> Sequence[str]:
-    if job.weights is None:
+    if job.origin is None:
         return (*built.notes, "trained from scratch: no weights are loaded, and batch norm is trained")
     frozen = "keeps its statistics and scales" if job.recipe.frozen_bn else "is trained"
-    return (*built.notes, f"weights of {job.weights.name}: every name matched; batch norm {frozen}")
+    return (*built.notes, f"weights of {job.origin.weights.name}: every name matched; batch norm {frozen}")
 
 
 def find_detector(target: str, space: str | None, *, trust: bool) -> tuple[TrainedDetector, dict[str, object]]:
@@ -122,7 +121,7 @@ def find_detector(target: str, space: str | None, *, trust: bool) -> tuple[Train
     subject = subject_of(job, job.files.job, space, trust=trust)
     if job.found is None or not job.files.weights.exists():
         raise GeniusError(f"{target} holds no weights: its training has not come to its end")
-    built = build_detector(replace(job, weights=None), subject.space, len(job.found.classes))
+    built = build_detector(replace(job, origin=None), subject.space, len(job.found.classes))
     load_detector(built.detector, job.files.weights)
     trained = TrainedDetector(subject.space, job, built.detector.eval(), job.found.classes)
     return trained, {**provenance(job, finished_training(job)), "weights": job.files.weights.name}

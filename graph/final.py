@@ -17,7 +17,7 @@ from ..spaces.objective import ACCURACY
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
 from ..training.data import find_data
-from ..training.job import LearningJob, TrainingJob
+from ..training.job import LearningJob, Origin, TrainingJob
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
 from .setup import named_space
 from .trust import Claim, check_claims, claims, own_claims
@@ -94,11 +94,18 @@ def _is_named(name: str, again: str) -> bool:
 
 
 def plan_training(
-    subject: Subject, asked: TrainingSettings, *, seed: int = 0, out: Path | None = None, downloads: Path
+    subject: Subject,
+    asked: TrainingSettings,
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    downloads: Path,
+    origin: Origin | None = None,
 ) -> tuple[TrainingJob, list[str]]:
     """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
     Data set and recipe are the run's or the space's own unless they are named. A batch also scales the learning rate.
+    It begins with the weights of `origin`, if there is one.
     Raises: GeniusError.
     """
     names = task_named(subject, asked.data, asked.recipe)
@@ -114,12 +121,13 @@ def plan_training(
         seed=seed,
         data=names[0],
         recipe=chosen,
-        folder=out or usual_folder("train", subject, seed, names[0], chosen),
+        folder=out or usual_folder("transfer" if origin else "train", subject, seed, names[0], chosen),
         downloads=downloads,
         device=asked.device or "",
         threads=asked.threads or 1,
         keep_weights=True,
         found=found,
+        origin=origin,
     )
     check_job_folder(job)
     return job, said

@@ -21,6 +21,7 @@ COMMANDS = (
     "hint",
     "principles",
     "train",
+    "transfer",
     "detect",
     "export",
     "bench",

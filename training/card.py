@@ -4,6 +4,7 @@ The card lies in the header of the weights' file, where a stranger may have writ
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Self
@@ -87,13 +88,15 @@ def unscaled(channels: int) -> ChannelScale:
 class Card:
     """The identity of trained weights: space, architecture, class names in the order of the scores, and input.
 
-    `classes` is empty where the names are unknown.
+    `classes` is empty where the names are unknown. `transferred_from` is the SHA-256 of the file of weights that their
+    training began with; empty where it drew new ones.
     """
 
     space: str
     architecture: Architecture
     classes: tuple[str, ...]
     input: Input
+    transferred_from: str = ""
 
     def text(self) -> str:
         """Write the card as JSON in ASCII."""
@@ -124,6 +127,9 @@ class Card:
                 raise ValueError("the architecture must be whole numbers, and the classes not too many")
             if not all(isinstance(name, str) for name in (told["space"], *names)):
                 raise ValueError("the space and the classes must be names")
-            return cls(told["space"], numbers, names, Input(**given))
+            source = told.get("transferred_from", "")
+            if not isinstance(source, str) or not re.fullmatch(r"([0-9a-f]{64})?", source):
+                raise ValueError("transferred_from must be a SHA-256")
+            return cls(told["space"], numbers, names, Input(**given), source)
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise GeniusError(f"its own card cannot be read: {brief(str(error))}") from None

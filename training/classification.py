@@ -14,6 +14,7 @@ from ..spaces import get_space
 from ..spaces.objective import TOP5
 from ..spaces.space import SearchSpace
 from .batches import Batch, Batches, Rank
+from .beginning import Begun, begin_training
 from .dataset import channels_taken
 from .epochs import FIVE, accuracies, cross_entropy
 from .feeding import measuring_batches, training_batches
@@ -25,6 +26,7 @@ from .memory import blank_images
 from .mixing import Mixing, mixing
 from .prepare import card_of, image_shape, initial_network
 from .recipes import Recipe
+from .tuning import Tuning
 from .weights import write_weights
 
 
@@ -36,15 +38,16 @@ class Classification:
     space: SearchSpace
     images: SplitImages
     network: nn.Module
+    begun: Begun
     device: torch.device
     rank: Rank
 
     @classmethod
     def open(cls, job: TrainingJob, device: torch.device, rank: Rank) -> Self:
-        """Load the images and build the network.
+        """Load the images and build the network, with the weights that the training begins with.
 
         Raises: BadArchitecture; GeniusError for a data set that is missing, broken or of another shape than the
-        network's, or that is split otherwise than when the training was planned.
+        network's, or that is split otherwise than when the training was planned, and for weights of another network.
         """
         space = get_space(job.space)
         space.check(job.architecture)
@@ -54,7 +57,14 @@ class Classification:
                 f"{job.data} is not split as it was when this training was planned: images were added, removed or "
                 "sorted otherwise; put them back, or begin anew in another folder"
             )
-        return cls(job, space, images, initial_network(job, space, images), device, rank)
+        network = initial_network(job, space, images)
+        begun = begin_training(network, space, card_of(job, images), job.recipe, job.origin)
+        return cls(job, space, images, network, begun, device, rank)
+
+    @property
+    def tuning(self) -> Tuning:
+        """The parts of the network that are not trained as all others are."""
+        return self.begun.tuning
 
     @property
     def examples(self) -> int:

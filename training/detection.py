@@ -11,7 +11,6 @@ from torch import Tensor, distributed, nn
 from torchvision.models.detection import RetinaNet
 
 from ..errors import GeniusError
-from ..record.files import sha256_of
 from ..spaces import get_space
 from ..spaces.space import SearchSpace
 from .average_precision import Found, average_precision, check_pycocotools
@@ -25,12 +24,14 @@ from .learning_task import TaskScore
 from .levels import Level, cut_behind, find_levels
 from .loading import loaders_for
 from .recipes import Recipe
-from .weights import load_trained, read_weights, save_tensors
+from .tuning import UNTUNED, Tuning
+from .weights import load_trained, read_origin, save_tensors
 
 DETECTOR_HEADER = "genius-detector"
 """The name of a detector's card among the metadata of a safetensors file."""
 
 _UNFIT = {"label_smoothing": 0.0, "mixup": 0.0, "cutmix": 0.0, "rand_ops": 0, "compile": "off"}
+_UNFIT |= {"linear_probe": False, "frozen_stages": 0, "stage_factor": 1.0}
 """Fields of a recipe that a detector's training does not have, and their values without it."""
 
 
@@ -65,18 +66,14 @@ def build_detector(job: DetectionJob, space: SearchSpace, classes: int) -> Built
         levels = find_levels(network, job.classifier.channels)
         left_out = cut_behind(network, levels, job.classifier.channels)
         scale = ChannelScale(job.classifier.mean, job.classifier.sd)
-        frozen = job.recipe.frozen_bn and job.weights is not None
+        frozen = job.recipe.frozen_bn and job.origin is not None
         return Built(detector_of(network, levels, classes, job.recipe, scale, frozen=frozen), levels, left_out)
 
 
 def _classifier(job: DetectionJob, space: SearchSpace) -> nn.Module:
     card = Card(job.space, job.architecture, (), job.classifier)
-    if job.weights is not None:
-        if job.weights.is_file() and sha256_of(job.weights) != job.sha256:
-            raise GeniusError(
-                f"{job.weights} has changed since this training was planned: begin anew in another folder"
-            )
-        return load_trained(space, card, read_weights(job.weights)).network
+    if job.origin is not None:
+        return load_trained(space, card, read_origin(job.origin)).network
     with torch.no_grad():
         network = space.build_for(job.architecture, 2, job.classifier.size, job.classifier.channels)
         network.eval()(torch.zeros(2, *job.classifier.shape))  # lazy layers get their shapes
@@ -113,6 +110,11 @@ class Detection:
     def network(self) -> nn.Module:
         """The detector."""
         return self.built.detector  # type: ignore[no-any-return]
+
+    @property
+    def tuning(self) -> Tuning:
+        """All parts alike: a detector's backbone keeps its frozen batch norm by itself."""
+        return UNTUNED
 
     @property
     def examples(self) -> int:

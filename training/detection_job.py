@@ -2,10 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
-from ..schema import CLOSED, Text
+from ..schema import CLOSED
 from ..spaces.objective import Objective
 from .card import Input
 from .job import LearningJob
@@ -18,8 +17,7 @@ AP = Objective("AP", "%", "higher", 0, 100)
 class DetectionJob(LearningJob):
     """One training of a detector on boxes.
 
-    - `weights`: the trained weights of the classifier on whose levels it stands, and `sha256` of their file; None
-      leaves the initial weights.
+    - `origin`: the trained weights of the classifier on whose levels it stands.
     - `classifier`: the input of that classifier, by whose scale the images are normalised.
     """
 
@@ -27,11 +25,9 @@ class DetectionJob(LearningJob):
     objective: ClassVar[Objective] = AP
 
     kind: Literal["detection"] = "detection"
-    weights: Path | None = None
-    sha256: Text = ""
     classifier: Input
 
     @property
     def identity(self) -> str:
         """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
-        return json.dumps([super().identity, self.sha256, asdict(self.classifier)], sort_keys=True)
+        return json.dumps([super().identity, asdict(self.classifier)], sort_keys=True)

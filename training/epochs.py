@@ -20,6 +20,7 @@ from .batches import ALONE, Batch, Batches, Rank
 from .channels_last import CHANNELS_LAST, backward, guarded
 from .optimizer import make_optimizer, set_rates
 from .recipes import Recipe
+from .tuning import UNTUNED, Tuning
 
 _B = TypeVar("_B")
 
@@ -38,11 +39,15 @@ class Diverged(Exception):
 
 @dataclass(frozen=True)
 class Learner:
-    """The state of a training: the network, its optimiser, and the moving average of its weights, if any."""
+    """The state of a training: the network, its optimiser, and the moving average of its weights, if any.
+
+    `frozen` are modules that stay in evaluation mode.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: AveragedModel | None
+    frozen: tuple[nn.Module, ...] = ()
 
     @property
     def measured(self) -> nn.Module:
@@ -66,7 +71,9 @@ class Learner:
             self.average.load_state_dict(state["average"])  # type: ignore[arg-type]
 
 
-def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank = ALONE) -> Learner:
+def learner(
+    network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank = ALONE, tuning: Tuning = UNTUNED
+) -> Learner:
     """Move a network to its device, and make the optimiser and the moving average that the recipe names.
 
     Raises: GeniusError where the recipe skips blocks, and the network has none that can be skipped.
@@ -77,7 +84,8 @@ def learner(network: nn.Module, recipe: Recipe, device: torch.device, rank: Rank
     network = network.to(device, memory_format=CHANNELS_LAST)  # type: ignore[call-overload]
     decay = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decay, use_buffers=True) if recipe.ema else None
-    return Learner(network, make_optimizer(network, recipe, device), average)
+    frozen = tuple(map(network.get_submodule, tuning.frozen))
+    return Learner(network, make_optimizer(network, recipe, device, tuning.rates), average, frozen)
 
 
 def _set_dropout(network: nn.Module, recipe: Recipe) -> None:
@@ -153,6 +161,8 @@ def _epoch(
 ) -> float:
     """Train one epoch; return its mean loss over all processes."""
     forward.train()
+    for module in learns.frozen:
+        module.eval()
     total = torch.zeros((), device=device)
     all_steps = recipe.epochs * batches.steps
     for step, batch in enumerate(batches.epoch(epoch)):

@@ -80,6 +80,16 @@ class Job:
             raise GeniusError(f"{path} does not hold a job: {error}") from None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The trained weights that a training begins with: their file, and its SHA-256."""
+
+    __pydantic_config__ = CLOSED
+
+    weights: Path
+    sha256: Text
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearningJob(Job):
     """One training: the architecture, the data set and the recipe. Subclasses are the tasks that a network learns.
@@ -89,6 +99,7 @@ class LearningJob(Job):
     - `loaders`: processes that read images, None for as many as suit the device.
     - `keep_weights`: leave the trained weights in the folder.
     - `found`: the summary of the data set when the training was planned.
+    - `origin`: the trained weights that it begins with; None draws the initial ones.
 
     `objective` is the quantity that is measured.
     """
@@ -106,21 +117,33 @@ class LearningJob(Job):
     loaders: Whole | None = None
     keep_weights: Flag = False
     found: DataSummary | None = None
+    origin: Origin | None = None
 
     @property
     def identity(self) -> str:
         """The fields that the training outcome depends on, as JSON; a checkpoint of another identity is not used."""
         recipe = asdict(self.recipe)
-        return json.dumps([self.space, self.architecture, self.seed, self.data, recipe], sort_keys=True)
+        begun = [self.origin.sha256] if self.origin else []
+        return json.dumps([self.space, self.architecture, self.seed, self.data, recipe, *begun], sort_keys=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingJob(LearningJob):
-    """One training for classification."""
+    """One training for classification.
+
+    Raises: GeniusError where the recipe keeps weights as they were loaded, and none are.
+    """
 
     __pydantic_config__ = CLOSED
 
     kind: Literal["training"] = "training"
+
+    def __post_init__(self) -> None:
+        if self.origin is None and (setting := self.recipe.freezes):
+            raise GeniusError(
+                f"{setting} leaves trained weights as they are, and this training draws new ones: `genius transfer` "
+                "begins with trained ones"
+            )
 
 
 @dataclass(frozen=True)

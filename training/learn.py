@@ -160,7 +160,7 @@ class _Run:
         """Train the remaining epochs, and save and report each; return the score, and that of the test, if any."""
         recipe, task, done = self.job.recipe, self.task, self.saved.epochs if self.saved else 0
         batches = task.batches()
-        learns = learner(task.network, recipe, self.device, self.rank)
+        learns = learner(task.network, recipe, self.device, self.rank, task.tuning)
         if self.saved is not None:
             learns.restore(self.saved.learner)
         score, seed = None, self.job.seed

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .batches import Batches
 from .recipes import Recipe
+from .tuning import Tuning
 
 _B = TypeVar("_B")
 
@@ -31,6 +32,11 @@ class LearningTask(Protocol[_B]):
     @property
     def network(self) -> nn.Module:
         """The network to train, with its initial weights."""
+        ...
+
+    @property
+    def tuning(self) -> Tuning:
+        """The parts of the network that are not trained as all others are."""
         ...
 
     @property

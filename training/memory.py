@@ -18,7 +18,8 @@ _FEW, _MORE = 2, 4  # images of the two small batches; batch norm takes no singl
 class Estimate:
     """The bytes that a training holds at its peak.
 
-    `weights` are held `copies` times: themselves, as gradients, as moments and, where there is one, as moving average.
+    `weights` are held `copies` times: themselves, as gradients, as moments and, where there is one, as moving average;
+    those that are not trained, `frozen`, once.
     `activations` are the bytes that one image leaves for the backward pass, the image included.
     """
 
@@ -26,11 +27,12 @@ class Estimate:
     copies: int
     activations: int
     batch: int
+    frozen: int = 0
 
     @property
     def total(self) -> int:
         """The bytes of a training on batches of `batch` images."""
-        return self.weights * self.copies + self.activations * self.batch
+        return self.frozen + self.weights * self.copies + self.activations * self.batch
 
 
 def estimate(
@@ -44,8 +46,10 @@ def estimate(
     """
     trial = copy.deepcopy(network).to(device).train()
     few, more = (_kept(trial, loss_on, images, device, amp) for images in (_FEW, _MORE))
-    weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    return Estimate(weights, copies, (more - few) // (_MORE - _FEW), batch)
+    weights = [(p.requires_grad, p.numel() * p.element_size()) for p in network.parameters()]
+    trained = sum(size for trains, size in weights if trains)
+    frozen = sum(size for _, size in weights) - trained
+    return Estimate(trained, copies, (more - few) // (_MORE - _FEW), batch, frozen)
 
 
 LossOn = Callable[[nn.Module, int], Tensor]

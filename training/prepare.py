@@ -27,7 +27,7 @@ def card_of(job: TrainingJob, split: SplitImages) -> Card:
     """Make the card of the weights of a training."""
     size = image_shape(job, split)[-1]
     taken = input_of(split.form, job.recipe, size, split.train.scale)
-    return Card(job.space, job.architecture, split.classes, taken)
+    return Card(job.space, job.architecture, split.classes, taken, job.origin.sha256 if job.origin else "")
 
 
 def initial_network(job: TrainingJob, space: SearchSpace, split: SplitImages) -> nn.Module:

@@ -54,6 +54,10 @@ class Recipe:
     - `measure_every`: epochs between two looks at the accuracy; 0 takes the one look after the last epoch alone.
     - Of a detector: `size` is the shorter side of its images, unless the longer one would exceed `longest`, 0 for no
       bound; `frozen_bn` leaves the batch norm of loaded weights as it is; `pyramid` is the feature pyramid's width.
+    - `linear_probe`: of loaded weights nothing but the new head is trained; `frozen_stages`: so many of the network's
+      first stages are not. What is not trained runs in evaluation mode, without dropout and stochastic depth.
+    - `stage_factor`: each stage learns by so many times the rate of the one behind it (Howard and Ruder 2018); the head
+      by `lr`.
 
     Raises: GeniusError for a value that is out of range.
     """
@@ -92,6 +96,9 @@ class Recipe:
     longest: Whole = 0
     frozen_bn: Flag = False
     pyramid: Whole = 256
+    linear_probe: Flag = False
+    frozen_stages: Whole = 0
+    stage_factor: Number = 1.0
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
@@ -112,6 +119,17 @@ class Recipe:
                 f"rand_ops={self.rand_ops} come behind a crop and a flip, and augment is {self.augment}: set "
                 "augment=crop-flip or augment=resized-crop-flip, or rand_ops=0"
             )
+        if self.linear_probe and (self.frozen_stages or self.stage_factor != 1 or self.frozen_bn):
+            raise GeniusError(
+                "linear_probe trains the head alone: set frozen_stages=0, stage_factor=1 and frozen_bn=false with it"
+            )
+
+    @property
+    def freezes(self) -> str | None:
+        """The setting that leaves weights as they were loaded; None where all of them are trained."""
+        if self.linear_probe:
+            return "linear_probe=true"
+        return f"frozen_stages={self.frozen_stages}" if self.frozen_stages else None
 
 
 _TINY = math.ulp(0.0)  # the least number above 0
@@ -139,6 +157,8 @@ _RANGES = {
     "factor": (_TINY, _BELOW_1),
     "longest": (0, math.inf),
     "pyramid": (1, math.inf),
+    "frozen_stages": (0, math.inf),
+    "stage_factor": (_TINY, 1),
 }
 
 
@@ -190,6 +210,7 @@ _ALL = (
         frozen_bn=True,
         measure_every=1,
     ),
+    Recipe("finetune", 100, 256, 0.01, "resized-crop-flip", size=224, weight_decay=1e-4),
     Recipe(
         "vit-cifar",
         epochs=200,
@@ -224,6 +245,9 @@ ORIGINS = {
     "search-imagenet": "Zheng et al. 2023, its search on ImageNet; the cosine schedule without warm-up is our choice",
     "detect-coco": "Lin et al. 2017, in the 12 epochs of the usual comparison of backbones, with torchvision's frozen "
     "batch norm; a warm-up of a tenth of an epoch, and training all layers of the backbone, are our choice",
+    "finetune": "for the transfer to CIFAR of Zheng et al. 2023: batches of 256, momentum, cosine and 100 epochs, "
+    "about 20,000 steps on CIFAR, as Kornblith et al. 2019, who chose learning rate and weight decay for each data "
+    "set; 0.01 and 1e-4, resized crops, and a new head in all cases are our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
     "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
     "choices for small images are epochs, batch, learning rate and crops",

@@ -1,7 +1,7 @@
 """Trained weights: writing and reading their files, and loading them into a network. Imports torch."""
 
 import pickle  # for the name of its error alone
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from ..errors import GeniusError
 from ..printable import brief, said_by
-from ..record.files import replacing
+from ..record.files import replacing, sha256_of
 from ..spaces.space import SearchSpace
 from .card import HEADER, Card
+from .job import Origin
 
 _FEW, _MORE = 2, 3  # classes of two networks that are compared
 
@@ -76,6 +77,16 @@ def read_weights(path: Path) -> Weights:
     return Weights(path, found)
 
 
+def read_origin(origin: Origin) -> Weights:
+    """Read the weights that a training begins with.
+
+    Raises: GeniusError where there are none, or others than when the training was planned.
+    """
+    if origin.weights.is_file() and sha256_of(origin.weights) != origin.sha256:
+        raise GeniusError(f"{origin.weights} has changed since this training was planned: begin anew in another folder")
+    return read_weights(origin.weights)
+
+
 def _read_safetensors(path: Path) -> Weights:
     from safetensors import safe_open
 
@@ -108,20 +119,44 @@ def load_trained(space: SearchSpace, card: Card, weights: Weights) -> Trained:
     Raises: GeniusError where they are of another network, or of another number of classes than the card names.
     """
     space.check(card.architecture)
-    if weights.card and weights.card.architecture != card.architecture:
-        raise _of_another(weights, card, f"it says that it holds those of {list(weights.card.architecture)}")
+    _check_architecture(weights, card)
     classes = _count_classes(space, card, weights)
     if card.classes and classes != len(card.classes):
         raise GeniusError(f"{weights.path} is for {classes} classes, and {len(card.classes)} are named")
-    network, _ = _built(space, card, classes)
+    network, _ = probed_network(space, card, classes)
+    _load(network, weights.tensors, weights, card)
+    return Trained(space, network.eval(), card, classes)
+
+
+def load_body(network: nn.Module, head: Collection[str], weights: Weights, card: Card) -> None:
+    """Load weights into a network of a card's architecture, each name but those of its `head`, which stays as it is.
+
+    Raises: GeniusError where they are of another network, or for images of other channels.
+    """
+    _check_architecture(weights, card)
+    if weights.card and weights.card.input.channels != card.input.channels:
+        raise GeniusError(
+            f"the weights of {weights.path} take images of {weights.card.input.channels} channels, and those to train "
+            f"on have {card.input.channels}"
+        )
     own = network.state_dict()
-    if odd := [n for n in own.keys() & weights.tensors.keys() if _kind(own[n]) != _kind(weights.tensors[n])]:
+    body = {name: tensor for name, tensor in weights.tensors.items() if name not in head}
+    _load(network, body | {name: own[name] for name in head}, weights, card)
+
+
+def _check_architecture(weights: Weights, card: Card) -> None:
+    if weights.card and weights.card.architecture != card.architecture:
+        raise _of_another(weights, card, f"it says that it holds those of {list(weights.card.architecture)}")
+
+
+def _load(network: nn.Module, tensors: Mapping[str, Tensor], weights: Weights, card: Card) -> None:
+    own = network.state_dict()
+    if odd := [n for n in own.keys() & tensors.keys() if _kind(own[n]) != _kind(tensors[n])]:
         raise _of_another(weights, card, f"{brief(min(odd))} holds numbers of another kind")
     try:
-        network.load_state_dict(dict(weights.tensors))
+        network.load_state_dict(dict(tensors))
     except RuntimeError as error:
         raise _of_another(weights, card, " ".join(str(error).split())[:300]) from None
-    return Trained(space, network.eval(), card, classes)
 
 
 def _of_another(weights: Weights, card: Card, why: str) -> GeniusError:
@@ -132,7 +167,7 @@ def _kind(tensor: Tensor) -> tuple[bool, bool]:
     return tensor.is_floating_point(), tensor.is_complex()
 
 
-def _built(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int]:
+def probed_network(space: SearchSpace, card: Card, classes: int) -> tuple[nn.Module, int]:
     """Build a network, and run it on images so that lazy layers get their shapes; return it and its number of scores.
 
     Raises: GeniusError where it cannot be built or run.
@@ -155,7 +190,7 @@ def _count_classes(space: SearchSpace, card: Card, weights: Weights) -> int:
 
     Where no shape does, since the network takes no number of classes, it is the number of its scores.
     """
-    (few, scores), (more, _) = _built(space, card, _FEW), _built(space, card, _MORE)
+    (few, scores), (more, _) = probed_network(space, card, _FEW), probed_network(space, card, _MORE)
     larger = more.state_dict()
     for name, tensor in few.state_dict().items():
         low, high = tensor.shape, larger[name].shape
@@ -166,6 +201,26 @@ def _count_classes(space: SearchSpace, card: Card, weights: Weights) -> int:
                 raise _of_another(weights, card, f"its {brief(name)} is of shape {list(found)}")
             return max(1, _FEW + int(found[side] - low[side]) // int(high[side] - low[side]))
     return scores
+
+
+def find_head(space: SearchSpace, card: Card) -> frozenset[str]:
+    """Return the names of the weights of a network's head: those whose shape depends on the number of classes.
+
+    Raises: GeniusError where there are none, or no others.
+    """
+    (few, _), (more, _) = (probed_network(space, card, classes) for classes in (_FEW, _MORE))
+    shapes, others = ({n: w.shape for n, w in each.state_dict().items()} for each in (few, more))
+    head = frozenset(name for name, shape in shapes.items() if shape != others.get(name))
+    if not head or shapes.keys() != others.keys():
+        raise GeniusError(
+            f"the head of the networks of {space.name} cannot be told: no weight's shape depends on the number of "
+            "classes; let the space's build take num_classes"
+        )
+    if not {name for name, _ in few.named_parameters()} - head:
+        raise GeniusError(
+            f"the networks of {space.name} have a head alone: nothing of their weights can be transferred"
+        )
+    return head
 
 
 def load_detector(detector: nn.Module, path: Path) -> None:

@@ -76,6 +76,11 @@ def test_fields_are_overridden_by_their_types():
         ("cutmix=inf", "cutmix must be at least 0 and finite, got inf"),
         ("drop_path=1", "drop_path must be at least 0 and below 1, got 1.0"),
         ("no_bias_decay=some", "no_bias_decay must be true or false, got 'some'"),
+        ("stage_factor=0", "stage_factor must be above 0 and at most 1, got 0.0"),
+        ("stage_factor=1.5", "stage_factor must be above 0 and at most 1, got 1.5"),
+        ("frozen_stages=-1", "frozen_stages must be at least 0 and finite, got -1"),
+        ("frozen_stages=all", "frozen_stages must be a whole number, got 'all'"),
+        ("linear_probe=1", "linear_probe must be true or false, got '1'"),
         ("rand_ops=2", "rand_ops=2 come behind a crop and a flip, and augment is distortion: set augment=crop-flip"),
     ],
 )
@@ -83,6 +88,13 @@ def test_what_makes_no_sense_is_refused(setting, error):
     with pytest.raises(GeniusError) as caught:
         override(DIGITS, [setting])
     assert str(caught.value).startswith(error)
+
+
+@pytest.mark.parametrize("setting", ["frozen_stages=1", "stage_factor=0.5", "frozen_bn=true"])
+def test_a_linear_probe_has_no_other_way_to_freeze(setting):
+    assert override(DIGITS, ["linear_probe=true"]).freezes == "linear_probe=true"
+    with pytest.raises(GeniusError, match="linear_probe trains the head alone: set frozen_stages=0, stage_factor=1"):
+        override(DIGITS, ["linear_probe=true", setting])
 
 
 def test_a_recipe_is_described_with_what_was_overridden():
