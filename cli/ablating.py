@@ -9,7 +9,7 @@ import typer
 
 from ..errors import GeniusError
 from . import beginning, completing
-from .options import SPACE, AsJson, Set, console, with_settings
+from .options import SPACE, AsJson, FinalSet, Set, console, with_settings
 from .panels import MAIN
 from .searching import default_model, settings_asked
 from .signals import stopping
@@ -49,10 +49,6 @@ _FinalRecipe = Annotated[
         rich_help_panel=MAIN,
     ),
 ]
-_FinalSet = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="A field of that recipe, as in epochs=180.", rich_help_panel=MAIN),
-]
 _Out = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Folder of the ablation; with one in it already, it goes on.")
 ]
@@ -71,7 +67,7 @@ def ablate(
     architectures: _Architectures = 0,
     seeds: _Seeds = 1,
     final_recipe: _FinalRecipe = None,
-    final_set: _FinalSet = None,
+    final_set: FinalSet = None,
     set: Set = None,
     out: _Out = None,
     as_json: AsJson = False,

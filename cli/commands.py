@@ -19,7 +19,8 @@ from . import (
     detecting,
     latency,
     looking,
-    paper_group,
+    paper_imagenet,
+    papering,
     searching,
     signals,
     telling,
@@ -112,7 +113,7 @@ for command in (
     app.command(cls=Command, context_settings=own)(_stoppable(command))
 
 papers = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=context_settings())
-for name, command in paper_group.COMMANDS.items():
+for name, command in {**papering.COMMANDS, "imagenet": paper_imagenet.imagenet}.items():
     papers.command(name, cls=Command)(_stoppable(command))
 app.add_typer(papers, name="paper", help="Make the paper's tables again, beside the numbers that it printed.")
 

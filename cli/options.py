@@ -44,6 +44,10 @@ RecipeName = Annotated[
     str | None,
     typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
 ]
+FinalSet = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A field of that recipe, as in epochs=180.", rich_help_panel=MAIN),
+]
 RangeEnds = Annotated[tuple[str, str], typer.Option(metavar="LOW HIGH", help="As in 270M 330M; - leaves an end open.")]
 FlopsConvention = Annotated[str, typer.Option(help="macs, or thop, which counts batch norm too.")]
 OwnSpace = Annotated[

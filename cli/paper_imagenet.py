@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from . import beginning, completing
-from .options import AsJson, Set, console, with_settings
+from .options import AsJson, FinalSet, Set, console, with_settings
 from .panels import MAIN
 from .searching import default_model, settings_asked
 from .signals import stopping
@@ -23,10 +23,6 @@ _FinalRecipe = Annotated[
         rich_help_panel=MAIN,
     ),
 ]
-_FinalSet = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="A field of that recipe, as in epochs=180.", rich_help_panel=MAIN),
-]
 _Out = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Folder of all stages; with some in it already, they go on.")
 ]
@@ -40,7 +36,7 @@ _Out = Annotated[
 )
 def imagenet(
     final_recipe: _FinalRecipe = None,
-    final_set: _FinalSet = None,
+    final_set: FinalSet = None,
     set: Set = None,
     out: _Out = None,
     as_json: AsJson = False,

@@ -1,7 +1,8 @@
-"""The command that makes the paper's tables again: `paper`."""
+"""The commands that make the paper's tables again: one under `paper` for each benchmark."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,10 +27,6 @@ _OF_MODELS = (
 _OF_LOOP = ("iterations", "max_replies", "max_cost", "max_llm_tokens", "prompts")
 _SETTINGS = ("downloads", *(f"llm.{name}" for name in _OF_MODELS), *(f"loop.{name}" for name in _OF_LOOP))
 
-_Benchmark = Annotated[
-    str,
-    typer.Argument(help="macro (Tables 7 and 8), channel (9 and 10) or nas-bench-201 (11 to 13)."),
-]
 _Trials = Annotated[
     int, typer.Option(help="Trials at each temperature; default: the paper's three or five.", rich_help_panel=MAIN)
 ]
@@ -60,38 +57,42 @@ _Out = Annotated[
 ]
 
 
-@with_settings(*_SETTINGS)
-def paper(
-    benchmark: _Benchmark,
-    trials: _Trials = 0,
-    temperatures: _Temperatures = "",
-    repeat: _Repeat = 0,
-    disguise: _Disguise = False,
-    out: _Out = None,
-    as_json: AsJson = False,
-    **options: Any,
-) -> None:
-    """Make the paper's tables of a benchmark again with a language model, beside its own numbers."""
-    with beginning():
-        from ..bench import paper as papers
+def _command(benchmark: str, tables: str) -> Callable[..., None]:
+    """Return the command of a benchmark."""
 
-    folder = out or Path("runs") / f"paper-{benchmark}{'-repeat' * bool(repeat)}"
-    with stopping(f"go on with the same command and `--out {folder}`"), TrialsBar("iterations") as tell:
-        making = papers.paper(
-            benchmark,
-            out=folder,
-            trials=trials,
-            temperatures=[_temperature(word) for word in temperatures.split(",") if word.strip()],
-            repeat=repeat,
-            disguise=disguise,
-            tell=tell,
-            note=_note,
-            **{"llm": [], **options},
-        )
-        found = asyncio.run(making)
-    print_text(json.dumps(found.to_json())) if as_json else _print(found)
-    if not any(curve.test_rank for made in found.arms for curve in made.curves.values()):
-        raise typer.Exit(1)
+    @with_settings(*_SETTINGS)
+    def command(
+        trials: _Trials = 0,
+        temperatures: _Temperatures = "",
+        repeat: _Repeat = 0,
+        disguise: _Disguise = False,
+        out: _Out = None,
+        as_json: AsJson = False,
+        **options: Any,
+    ) -> None:
+        with beginning():
+            from ..bench import paper as papers
+
+        folder = out or Path("runs") / f"paper-{benchmark}{'-repeat' * bool(repeat)}"
+        with stopping(f"go on with the same command and `--out {folder}`"), TrialsBar("iterations") as tell:
+            making = papers.paper(
+                benchmark,
+                out=folder,
+                trials=trials,
+                temperatures=[_temperature(word) for word in temperatures.split(",") if word.strip()],
+                repeat=repeat,
+                disguise=disguise,
+                tell=tell,
+                note=_note,
+                **{"llm": [], **options},
+            )
+            found = asyncio.run(making)
+        print_text(json.dumps(found.to_json())) if as_json else _print(found)
+        if not any(curve.test_rank for made in found.arms for curve in made.curves.values()):
+            raise typer.Exit(1)
+
+    command.__doc__ = f"Make {tables} again with a language model, beside the paper's own numbers."
+    return command
 
 
 def _temperature(word: str) -> float:
@@ -123,3 +124,11 @@ def _print(found: "Paper") -> None:
     out.print(table, "", sep="\n")
     print_sentences(out, [*verdicts(found), *paper_notes(found)])
     print_sentences(out, [f"report: {found.order.out / 'paper.md'}"], copied=True)
+
+
+COMMANDS = {
+    "macro": _command("macro", "Tables 7 and 8"),
+    "channel": _command("channel", "Tables 9 and 10"),
+    "nas-bench-201": _command("nas-bench-201", "Tables 11 to 13"),
+}
+"""The commands by their names."""

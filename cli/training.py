@@ -1,4 +1,4 @@
-"""The commands that make a model of an architecture: `train`, `detect` and `export`."""
+"""The commands that make a model of an architecture: `train` and `export`."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import GeniusError
 from ..evaluators.kinds import load_job
-from ..record.files import check_folder, sha256_of
+from ..record.files import check_folder
 from ..record.settings import TrainingSettings
 from ..training.average_precision import check_pycocotools
 from ..training.boxes import load_boxes
@@ -81,7 +81,7 @@ def plan_detection(
     job = DetectionJob(
         space=subject.space_name,
         architecture=subject.architecture,
-        origin=None if weights is None else Origin(weights.absolute(), sha256_of(weights)),
+        origin=None if weights is None else Origin.of(weights),
         classifier=classifier.input,
         seed=seed,
         data=data,

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import torch
 
-from ..errors import GeniusError
-from ..record.files import sha256_of
 from ..record.settings import TrainingSettings
 from ..training.batches import ALONE
 from ..training.classification import Classification
@@ -33,10 +31,7 @@ def plan_transfer(
     Raises: GeniusError where the weights are missing, of another network, or do not fit the images.
     """
     subject, job = network_named(target, architecture, options)
-    file = weights or weights_of(job, target)
-    if not file.is_file():
-        raise GeniusError(f"there are no weights at {file}")
-    origin = Origin(file.absolute(), sha256_of(file))
+    origin = Origin.of(weights or weights_of(job, target))
     asked = replace(asked, recipe=asked.recipe or TRANSFER_RECIPE)
     planned, said = plan_training(subject, asked, seed=seed, out=out, downloads=options.downloads, origin=origin)
     task = Classification.open(planned, torch.device("cpu"), ALONE)  # it refuses all that does not fit

@@ -277,6 +277,21 @@ def command_line(
 
 
 @pytest.fixture
+def genius(
+    command_line: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `genius` with its words, which succeeds, or with `ok=False` fails by a sentence."""
+
+    def run(*words: object, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        done = command_line(*words)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert (done.returncode == 0) == ok, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the trials of a bench made in a thread: a process of its own takes longer to begin than a small bench."""
     monkeypatch.setattr("genius.bench.plan.ProcessPoolExecutor", lambda *args, **options: ThreadPoolExecutor(1))

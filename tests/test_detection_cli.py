@@ -17,17 +17,6 @@ SET = tuple(word for setting in SMALL for word in ("--set", setting))
 SCRATCH = ("detect", NAME, "[0]", "--scratch", "--data", "coco:shapes", *SET)
 
 
-@pytest.fixture
-def genius(command_line):
-    def run(*arguments, ok=True):
-        done = command_line(*arguments)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert (done.returncode == 0) == ok, done.stderr
-        return done
-
-    return run
-
-
 @pytest.fixture(autouse=True)
 def _shapes(tmp_path):
     write_shapes(tmp_path / "shapes", train=8, validation=4)

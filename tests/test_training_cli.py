@@ -7,22 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from .training.conftest import write_images
 
 TRAIN = ("train", "digits", "000000000")
-
-
-@pytest.fixture
-def genius(command_line):
-    def run(*arguments, ok=True):
-        done = command_line(*arguments)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert (done.returncode == 0) == ok, done.stderr
-        return done
-
-    return run
 
 
 def test_an_architecture_is_trained_once_and_exported(genius, tmp_path):

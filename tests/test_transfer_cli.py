@@ -17,17 +17,6 @@ SECOND = ("transfer", "digits", ARCHITECTURE, "--data", "folder:halves/second", 
 WEIGHTS = ("--weights", "first/weights.safetensors")
 
 
-@pytest.fixture
-def genius(command_line):
-    def run(*arguments, ok=True):
-        done = command_line(*arguments)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert (done.returncode == 0) == ok, done.stderr
-        return done
-
-    return run
-
-
 @pytest.fixture(autouse=True)
 def _first(tmp_path, genius):
     write_halves(tmp_path / "halves")

@@ -24,7 +24,7 @@ from .learning_task import TaskScore
 from .levels import Level, cut_behind, find_levels
 from .loading import loaders_for
 from .recipes import Recipe
-from .tuning import UNTUNED, Tuning
+from .tuning import Tuning, freeze_norms
 from .weights import load_trained, read_origin, save_tensors
 
 DETECTOR_HEADER = "genius-detector"
@@ -37,11 +37,15 @@ _UNFIT |= {"linear_probe": False, "frozen_stages": 0, "stage_factor": 1.0}
 
 @dataclass(frozen=True)
 class Built:
-    """A detector, the levels that it stands on, and the names of the classifier's modules that were left out."""
+    """A detector, the levels that it stands on, and the names of the classifier's modules that were left out.
+
+    `tuning` says which batch norm keeps its statistics, scales and shifts.
+    """
 
     detector: RetinaNet
     levels: tuple[Level, ...]
     left_out: tuple[str, ...]
+    tuning: Tuning
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -67,7 +71,8 @@ def build_detector(job: DetectionJob, space: SearchSpace, classes: int) -> Built
         left_out = cut_behind(network, levels, job.classifier.channels)
         scale = ChannelScale(job.classifier.mean, job.classifier.sd)
         frozen = job.recipe.frozen_bn and job.origin is not None
-        return Built(detector_of(network, levels, classes, job.recipe, scale, frozen=frozen), levels, left_out)
+        norms = tuple(f"backbone.body.{name}" for name in freeze_norms(network)) if frozen else ()
+        return Built(detector_of(network, levels, classes, job.recipe, scale), levels, left_out, Tuning(norms))
 
 
 def _classifier(job: DetectionJob, space: SearchSpace) -> nn.Module:
@@ -113,8 +118,8 @@ class Detection:
 
     @property
     def tuning(self) -> Tuning:
-        """All parts alike: a detector's backbone keeps its frozen batch norm by itself."""
-        return UNTUNED
+        """The batch norm that stays as it was loaded."""
+        return self.built.tuning
 
     @property
     def examples(self) -> int:

@@ -3,10 +3,8 @@ parts. Imports torch."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Self
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.detection import RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.retinanet import RetinaNetHead
@@ -23,29 +21,13 @@ _EXTRA = 2  # levels above the deepest: P6 and P7
 
 
 class Backbone(nn.Module):
-    """A network up to its deepest level, and a feature pyramid with two more levels on top.
+    """A network up to its deepest level, and a feature pyramid with two more levels on top."""
 
-    With `frozen` its batch norm layers keep their statistics, scales and shifts.
-    """
-
-    def __init__(self, body: nn.Module, levels: Sequence[Level], width: int, *, frozen: bool) -> None:
+    def __init__(self, body: nn.Module, levels: Sequence[Level], width: int) -> None:
         super().__init__()
         self.body, self.levels, self.out_channels = body, tuple(levels), width
         channels = [level.channels for level in levels]
         self.fpn = FeaturePyramidNetwork(channels, width, LastLevelP6P7(channels[-1], width))
-        self.frozen = frozen
-        for norm in self._norms() if frozen else ():
-            norm.requires_grad_(False)
-
-    def _norms(self) -> list[_BatchNorm]:
-        return [each for each in self.body.modules() if isinstance(each, _BatchNorm)]
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode; frozen batch norm stays in evaluation mode."""
-        super().train(mode)
-        for norm in self._norms() if self.frozen else ():
-            norm.eval()
-        return self
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Map images of shape (n, channels, height, width) to the pyramid's levels, in full precision.
@@ -66,13 +48,13 @@ class Head(RetinaNetHead):  # type: ignore[misc]  # torchvision has no types
 
 
 def detector_of(
-    body: nn.Module, levels: Sequence[Level], classes: int, recipe: Recipe, scale: ChannelScale, *, frozen: bool
+    body: nn.Module, levels: Sequence[Level], classes: int, recipe: Recipe, scale: ChannelScale
 ) -> RetinaNet:
     """Put RetinaNet on the levels of a network; images are values from 0 to 1 of any size, normalised by the scale.
 
     Its smallest anchor on each level is 4 strides long, as on RetinaNet's own levels.
     """
-    backbone = Backbone(body, levels, recipe.pyramid, frozen=frozen)
+    backbone = Backbone(body, levels, recipe.pyramid)
     strides = [level.stride for level in levels]
     strides += [strides[-1] * 2**more for more in range(1, _EXTRA + 1)]
     sizes = tuple(tuple(int(_ANCHOR * stride * scale) for scale in _SCALES) for stride in strides)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from ..errors import GeniusError
-from ..record.files import read_plain, write_atomically
+from ..record.files import read_plain, sha256_of, write_atomically
 from ..record.lines import read_records
 from ..record.measurement import Metrics
 from ..schema import CLOSED, Amount, BadRecord, Count, Flag, Name, Number, Numbers, Schema, Text, Whole
@@ -88,6 +88,16 @@ class Origin:
 
     weights: Path
     sha256: Text
+
+    @classmethod
+    def of(cls, file: Path) -> "Origin":
+        """Read the SHA-256 of a file of weights.
+
+        Raises: GeniusError where there is none.
+        """
+        if not file.is_file():
+            raise GeniusError(f"there are no weights at {file}")
+        return cls(file.absolute(), sha256_of(file))
 
 
 @dataclass(frozen=True, kw_only=True)

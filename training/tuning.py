@@ -108,15 +108,17 @@ def tune(network: nn.Module, stages: Sequence[BodyStage], recipe: Recipe) -> Tun
     Raises: GeniusError where the network has fewer stages than the recipe freezes.
     """
     kept = frozen_stages(stages, recipe)
-    norms = _norms(network) if recipe.frozen_bn else {}
+    norms = freeze_norms(network) if recipe.frozen_bn else ()
     for name in (name for stage in kept for name in stage.weights):
         network.get_parameter(name).requires_grad_(False)
-    for norm in norms.values():
-        norm.requires_grad_(False)
     rates = {name: rate for stage, rate in zip(stages, rates_of(stages, recipe), strict=True) for name in stage.weights}
     modules = [""] if recipe.linear_probe else [module for stage in kept for module in stage.modules]
     return Tuning((*modules, *norms), rates)
 
 
-def _norms(network: nn.Module) -> dict[str, nn.Module]:
-    return {name: module for name, module in network.named_modules() if isinstance(module, _BatchNorm)}
+def freeze_norms(network: nn.Module) -> tuple[str, ...]:
+    """Take the scales and shifts of batch norm out of the training; return the names of its modules."""
+    norms = {name: module for name, module in network.named_modules() if isinstance(module, _BatchNorm)}
+    for norm in norms.values():
+        norm.requires_grad_(False)
+    return tuple(norms)

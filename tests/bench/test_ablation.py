@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,12 @@ from genius.bench.ablation import TRAININGS, ablation, plan_ablation
 from genius.bench.ablation_report import ablation_markdown
 from genius.bench.study import Study, even_over_flops
 from genius.errors import GeniusError
-from genius.evaluators.pools import read_measurement
 from genius.record.measurement import Measurement
 from genius.spaces import get_space
 from genius.spaces.region import Region
 from genius.tables.published import load_table
+
+from .pretended import Pretended
 
 SPACE = "tiny_network:SPACE"
 MAIN = "from genius.cli import main; main()"
@@ -32,33 +32,21 @@ def importable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
 
-class Pretended:
-    """A pool whose trainings take no time; it counts them, and leaves answers as workers do."""
+def trained(pool):
+    """Return the architecture, the epochs and the seed of each training that was made."""
+    return [(job.architecture, job.recipe.epochs, job.seed) for job in pool.jobs]
 
-    def __init__(self):
-        self.capacity, self.trained = 1, []
 
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_): ...
-
-    async def train(self, job, **_):
-        if (answer := read_measurement(job.files.answer)) is not None:
-            return answer
-        self.trained.append((job.architecture, job.recipe.epochs, job.seed))
-        luck = np.random.default_rng(sum(self.trained[-1][0]) + job.recipe.epochs + job.seed).normal()
-        value = 50 + 5 * job.architecture[0] + job.recipe.epochs + luck
-        measurement = Measurement(value, value - 1, seconds=float(job.recipe.epochs), device="CPU")
-        job.save()
-        job.files.answer.write_text(json.dumps(asdict(measurement)))
-        return measurement
+def measured(job):
+    luck = np.random.default_rng(sum(job.architecture) + job.recipe.epochs + job.seed).normal()
+    value = 50 + 5 * job.architecture[0] + job.recipe.epochs + luck
+    return Measurement(value, value - 1, seconds=float(job.recipe.epochs), device="CPU")
 
 
 @pytest.fixture
 def pretended(monkeypatch):
     """Have nothing trained; gives the pool, which tells what would have been."""
-    pool = Pretended()
+    pool = Pretended(measured)
     monkeypatch.setattr("genius.bench.ablation.open_pool", lambda *_: pool)
     return pool
 
@@ -75,7 +63,7 @@ def answers(folder):
 async def test_searches_retrainings_and_the_fixed_set_share_their_trainings(tmp_path, pretended):
     plan = planned(architectures=3, seeds=2)
     found = await ablation(plan, out=tmp_path / "a")
-    assert len(set(pretended.trained)) == len(pretended.trained)
+    assert len(set(trained(pretended))) == len(trained(pretended))
     first, second = found.searched
     # the best of the search at 2 epochs was trained at full fidelity, which is 2 epochs, by that search
     assert second.retrained == second.result.best.measurement
@@ -90,7 +78,7 @@ async def test_searches_retrainings_and_the_fixed_set_share_their_trainings(tmp_
     assert found.study.levels[0].values.shape == (2, 3)
     assert sum(found.spent.values()) == pytest.approx(sum(json.loads(path.read_text())["seconds"] for path in kept))
     again = await ablation(plan, out=tmp_path / "a")
-    assert len(pretended.trained) == len(answers(tmp_path / "a")) == len(kept)
+    assert len(trained(pretended)) == len(answers(tmp_path / "a")) == len(kept)
     assert ablation_markdown(again) == ablation_markdown(found)
 
 
@@ -130,8 +118,8 @@ async def test_an_ablation_of_epochs_and_of_sizes_trains_their_common_fidelity_o
     assert [each.measurement for each in by_epochs.result.candidates] == [
         each.measurement for each in by_size.result.candidates
     ]
-    assert len(set(pretended.trained)) < len(pretended.trained)  # 8 and 16 pixels, which it does not tell apart
-    assert len(pretended.trained) == 3 * 2 + len({each.architecture for each in found.searched})
+    assert len(set(trained(pretended))) < len(trained(pretended))  # 8 and 16 pixels, which it does not tell apart
+    assert len(trained(pretended)) == 3 * 2 + len({each.architecture for each in found.searched})
 
 
 async def test_an_ablation_on_digits_trains_for_real(tmp_path):

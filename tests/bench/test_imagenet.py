@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,10 @@ from genius.bench.imagenet import default_folder, imagenet, plan_imagenet
 from genius.bench.imagenet_report import imagenet_markdown
 from genius.bench.imagenet_tables import LARGE, SMALL
 from genius.errors import GeniusError
-from genius.evaluators.pools import read_measurement
 from genius.record.measurement import Measurement
 from PIL import Image
+
+from .pretended import Pretended
 
 MAIN = "from genius.cli import main; main()"
 QUICK = ("epochs=1", "size=32", "batch=8", "lr=0.05")
@@ -37,37 +37,15 @@ def photographs(tmp_path):
     return f"folder:{tmp_path / 'photographs'}"
 
 
-class Pretended:
-    """A pool whose trainings take no time; it counts them, and leaves answers as workers do."""
-
-    def __init__(self):
-        self.capacity, self.jobs = 1, []
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_): ...
-
-    async def train(self, job, **_):
-        if (answer := read_measurement(job.files.answer)) is not None:
-            return answer
-        self.jobs.append(job)
-        measurement = Measurement(
-            60.0 + sum(job.architecture) % 7,
-            77.8,
-            seconds=43_200.0,
-            device="NVIDIA V100",
-            test_metrics={"top5": 93.7},
-        )
-        job.save()
-        job.files.answer.write_text(json.dumps(asdict(measurement)))
-        return measurement
+def measured(job):
+    value = 60.0 + sum(job.architecture) % 7
+    return Measurement(value, 77.8, seconds=43_200.0, device="NVIDIA V100", test_metrics={"top5": 93.7})
 
 
 @pytest.fixture
 def pool(monkeypatch):
     """Have nothing trained; gives the pool, which tells what would have been."""
-    pretended = Pretended()
+    pretended = Pretended(measured)
     monkeypatch.setattr("genius.bench.imagenet.open_pool", lambda *_: pretended)
     return pretended
 

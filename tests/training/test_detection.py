@@ -23,6 +23,7 @@ from genius.training.box_batches import BoxSource, TrainingBoxes
 from genius.training.boxes import BoxedImage, load_boxes
 from genius.training.card import PHOTOGRAPHS, Card, Input
 from genius.training.detection import Detection, build_detector, check_recipe
+from genius.training.epochs import learner
 from genius.training.job import read_epochs
 from genius.training.learn import do_job, learn
 from genius.training.recipes import RECIPES, learning_rate, override
@@ -106,7 +107,10 @@ def test_weights_of_another_network_are_refused(job_of, weights):
 def test_loaded_batch_norm_is_frozen_and_another_is_trained(job_of, weights):
     def norms(job):
         built = build_detector(job, SPACE, 3)
+        learns = learner(built.detector, job.recipe, CPU, ALONE, built.tuning)
         built.detector.train()
+        for module in learns.frozen:
+            module.eval()
         modules = [each for each in built.detector.backbone.body.modules() if isinstance(each, torch.nn.BatchNorm2d)]
         assert modules
         return {(each.training, each.weight.requires_grad) for each in modules}
