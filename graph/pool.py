@@ -36,7 +36,7 @@ PLAIN = Workload()
 OpenPool = Callable[[TrainingSettings, Workload], Pool]
 """Makes the pool that the settings ask for, not entered yet, for a workload."""
 
-_SMALL = 16  # pixels a side; up to here the threads of a CPU wait for each other longer than they work
+_SMALL = 16  # pixels a side; up to here, and on texts, the threads of a CPU wait for each other longer than they work
 
 
 def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[LearningJob, Workload]:
@@ -63,7 +63,7 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
         memory_limit=asked.memory_limit,
         found=look.found,
     )
-    small = 0 < (chosen.size or look.size) <= _SMALL
+    small = space.context is not None or 0 < (chosen.size or look.size) <= _SMALL
     return job, Workload(job.kind, 1 if small else None)
 
 

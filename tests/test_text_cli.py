@@ -1,0 +1,142 @@
+"""Language models on the command line: `train`, `search`, and the commands that refuse them."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from .training.test_language import unigram_bits
+from .training.texts import write_text
+
+ARCHITECTURE = '{"depth": 1, "width": 32, "heads": 2, "ratio": 1, "context": 32}'
+SET = ("--data", "text:t.txt", "--set", "batch=8", "--set", "lr=0.005", "--set", "warmup=0.2")
+TRAIN = ("train", "gpt-tiny", ARCHITECTURE, *SET)
+SMALL = ("--flops", "-", "2M", "--params", "-", "60K")
+SEARCH = ("search", "gpt-tiny", *SET, *SMALL, "--set", "epochs=2", "--iterations", "3", "--threads", "1")
+
+
+@pytest.fixture
+def genius(command_line):
+    def run(*arguments, ok=True):
+        done = command_line(*arguments)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert (done.returncode == 0) == ok, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def written(tmp_path):
+    return write_text(tmp_path / "t.txt").read_text()
+
+
+def validation_bits(written):
+    """Return the bits per character that letter frequencies alone reach on the validation text."""
+    held = len(written) // 10
+    return unigram_bits(written[: -2 * held], written[-2 * held : -held])
+
+
+def test_a_network_is_trained_once_and_told_in_bits_per_character(genius, tmp_path, written):
+    asked = (*TRAIN, "--set", "epochs=2", "--set", "measure_every=1")
+    done = genius(*asked, "--json")
+    found = json.loads(done.stdout)
+    assert found["bits_per_character"] < validation_bits(written)
+    assert found["folder"].startswith("runs/train-gpt-tiny-00100-seed0-text-t.txt-gpt-tiny")
+    assert "epoch 2/2: loss " in done.stderr
+    assert f", bits per character {found['bits_per_character']:.4g}"[:26] in done.stderr
+    assert " windows/s" in done.stderr
+    assert "images" not in done.stderr
+    assert f"text: {len(written):,} characters\n" in done.stderr
+    again = genius(*asked)
+    assert "is finished: nothing was trained again" in again.stderr
+    value, test = found["bits_per_character"], found["test_bits_per_character"]
+    assert f"bits per character {value:.3f}"[:-1] in again.stdout
+    assert f", test bits per character {test:.3f}"[:-1] in again.stdout
+    assert (tmp_path / found["folder"] / "curve.png").stat().st_size > 10_000
+    refused = genius("export", found["folder"], ok=False).stderr
+    assert "holds no training of a classifier, but a job of the kind language" in refused
+    other = write_text(tmp_path / "t.txt", seed=1).read_text()
+    assert other != written
+    refused = genius(*asked, ok=False).stderr
+    assert "holds another training: name another folder with --out" in refused
+
+
+def test_a_training_that_is_killed_goes_on(genius, tmp_path):
+    options = (*TRAIN, "--set", "epochs=40", "--json")
+    command = [sys.executable, "-c", "from genius.cli import main; main()", *options, "--out", "t"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("epoch 3/40"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    resumed = json.loads(genius(*options, "--out", "t").stdout)
+    whole = json.loads(genius(*options, "--out", "u").stdout)
+    for name in ("bits_per_character", "test_bits_per_character", "sd"):
+        assert resumed[name] == whole[name]
+
+
+def test_a_search_goes_down_in_bits_per_character_in_worker_processes(genius, tmp_path, written):
+    done = genius(*SEARCH, "--proposer", "guided", "--workers", "2", "--run", "run", "--json")
+    found = json.loads(done.stdout)
+    candidates = found["trials"][0]["candidates"]
+    values = [candidate["value"] for candidate in candidates]
+    assert len(values) == 3
+    best = found["best"]
+    assert best["value"] == min(values) < validation_bits(written)
+    assert 0 < best["test_value"] < validation_bits(written)
+    shown = genius("show", "run").stdout
+    assert "bits per character" in shown
+    assert "bits per character, lower is better" in (tmp_path / "run" / "search.json").read_text() or "lower" in shown
+    assert (tmp_path / "run" / "search.png").stat().st_size > 10_000
+    (job, *_) = (tmp_path / "run" / "evaluations").rglob("job.json")
+    told = json.loads(job.read_text())
+    assert (told["kind"], told["found"]["train"], len(told["found"]["digest"])) == ("language", 9_660 // 1, 64) or told
+
+
+def test_a_model_is_told_that_lower_is_better(genius, tmp_path):
+    genius(*SEARCH, "--proposer", "model", "--llm", "local", "--run", "run", "--iterations", "1")
+    prompts = "".join(path.read_text() for path in (tmp_path / "run").glob("*.jsonl"))
+    assert "bits per character" in prompts
+    assert "ower is better" in prompts
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("search", "gpt-tiny"), "gpt-tiny has no table: name a text, as in --data text:FILE"),
+        (("search", "gpt-tiny", "--data", "digits"), "name it as text:PATH, got 'digits'"),
+        (("search", "digits", "--data", "text:t.txt"), "text:t.txt holds text, which language models read"),
+        (("search", "gpt-tiny", "--data", "text:none"), "there is no text at none: name a file, or a folder"),
+        ((*SEARCH, "--set", "mixup=1"), "a language model is trained without mixup, which is of images"),
+        ((*SEARCH, "--objective", "accuracy"), "bits per character, lower is better, is measured here"),
+        ((*SEARCH, "--objective", "bits per character", "--objective", "top5"), "nothing measures top5 here"),
+        (("export", "gpt-tiny", ARCHITECTURE), "gpt-tiny reads text, and networks of images alone are exported"),
+        (("detect", "gpt-tiny", ARCHITECTURE, "--data", "coco:x", "--scratch"), "gpt-tiny reads text, and networks of"),
+        (("ablate", "gpt-tiny", "--data", "text:t.txt", "--epochs", "1,2"), "gpt-tiny reads text, and an ablation"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else None,
+)
+def test_commands_say_in_a_sentence_what_texts_and_images_are_not_for(genius, asked, words):
+    refused = genius(*asked, *(("--proposer", "random") if asked[0] == "search" else ()), ok=False).stderr
+    assert words in " ".join(refused.split())
+
+
+@pytest.mark.parametrize("measure", ["latency", "memory"])
+def test_networks_are_measured_on_sequences_as_long_as_their_context(genius, measure):
+    done = genius("latency", "gpt-tiny", ARCHITECTURE, "--measure", measure, "--json")
+    assert json.loads(done.stdout)[measure] > 0
+
+
+def test_a_search_is_limited_by_measures_of_its_networks(genius):
+    done = genius(*SEARCH, "--proposer", "random", "--measure", "memory", "--iterations", "1", "--json")
+    (candidate,) = json.loads(done.stdout)["trials"][0]["candidates"]
+    assert candidate["metrics"]["memory"] > 0
+
+
+def test_costs_are_told(genius):
+    assert "multiply-adds" in genius("cost", "gpt-tiny", ARCHITECTURE).stdout
+    assert "- context: 32, 64, 128, 256" in genius("spaces", "gpt-tiny").stdout
