@@ -34,6 +34,13 @@ CONVENTIONS: dict[Convention, str] = {
 }
 """The conventions in words."""
 
+
+def counting_in_words(convention: Convention, *, text: bool = False) -> str:
+    """Say how FLOPs are counted by a convention, of images or of a `text`."""
+    words = CONVENTIONS[convention]
+    return words.replace("one image", "one text as long as the context") if text else words
+
+
 _THOP_PER_NORM_OUTPUT = 4
 _TOO_LARGE = 2**53  # for the cost of a part, so that sums of parts and of conventions stay whole numbers of 64 bits
 

@@ -138,5 +138,9 @@ def test_a_search_is_limited_by_measures_of_its_networks(genius):
 
 
 def test_costs_are_told(genius):
-    assert "multiply-adds" in genius("cost", "gpt-tiny", ARCHITECTURE).stdout
-    assert "- context: 32, 64, 128, 256" in genius("spaces", "gpt-tiny").stdout
+    counting = "(multiply-adds of one text as long as the context)"
+    assert counting in genius("cost", "gpt-tiny", ARCHITECTURE).stdout
+    told = genius("spaces", "gpt-tiny", "--flops", "-", "2M").stdout
+    assert counting in told
+    assert "- context: 32, 64, 128, 256" in told
+    assert counting in " ".join(genius(*SEARCH[:2], *SET, "--flops", "1", "2", ok=False).stderr.split())

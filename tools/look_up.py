@@ -70,7 +70,8 @@ def _title(region: Region, quantity: int) -> str:
         name = region.limits.names[quantity]
         predicted = region.limits.prediction(name)
         return f"{predicted.objective.label}, as predicted" if predicted else name
-    counting, hidden = region.limits.counting, bool(region.limits.units)
+    counting = region.limits.counting(text=region.space.context is not None)
+    hidden = bool(region.limits.units)
     if quantity:
         return f"parameters {counting}" if hidden else "parameters in millions"
     return f"FLOPs {counting}" if hidden else f"FLOPs in millions, {counting}"
