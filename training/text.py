@@ -13,10 +13,10 @@ from ..printable import brief
 from ..record.files import sha256_of
 from .job import DataSummary
 
-PREFIX = "text:"
+TEXT_PREFIX = "text:"
 """The beginning of a text's name among the data sets."""
 
-UNKNOWN = 0
+UNKNOWN_CHARACTER = 0
 """The number of all characters that are not known."""
 
 _KNOWN = 255  # characters at most, so that all numbers fit a byte
@@ -50,9 +50,9 @@ def load_text(name: str, longest: int) -> SplitText:
 
     Raises: GeniusError where there is no text, or one that is too short or not UTF-8.
     """
-    if not name.startswith(PREFIX) or name == PREFIX:
+    if not name.startswith(TEXT_PREFIX) or name == TEXT_PREFIX:
         raise GeniusError(f"a language model is trained on a text: name it as text:PATH, got {brief(repr(name))}")
-    files = _files(Path(name.removeprefix(PREFIX)).expanduser())
+    files = _files(Path(name.removeprefix(TEXT_PREFIX)).expanduser())
     text = "".join(map(_read_file, files))
     held = len(text) // _HELD_OUT
     if held < longest:
@@ -110,7 +110,7 @@ def _most_frequent(text: str) -> tuple[str, ...]:
 def _numbered(text: str, known: Sequence[str]) -> Numbers8:
     """Number the characters of a text, of shape (characters,)."""
     codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-    number_of = np.full(int(codes.max()) + 1, UNKNOWN, dtype=np.uint8)
+    number_of = np.full(int(codes.max()) + 1, UNKNOWN_CHARACTER, dtype=np.uint8)
     for number, character in enumerate(known, start=1):
         number_of[ord(character)] = number
     return number_of[codes]
@@ -120,7 +120,7 @@ def _notes(numbers: Numbers8, parts: tuple[int, int, int], known: Sequence[str],
     """Say in sentences how the text was read and split."""
     train, validation, end = parts
     held = numbers[train:]
-    others = int((held == UNKNOWN).sum())
+    others = int((held == UNKNOWN_CHARACTER).sum())
     said = [
         f"text: {end:,} characters" + f" of {files:,} files in the order of their names" * (files > 1),
         f"split by position: {train:,} to train on; the {validation - train:,} behind them steer the search; the last "

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from genius.errors import GeniusError
 from genius.training.data import find_data
-from genius.training.text import UNKNOWN, load_text
+from genius.training.text import UNKNOWN_CHARACTER, load_text
 
 from .texts import write_text
 
 
 def shown(text):
     """Write a text's numbers as its characters again; `?` stands for unknown ones."""
-    return "".join("?" if number == UNKNOWN else text.found.classes[number - 1] for number in text.numbers.tolist())
+    return "".join(
+        "?" if number == UNKNOWN_CHARACTER else text.found.classes[number - 1] for number in text.numbers.tolist()
+    )
 
 
 def test_a_text_is_split_by_position_and_its_numbers_are_its_characters(tmp_path):
@@ -41,8 +43,8 @@ def test_characters_that_are_rare_or_appear_later_are_one_unknown_character(tmp_
     text = load_text(f"text:{tmp_path / 'many.txt'}", 256)
     assert (len(text.found.classes), text.vocabulary, text.numbers.dtype) == (255, 256, np.uint8)
     train = text.numbers[: text.parts[0]]
-    assert (train == UNKNOWN).sum() == sum(range(147))  # of the 146 kinds beyond the letter a and 254 others
-    assert (text.numbers[-100:] == UNKNOWN).all()
+    assert (train == UNKNOWN_CHARACTER).sum() == sum(range(147))  # of the 146 kinds beyond the letter a and 254 others
+    assert (text.numbers[-100:] == UNKNOWN_CHARACTER).all()
     assert text.found.notes[-1] == (
         "100 of the 22,260 characters that are measured are others: which one of them comes is not predicted, and "
         "costs no bits"
