@@ -21,6 +21,7 @@ UNKNOWN_CHARACTER = 0
 
 _KNOWN = 255  # characters at most, so that all numbers fit a byte
 _HELD_OUT = 10  # the share of the text that steers, and that of the test: one part in so many
+_MOST = 1 << 30  # bytes: a text lies in memory
 _SUFFIX = ".txt"
 
 Numbers8 = npt.NDArray[np.uint8]
@@ -53,6 +54,8 @@ def load_text(name: str, longest: int) -> SplitText:
     if not name.startswith(TEXT_PREFIX) or name == TEXT_PREFIX:
         raise GeniusError(f"a language model is trained on a text: name it as text:PATH, got {brief(repr(name))}")
     files = _files(Path(name.removeprefix(TEXT_PREFIX)).expanduser())
+    if (length := sum(each.stat().st_size for each in files)) > _MOST:
+        raise GeniusError(f"{brief(name)} holds {length:,} bytes, and a text at most {_MOST:,}: take a part of it")
     text = "".join(map(_read_file, files))
     held = len(text) // _HELD_OUT
     if held < longest:

@@ -109,6 +109,13 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
         load_text(f"text:{path}", 64)
 
 
+def test_a_text_that_no_memory_holds_is_refused_before_it_is_read(tmp_path):
+    with open(tmp_path / "vast.txt", "wb") as file:
+        file.truncate((1 << 30) + 1)  # a file of holes, which takes no space
+    with pytest.raises(GeniusError, match=r"holds 1,073,741,825 bytes, and a text at most 1,073,741,824: take a part"):
+        load_text(f"text:{tmp_path / 'vast.txt'}", 64)
+
+
 def test_a_text_is_no_data_set_of_images(tmp_path):
     with pytest.raises(GeniusError, match=r"text:t\.txt holds text, which language models read"):
         find_data("text:t.txt", tmp_path)
