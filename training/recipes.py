@@ -257,7 +257,8 @@ def task_of(
     """
     data, recipe = data or space.data, recipe or (space.final_recipe if final else None) or space.recipe
     if data is None:
-        missing = "a data set" if recipe else "a data set and a recipe"
+        named = "a data set" if space.context is None else "a text, as in --data text:FILE"
+        missing = named if recipe else f"{named} and a recipe"
         raise GeniusError(f"the space {space.name!r} has no data set of its own to train on: name {missing}")
     if recipe is None:
         raise GeniusError(f"the space {space.name!r} has no recipe of its own to train with: name one, as in --recipe")
