@@ -151,8 +151,8 @@ def test_networks_are_measured_on_sequences_as_long_as_their_context(run_genius,
 
 def test_a_search_is_limited_by_measures_of_its_networks(run_genius):
     done = run_genius(*SEARCH, "--proposer", "random", "--measure", "memory", "--iterations", "1", "--json")
-    (candidate,) = json.loads(done.stdout)["trials"][0]["candidates"]
-    assert candidate["metrics"]["memory"] > 0
+    (iteration,) = json.loads(done.stdout)["iterations"]
+    assert iteration["metrics"]["memory"] > 0
 
 
 def test_costs_are_told(run_genius):
