@@ -189,7 +189,7 @@ def test_a_new_run_says_where_it_is_and_which_model_proposes(genius, monkeypatch
     monkeypatch.setenv("OPENAI_API_KEY", "sk-no-key-of-anybody")
     code, out, err = genius("open", "space.yaml", "--base-url", "http://127.0.0.1:1/v1")
     assert code == 0
-    assert out.startswith("runs/space-model-")
+    assert out.startswith("runs/space-hybrid-")
     assert err.startswith("language model: openai:m (")
 
 

@@ -30,7 +30,7 @@ from genius.training.weights import write_weights
 from safetensors.torch import load_file
 from torchvision.models.detection import RetinaNet
 
-from .shapes import FILE, NAME, SPACE, write_shapes
+from .shapes import NAME, SPACE, write_shapes
 
 pytest.importorskip("pycocotools")
 
@@ -404,13 +404,3 @@ def test_the_detector_is_torchvisions(job_of):
     opened = Detection.open(job_of(), CPU, ALONE)
     assert type(opened.network) is RetinaNet
     assert opened.test(opened.network) is None
-
-
-@pytest.mark.heavy
-@pytest.mark.timeout(3600)
-def test_shapes_are_found(tmp_path):
-    """The benchmark, in a little more than half of its epochs: some minutes on a core."""
-    command = [sys.executable, str(FILE), "--folder", str(tmp_path), "--epochs", "12"]
-    subprocess.run(command, check=True, capture_output=True)
-    answer = json.loads((tmp_path / "training" / "answer.json").read_text())
-    assert answer["metrics"]["AP50"] > 50
