@@ -24,7 +24,7 @@ from ..spaces.region import Region
 from ..spaces.space import Architecture, SearchSpace
 from ..tables.fetch import downloads_folder
 from ..tables.published import BadTable, load_table
-from ..training.job import TrainingJob
+from ..training.job import LearningJob
 from ..training.recipes import RECIPE_FIELDS
 from .ablation_plan import AblationPlan, Fidelity, make_plan
 from .kept_plan import kept_search
@@ -155,8 +155,8 @@ async def _pool(plan: AblationPlan, workload: Workload, folder: Path) -> "AsyncI
 class _Jobs:
     """The jobs of a plan's fidelities, and of the full one, without an architecture."""
 
-    at: dict[Fidelity, TrainingJob]
-    full: TrainingJob
+    at: dict[Fidelity, LearningJob]
+    full: LearningJob
     workload: Workload
 
     @classmethod
@@ -205,7 +205,7 @@ class _Making:
     def _seed(self, repeat: int) -> int:
         return seed_of(self.plan.settings.loop.first_seed, 1, repeat)
 
-    async def _train(self, common: TrainingJob, architecture: Architecture, seed: int) -> Measurement:
+    async def _train(self, common: LearningJob, architecture: Architecture, seed: int) -> Measurement:
         job, asked = replace(common, architecture=architecture, seed=seed), self.plan.settings.training
         return await self.pool.train(job, deadline=asked.deadline, silence=asked.silence)
 
@@ -233,7 +233,7 @@ class _Making:
                 together.create_task(train(key))
         return Study.of(self.space, chosen, list(levels), found, await self._published(chosen, downloads))
 
-    def _levels(self) -> dict[str, TrainingJob]:
+    def _levels(self) -> dict[str, LearningJob]:
         """Return the job of each fidelity by its name, the full one last; one that is the full one is named so."""
         full, jobs = self.jobs.full, self.jobs.at
         same = [each.words for each, job in jobs.items() if job.recipe == full.recipe]

@@ -9,6 +9,7 @@ from ..record.settings import Settings
 from ..schema import CLOSED, Count, Name, Text, Whole
 from ..spaces.space import SearchSpace
 from ..training.recipes import task_of
+from ..training.tasks import check_reads_images
 from .kept_plan import KeptPlan, checked_search
 
 FidelityAxis = Literal["epochs", "size"]
@@ -113,6 +114,7 @@ def make_plan(
     Where the full fidelity is the recipe of the searches, changes of that recipe hold for it, too.
     Raises: GeniusError.
     """
+    check_reads_images(space, "an ablation compares the accuracies of networks on images")
     asked = settings.training
     data, recipe = task_of(space, asked.data, asked.recipe)
     settings = settings.changed({"evaluator": "train", "training.data": data, "training.recipe": recipe})

@@ -19,7 +19,7 @@ from ..spaces import full_name, get_space
 from ..spaces.cost import Cost
 from ..spaces.space import Architecture
 from ..tables.fetch import downloads_folder
-from ..training.job import Epoch, TrainingJob
+from ..training.job import Epoch, LearningJob
 from ..training.recipes import RECIPE_FIELDS, task_of
 from .kept_plan import KeptPlan, checked_search, kept_search
 from .plan import writing
@@ -131,7 +131,7 @@ async def imagenet(
     return ImagenetResult(plan, folder, result, best, space.cost_of(best), trained, notes)
 
 
-def _final(common: TrainingJob, best: Architecture, seed: int, folder: Path) -> TrainingJob:
+def _final(common: LearningJob, best: Architecture, seed: int, folder: Path) -> LearningJob:
     """Return the job of the final training, which leaves its weights."""
     place = folder / RETRAINED / folder_name(best, seed)
     return replace(common, architecture=best, seed=seed, folder=place, keep_weights=True)

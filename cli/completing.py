@@ -50,8 +50,9 @@ def _evaluators() -> Iterable[str]:
 
 def _data_sets() -> Iterable[str]:
     from ..training.data import DATA
+    from ..training.text import TEXT_PREFIX
 
-    return (name.partition("[")[0] for name in DATA.names())
+    return [*(name.partition("[")[0] for name in DATA.names()), TEXT_PREFIX]
 
 
 def _pools() -> Iterable[str]:

@@ -119,7 +119,7 @@ def cost(
     """Print the FLOPs and parameters of an architecture."""
     from ..errors import GeniusError
     from ..spaces import get_space
-    from ..spaces.cost import CONVENTIONS, check_convention
+    from ..spaces.cost import check_convention, counting_in_words
     from ..tools.naming import read_architecture
 
     chosen = get_space(space)
@@ -131,7 +131,8 @@ def cost(
         named = {} if convention == "macs" else {"flops_convention": convention}
         print_text(json.dumps({"flops": found.counted(convention), "params": found.params, **found.named, **named}))
     else:
-        head = f"FLOPs  {found.counted(convention):,} ({CONVENTIONS[convention]})\nparams {found.params:,}"
+        counting = counting_in_words(convention, text=chosen.context is not None)
+        head = f"FLOPs  {found.counted(convention):,} ({counting})\nparams {found.params:,}"
         print_text("\n".join([head, *(f"{name} {cost:,g}" for name, cost in found.named.items())]))
 
 

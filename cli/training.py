@@ -93,7 +93,7 @@ def train_planned(planned: "LearningJob", said: Sequence[str], *, as_json: bool)
         else:
             if first:
                 job.save()
-            with _Epochs(job.objective) if first else nullcontext() as show:
+            with _Epochs(job.objective, job.examples) if first else nullcontext() as show:
                 measurement = do_job(job, show, rank)
         if first:
             picture = draw_curve(job, measurement) if measurement.error is None else None
@@ -126,10 +126,10 @@ def asked_settings(set: Sequence[str] | None, flags: Mapping[str, Any]) -> "Sett
 class _Epochs:
     """Shows epochs as they end: a bar on a terminal, lines elsewhere."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, examples: str) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._console, self._objective = console(), objective
+        self._console, self._objective, self._examples = console(), objective, examples
         words = TextColumn("{task.description}", markup=False)
         columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), words, TimeRemainingColumn())
         self._bars = Progress(*columns, console=self._console)
@@ -148,7 +148,7 @@ class _Epochs:
         value = f", {self._value(epoch.value)}" if epoch.value is not None else ""
         value += _top5(epoch.metrics)
         speed = ",.0f" if (epoch.images_per_second or 0) >= 10 else ".2g"
-        words = f"loss {epoch.loss:.4f}{value}, {epoch.images_per_second:{speed}} images/s"
+        words = f"loss {epoch.loss:.4f}{value}, {epoch.images_per_second:{speed}} {self._examples}/s"
         if self._console.is_interactive:
             self._bars.update(self._bar, completed=epoch.epoch, total=epoch.epochs, description=words)
         else:
@@ -156,7 +156,7 @@ class _Epochs:
 
     def _value(self, value: float) -> str:
         name = "" if self._objective == ACCURACY else f"{self._objective.name} "
-        return f"{name}{value:.2f}{self._objective.suffix}"
+        return f"{name}{_in_unit(value, self._objective)}"
 
 
 def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
@@ -174,12 +174,18 @@ def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None
     if measurement.error is not None:
         return
     print_text(f"{job.space} {list(job.architecture)} on {job.data} by {job.recipe.name}, seed {job.seed}")
-    name, unit = job.objective.name, job.objective.suffix
-    value = f"{name} {measurement.value:.2f}{unit}{_further(measurement.metrics)}"
+    name = job.objective.name
+    value = f"{name} {_in_unit(measurement.value, job.objective)}{_further(measurement.metrics)}"
     if measurement.test_value is not None:
-        value += f", test {name} {measurement.test_value:.2f}{unit}{_further(measurement.test_metrics)}"
+        test = _in_unit(measurement.test_value, job.objective)
+        value += f", test {name} {test}{_further(measurement.test_metrics)}"
     print_text(f"{value}; {measurement.seconds:,.1f} s of {measurement.device}")
     print_text(f"weights: {job.files.weights}\npicture: {picture}")
+
+
+def _in_unit(value: float | None, objective: Objective) -> str:
+    """Write a value with its unit: percents with two digits behind the point."""
+    return f"{value:.2f}%" if objective.unit == "%" else objective.text(value or 0.0)
 
 
 def _top5(metrics: Mapping[str, float]) -> str:

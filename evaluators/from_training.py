@@ -7,7 +7,7 @@ from ..errors import RunFailed
 from ..record.files import sha256_of
 from ..record.measurement import Measurement
 from ..spaces.space import Architecture, SearchSpace
-from ..training.job import Epoch, Job, TrainingJob
+from ..training.job import Epoch, Job, LearningJob
 from .evaluator import Evaluator
 from .pools import Pool
 
@@ -57,7 +57,7 @@ def pooled_evaluator(
 
 def training_evaluator(
     space: SearchSpace,
-    common: TrainingJob,
+    common: LearningJob,
     pool: Pool,
     *,
     queue: int = 0,
@@ -71,7 +71,7 @@ def training_evaluator(
     the job's folder.
     """
 
-    def job_of(architecture: Architecture) -> TrainingJob:
+    def job_of(architecture: Architecture) -> LearningJob:
         return replace(common, architecture=architecture, folder=common.folder / folder_name(architecture, common.seed))
 
     return pooled_evaluator(space, job_of, pool, queue=queue, deadline=deadline, silence=silence, on_epoch=on_epoch)

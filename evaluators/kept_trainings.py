@@ -9,7 +9,7 @@ from typing import Self
 
 from ..record.files import sha256_of
 from ..record.measurement import Measurement
-from ..training.job import Job, JobFiles, OnEpoch, TrainingJob, unheard
+from ..training.job import Job, JobFiles, LearningJob, OnEpoch, unheard
 from .from_training import folder_name
 from .pools import Pool, read_measurement
 
@@ -38,7 +38,7 @@ class KeptTrainings:
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    def place(self, job: TrainingJob) -> Path:
+    def place(self, job: LearningJob) -> Path:
         """Return the folder of a training."""
         known = json.dumps([job.identity, job.found.digest if job.found else ""])
         return self._folder / f"{folder_name(job.architecture, job.seed)}-{sha256_of(known.encode())[:_DIGITS]}"
@@ -61,7 +61,7 @@ class KeptTrainings:
         on_epoch: OnEpoch = unheard,
     ) -> Measurement:
         """Train a job to its end, as every pool does; one that is kept is not trained again."""
-        if not isinstance(job, TrainingJob):
+        if not isinstance(job, LearningJob):
             return await self._pool.train(job, queue=queue, deadline=deadline, silence=silence, on_epoch=on_epoch)
         place = self.place(job)
         async with self._locks[place]:

@@ -10,6 +10,7 @@ from ..record.files import read_plain
 from ..schema import BadRecord, Name, Schema
 from ..training.detection_job import DetectionJob
 from ..training.job import Job, TrainingJob
+from ..training.language_job import LanguageJob
 from .measures import FinishedJob, NetworkJob
 from .scripts import CommandJob, FunctionJob
 
@@ -46,6 +47,7 @@ def _imported(name: str) -> Callable[..., object]:
 KINDS = {
     "training": Kind(TrainingJob, "training.learn:do_job", "training.learn:warm_up"),
     "detection": Kind(DetectionJob, "training.learn:do_job"),
+    "language": Kind(LanguageJob, "training.learn:do_job"),
     "network": Kind(NetworkJob, "evaluators.on_network:do_network_job"),
     "finished": Kind(FinishedJob, "evaluators.on_network:do_finished_job"),
     "function": Kind(FunctionJob, "evaluators.function_worker:do_function"),

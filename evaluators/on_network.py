@@ -15,6 +15,7 @@ from ..record.files import write_atomically
 from ..record.measurement import Failure, Measurement
 from ..record.plain import BadValue, number
 from ..spaces import get_space
+from ..spaces.cost import blank_inputs
 from ..spaces.objective import MEMORY
 from ..spaces.space import BadArchitecture, SearchSpace
 from ..training.backend import checked_device, device_name
@@ -119,19 +120,20 @@ def _set_for(threads: int) -> Iterator[None]:
 
 
 def _built(space: SearchSpace, job: NetworkJob, device: torch.device) -> tuple[nn.Module, Tensor]:
-    """Build the network of a job in evaluation mode, and a batch of images of zeros.
+    """Build the network of a job in evaluation mode, and a batch of images of zeros, or of texts.
 
     Raises: CannotBuild.
     """
-    channels, height, width = space.shape
+    shape, text = space.shape_of(job.architecture), space.context is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         if job.classes is None:
             network = space.network(job.architecture)
         else:
-            size, channels = job.size or width, job.channels or channels
-            network, height, width = space.build_for(job.architecture, job.classes, size, channels), size, size
-    return network.eval().to(device), torch.zeros(job.batch, channels, height, width, device=device)
+            size, channels = job.size or shape[-1], job.channels or shape[0]
+            network = space.build_for(job.architecture, job.classes, size, channels)
+            shape = shape if text else (channels, size, size)
+    return network.eval().to(device), blank_inputs(shape, job.batch, text=text).to(device)
 
 
 def _of_network(measure: Measure, network: nn.Module, images: Tensor, job: NetworkJob) -> Median:

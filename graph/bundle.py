@@ -14,6 +14,7 @@ from ..training.card import Card, input_of
 from ..training.data import find_data, form_of
 from ..training.job import JobFiles, TrainingJob
 from ..training.recipes import RECIPES, Recipe, override
+from ..training.tasks import check_reads_images
 from ..training.weights import Trained, Weights, load_trained, read_card, read_weights
 from .final import Subject, find_subject, finished_training, provenance, subject_of, task_named
 
@@ -58,7 +59,9 @@ def network_named(target: str, architecture: str | None, options: ExportOptions)
     Raises: GeniusError.
     """
     if not JobFiles(Path(target)).job.is_file():
-        return find_subject(target, architecture, options.space, trust=options.trust), None
+        subject = find_subject(target, architecture, options.space, trust=options.trust)
+        check_reads_images(subject.space, "networks of images alone are exported, transferred, or become detectors")
+        return subject, None
     check_folder(Path(target))
     _, found = load_job(JobFiles(Path(target)).job)
     if not isinstance(found, TrainingJob):

@@ -16,9 +16,9 @@ from ..spaces import SPACES, full_name, get_space, short_name
 from ..spaces.objective import ACCURACY
 from ..spaces.space import Architecture, SearchSpace
 from ..tools.naming import read_architecture
-from ..training.data import find_data
-from ..training.job import LearningJob, Origin, TrainingJob
+from ..training.job import LearningJob, Origin
 from ..training.recipes import RECIPES, Recipe, override, scaled, task_of
+from ..training.tasks import job_of, look_at
 from .setup import named_space
 from .trust import Claim, check_claims, claims, own_claims
 
@@ -101,7 +101,7 @@ def plan_training(
     out: Path | None = None,
     downloads: Path,
     origin: Origin | None = None,
-) -> tuple[TrainingJob, list[str]]:
+) -> tuple[LearningJob, list[str]]:
     """Plan the training of a subject; return the job, and notes on the image folder and on scaling.
 
     Data set and recipe are the run's or the space's own unless they are named. A batch also scales the learning rate.
@@ -109,13 +109,13 @@ def plan_training(
     Raises: GeniusError.
     """
     names = task_named(subject, asked.data, asked.recipe)
-    found = find_data(names[0], downloads).found()
     chosen: Recipe = override(RECIPES.find(names[1]), asked.recipe_changes)
+    kind, found = job_of(subject.space), look_at(subject.space, names[0], chosen, downloads).found
     said = list(found.notes)
     if asked.batch is not None:
-        chosen, scaling = scaled(chosen, asked.batch)
+        chosen, scaling = scaled(chosen, asked.batch, kind.examples)
         said.append(scaling)
-    job = TrainingJob(
+    job: LearningJob = kind(
         space=subject.space_name,
         architecture=subject.architecture,
         seed=seed,
@@ -187,4 +187,6 @@ def reached(job: LearningJob, measurement: Measurement) -> dict[str, object]:
     more = {**measurement.metrics, **{f"test_{name}": value for name, value in measurement.test_metrics.items()}}
     if job.objective == ACCURACY:
         return {"accuracy": measurement.value, "test_accuracy": measurement.test_value, **more}
-    return {job.objective.name: measurement.value, **more}
+    name = job.objective.name.replace(" ", "_")
+    test = {} if measurement.test_value is None else {f"test_{name}": measurement.test_value}
+    return {name: measurement.value, **test, **more}

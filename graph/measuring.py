@@ -29,7 +29,7 @@ from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table
-from ..training.job import TrainingJob
+from ..training.job import LearningJob
 from .meters import NO_MEASURES, EvaluatorOf, Measures, Series, of_meter
 from .pool import PLAIN, Workload, common_job, open_pool
 
@@ -81,9 +81,11 @@ def evaluator_named(search: Measuring) -> str:
         return "train"
     if space.build is None:
         raise GeniusError(f"{space.name} has no network to train: {_who_measures(settings)}")
+    data = (
+        "images to train on, as in --data imagenet:PATH" if space.context is None else "a text, as in --data text:FILE"
+    )
     raise GeniusError(
-        f"{space.name} has no table: name images to train on, as in --data imagenet:PATH, give it one by --table, or "
-        f"an evaluator by --evaluator {OWN}"
+        f"{space.name} has no table: name {data}, give it one by --table, or an evaluator by --evaluator {OWN}"
     )
 
 
@@ -311,7 +313,7 @@ def _of_recording(settings: Settings, space: SearchSpace, recording: Path) -> Ev
     return lambda series: evaluators[series.trial - 1]
 
 
-def _trainers(settings: Settings, space: SearchSpace, common: TrainingJob, pool: Pool) -> EvaluatorOf:
+def _trainers(settings: Settings, space: SearchSpace, common: LearningJob, pool: Pool) -> EvaluatorOf:
     """Train on a shared pool; each series trains with a seed of its own."""
 
     def of_series(series: Series) -> Evaluator:

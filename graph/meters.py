@@ -25,6 +25,7 @@ from ..spaces.space import Architecture, NoNetwork, SearchSpace
 from ..training.data import find_data
 from ..training.dataset import channels_taken
 from ..training.recipes import RECIPES, override, task_of
+from ..training.text import load_text
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,12 @@ def _common_job(settings: Settings, space: SearchSpace, names: tuple[str, ...], 
     asked, classes, size, channels = settings.measures, None, None, None
     if settings.trains and settings.training.data:
         data, recipe = task_of(space, settings.training.data, settings.training.recipe)
-        images = find_data(data, downloads).taken_as(channels_taken(space))
-        classes, channels = images.classes, images.channels
-        size = override(RECIPES.find(recipe), settings.training.recipe_changes).size or images.size or None
+        if space.context is not None:
+            classes = load_text(data, space.shape[0]).vocabulary
+        else:
+            images = find_data(data, downloads).taken_as(channels_taken(space))
+            classes, channels = images.classes, images.channels
+            size = override(RECIPES.find(recipe), settings.training.recipe_changes).size or images.size or None
     return NetworkJob(
         folder=Path(),
         space=settings.space,

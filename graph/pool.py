@@ -14,9 +14,9 @@ from ..printable import named, reason
 from ..record.settings import Settings, TrainingSettings
 from ..record.settings.training_settings import SLURM
 from ..spaces.space import SearchSpace
-from ..training.data import find_data
-from ..training.job import TrainingJob
+from ..training.job import LearningJob
 from ..training.recipes import RECIPES, override, scaled, task_of
+from ..training.tasks import job_of, look_at
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,21 @@ PLAIN = Workload()
 OpenPool = Callable[[TrainingSettings, Workload], Pool]
 """Makes the pool that the settings ask for, not entered yet, for a workload."""
 
-_SMALL = 16  # pixels a side; up to here the threads of a CPU wait for each other longer than they work
+_SMALL = 16  # pixels a side; up to here, and on texts, the threads of a CPU wait for each other longer than they work
 
 
-def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[TrainingJob, Workload]:
+def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple[LearningJob, Workload]:
     """Return the data set, recipe and device of a search's trainings as a job without an architecture.
 
     Raises: GeniusError for an unknown data set or recipe, and for a data set that is not there.
     """
     asked = settings.training
     data, recipe = task_of(space, asked.data, asked.recipe)
-    images = find_data(data, downloads)
     chosen = override(RECIPES.find(recipe), asked.recipe_changes)
     if asked.batch is not None:
         chosen, _ = scaled(chosen, asked.batch)
-    job = TrainingJob(
+    look = look_at(space, data, chosen, downloads)
+    job: LearningJob = job_of(space)(
         space=settings.space,
         architecture=(),
         seed=settings.loop.first_seed,
@@ -61,10 +61,10 @@ def common_job(settings: Settings, space: SearchSpace, downloads: Path) -> tuple
         device=asked.device or "cpu",
         threads=asked.threads or 1,
         memory_limit=asked.memory_limit,
-        found=images.found(),
+        found=look.found,
     )
-    small = 0 < (chosen.size or images.size) <= _SMALL
-    return job, Workload("training", 1 if small else None)
+    small = space.context is not None or 0 < (chosen.size or look.size) <= _SMALL
+    return job, Workload(job.kind, 1 if small else None)
 
 
 def procedure_in_words(settings: Settings, space: SearchSpace) -> str:

@@ -29,6 +29,7 @@ from ..tables.fetch import downloads_folder
 from ..tables.own import open_table
 from ..tables.published import Table, load_table
 from ..training.job import Epoch
+from ..training.tasks import job_of
 from .measuring import EVALUATORS, Measuring, OpenEvaluator, OwnEvaluator, evaluator_named, own_evaluator
 from .meters import (
     EvaluatorOf,
@@ -209,7 +210,7 @@ def _measured(space: SearchSpace, settings: Settings, given: Given) -> Objective
     ours = own is None and settings.command is None and settings.training.table is None
     script = read_script(settings.space) if settings.is_told and given.space is None else None
     beside = own_evaluator(script.function) if script and script.function else None
-    return ACCURACY if ours else default_goal(space, beside or own).objective
+    return job_of(space).objective if ours else default_goal(space, beside or own).objective
 
 
 def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: Given, *, trains: bool) -> None:
@@ -221,7 +222,8 @@ def _check_measured(goal: Goal, space: SearchSpace, settings: Settings, given: G
     """
     own, named, measured = _own_evaluator(settings, given), goal.objective, _measured(space, settings, given)
     besides = {measure.name for measure in find_measures(settings.measures.names).values()}
-    told = {*OF_COSTS, *besides, named.name, *([TOP5.name] if trains else [])}
+    classifies = trains and job_of(space).objective == ACCURACY
+    told = {*OF_COSTS, *besides, named.name, *([TOP5.name] if classifies else [])}
     ours = own is None and settings.command is None
     if (ours or hasattr(own, "objective")) and named != measured and named.name not in besides:
         raise GeniusError(

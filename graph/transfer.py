@@ -34,5 +34,6 @@ def plan_transfer(
     origin = Origin.of(weights or weights_of(job, target))
     asked = replace(asked, recipe=asked.recipe or TRANSFER_RECIPE)
     planned, said = plan_training(subject, asked, seed=seed, out=out, downloads=options.downloads, origin=origin)
+    assert isinstance(planned, TrainingJob)  # a space of texts has been refused
     task = Classification.open(planned, torch.device("cpu"), ALONE)  # it refuses all that does not fit
     return planned, [*said, *task.begun.notes]

@@ -77,6 +77,15 @@ def sampling_sd(accuracy: float, images: int) -> float:
     return 100 * sqrt(share * (1 - share) / (images + 2))
 
 
+def blocks_sd(means: Sequence[float]) -> float:
+    """Return the standard deviation of the error of a mean over a series, from the means of equal blocks of it.
+
+    The blocks lie one behind another and are long, so that their errors are about independent, while neighbours in one
+    need not be (the method of batch means).
+    """
+    return float(np.std(means, ddof=1) / sqrt(len(means))) if len(means) > 1 else 0.0
+
+
 def weigh(values: npt.ArrayLike, sds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Shrink measurements with known standard deviations towards their mean: posterior means of normal variables.
 

@@ -16,6 +16,7 @@ from ..graph.state import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
 from ..record.goal import Goal
+from ..spaces.objective import BITS_PER_CHARACTER
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
 from ..tables.fetch import fetch
@@ -159,7 +160,8 @@ def _epoch(epoch: Epoch, goal: Goal) -> str:
     words = [] if epoch.loss is None else [f"loss {epoch.loss:.3f}"]
     words += [] if epoch.value is None else [goal.objective.text(epoch.value)]
     words += [f"{one_line(name, 20)} {number:.4g}" for name, number in epoch.metrics.items()][:_METRICS]
-    words += [] if epoch.images_per_second is None else [f"{epoch.images_per_second:,.0f} images/s"]
+    examples = "windows" if goal.quantity(BITS_PER_CHARACTER.name) else "images"
+    words += [] if epoch.images_per_second is None else [f"{epoch.images_per_second:,.0f} {examples}/s"]
     of = f"/{epoch.epochs}" if epoch.epochs else ""
     return f"epoch {epoch.epoch}{of}{': ' * bool(words)}{', '.join(words)}"
 

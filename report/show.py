@@ -18,9 +18,9 @@ from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
 from ..record.settings import Settings
 from ..spaces import table_of
-from ..spaces.cost import CONVENTIONS, Convention
+from ..spaces.cost import Convention, counting_in_words
 from ..spaces.figures import many_millions
-from ..spaces.objective import TOP5, Objective
+from ..spaces.objective import BITS_PER_CHARACTER, TOP5, Objective
 from ..tools.toolbox import chance_in_words
 from .notes import notes_in_lines
 from .search_picture import PICTURE_FILE
@@ -221,8 +221,9 @@ def _sentences(result: SearchResult) -> list[str]:
     sentences += [_measured_limits(result)] if result.goal.limits else []
     sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.limits.convention
+    counting = counting_in_words(convention, text=_of_text(result))
     costed = any(candidate.cost for candidate in result.candidates)
-    sentences.append(usage(result) + f"; FLOPs are {CONVENTIONS[convention]} ({convention})" * costed)
+    sentences.append(usage(result) + f"; FLOPs are {counting} ({convention})" * costed)
     if result.settings.llm.first == LOCAL:
         sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if result.stopped:
@@ -334,13 +335,19 @@ def _protocol(settings: Settings) -> list[str]:
     return [f"{seen} {_AMONG}"]
 
 
+def _of_text(result: SearchResult) -> bool:
+    """Tell whether networks are language models."""
+    return result.goal.quantity(BITS_PER_CHARACTER.name) is not None
+
+
 def _limits(result: SearchResult) -> str:
     candidates = [candidate for trial in result.trials for candidate in trial.candidates]
     refused = sum(len(candidate.refusals) for candidate in candidates)
     repaired = sum(candidate.repair is not None and candidate.repair.by == "nearest" for candidate in candidates)
     table, limits = result.settings.measures.table, result.settings.limits
     predicted = f", {' and '.join(limits.others)} as {table} predicts" if table and limits.others else ""
-    return f"limits: {limits.ranges.words()}{predicted}; {refused} replies refused, {repaired} repaired"
+    words = limits.ranges.words(text=_of_text(result))
+    return f"limits: {words}{predicted}; {refused} replies refused, {repaired} repaired"
 
 
 def _search_cost(device: str, seconds: float) -> str:

@@ -12,6 +12,7 @@ from ..python_files import absolute_name, import_file, object_of, split_file
 from .cells import NAS_BENCH_201
 from .channels import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from .digits import DIGITS
+from .gpt import GPT_TINY
 from .macro import NAS_BENCH_MACRO
 from .mapping import space_of
 from .mobile import MOBILE_IMAGENET
@@ -37,7 +38,7 @@ def _read(value: object) -> SearchSpace | None:
 
 
 _CHANNEL_BENCHES = (CHANNEL_BENCH_RESNET, CHANNEL_BENCH_MOBILENET)
-_BUILTIN = (DIGITS, NAS_BENCH_MACRO, *_CHANNEL_BENCHES, *NAS_BENCH_201, MOBILE_IMAGENET, VIT_CIFAR)
+_BUILTIN = (DIGITS, NAS_BENCH_MACRO, *_CHANNEL_BENCHES, *NAS_BENCH_201, MOBILE_IMAGENET, VIT_CIFAR, GPT_TINY)
 SPACES = Plugins("space", {space.name: space for space in _BUILTIN}, _read, "a SearchSpace", spell=_spell)
 """The search spaces, and the door for one's own."""
 

@@ -20,7 +20,7 @@ from ..printable import brief, said_by
 from ..schema import LARGEST, Amount, Whole
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from .operators import Operators
 
@@ -33,6 +33,13 @@ CONVENTIONS: dict[Convention, str] = {
     "thop": "as thop counts: multiply-adds of one image, 4 for each output element of batch norms, and average pooling",
 }
 """The conventions in words."""
+
+
+def counting_in_words(convention: Convention, *, text: bool = False) -> str:
+    """Say how FLOPs are counted by a convention, of images or of a `text`."""
+    words = CONVENTIONS[convention]
+    return words.replace("one image", "one text as long as the context") if text else words
+
 
 _THOP_PER_NORM_OUTPUT = 4
 _TOO_LARGE = 2**53  # for the cost of a part, so that sums of parts and of conventions stay whole numbers of 64 bits
@@ -211,8 +218,15 @@ def _is_amount(number: object) -> bool:
     return real and bool(0 <= number <= LARGEST)  # type: ignore[operator]
 
 
-def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
-    """Run a network on one image, of shape (channels, height, width), and return the network.
+def blank_inputs(shape: tuple[int, ...], inputs: int = 1, *, text: bool = False) -> "Tensor":
+    """Return inputs of zeros: images of a shape, or of a text the numbers of characters."""
+    import torch
+
+    return torch.zeros(inputs, *shape, dtype=torch.long if text else None)
+
+
+def try_on(module: "nn.Module", input_shape: tuple[int, ...], *, text: bool = False) -> "nn.Module":
+    """Run a network on one image, of shape (channels, height, width), or on one `text`, and return the network.
 
     Raises: TypeError for an object that is no network; every exception of the network.
     """
@@ -222,29 +236,29 @@ def try_on(module: "nn.Module", input_shape: tuple[int, ...]) -> "nn.Module":
         raise TypeError(f"build returned {brief(repr(module))}, which is no torch.nn.Module")
     was_training = module.training
     with torch.no_grad():
-        module.eval()(torch.zeros(1, *input_shape))
+        module.eval()(blank_inputs(input_shape, text=text))
     return module.train(was_training)
 
 
-def count(module: "nn.Module", input_shape: tuple[int, ...], *, strict: bool = False) -> Cost:
-    """Count a built network, of each operator that torch runs for one image of zeros.
+def count(module: "nn.Module", input_shape: tuple[int, ...], *, text: bool = False, strict: bool = False) -> Cost:
+    """Count a built network, of each operator that torch runs for one image of zeros, or for one `text`.
 
-    `input_shape` is (channels, height, width) of the image. Counted are products of matrices and vectors, convolutions,
-    attention (masks save nothing) and recurrent layers, each as often as it is called, whatever module or function
-    calls it. The convention leaves out elementwise operators, activations, norms, sums, pooling, resampling,
-    look-ups. Other operators that do arithmetic (Fourier transforms, solvers, sparse products, operators of one's own,
-    NumPy) are named in a GeniusWarning. Of control flow that depends on the image the way that zeros take is counted.
+    `input_shape` is (channels, height, width) of the image, or (characters,). Counted are products of matrices and
+    vectors, convolutions, attention (masks save nothing) and recurrent layers, each as often as it is called, whatever
+    module or function calls it. The convention leaves out elementwise operators, activations, norms, sums, pooling,
+    resampling, look-ups. Other operators that do arithmetic (Fourier transforms, solvers, sparse products, operators of
+    one's own, NumPy) are named in a GeniusWarning. Of control flow that depends on the image the way that zeros take
+    is counted.
 
     Raises: GeniusError where the network does not run; with `strict` also where an operator could not be counted.
     """
-    from torch import zeros
     from torch.nn.parameter import is_lazy
 
     from .operators import count_operators
 
     was_training = module.training
     try:
-        found = count_operators(module.eval(), zeros(1, *input_shape))
+        found = count_operators(module.eval(), blank_inputs(input_shape, text=text))
     except MemoryError:
         raise
     except Exception as error:

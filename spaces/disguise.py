@@ -85,6 +85,7 @@ class Disguise:
             decisions=decisions,
             description=_describe(decisions),
             build=space.build and (lambda shown: _build(space, reveal(shown), shown)),
+            context=space.context and (lambda shown: space.shape_of(reveal(shown))[0]),
             parts=tuple(map(self._part, space.parts)),
             identity=lambda shown: space.identity(reveal(shown)),
             key=lambda shown: space.key(reveal(shown)),

@@ -18,7 +18,7 @@ _LARGEST_PART = 1_000_000  # combinations of options that a part's cost is asked
 _BLANKS = str.maketrans("", "", " \t_-")
 _CALLABLE = ("identity", "key")
 _NAMES_OR_NONE = ("data", "recipe", "final_recipe")
-_CALLABLE_OR_NONE = ("build", "features", "depth", "shortest", "valid", "cost")
+_CALLABLE_OR_NONE = ("build", "features", "depth", "shortest", "valid", "cost", "context")
 
 
 def check_named(name: object) -> None:
@@ -53,6 +53,11 @@ def check_space(space: "SearchSpace", kind: type) -> None:
         raise GeniusError(
             f"the input_shape of {space.name} is that of one input, as (channels, height, width), got {shape!r}"
         )
+    if space.context is not None and (shape is None or len(shape) != 1):
+        raise GeniusError(
+            f"{space.name} has a context, so that its networks read text: its input_shape is (the longest context,), "
+            f"got {shape!r}"
+        )
     for field in (*_CALLABLE, *_CALLABLE_OR_NONE):
         value = getattr(space, field)
         if not callable(value) and not (value is None and field in _CALLABLE_OR_NONE):
@@ -67,6 +72,18 @@ def check_space(space: "SearchSpace", kind: type) -> None:
     _check_parts(space)
     if space.parts and space.cost is not None:
         raise GeniusError(f"{space.name} has costs as parts and as a function: give one of them")
+
+
+def check_known(space: "SearchSpace") -> None:
+    """Make sure that the architectures that a space names have an option for each decision.
+
+    Raises: GeniusError.
+    """
+    for name, architecture in space.named.items():
+        try:
+            space.check_options(architecture)
+        except GeniusError as error:
+            raise GeniusError(f"{name!r} is no architecture of {space.name}: {error}") from error
 
 
 def check_values(space: "SearchSpace") -> None:

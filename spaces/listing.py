@@ -1,7 +1,6 @@
 """The search spaces in words, for people."""
 
 from . import SPACES, get_space
-from .cost import CONVENTIONS
 from .region import NO_LIMITS, Extremes, Limits, Region
 from .space import ENUMERABLE, SearchSpace
 
@@ -34,7 +33,7 @@ def _costs(region: Region, exact: bool) -> list[str]:
         return ["it has no costs"]
     space, found = region.space, region.extremes()
     of_all = "without the rule: " if space.valid and space.size > ENUMERABLE else ""
-    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(found, region.limits)]
+    lines = ["the range of its costs is not known"] if found is None else [of_all + _range(found, region)]
     if region.limits.limited:
         lines.append(f"within the limits: {_count(region, exact)}")
     return lines
@@ -51,10 +50,12 @@ def _count(region: Region, exact: bool) -> str:
     return f"about {found.number:.3g} ({off}, {share}), an estimate from a sample; --exact counts them"
 
 
-def _range(found: Extremes, limits: Limits) -> str:
+def _range(found: Extremes, region: Region) -> str:
     flops, params, *others = found
+    limits = region.limits
+    counting = limits.counting(text=region.space.context is not None)
     words = [
-        f"{flops[0] / 1e6:.1f} to {flops[1] / 1e6:.1f} M FLOPs ({CONVENTIONS[limits.convention]})",
+        f"{flops[0] / 1e6:.1f} to {flops[1] / 1e6:.1f} M FLOPs ({counting})",
         f"{params[0] / 1e6:.3f} to {params[1] / 1e6:.3f} M parameters",
     ]
     words += [f"{name} {low:g} to {high:g}" for (name, _), (low, high) in zip(limits.others, others, strict=True)]

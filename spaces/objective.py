@@ -141,6 +141,7 @@ def _check_words(objective: Objective) -> None:
 
 ACCURACY = Objective("accuracy", "%", "higher", 0, 100)
 TOP5 = Objective("top5", "%", "higher", 0, 100)
+BITS_PER_CHARACTER = Objective("bits per character", "", "lower", 0)
 SCORE = Objective("score")
 FLOPS = Objective("flops", "", "lower", 0)
 PARAMS = Objective("params", "", "lower", 0)
@@ -148,7 +149,10 @@ LATENCY = Objective("latency", "ms", "lower", 0)
 MEMORY = Objective("memory", "MB", "lower", 0)
 OBJECTIVES = Plugins[Objective](
     "objective",
-    {objective.name: objective for objective in (ACCURACY, TOP5, SCORE, FLOPS, PARAMS, LATENCY, MEMORY)},
+    {
+        objective.name: objective
+        for objective in (ACCURACY, TOP5, BITS_PER_CHARACTER, SCORE, FLOPS, PARAMS, LATENCY, MEMORY)
+    },
     lambda value: value if isinstance(value, Objective) else None,
     "a genius.Objective",
     own="NAME:higher or NAME:lower, or as MODULE:NAME or FILE.py:NAME",

@@ -18,7 +18,7 @@ from ..schema import Scalar
 from .conditions import Conditions
 from .cost import FIELDS, Cost, CostTable, Part, count, told_cost, try_on
 from .decision import ByValue, Decision, Value
-from .door import check_space, check_values
+from .door import check_known, check_space, check_values
 from .identity import Masked, digits, itself
 from .objective import ACCURACY, SCORE, Objective
 from .published_table import PublishedTable
@@ -35,7 +35,7 @@ Architecture = tuple[int, ...]
 _T = TypeVar("_T")
 _Array = npt.NDArray[np.int64]
 
-_FUNCTIONS = ("build", "valid", "cost", "identity", "key")
+_FUNCTIONS = ("build", "valid", "cost", "identity", "key", "context")
 
 
 class BadArchitecture(GeniusError, ValueError):
@@ -70,6 +70,8 @@ class SearchSpace:
     - `build`: makes the network of an architecture. Where it also takes `num_classes`, `input_size` in pixels or
       `input_channels`, the space can be trained on data sets of another kind than its own. None without networks.
     - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
+    - `context`: of language models, how many characters an architecture's network reads at once; `input_shape` is then
+      (the most of them,). Networks map character numbers (n, places) to scores (n, places, num_classes).
     - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
       network; a space without any of these has no costs.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
@@ -110,6 +112,7 @@ class SearchSpace:
     final_recipe: str | None = None
     table: PublishedTable | None = None
     objective: Objective | None = None
+    context: Callable[..., int] | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
@@ -124,11 +127,7 @@ class SearchSpace:
             object.__setattr__(self, name, self.handing(getattr(self, name)))
         if self.conditions and not isinstance(self.identity, Masked):
             object.__setattr__(self, "identity", Masked(self.identity, self.settled))
-        for name, architecture in self.named.items():
-            try:
-                self.check_options(architecture)
-            except BadArchitecture as error:
-                raise GeniusError(f"{name!r} is no architecture of {self.name}: {error}") from error
+        check_known(self)
 
     @property
     def size(self) -> int:
@@ -158,9 +157,7 @@ class SearchSpace:
     @property
     def words(self) -> str:
         """The space as a model reads it."""
-        if not self.by_value:
-            return self.description
-        return by_value(self.description, self.decisions)
+        return by_value(self.description, self.decisions) if self.by_value else self.description
 
     def values(self, architecture: Architecture) -> dict[str, Value]:
         """Return the options of an architecture by the names of their decisions; hidden decisions are left out."""
@@ -174,9 +171,7 @@ class SearchSpace:
 
     def visible(self, architecture: Architecture) -> Sequence[bool]:
         """Tell of each decision whether it counts in an architecture."""
-        if not self.conditions:
-            return [True] * len(architecture)
-        return self.conditions.visible_in(architecture)
+        return self.conditions.visible_in(architecture) if self.conditions else [True] * len(architecture)
 
     def settled(self, architecture: Architecture) -> Architecture:
         """Return an architecture with the first option in each hidden decision."""
@@ -192,9 +187,8 @@ class SearchSpace:
 
     def declared(self, architecture: Architecture) -> str:
         """Write an architecture as a reply declares it: a list of option numbers, or a JSON object of values."""
-        if not self.by_value:
-            return str(list(architecture))
-        return json.dumps(self.plain_values(architecture), ensure_ascii=False)
+        values = self.plain_values(architecture) if self.by_value else None
+        return str(list(architecture)) if values is None else json.dumps(values, ensure_ascii=False)
 
     @overload
     def handing(self, function: None) -> None: ...
@@ -209,8 +203,7 @@ class SearchSpace:
 
     @property
     def count(self) -> int | None:
-        """How many architectures there are, duplicates included; None where a rule decides and they are too many to
-        list."""
+        """How many architectures there are, duplicates included; None where they are too many for the rule to list."""
         return self._allowed.count if self._allowed else self.size
 
     @property
@@ -218,9 +211,8 @@ class SearchSpace:
         """A sentence that says that there is a rule, in its own words where it has some; empty without a rule."""
         if self.valid is None:
             return ""
-        return (
-            ": ".join(["Not every combination of options is allowed", *filter(None, [rule_in_words(self.valid)])]) + "."
-        )
+        words = rule_in_words(self.valid)
+        return f"Not every combination of options is allowed{f': {words}' if words else ''}."
 
     @property
     def restricted(self) -> bool:
@@ -294,7 +286,8 @@ class SearchSpace:
             return told_cost(self.cost, self.settled(architecture), self.name)
         if self.build is None:
             return None
-        return count(self.network(architecture), self.shape, strict=strict)
+        shape = self.shape_of(architecture)
+        return count(self.network(architecture), shape, text=self.context is not None, strict=strict)
 
     def costs(self, architectures: npt.ArrayLike, *, strict: bool = False) -> npt.NDArray[np.int64]:
         """Cost many architectures at once, of shape (n, decisions): shape (n, FIELDS), in the order of `Cost.row`.
@@ -328,7 +321,7 @@ class SearchSpace:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(channels, height, width) of an image of the space, or the shape of another kind of input.
+        """(channels, height, width) of an image of the space, or the shape of another kind of input, the longest text.
 
         Raises: NoNetwork.
         """
@@ -336,19 +329,26 @@ class SearchSpace:
             raise NoNetwork(self)
         return self.input_shape
 
+    def shape_of(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return the shape of one input of an architecture's network.
+
+        Raises: NoNetwork.
+        """
+        return self.shape if self.context is None else (self.context(architecture),)
+
     @property
     def part_costs(self) -> Sequence[tuple[tuple[int, ...], _Array]]:
         """The decisions of each part and its costs: shape (options of each decision, …, FIELDS)."""
         return self._cost_table.tables
 
     def network(self, architecture: Architecture) -> "nn.Module":
-        """Build the network of an architecture, and try it on one image of the space.
+        """Build the network of an architecture, and try it on one input of the space.
 
         Raises: CannotBuild; NoNetwork.
         """
         build = self._build
         try:
-            return try_on(build(architecture), self.shape)
+            return try_on(build(architecture), self.shape_of(architecture), text=self.context is not None)
         except (MemoryError, CannotBuild):
             raise
         except Exception as error:

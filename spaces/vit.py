@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .cost import Cost, Part, conv, linear
 from .decision import Decision
 from .space import Architecture, SearchSpace
+from .transformers import layer_norm, of_tokens, transformer_block
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,24 +58,6 @@ def _tokens(patch: int) -> int:
     return (_SIZE // _PATCHES[patch]) ** 2
 
 
-def _of_tokens(tokens: int, width_in: int, width: int) -> Cost:
-    """Count a linear layer that is applied to each token."""
-    once = linear(width_in, width)
-    return Cost(tokens * once.flops, once.params)
-
-
-def _norm(width: int) -> Cost:
-    return Cost(params=2 * width)
-
-
-def _block_cost(tokens: int, width: int, heads: int, ratio: int) -> Cost:
-    inner, hidden = heads * _HEAD_WIDTH, ratio * width
-    attention = _of_tokens(tokens, width, 3 * inner) + _of_tokens(tokens, inner, width)
-    products = Cost(2 * tokens * tokens * inner)  # of queries with keys, and of their weights with values
-    mlp = _of_tokens(tokens, width, hidden) + _of_tokens(tokens, hidden, width)
-    return attention + products + mlp + _norm(width) * 2
-
-
 def _embedding_part() -> Part:
     def cost(patch: int, width: int) -> Cost:
         side = _SIZE // _PATCHES[patch]
@@ -88,7 +71,8 @@ def _stage_part(first: int) -> Part:
     """Count the blocks of the stage whose decisions begin at `first`."""
 
     def cost(patch: int, depth: int, width: int, heads: int, ratio: int) -> Cost:
-        return _block_cost(_tokens(patch), _WIDTHS[width], _HEADS[heads], _RATIOS[ratio]) * _DEPTHS[depth]
+        inner = _HEADS[heads] * _HEAD_WIDTH
+        return transformer_block(_tokens(patch), _WIDTHS[width], inner, _RATIOS[ratio]) * _DEPTHS[depth]
 
     return Part((0, *range(first, first + _CHOICES)), cost)
 
@@ -97,13 +81,13 @@ def _change_part(before: int, after: int) -> Part:
     """Count the linear layer between two stages, whose widths are the decisions at these places."""
 
     def cost(patch: int, width_in: int, width: int) -> Cost:
-        return _of_tokens(_tokens(patch), _WIDTHS[width_in], _WIDTHS[width]) if width_in != width else Cost()
+        return of_tokens(_tokens(patch), _WIDTHS[width_in], _WIDTHS[width]) if width_in != width else Cost()
 
     return Part((0, before, after), cost)
 
 
 def _head_part() -> Part:
-    return Part((_WIDTH[-1],), lambda width: _norm(_WIDTHS[width]) + linear(_WIDTHS[width], _CLASSES))
+    return Part((_WIDTH[-1],), lambda width: layer_norm(_WIDTHS[width]) + linear(_WIDTHS[width], _CLASSES))
 
 
 def _build(
@@ -115,7 +99,8 @@ def _build(
     """
     from torch import nn
 
-    from . import vit_networks as blocks
+    from . import transformer_networks as blocks
+    from . import vit_networks as ends
 
     patch = _PATCHES[architecture[0]]
     if input_size % patch:
@@ -130,8 +115,8 @@ def _build(
         chain: list[nn.Module] = [nn.Linear(width_in, width)] if width_in != width else []
         chain += [blocks.Block(width, _HEADS[heads], _HEAD_WIDTH, _RATIOS[ratio]) for _ in range(_DEPTHS[depth])]
         stages.append(nn.Sequential(*chain))
-    patches = blocks.Patches(input_channels, widths[0], patch, input_size)
-    return blocks.transformer(patches, stages, widths[-1], num_classes)
+    patches = ends.Patches(input_channels, widths[0], patch, input_size)
+    return ends.transformer(patches, stages, widths[-1], num_classes)
 
 
 def _depth(architectures: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Building blocks of small vision Transformers. Imports torch."""
+"""The ends of small vision Transformers: patches, and the mean of the tokens. Imports torch."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import StochasticDepth
 
-_SD = 0.02  # of initial weights, as in ViT
+from .transformer_networks import INITIAL_SD, initialise
 
 
 class Patches(nn.Module):
@@ -22,7 +21,7 @@ class Patches(nn.Module):
         super().__init__()
         self.projection = nn.Conv2d(channels, width, patch, patch)
         self.position = nn.Parameter(torch.empty(1, width, size // patch, size // patch))
-        nn.init.trunc_normal_(self.position, std=_SD)
+        nn.init.trunc_normal_(self.position, std=INITIAL_SD)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (n, channels, height, width) to tokens of shape (n, patches, width of a token)."""
@@ -46,44 +45,6 @@ def _resized(position: Tensor, rows: int, columns: int) -> Tensor:
     return functional.interpolate(position, (rows, columns), mode="bicubic")
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention (Vaswani et al. 2017), each head `head_width` wide whatever the width of the tokens."""
-
-    def __init__(self, width: int, heads: int, head_width: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.taken = nn.Linear(width, 3 * heads * head_width)  # query, key and value
-        self.given = nn.Linear(heads * head_width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (n, tokens, width) to the same shape."""
-        query, key, value = self.taken(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        found: Tensor = self.given(mixed.transpose(1, 2).flatten(2))
-        return found
-
-
-class Block(nn.Module):
-    """A Transformer's block: attention and an MLP of `ratio` times the width, each behind a layer norm and a shortcut.
-
-    Stochastic depth skips each of both for some images of a batch, where a recipe sets its rate.
-    """
-
-    def __init__(self, width: int, heads: int, head_width: int, ratio: int) -> None:
-        super().__init__()
-        attention, hidden = Attention(width, heads, head_width), ratio * width
-        self.attention = nn.Sequential(nn.LayerNorm(width), attention, nn.Dropout(0.0))
-        mlp = (nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-        self.mlp = nn.Sequential(nn.LayerNorm(width), *mlp, nn.Dropout(0.0))
-        self.skipped = StochasticDepth(0.0, "row")
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (n, tokens, width) to the same shape."""
-        tokens = tokens + self.skipped(self.attention(tokens))
-        found: Tensor = tokens + self.skipped(self.mlp(tokens))
-        return found
-
-
 class MeanOfTokens(nn.Module):
     """Averages the tokens: they all have a say, and there are as many as patches; a class token would be one more."""
 
@@ -96,11 +57,4 @@ def transformer(patches: nn.Module, stages: Sequence[nn.Module], width: int, cla
     """Put stages between patches and a linear layer on the mean of the normed tokens; draw the initial weights."""
     named = {f"stage{number}": stage for number, stage in enumerate(stages, start=1)}
     ends = {"norm": nn.LayerNorm(width), "pool": MeanOfTokens(), "linear": nn.Linear(width, classes)}
-    return nn.Sequential(OrderedDict({"patches": patches, **named, **ends})).apply(_initialise)
-
-
-def _initialise(module: nn.Module) -> None:
-    """Draw the weights of linear layers from a truncated normal distribution, as ViT does; biases are 0."""
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=_SD)
-        nn.init.zeros_(module.bias)
+    return nn.Sequential(OrderedDict({"patches": patches, **named, **ends})).apply(initialise)

@@ -19,12 +19,14 @@ from genius.evaluators.on_network import measure_network
 from genius.evaluators.workers import LocalWorkers, Place, places
 from genius.training.backend import backend
 from genius.training.job import read_epochs
+from genius.training.language_job import LanguageJob
 from genius.training.learn import _Run, learn
 from genius.training.recipes import RECIPES, override
 
 from .evaluators import measured
 from .jobs import digits_job
 from .training.conftest import write_images
+from .training.texts import write_text
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU of CUDA's here")
 
@@ -215,6 +217,26 @@ def test_photographs_are_read_by_processes_and_trained_on_in_bfloat16(photograph
     assert 0 <= found.accuracy <= 100
     assert found.device == torch.cuda.get_device_name()
     assert [epoch.epoch for epoch in read_epochs(job.files.epochs)] == [1, 2]
+
+
+@pytest.mark.parametrize("settings", [(), ("amp=off",), ("compile=default",)])
+def test_a_language_model_learns(tmp_path, settings):
+    """Letter frequencies alone cost about 4 bits per character of this text."""
+    name = f"text:{write_text(tmp_path / 't.txt')}"
+    quick = ("batch=8", "lr=0.005", "warmup=0.2", "epochs=3", *settings)
+    job = LanguageJob(
+        space="gpt-tiny",
+        architecture=(0, 0, 1, 0, 0),
+        data=name,
+        recipe=override(RECIPES.find("gpt-tiny"), quick),
+        folder=tmp_path / "job",
+        downloads=tmp_path,
+        device="cuda",
+    )
+    found = learn(job)
+    assert found.error is None
+    assert found.value < 3
+    assert found.device == torch.cuda.get_device_name()
 
 
 def test_a_training_is_compiled(tmp_path):

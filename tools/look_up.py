@@ -70,7 +70,8 @@ def _title(region: Region, quantity: int) -> str:
         name = region.limits.names[quantity]
         predicted = region.limits.prediction(name)
         return f"{predicted.objective.label}, as predicted" if predicted else name
-    counting, hidden = region.limits.counting, bool(region.limits.units)
+    counting = region.limits.counting(text=region.space.context is not None)
+    hidden = bool(region.limits.units)
     if quantity:
         return f"parameters {counting}" if hidden else "parameters in millions"
     return f"FLOPs {counting}" if hidden else f"FLOPs in millions, {counting}"
@@ -176,11 +177,14 @@ class _Parts:
         for option, row in zip(one.numbers, table, strict=True):
             if row.any():
                 amounts = [
-                    f"{n}: {self.words(amount)}"
+                    f"{self._shown(other, n)}: {self.words(amount)}"
                     for n, amount in zip(other.numbers, row.tolist(), strict=True)
                     if amount
                 ]
-                yield f"- {option} with {', '.join(amounts)}"
+                yield f"- {self._shown(one, option)} with {', '.join(amounts)}"
+
+    def _shown(self, decision: Decision, option: int) -> str:
+        return option_in_words(self._region.space, decision, option)
 
     def _named(self, pairs: Sequence[tuple[int, int]]) -> str:
         first, last = pairs[0], pairs[-1]
@@ -204,8 +208,10 @@ class _Parts:
         yield f"by {', '.join(decision.name for decision in decisions)}:"
         for options in product(*(decision.numbers for decision in decisions[:-1])):
             row = table[tuple(o - d.numbers[0] for o, d in zip(options, decisions, strict=False))]
-            amounts = (f"{n}: {self.words(a)}" for n, a in zip(decisions[-1].numbers, row.tolist(), strict=True))
-            yield f"- {', '.join(map(str, options))}{' with ' * bool(options)}{', '.join(amounts)}"
+            last = zip(decisions[-1].numbers, row.tolist(), strict=True)
+            amounts = (f"{self._shown(decisions[-1], n)}: {self.words(amount)}" for n, amount in last)
+            shown = map(self._shown, decisions, options)
+            yield f"- {', '.join(shown)}{' with ' * bool(options)}{', '.join(amounts)}"
 
 
 @lru_cache(maxsize=8)

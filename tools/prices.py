@@ -37,16 +37,17 @@ def off_limits(region: Region, architecture: Architecture, cost: Cost, tried: Co
     an identity that was `tried`. Told are the costs that are limited.
     """
     space, limits = region.space, region.limits
-    lines = [f"{space.written(architecture)} breaks the limits: {broken_limits(limits, cost)}"]
+    lines = [f"{space.written(architecture)} breaks the limits: {broken_limits(region, cost)}"]
     lines += _by_stage(space, limits.convention, architecture) if limits.of_flops else []
     return "\n".join([*lines, _changes(region, architecture, tried)])
 
 
-def broken_limits(limits: Limits, cost: Cost) -> str:
+def broken_limits(region: Region, cost: Cost) -> str:
     """Write the costs that are off their limits, each with its distance, and the limits."""
+    limits = region.limits
     amounts = zip(limits.amounts(cost), limits.gap(cost), strict=True)
     broken = [_gap(limits, at, amount, gap) for at, (amount, gap) in enumerate(amounts) if gap]
-    return f"{'; '.join(broken)}; allowed: {limits.words()}"
+    return f"{'; '.join(broken)}; allowed: {region.words}"
 
 
 def _gap(limits: Limits, at: int, amount: float, gap: float) -> str:

@@ -41,7 +41,7 @@ def _outcome(earlier: Candidate, history: History) -> str:
 
 def _off(cost: Cost | None, region: Region) -> Iterator[str]:
     if cost is not None and not region.limits.accept(cost):
-        yield f"not allowed: {broken_limits(region.limits, cost)}"
+        yield f"not allowed: {broken_limits(region, cost)}"
 
 
 def beyond_as_measured(architecture: Architecture, region: Region, history: History) -> str:

@@ -63,14 +63,15 @@ def generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
-def steps_of(images: int, recipe: Recipe, rank: Rank) -> tuple[int, int]:
+def steps_of(images: int, recipe: Recipe, rank: Rank, examples: str = "images") -> tuple[int, int]:
     """Return the number of batches of an epoch, and the images of a batch: all images, where they are fewer.
 
+    `examples` is the word for them.
     Raises: GeniusError where the processes cannot share a batch evenly.
     """
     batch = min(recipe.batch, images - images % rank.world)
     if batch % rank.world:
-        raise GeniusError(f"a batch of {batch} images cannot be shared evenly by {rank.world} processes")
+        raise GeniusError(f"a batch of {batch} {examples} cannot be shared evenly by {rank.world} processes")
     return images // batch, batch
 
 

@@ -20,7 +20,7 @@ from .epochs import FIVE, accuracies, cross_entropy
 from .feeding import measuring_batches, training_batches
 from .images import Images, SplitImages, load_images
 from .job import TrainingJob
-from .learning_task import TaskScore
+from .learning_task import TaskScore, size_in_words
 from .loading import loaders_for
 from .memory import blank_images
 from .mixing import Mixing, mixing
@@ -74,10 +74,7 @@ class Classification:
     @property
     def size(self) -> str:
         """The network's parameters, and its FLOPs where the space tells them without counting."""
-        params = sum(p.numel() for p in self.network.parameters())
-        cost = self.space.cost_of(self.job.architecture) if self.space.parts else None
-        flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
-        return f"the network has {params / 1e6:,.2f} M parameters{flops}"
+        return size_in_words(self.network, self.space, self.job.architecture)
 
     @property
     def _loaders(self) -> int:

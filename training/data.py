@@ -15,6 +15,7 @@ from .hf import open_hf
 from .job import DataSummary
 from .pairs import WANTED, kind_of_pairs
 from .split import Split, sizes_in_words, split_folder, split_in_words
+from .text import TEXT_PREFIX
 
 if TYPE_CHECKING:
     from .images import SplitImages
@@ -112,6 +113,8 @@ def find_data(name: str, downloads: Path) -> DataSet:
 
     Raises: GeniusError for an unknown name, and for one that is not there: it names the way to get it.
     """
+    if name.startswith(TEXT_PREFIX):
+        raise GeniusError(f"{name} holds text, which language models read, such as those of gpt-tiny: name images")
     if name.partition(":")[0] == "coco":
         raise GeniusError(f"{name} holds boxes, on which `genius detect` trains: a classifier takes images with labels")
     return DATA.find(name).open(name, downloads)

@@ -204,14 +204,14 @@ def _finite(total: Tensor, epoch: int, recipe: Recipe, rank: Rank) -> float:
 
     Raises: Diverged.
     """
-    loss = _summed(total.clone(), rank).item() / rank.world
+    loss = summed(total.clone(), rank).item() / rank.world
     if not math.isfinite(loss):
         became = "NaN" if math.isnan(loss) else "infinite"
         raise Diverged(f"loss became {became} in epoch {epoch + 1} of {recipe.epochs}")
     return loss
 
 
-def _summed(value: Tensor, rank: Rank) -> Tensor:
+def summed(value: Tensor, rank: Rank) -> Tensor:
     """Add up a number over all processes."""
     if rank.world > 1:
         torch.distributed.all_reduce(value)
@@ -235,5 +235,5 @@ def accuracies(
         first += hits[:, 0].sum()
         five += hits.sum()
         count += len(labels)
-    top1, top5, all_images = _summed(counts, rank).tolist()
+    top1, top5, all_images = summed(counts, rank).tolist()
     return 100 * top1 / all_images, 100 * top5 / all_images

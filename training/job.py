@@ -22,7 +22,8 @@ class DataSummary:
     """The classes of a data set, the number of images of each part, and sentences on how it was read and split.
 
     `digest` is the SHA-256 of the labels of the training, validation and test images: another digest is another split.
-    It is empty for a data set that is always the same.
+    It is empty for a data set that is always the same. Of a text the classes are the characters that are known, the
+    numbers are those of characters, and the digest is that of the text.
     """
 
     classes: tuple[Text, ...]
@@ -105,19 +106,20 @@ class LearningJob(Job):
     """One training: the architecture, the data set and the recipe. Subclasses are the tasks that a network learns.
 
     - `space`: the name of a space, or `module:NAME` of one's own.
-    - `data`: the name of a data set, or `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
+    - `data`: the name of a data set, as `folder:PATH` of an image folder; `downloads` is where downloaded ones lie.
     - `loaders`: processes that read images, None for as many as suit the device.
     - `keep_weights`: leave the trained weights in the folder.
     - `found`: the summary of the data set when the training was planned.
     - `origin`: the trained weights that it begins with; None draws the initial ones.
 
-    `objective` is the quantity that is measured.
+    `objective` is the quantity that is measured, `examples` the word for the examples of a batch.
     """
 
     __pydantic_config__ = CLOSED
     noun = "training"
     limits_itself = True
     objective: ClassVar[Objective] = ACCURACY
+    examples: ClassVar[str] = "images"
 
     space: Name
     architecture: Numbers
@@ -233,7 +235,8 @@ class Epoch:
     """One epoch, or another step, of an evaluation: trainings count from 1, to `epochs` where their number is known.
 
     `value` is that of the objective after it, `loss` the mean training loss, `metrics` are further numbers; each where
-    it was measured. `seconds` is how long the device has been held so far, in all tries together.
+    it was measured. Of a text the images are windows. `seconds` is how long the device has been held so far, in all
+    tries together.
     """
 
     __pydantic_config__ = CLOSED

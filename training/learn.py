@@ -24,6 +24,8 @@ from .disk import told_when_full
 from .epochs import Diverged, learner, train_epochs, uses_amp
 from .images import load_images
 from .job import Epoch, LearningJob, OnEpoch, TrainingJob
+from .language import LanguageModelling
+from .language_job import LanguageJob
 from .learning_task import LearningTask, TaskScore
 from .machine import bytes_in_words, is_out_of_memory
 from .memory import Estimate, available, estimate
@@ -87,9 +89,10 @@ def _log(error: CannotBuild, job: LearningJob, rank: Rank) -> None:
             traceback.print_exception(error, file=log)
 
 
-TASKS: Mapping[type[LearningJob], Callable[..., LearningTask[Any]]] = {
+TASKS: Mapping[type[Any], Callable[..., LearningTask[Any]]] = {
     TrainingJob: Classification.open,
     DetectionJob: Detection.open,
+    LanguageJob: LanguageModelling.open,
 }
 """What opens the task of a job, from the job, the device and the rank."""
 
@@ -135,7 +138,7 @@ class _Run:
         Raises: TooLarge where the training needs more.
         """
         recipe = self.job.recipe
-        _, batch = steps_of(self.task.examples, recipe, self.rank)
+        _, batch = steps_of(self.task.examples, recipe, self.rank, self.job.examples)
         self.estimate = estimate(
             self.task.network,
             self.task.blank_loss,
@@ -154,7 +157,7 @@ class _Run:
         if self.estimate is None:
             return self.task.size
         size = bytes_in_words(self.estimate.total)
-        return f"{self.task.size}; training it on {self.estimate.batch} images at once takes about {size}"
+        return f"{self.task.size}; training it on {self.estimate.batch} {self.job.examples} at once takes about {size}"
 
     def train(self, on_epoch: OnEpoch | None) -> tuple[TaskScore, TaskScore | None]:
         """Train the remaining epochs, and save and report each; return the score, and that of the test, if any."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from ..spaces.space import Architecture, SearchSpace
 from .batches import Batches
 from .recipes import Recipe
 from .tuning import Tuning
@@ -24,6 +25,14 @@ class TaskScore:
     value: float
     sd: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def size_in_words(network: nn.Module, space: SearchSpace, architecture: Architecture) -> str:
+    """Say how many parameters a network has, and its FLOPs where its space tells them without counting."""
+    params = sum(p.numel() for p in network.parameters())
+    cost = space.cost_of(architecture) if space.parts else None
+    flops = f" and {cost.flops / 1e6:,.1f} M FLOPs" if cost else ""
+    return f"the network has {params / 1e6:,.2f} M parameters{flops}"
 
 
 class LearningTask(Protocol[_B]):

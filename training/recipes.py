@@ -228,6 +228,19 @@ _ALL = (
         rand_ops=2,
         rand_magnitude=9,
     ),
+    Recipe(
+        "gpt-tiny",
+        epochs=20,
+        batch=32,
+        lr=2e-3,
+        augment="none",
+        warmup=1.0,
+        optimizer="adamw",
+        beta2=0.95,
+        weight_decay=0.1,
+        no_bias_decay=True,
+        clip=1.0,
+    ),
 )
 
 
@@ -251,6 +264,9 @@ ORIGINS = {
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
     "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
     "choices for small images are epochs, batch, learning rate and crops",
+    "gpt-tiny": "that of GPT-3 (Brown et al. 2020, Appendix B): AdamW's decays, weight decay, clipping, warm-up and "
+    "cosine; our choices for small networks are epochs, batch, learning rate, the length of the warm-up, a cosine down "
+    "to 0, and no weight decay of biases, norms and places",
 }
 """The sources of the recipes, and our own choices in them."""
 
@@ -265,7 +281,8 @@ def task_of(
     """
     data, recipe = data or space.data, recipe or (space.final_recipe if final else None) or space.recipe
     if data is None:
-        missing = "a data set" if recipe else "a data set and a recipe"
+        named = "a data set" if space.context is None else "a text, as in --data text:FILE"
+        missing = named if recipe else f"{named} and a recipe"
         raise GeniusError(f"the space {space.name!r} has no data set of its own to train on: name {missing}")
     if recipe is None:
         raise GeniusError(f"the space {space.name!r} has no recipe of its own to train with: name one, as in --recipe")
@@ -310,13 +327,14 @@ def _read(name: str, text: str, kind: object) -> object:
     return text
 
 
-def scaled(recipe: Recipe, batch: int) -> tuple[Recipe, str]:
-    """Return the recipe for another batch, its learning rate in proportion, and the sentence that says so.
+def scaled(recipe: Recipe, batch: int, examples: str = "images") -> tuple[Recipe, str]:
+    """Return the recipe for another batch of images, or other `examples`, its learning rate in proportion, and the
+    sentence that says so.
 
     The linear scaling rule of Goyal et al. 2017, "Accurate, Large Minibatch SGD", section 2.1.
     """
     lr = recipe.lr * batch / recipe.batch
-    said = f"batches of {batch} images instead of {recipe.batch}: lr {lr:g} instead of {recipe.lr:g}, in proportion"
+    said = f"batches of {batch} {examples} instead of {recipe.batch}: lr {lr:g} instead of {recipe.lr:g}, in proportion"
     return replace(recipe, batch=batch, lr=lr), said
 
 

@@ -19,8 +19,8 @@ class TrainingSettings:
     data: Name | None = setting(
         None,
         "Images to train on: digits, cifar10, cifar100, imagenet:PATH, folder:PATH, hf:PATH_OR_NAME or your own "
-        "MODULE:NAME; default: the space's table, else its own images.",
-        claim="the images",
+        "MODULE:NAME; for gpt-tiny text:PATH; default: the space's table, else its own images.",
+        claim="the data",
         rank=8,
     )
     table: Name | None = setting(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...errors import GeniusError
 from ...printable import brief
-from ..cost import CONVENTIONS, FIELDS, Convention, Cost
+from ..cost import FIELDS, Convention, Cost, counting_in_words
 from ..figures import in_millions
 
 if TYPE_CHECKING:
@@ -118,10 +118,9 @@ class Limits:
     def _in_units(self, at: int, amount: float) -> str:
         return f"{float(f'{amount / self.units[at]:.3g}'):,.12g}"
 
-    @property
-    def counting(self) -> str:
-        """How FLOPs are counted, in words."""
-        return f"{HIDDEN_UNIT}, rounded" if self.units else CONVENTIONS[self.convention]
+    def counting(self, *, text: bool = False) -> str:
+        """Say how FLOPs are counted, of images or of a `text`."""
+        return f"{HIDDEN_UNIT}, rounded" if self.units else counting_in_words(self.convention, text=text)
 
     def suffix(self, at: int) -> str:
         """Return the unit of a cost, by its place in the ranges, as it stands behind a number; empty without one."""
@@ -175,13 +174,16 @@ class Limits:
         """Return how far each cost lies above (positive) or below (negative) its range; 0 inside."""
         return tuple(_gap(amount, ends) for amount, ends in zip(self.amounts(cost), self.ranges, strict=True))
 
-    def words(self) -> str:
-        """Say the limits: `FLOPs from 270 M to 330 M (multiply-adds of one image) and at most 7 M parameters`."""
-        said = []
+    def words(self, *, text: bool = False) -> str:
+        """Say the limits: `FLOPs from 270 M to 330 M (multiply-adds of one image) and at most 7 M parameters`.
+
+        `text` is whether networks read text.
+        """
+        said, counting = [], self.counting(text=text)
         if self.flops != OPEN:
-            said.append(f"{_range_in_words('FLOPs', self.flops, self._end)} ({self.counting})")
+            said.append(f"{_range_in_words('FLOPs', self.flops, self._end)} ({counting})")
         if self.params != OPEN:
-            rounded = f" ({self.counting})" * bool(self.units)
+            rounded = f" ({counting})" * bool(self.units)
             said.append(_range_in_words("parameters", self.params, partial(self._end, at=1)) + rounded)
         said += [self._further_in_words(name, ends) for name, ends in self.others if ends != OPEN]
         return " and ".join(said) or "no limits"

@@ -43,7 +43,7 @@ class Region:
     @property
     def words(self) -> str:
         """The limits in words."""
-        return self.limits.words()
+        return self.limits.words(text=self.space.context is not None)
 
     @property
     def unlimited(self) -> "Region":

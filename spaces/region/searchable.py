@@ -6,10 +6,10 @@ import numpy as np
 
 from ...errors import GeniusError
 from ...printable import said_by
-from ..cost import CONVENTIONS
+from ..cost import counting_in_words
 from ..space import CannotBuild, SearchSpace
 from .feasible import Extremes
-from .limits import Limits, in_words
+from .limits import in_words
 
 if TYPE_CHECKING:
     from .region import Region
@@ -75,21 +75,23 @@ def _costs_there_are(region: "Region") -> str:
     found = region.extremes()
     if found is None:
         return "none of its networks can be built" if region.exact else "allow a wider range"
-    words, at = _ranges(found, region.limits), region.limits.main
+    words, at = _ranges(found, region), region.limits.main
     near = [in_words(cost) if at < 2 else f"{cost:.12g}" for cost in region.beside() if cost is not None]
     quantity = region.limits.names[at]
     return f"{words}; the {quantity} nearest to the range are {' and '.join(near)}" if near else words
 
 
-def _ranges(found: Extremes, limits: Limits) -> str:
+def _ranges(found: Extremes, region: "Region") -> str:
     """Say from where to where costs go; FLOPs and parameters are left out where only further costs are told."""
     flops, params, *others = found
+    limits = region.limits
+    counting = counting_in_words(limits.convention, text=region.space.context is not None)
     named = zip(limits.others, others, strict=True)
     further = [f"its {name} goes from {low:.12g} to {high:.12g}" for (name, _), (low, high) in named]
     if further and not flops[1] and not params[1]:
         return ", ".join(further)
     counted = [
-        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({CONVENTIONS[limits.convention]})",
+        f"its FLOPs go from {in_words(flops[0])} to {in_words(flops[1])} ({counting})",
         f"its parameters from {in_words(params[0])} to {in_words(params[1])}",
     ]
     return ", ".join(counted + further)

@@ -45,7 +45,7 @@ def test_the_first_prompt_describes_the_space_and_the_answer(space):
     system, user = write_prompt(Region(space))
     assert system["role"] == "system"
     assert space.description in user["content"]
-    assert "Architecture: [<" in user["content"]
+    assert ('Architecture: {"' if space.by_value else "Architecture: [<") in user["content"]
     assert "answer with -" not in user["content"]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from genius import Region, SearchSpace
 from genius.spaces import SPACES
+from genius.spaces.cost import blank_inputs
 from genius.training.data import DATA
 from genius.training.recipes import RECIPES
 
@@ -23,14 +24,15 @@ def test_its_architectures_are_drawn_checked_told_apart_and_counted(name):
 
 
 @EVERY_SPACE
-def test_its_networks_take_an_image_of_its_shape(name):
+def test_its_networks_take_an_input_of_its_shape(name):
     import torch
 
     space = SPACES.find(name)
     architecture = Region(space).sample(np.random.default_rng(1))
-    network = space.build_for(architecture, 5, space.input_shape[-1]).eval()
+    shape, text = space.shape_of(architecture), space.context is not None
+    network = space.build_for(architecture, 5, shape[-1]).eval()
     with torch.no_grad():
-        assert network(torch.zeros(1, *space.input_shape)).shape == (1, 5)
+        assert network(blank_inputs(shape, text=text)).shape == (1, *(shape if text else ()), 5)
 
 
 @EVERY_SPACE

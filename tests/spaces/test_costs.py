@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from genius.spaces import SPACES
-from genius.spaces.cost import FIELDS, Cost, count
+from genius.spaces.cost import FIELDS, Cost, blank_inputs, count
 from genius.spaces.decision import Decision
 from genius.spaces.space import ENUMERABLE, SearchSpace
 from genius.tables.published import TABLES
@@ -33,29 +33,29 @@ def test_the_cost_is_what_built_networks_compute(space):
     smallest = tuple(decision.numbers[0] for decision in space.decisions)
     largest = tuple(decision.numbers[-1] for decision in space.decisions)
     for architecture in (smallest, largest, *(space.sample(rng) for _ in range(4))):
-        assert count(space.build(architecture), space.input_shape) == space.cost_of(architecture), architecture
+        shape, text = space.shape_of(architecture), space.context is not None
+        assert count(space.build(architecture), shape, text=text) == space.cost_of(architecture), architecture
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_fvcore_counts_as_many_multiply_adds(space):
     architecture = space.sample(np.random.default_rng(1))
-    operators = fvcore_counts(space.build(architecture), space.input_shape)
+    given = blank_inputs(space.shape_of(architecture), text=space.context is not None)
+    operators = fvcore_counts(space.build(architecture), given)
     assert (
         sum(operators[name] for name in ("conv", "linear", "addmm", "attention")) == space.cost_of(architecture).flops
     )
     assert operators["batch_norm"] == space.cost_of(architecture).norm_outputs
 
 
-def fvcore_counts(network, input_shape):
+def fvcore_counts(network, given):
     """Return what fvcore counts by operator, and of batch norms how many elements come out."""
-    import torch
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         from fvcore.nn import FlopCountAnalysis
         from fvcore.nn.jit_handles import elementwise_flop_counter
 
-    analysis = FlopCountAnalysis(network.eval(), torch.zeros(1, *input_shape))
+    analysis = FlopCountAnalysis(network.eval(), given)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.set_op_handle("aten::batch_norm", elementwise_flop_counter(0, 1))
     analysis.set_op_handle("aten::scaled_dot_product_attention", attention)

@@ -89,7 +89,7 @@ def tight(region):
 
 def uniform_cells(region, disguise, space):
     """Return a measured candidate for each uniform architecture, which a published space is best known by."""
-    options = len(space.decisions[0].options)
+    options = min(len(decision.options) for decision in space.decisions)
     first = space.decisions[0].first
     found = []
     for iteration in range(1, options + 1):
@@ -103,7 +103,7 @@ def uniform_cells(region, disguise, space):
 @pytest.mark.parametrize("limited", [False, True])
 def test_costs_are_told_in_hidden_units_alone(name, limited):
     space, disguise, _ = pair(name)
-    largest = int(space.costs([(space.decisions[0].numbers[-1],) * len(space.decisions)])[0, 0])
+    largest = int(space.costs([tuple(decision.numbers[-1] for decision in space.decisions)])[0, 0])
     limits = Limits((-np.inf, float(largest)), (-np.inf, 1e9)) if limited else Limits()
     region = Region(space, limits).disguised(disguise)
     history = uniform_cells(region, disguise, space)

@@ -7,6 +7,7 @@ import pytest
 from genius import GeniusError, get_space
 from genius.spaces import NAS_BENCH_201, SPACES
 from genius.spaces.cells import EDGES, OPERATIONS
+from genius.spaces.cost import blank_inputs
 from genius.spaces.space import ENUMERABLE, BadArchitecture
 
 LISTED = {name: space for name, space in SPACES.items() if space.size <= ENUMERABLE}
@@ -15,21 +16,22 @@ EVERY_SPACE = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 
 
 @EVERY_SPACE
-def test_its_networks_map_images_to_class_scores(space):
+def test_its_networks_map_images_to_class_scores_and_texts_to_those_of_characters(space):
     import torch
 
-    rng = np.random.default_rng(1)
-    network = space.build(space.sample(rng)).eval()
+    architecture, text = space.sample(np.random.default_rng(1)), space.context is not None
+    network, shape = space.build(architecture).eval(), space.shape_of(architecture)
     with torch.no_grad():
-        scores = network(torch.zeros(2, *space.input_shape))
-    classes = int(re.search(r"(\d+) classes", space.description).group(1))
-    assert scores.shape == (2, classes)
+        scores = network(blank_inputs(shape, 2, text=text))
+    classes = int(re.search(r"(\d+) (?:classes|characters)", space.description).group(1))
+    assert scores.shape == (2, *(shape if text else ()), classes)
 
 
 @EVERY_SPACE
 def test_it_describes_its_decisions_and_the_answer(space):
-    assert f"a list of {len(space.decisions)} numbers" in space.description
-    assert "highest top-1" in space.description
+    answer = "The decisions and their options:" if space.by_value else f"a list of {len(space.decisions)} numbers"
+    assert answer in space.words
+    assert ("highest top-1" if space.context is None else "Lower is\nbetter") in space.description
     assert len({decision.name for decision in space.decisions}) == len(space.decisions)
 
 

@@ -6,7 +6,8 @@ import torch
 from genius import get_space
 from genius.guide.features import encoder
 from genius.spaces.cost import count
-from genius.spaces.vit_networks import Attention, Block, Patches
+from genius.spaces.transformer_networks import Attention, Block
+from genius.spaces.vit_networks import Patches
 from genius.training.optimizer import make_optimizer
 from genius.training.recipes import RECIPES
 from torch import nn

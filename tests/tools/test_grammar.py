@@ -108,7 +108,7 @@ def test_the_reason_is_bounded_and_plain():
         architecture_grammar(make((0, 2)), reason_words=0)
 
 
-@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("space", [space for space in SPACES.values() if not space.by_value], ids=lambda one: one.name)
 def test_every_space_reads_what_its_grammar_lets_through(space):
     rng = random.Random(0)
     excluded, kept = ([tuple(rng.choice(d.numbers) for d in space.decisions)] for _ in range(2))

@@ -61,7 +61,7 @@ def test_both_limits_are_told():
 def test_any_space_gets_a_message(space):
     largest = tuple(decision.numbers[-1] for decision in space.decisions)
     text = message(largest, Limits(flops=(0, 1000)), space)
-    assert text.splitlines()[0].startswith(f"{list(largest)} breaks the limits: ")
+    assert text.splitlines()[0].startswith(f"{space.written(largest)} breaks the limits: ")
 
 
 def test_changes_are_named():

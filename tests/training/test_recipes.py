@@ -28,7 +28,7 @@ def test_the_papers_recipes_are_the_papers():
     assert RECIPES.keys() == ORIGINS.keys()
 
 
-@pytest.mark.parametrize("space", [name for name in SPACES if name != "nas-bench-201-imagenet16-120"])
+@pytest.mark.parametrize("space", [name for name in SPACES if name not in ("nas-bench-201-imagenet16-120", "gpt-tiny")])
 def test_a_space_has_its_data_and_recipe(space):
     data, recipe = task_of(get_space(space))
     assert RECIPES.find(recipe).name == recipe
@@ -38,6 +38,10 @@ def test_a_space_has_its_data_and_recipe(space):
 def test_a_space_without_data_says_so():
     with pytest.raises(GeniusError, match="'nas-bench-201-imagenet16-120' has no data set of its own to train on"):
         task_of(get_space("nas-bench-201-imagenet16-120"))
+    with pytest.raises(
+        GeniusError, match="'gpt-tiny' has no data set of its own to train on: name a text, as in --data "
+    ):
+        task_of(get_space("gpt-tiny"))
     with pytest.raises(GeniusError, match="there is no recipe 'quick'; the recipes are: digits, nas-bench-macro"):
         RECIPES.find("quick")
 
