@@ -26,6 +26,9 @@ from genius.training.recipes import RECIPES, override
 from .evaluators import measured
 from .jobs import digits_job
 from .training.conftest import write_images
+from .training.halves import ARCHITECTURE as HALVES_ARCHITECTURE
+from .training.halves import write_halves
+from .training.shapes import write_shapes
 from .training.texts import write_text
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU of CUDA's here")
@@ -256,3 +259,20 @@ def test_the_gpu_is_taken_where_no_device_is_named(genius, tmp_path):
     jobs = [json.loads(path.read_text()) for path in (tmp_path / "r" / "evaluations").rglob("job.json")]
     assert [(job["kind"], job["device"]) for job in jobs] == [("training", "cuda")] * 2
     assert places(2, gpus=1)[1].device == "cuda:0"
+
+
+def test_a_classifier_of_a_gpu_is_transferred_and_becomes_a_detector(genius, tmp_path):
+    pytest.importorskip("pycocotools")
+    write_halves(tmp_path / "halves")
+    write_shapes(tmp_path / "shapes", train=8, validation=4)
+    small = ("--set", "augment=none", "--set", "size=8", "--set", "batch=16", "--set", "epochs=1")
+    of_shapes = ("size=64", "longest=96", "pyramid=16", "batch=4", "milestones=", "epochs=1")
+    settings = (word for setting in of_shapes for word in ("--set", setting))
+    first = ("digits", HALVES_ARCHITECTURE, "--data", "folder:halves/first", "--recipe", "finetune", *small)
+    genius("train", *first, "--out", "first")
+    genius("transfer", "first", "--data", "folder:halves/second", *small, "--out", "second")
+    genius("detect", "first", "--data", "coco:shapes", *settings, "--out", "detector")
+    genius("export", "detector", "--detector", "--out", "bundle")
+    for folder in ("first", "second", "detector"):
+        assert json.loads((tmp_path / folder / "answer.json").read_text())["device"] == torch.cuda.get_device_name()
+    assert (tmp_path / "bundle" / "model.json").is_file()
