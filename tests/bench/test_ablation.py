@@ -201,7 +201,7 @@ def test_wrong_arguments_are_named_before_anything_is_written(command_line, tmp_
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.heavy)])
 def test_an_ablation_that_is_cut_off_goes_on_and_trains_nothing_twice(command_line, tmp_path, number):
     asked = ["ablate", SPACE, "--epochs", "1,2", "--proposer", "random", "--evaluations", "2", "--architectures", "3"]
     asked += ["--final-set", "epochs=3", "--out", "a"]

@@ -134,6 +134,7 @@ def test_wrong_arguments_are_named_before_anything_is_written(command_line, tmp_
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.heavy
 def test_the_command_on_tiny_images_is_killed_and_goes_on(command_line, tmp_path, photographs):
     asked = ["paper", "imagenet", "--proposer", "random", "--iterations", "2", "--flops", "-", "330M", "--out", "out"]
     asked += ["--data", photographs, *(word for each in QUICK for word in ("--set", each))]

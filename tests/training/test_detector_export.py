@@ -62,7 +62,7 @@ def finder(bundle, images, kind):
     return [[np.array(each) for each in one] for one in json.loads(done.stdout)]
 
 
-@pytest.mark.parametrize("kind", ["bundle", "bundle_with_onnx"])
+@pytest.mark.parametrize("kind", ["bundle", pytest.param("bundle_with_onnx", marks=pytest.mark.heavy)])
 def test_somebody_else_finds_the_same_boxes_in_images_of_any_size(trained, kind, request):
     bundle = request.getfixturevalue(kind)
     detector, _ = find_detector(str(trained), None, trust=True)
