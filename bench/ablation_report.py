@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..record.files import write_atomically
 from ..record.settings import Settings
-from ..record.versions import installed_versions
+from ..record.versions import made_with
 from ..report.search_picture import as_label, save
 from .ablation import Ablation, Searched
 from .ablation_plan import FidelityAxis
@@ -68,8 +68,7 @@ def ablation_facts(found: Ablation) -> Iterator[str]:
         yield f"fixed set: {plan.architectures} architectures, even over FLOPs, each with {_seeds(plan.seeds)}"
     spent = ", ".join(f"{_cost(seconds)} of {device or 'an unknown device'}" for device, seconds in found.spent.items())
     yield f"all trainings together, each counted once: {spent or 'none'}"
-    versions = installed_versions()
-    yield "made with " + ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "torch") if name in versions)
+    yield f"made with {made_with('genius-nas', 'torch')}"
 
 
 def _recipe(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from math import inf
 
 from ..record.files import write_atomically
 from ..record.settings import Settings
-from ..record.versions import installed_versions
+from ..record.versions import made_with
 from ..spaces.objective import TOP5
 from .imagenet import ImagenetResult
 from .imagenet_tables import LARGE, SMALL, PapersNetwork
@@ -86,8 +86,7 @@ def imagenet_facts(found: ImagenetResult) -> Iterator[str]:
         yield _trained(trained.error, trained.value, trained.seconds, trained.device)
     yield from found.notes
     yield f"the paper's lines: {SOURCE}, Table 2"
-    versions = installed_versions()
-    yield "made with " + ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "torch") if name in versions)
+    yield f"made with {made_with('genius-nas', 'torch')}"
 
 
 def _trained(error: str | None, value: float | None, seconds: float, device: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..printable import brief
 from ..record.candidate import ENDINGS
-from ..record.versions import installed_versions
+from ..record.versions import made_with
 from ..tables.published import TABLES, Table
 from ..tables.random_baseline import random_baseline
 from .contamination import Contamination, contamination
@@ -51,8 +51,7 @@ def making_command(found: "Paper") -> str:
 
 
 def _how(found: "Paper") -> str:
-    versions = installed_versions()
-    made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
+    made = made_with("genius-nas", "numpy", "python")
     seeds = "0, the same for all repeats" if found.order.repeat else "the number of the trial less one"
     spent = found.spent
     answered = f" (in its replies {', '.join(map(as_markdown, found.models))})" * bool(found.models)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..printable import one_line
 from ..record.statistics import Mean, rounded
-from ..record.versions import installed_versions
+from ..record.versions import made_with
 from ..spaces.objective import ACCURACY, Objective
 from .across import Overall
 from .plan import Plan
@@ -51,8 +51,7 @@ def as_markdown(text: str) -> str:
 
 
 def _how(plan: Plan) -> str:
-    versions = installed_versions()
-    made = ", ".join(f"{name} {versions[name]}" for name in ("genius-nas", "numpy", "python") if name in versions)
+    made = made_with("genius-nas", "numpy", "python")
     return (
         f"Seeds 0 to {plan.seeds - 1}; mean ± half of the 95% confidence interval over them; lower ranks are better. "
         f"The best is chosen by the values that the search sees{_confirmed(plan)}, and ranked in its pool by test "

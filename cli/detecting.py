@@ -53,6 +53,7 @@ def detect(
 ) -> None:
     """Train RetinaNet on a network's levels, and measure COCO's AP; run again, it goes on where it was cut off."""
     with beginning():
+        from ..bench.transfer_report import write_detection
         from ..graph.bundle import ExportOptions
         from ..graph.detectors import find_classifier, plan_detection
         from ..tables.fetch import downloads_folder
@@ -62,4 +63,4 @@ def detect(
     classifier = find_classifier(target, architecture, weights, told, scratch=scratch)
     seed = asked.loop.first_seed
     planned, said = plan_detection(classifier, data, asked.training, seed=seed, out=out, downloads=downloads)
-    train_planned(planned, said, as_json=as_json)
+    train_planned(planned, said, as_json=as_json, report=write_detection)

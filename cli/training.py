@@ -1,7 +1,7 @@
 """The commands that make a model of an architecture: `train` and `export`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -71,10 +71,16 @@ def train(
     train_planned(planned, said, as_json=as_json)
 
 
-def train_planned(planned: "LearningJob", said: Sequence[str], *, as_json: bool) -> None:
+def train_planned(
+    planned: "LearningJob",
+    said: Sequence[str],
+    *,
+    as_json: bool,
+    report: "Callable[[LearningJob, Measurement], Path] | None" = None,
+) -> None:
     """Do a job, in this process and in those of `torchrun` beside it; the first of them shows it.
 
-    Raises: RunFailed where the training fails.
+    `report` writes a report of a finished training, and returns its path. Raises: RunFailed where the training fails.
     """
     with beginning():  # only now: they load torch, which takes seconds
         from ..graph.final import finished_training
@@ -96,8 +102,12 @@ def train_planned(planned: "LearningJob", said: Sequence[str], *, as_json: bool)
             with _Epochs(job.objective, job.examples) if first else nullcontext() as show:
                 measurement = do_job(job, show, rank)
         if first:
-            picture = draw_curve(job, measurement) if measurement.error is None else None
-            _report(job, measurement, picture, as_json=as_json)
+            made: dict[str, Path] = {}
+            if measurement.error is None:
+                made["picture"] = draw_curve(job, measurement)
+                if report is not None:
+                    made["report"] = report(job, measurement)
+            _report(job, measurement, made, as_json=as_json)
     if measurement.error is not None:
         raise RunFailed(f"{measurement.error}; the log is in {job.folder}")
 
@@ -159,7 +169,7 @@ class _Epochs:
         return f"{name}{_in_unit(value, self._objective)}"
 
 
-def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None, *, as_json: bool) -> None:
+def _report(job: "LearningJob", measurement: "Measurement", made: Mapping[str, Path], *, as_json: bool) -> None:
     from ..graph.final import reached
 
     if as_json:
@@ -180,7 +190,8 @@ def _report(job: "LearningJob", measurement: "Measurement", picture: Path | None
         test = _in_unit(measurement.test_value, job.objective)
         value += f", test {name} {test}{_further(measurement.test_metrics)}"
     print_text(f"{value}; {measurement.seconds:,.1f} s of {measurement.device}")
-    print_text(f"weights: {job.files.weights}\npicture: {picture}")
+    for what, path in {"weights": job.files.weights, **made}.items():
+        print_text(f"{what}: {path}")
 
 
 def _in_unit(value: float | None, objective: Objective) -> str:

@@ -58,6 +58,7 @@ def transfer(
 ) -> None:
     """Fine-tune trained weights on another data set, under a new head; run again, it goes on where it was cut off."""
     with beginning():
+        from ..bench.transfer_report import write_transfer
         from ..graph.bundle import ExportOptions
         from ..graph.transfer import plan_transfer
         from ..tables.fetch import downloads_folder
@@ -67,4 +68,4 @@ def transfer(
     told = ExportOptions(downloads_folder(None), space=space, trust=trust)
     seed = asked.loop.first_seed
     planned, said = plan_transfer(target, architecture, weights, asked.training, told, seed=seed, out=out)
-    train_planned(planned, said, as_json=as_json)
+    train_planned(planned, said, as_json=as_json, report=write_transfer)

@@ -22,6 +22,12 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
+def made_with(*packages: str) -> str:
+    """Write the versions of these packages, as far as they are installed, and of `python`."""
+    versions = installed_versions()
+    return ", ".join(f"{name} {versions[name]}" for name in packages if name in versions)
+
+
 def fresh_id() -> str:
     """Make the identifier of a new run, which its threads in checkpoints and traces carry."""
     return uuid4().hex[:12]

@@ -38,7 +38,8 @@ def test_a_training_of_a_classifier_becomes_a_detector_once_and_is_exported(geni
     assert found["AP50"] == found["metrics"]["AP50"]
     folder = tmp_path / found["folder"]
     assert folder.name.startswith("detect-digits-000000000-seed0-coco-shapes-detect-coco")
-    assert {"answer.json", "curve.png", "epochs.jsonl", "job.json", "weights.safetensors"} <= set(os.listdir(folder))
+    left = {"answer.json", "curve.png", "detection.md", "epochs.jsonl", "job.json", "weights.safetensors"}
+    assert left <= set(os.listdir(folder))
     assert "epoch 1/1: loss " in done.stderr
     assert ", AP " in done.stderr
     again = genius(*asked)

@@ -42,7 +42,8 @@ def test_a_training_is_transferred_once_and_exported(genius, tmp_path):
     assert (found["recipe"], len(found["transferred_from"])) == ("finetune", 64)
     folder = tmp_path / found["folder"]
     assert folder.name == f"transfer-digits-{ARCHITECTURE}-seed0-folder-halves-second-finetune"
-    assert {"answer.json", "curve.png", "epochs.jsonl", "job.json", "weights.safetensors"} <= set(os.listdir(folder))
+    left = {"answer.json", "curve.png", "epochs.jsonl", "job.json", "transfer.md", "weights.safetensors"}
+    assert left <= set(os.listdir(folder))
     again = genius(*asked)
     assert json.loads(again.stdout) == found
     assert "is finished: nothing was trained again" in again.stderr

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import GeniusError
 from .boxes import BoxedImage
 
-_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
+AP_NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 """The first of COCO's numbers, in its order."""
 
 
@@ -57,7 +57,7 @@ def average_precision(
         judge.evaluate()
         judge.accumulate()
         judge.summarize()
-    told = {name: 100 * float(value) for name, value in zip(_NAMES, judge.stats, strict=False) if value >= 0}
+    told = {name: 100 * float(value) for name, value in zip(AP_NAMES, judge.stats, strict=False) if value >= 0}
     return told.pop("AP", 0.0), told
 
 

@@ -258,9 +258,10 @@ ORIGINS = {
     "search-imagenet": "Zheng et al. 2023, its search on ImageNet; the cosine schedule without warm-up is our choice",
     "detect-coco": "Lin et al. 2017, in the 12 epochs of the usual comparison of backbones, with torchvision's frozen "
     "batch norm; a warm-up of a tenth of an epoch, and training all layers of the backbone, are our choice",
-    "finetune": "for the transfer to CIFAR of Zheng et al. 2023: batches of 256, momentum, cosine and 100 epochs, "
-    "about 20,000 steps on CIFAR, as Kornblith et al. 2019, who chose learning rate and weight decay for each data "
-    "set; 0.01 and 1e-4, resized crops, and a new head in all cases are our choice",
+    "finetune": "for the transfer to CIFAR of Zheng et al. 2023, who follow Kornblith et al. 2019: batches of 256, "
+    "momentum 0.9, resized crops and flips at 224 pixels, and 100 epochs, about 20,000 steps on CIFAR, are theirs, as "
+    "Chen et al. 2020 (arXiv:2002.05709, appendix) tell them; they chose learning rate and weight decay for each data "
+    "set; 0.01 and 1e-4, cosine, no Nesterov momentum, and a new head in all cases are our choice",
     "retrain-imagenet": "Zheng et al. 2023, its final networks; the decay of the moving average is our choice",
     "vit-cifar": "that of DeiT (Touvron et al. 2021, Table 9) without repeated augmentation and random erasing; our "
     "choices for small images are epochs, batch, learning rate and crops",
