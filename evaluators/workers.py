@@ -12,7 +12,7 @@ from typing import Self
 from ..errors import GeniusError
 from ..record.files import open_plain
 from ..record.measurement import Measurement
-from ..training.job import Job, cores
+from ..training.job import Job, LearningJob, cores
 from ..training.machine import kills_for_memory
 from .pools import TryEnd, TurnPool, ended
 from .process import Process
@@ -24,10 +24,14 @@ _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
 @dataclass(frozen=True)
 class Place:
-    """The place of one worker: a device, `cpu`, `cuda:1` or `mps`, and a number of CPU threads."""
+    """The place of one worker: a device, `cpu`, `cuda:1` or `mps`, and a number of CPU threads.
+
+    `loaders` are the processes that may read images for a GPU; None for as many as there are cores.
+    """
 
     device: str = "cpu"
     threads: int = 1
+    loaders: int | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,21 +49,28 @@ class Place:
 
     def assign(self, job: Job) -> Job:
         """Return the job for this place; a pinned process sees its GPU as the first."""
-        device = "cuda" if self.device.startswith("cuda") else self.device
-        return replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
+        on_gpu = self.device.startswith("cuda")
+        device = "cuda" if on_gpu else self.device
+        placed = replace(job, folder=job.folder.absolute(), device=device, threads=self.threads)
+        if on_gpu and isinstance(placed, LearningJob) and placed.loaders is None:
+            return replace(placed, loaders=self.loaders)
+        return placed
 
 
 def places(workers: int, *, gpus: int = 0, threads: int | None = None, otherwise: str = "cpu") -> list[Place]:
     """Spread workers round robin over the GPUs; without a GPU they share the device `otherwise`.
 
-    Each gets `threads` CPU threads, by default its share of the cores, at least 1.
+    Each gets `threads` CPU threads, by default its share of the cores, at least 1. On a GPU as many processes as that
+    share read its images.
     Raises: GeniusError for fewer than 1 worker or thread.
     """
     for name, number in (("workers", workers), ("threads", threads)):
         if number is not None and number < 1:
             raise GeniusError(f"the number of {name} must be at least 1, got {number}")
-    share = threads or max(1, cores() // workers)
-    return [Place(f"cuda:{number % gpus}" if gpus else otherwise, share) for number in range(workers)]
+    share = max(1, cores() // workers)
+    if not gpus:
+        return [Place(otherwise, threads or share) for _ in range(workers)]
+    return [Place(f"cuda:{number % gpus}", threads or share, loaders=share) for number in range(workers)]
 
 
 def count_gpus() -> int:

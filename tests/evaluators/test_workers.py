@@ -294,7 +294,8 @@ async def test_what_is_ours_raises(tmp_path: Path) -> None:
 def test_places_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert places(1) == [Place("cpu", cores())]
     assert places(2 * cores()) == [Place("cpu", 1)] * 2 * cores()
-    assert places(3, gpus=2, threads=4) == [Place("cuda:0", 4), Place("cuda:1", 4), Place("cuda:0", 4)]
+    share = max(1, cores() // 3)
+    assert places(3, gpus=2, threads=4) == [Place(f"cuda:{gpu}", 4, loaders=share) for gpu in (0, 1, 0)]
     with pytest.raises(GeniusError, match="the number of workers must be at least 1, got 0"):
         places(0)
     with pytest.raises(GeniusError, match="the number of threads must be at least 1, got 0"):
@@ -304,6 +305,9 @@ def test_places_share_the_cores_or_the_gpus(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert Place("cuda:1").environment["CUDA_VISIBLE_DEVICES"] == "1"
     assert Place("cuda:1").assign(_job(Path("runs"))).device == "cuda"
+    assert Place("cuda:1", loaders=3).assign(_job(Path("runs"))).loaders == 3
+    assert Place("cuda:1", loaders=3).assign(replace(_job(Path("runs")), loaders=1)).loaders == 1
+    assert Place("cpu", loaders=3).assign(_job(Path("runs"))).loaders is None
     assert Place("cpu").environment["CUDA_VISIBLE_DEVICES"] == ""
 
 
