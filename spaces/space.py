@@ -24,6 +24,7 @@ from .objective import ACCURACY, SCORE, Objective
 from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
+from .sketch import Sketch
 from .words import by_number, by_value, word
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ Architecture = tuple[int, ...]
 _T = TypeVar("_T")
 _Array = npt.NDArray[np.int64]
 
-_FUNCTIONS = ("build", "valid", "cost", "identity", "key", "context")
+_FUNCTIONS = ("build", "valid", "cost", "identity", "key", "context", "sketch")
 
 
 class BadArchitecture(GeniusError, ValueError):
@@ -82,6 +83,7 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`, `shortest`: how long the longest and the shortest path through the network are, in layers: shape (n,).
+    - `sketch`: the layers or the cell of an architecture, as a picture shows them; see `Chain` and `Cell`.
     - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
     - `table`: the published table that holds the accuracy of every architecture.
     - `objective`: the quantity that is measured, unless an evaluator names its own; see `measured` for the default.
@@ -113,6 +115,7 @@ class SearchSpace:
     table: PublishedTable | None = None
     objective: Objective | None = None
     context: Callable[..., int] | None = None
+    sketch: Callable[..., Sketch] | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)
