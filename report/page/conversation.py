@@ -9,8 +9,8 @@ from ...record.call import CALLS_FILE, CallPlace, Reply, shortened
 from ...record.candidate import Message
 from ...record.journal import read_calls
 
-_WHOLE = 1_200_000  # characters of all prompts and replies that the page shows in full
-_PROMPT, _REPLY = (300, 700), (200, 600)  # characters of the beginning and of the end of others
+_WHOLE = 800_000  # characters of all prompts and replies that the page shows in full
+_PROMPT, _REPLY = (100, 300), (200, 400)  # characters of the beginning and of the end of others
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ addEventListener("beforeprint", () => all(".experiment.best").forEach((row) => (
 
 async function refresh() {
   const answer = await fetch("/", { cache: "no-store" });
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const opened = all("details[open][id]").map((each) => each.id);
   const focus = document.activeElement && document.activeElement.closest("details[id]");
@@ -68,11 +68,12 @@ async function refresh() {
 }
 
 function watch() {
-  const state = (words) => all(".live").forEach((each) => (each.textContent = words));
+  const say = (words) => all(".live").forEach((each) => (each.textContent = words));
+  const take = () => refresh().then(() => say("live"), () => say("cannot be read now"));
   const source = new EventSource("/events");
-  source.addEventListener("open", () => state("live"));
-  source.addEventListener("changed", () => refresh().then(() => state("live"), () => state("not connected")));
-  source.addEventListener("error", () => state("not connected"));
+  source.addEventListener("open", take); // what changed before it was open
+  source.addEventListener("changed", take);
+  source.addEventListener("error", () => say("not connected"));
 }
 
 begin();

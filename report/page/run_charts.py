@@ -9,6 +9,7 @@ from markupsafe import Markup
 from ...record.candidate import Candidate, measured
 from ...record.front import nondominated
 from ...record.result import SearchResult, TrialResult
+from ...spaces import short_name
 from ...spaces.objective import FLOPS, Objective
 from ..best_curves import BetterOf, Curve, Number, best_over_trials, best_steps, by_arm
 from .charts import Axis, Point, Series, chart, telling
@@ -190,11 +191,11 @@ def _scatter(
 
 def compared_figures(results: Sequence[SearchResult], names: Sequence[str]) -> Iterator[Figure]:
     """Yield the charts that compare runs: the best so far of those of an objective together, and their ranks."""
-    for objective in dict.fromkeys(result.goal.objective for result in results):
-        own = [(at, result) for at, result in enumerate(results) if result.goal.objective == objective]
-        yield from _compared(own, names, "value", objective.better_of, Axis(objective.label), objective)
     for space in dict.fromkeys(result.settings.space for result in results):
         own = [(at, result) for at, result in enumerate(results) if result.settings.space == space]
+        for objective in dict.fromkeys(result.goal.objective for _, result in own):
+            alike = [(at, result) for at, result in own if result.goal.objective == objective]
+            yield from _compared(alike, names, "value", objective.better_of, Axis(objective.label), objective)
         yield from _compared(own, names, "rank", min, _RANK, None)
 
 
@@ -208,7 +209,7 @@ def _compared(
 ) -> Iterator[Figure]:
     series = [each for at, result in own for each in over_trials(result.trials, number, better, at % _TONES, names[at])]
     shown = [each if each.kind == "steps" else replace(each, label="") for each in series]
-    title = f"{objective.name if objective else 'rank'} of the best so far"
+    title = f"{short_name(own[0][1].settings.space)}: {objective.name if objective else 'rank'} of the best so far"
     note = "Bands go from the worst to the best trial of a run."
     higher = None if objective is None else objective.better == "higher"
     found = figure(title, shown, _ACROSS, axis, note, higher=higher)

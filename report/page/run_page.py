@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean, stdev
 
 from markupsafe import Markup
 
+from ...agents.backends import REPLAY
 from ...agents.principles import is_shown, measured_effects
+from ...errors import GeniusError
+from ...graph.fits import fingerprint
 from ...graph.run_folder import check_plain
 from ...graph.trust import resume_command
 from ...record.candidate import measured
@@ -31,6 +35,7 @@ from .architecture_picture import Drawing
 from .conversation import Conversation, by_iteration, read_conversations
 from .effect_picture import draw_effects
 from .experiment import Experiment, Experiments
+from .pending import Pending, pending_evaluations
 from .run_charts import Figure, Peer, front_figures, rank_figure, value_figure
 
 _EFFECTS = 8  # measurements from which the effects of options are estimated
@@ -69,6 +74,7 @@ class RunPage:
     clear_effects: Sequence[str]
     notes: Sequence[Note]
     other_calls: Sequence[Conversation]
+    pending: Sequence[Pending] = ()
     verdict: Verdict | None = None
 
     @property
@@ -92,7 +98,9 @@ class RunPage:
         llm, proposer = self.settings.llm.first, self.settings.proposer
         if not llm:
             return proposer
-        return f"{HYBRID} of {llm}" if proposer == HYBRID else llm
+        kind, _, file = llm.partition(":")
+        named = f"{kind}:{Path(file).name}" if kind == REPLAY else llm
+        return f"{HYBRID} of {named}" if proposer == HYBRID else named
 
     @cached_property
     def best(self) -> Experiment | None:
@@ -104,6 +112,21 @@ class RunPage:
         """The value of the best, by all its runs where it was confirmed."""
         best = self.result.best
         return self.result.goal.objective.text(best.value) if best and best.value is not None else ""
+
+    @property
+    def columns_left_out(self) -> str:
+        """The columns that no experiment fills, as classes of the table."""
+        made = [each for _, found in self.trials for each in found]
+        return " ".join(f"no-{name}" for name in ("rank", "cost") if not any(getattr(each, name) for each in made))
+
+    @property
+    def mean_best(self) -> str:
+        """The mean of the best of each trial, with the standard deviation; empty of a single trial."""
+        objective = self.result.goal.objective
+        values = [trial.best.value for trial in self.result.trials if trial.best and trial.best.value is not None]
+        if len(values) < 2:
+            return ""
+        return f"{objective.near(fmean(values), stdev(values))}{objective.suffix}"
 
     @property
     def state(self) -> str:
@@ -140,11 +163,12 @@ class RunPage:
         """What the run cost: calls, tokens, dollars, hours of devices, time."""
         usage = [trial.usage for trial in self.result.trials]
         spent, seconds = self.result.spent, sum(trial.seconds for trial in self.result.trials)
-        found = [("calls of models", f"{sum(u.llm_calls for u in usage):,}")]
-        found += [("tokens in", f"{sum(u.input_tokens for u in usage):,}")]
-        found += [("tokens out", f"{sum(u.output_tokens for u in usage):,}")]
-        unpriced = f", {spent.unpriced:,} replies without a known price" if spent.unpriced else ""
-        found += [("dollars", f"${spent.cost:.4g}{unpriced}")]
+        found = []
+        if calls := sum(each.llm_calls for each in usage):
+            tokens = sum(each.input_tokens for each in usage), sum(each.output_tokens for each in usage)
+            unpriced = f", {spent.unpriced:,} replies without a known price" if spent.unpriced else ""
+            found += [("calls of models", f"{calls:,}"), ("tokens", "{:,} in, {:,} out".format(*tokens))]
+            found += [("dollars", f"${spent.cost:.4g}{unpriced}")]
         found += [("device-hours", f"{spent.hours:.3g}")]
         held = self.result.device_seconds().items()
         found += [(f"device-hours of {device}", f"{held_for / 3600:.3g}") for device, held_for in held]
@@ -186,7 +210,7 @@ def gather(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunPage:
     """
     check_plain(run)
     result = read(run)
-    space = how.space or known_space(result.settings)
+    space = _space(result, how.space)
     calls = by_iteration(read_conversations(run))
     made = Experiments(result, number, Drawing(space, result.candidates), calls)
     trials = [(trial, list(made.of(trial))) for trial in result.trials]
@@ -204,8 +228,21 @@ def gather(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunPage:
         list(_clear(effects, space, result.goal.objective)) if space else [],
         [note for trial in result.trials for note in _notes(trial)],
         [call for place, found in calls.items() if place not in places for call in found],
+        pending_evaluations(run) if not result.finished else (),
         verdict,
     )
+
+
+def _space(result: SearchResult, named: SearchSpace | None) -> SearchSpace | None:
+    """Return the space of a run, or the one that the user named for it.
+
+    Raises: GeniusError where the run searched another one.
+    """
+    if (known := known_space(result.settings)) is not None or named is None:
+        return known
+    if result.settings.run.fingerprint not in ("", fingerprint(named)):
+        raise GeniusError(f"{result.run} searched another space than {named.name}: name the one that it searched")
+    return named
 
 
 def known_space(settings: Settings) -> SearchSpace | None:
