@@ -16,7 +16,7 @@ from .streams import print_text, say
 if TYPE_CHECKING:
     from ..bench.worth import Worth
     from ..record.result import SearchResult
-    from ..report.page.run_page import Verdict
+    from ..report.page.run_page import ModelVerdict
 
 PAGE_FILE = "view.html"
 _PORT = 8642
@@ -41,13 +41,13 @@ def view(
     """Make a page of runs: one HTML file with all of them, or with --serve a page that follows them."""
     with beginning():
         from ..report.page.rendering import render
-        from ..report.page.run_page import Gathering, gather
+        from ..report.page.run_page import Gathering, gather_run
         from ..spaces import get_space
 
     own = get_space(space) if space else None
 
     def make(how: Gathering, *, live: bool) -> str:
-        return render([gather(run, at, how) for at, run in enumerate(runs, start=1)], live=live)
+        return render([gather_run(run, at, how) for at, run in enumerate(runs, start=1)], live=live)
 
     if serve:
         with stopping("the page is served no more"):
@@ -76,23 +76,23 @@ def _serve(runs: list[Path], make: Callable[[], str], port: int) -> None:
         asyncio.run(serve(LivePage(runs, make), opened))
 
 
-def _judge(downloads: Path | None) -> "Callable[[SearchResult], Verdict | None]":
-    def judge(result: "SearchResult") -> "Verdict | None":
+def _judge(downloads: Path | None) -> "Callable[[SearchResult], ModelVerdict | None]":
+    def judge(result: "SearchResult") -> "ModelVerdict | None":
         found = find_worth(result, downloads) if result.settings.llm.first else None
         return _verdict(found) if found else None
 
     return judge
 
 
-def _verdict(found: "Worth") -> "Verdict":
+def _verdict(found: "Worth") -> "ModelVerdict":
     """Convert the worth of a model into a page's verdict."""
     import numpy as np
 
     from ..record.statistics import rounded
     from ..report.page.run_charts import Peer
-    from ..report.page.run_page import Verdict
+    from ..report.page.run_page import ModelVerdict
 
     rows = [(each.proposer, str(each.trials), rounded(each.rank), each.words) for each in found.standings]
     quartiles = [(each.proposer, np.quantile(each.rank_of_all, (0.25, 0.5, 0.75), axis=0)) for each in found.peers]
     peers = [Peer(name, *(row.tolist() for row in rows)) for name, rows in quartiles]
-    return Verdict([*filter(None, [found.verdict]), *found.words], rows, peers)
+    return ModelVerdict([*filter(None, [found.verdict]), *found.words], rows, peers)

@@ -7,22 +7,22 @@ from typing import Literal
 from ..record.candidate import Candidate
 from ..record.result import TrialResult
 
-Number = Literal["value", "rank"]
+CurveOf = Literal["value", "rank"]
 """The number of a measurement that a curve shows."""
 BetterOf = Callable[[float, float], float]
 """Returns the better one of two values."""
-Curve = tuple[list[int], list[float]]
+BestCurve = tuple[list[int], list[float]]
 """Iterations, and a value for each."""
 
 
-def readings(candidates: Sequence[Candidate], number: Number) -> Curve:
+def readings(candidates: Sequence[Candidate], number: CurveOf) -> BestCurve:
     """Return the measured values, or ranks, of candidates."""
     found = [(c.iteration, getattr(c.measurement, number)) for c in candidates if c.value is not None]
     found = [(iteration, value) for iteration, value in found if value is not None]
     return [iteration for iteration, _ in found], [value for _, value in found]
 
 
-def best_steps(trial: TrialResult, number: Number, better: BetterOf) -> Curve:
+def best_steps(trial: TrialResult, number: CurveOf, better: BetterOf) -> BestCurve:
     """Return the best so far at each feasible measurement of a trial."""
     iterations, values = readings(trial.goal.feasible(trial.candidates), number)
     return iterations, list(accumulate(values, better))
@@ -37,7 +37,7 @@ def by_arm(candidates: Sequence[Candidate]) -> list[tuple[str, Sequence[Candidat
 
 
 def best_over_trials(
-    trials: Sequence[TrialResult], number: Number, better: BetterOf
+    trials: Sequence[TrialResult], number: CurveOf, better: BetterOf
 ) -> tuple[list[int], list[list[float]]]:
     """Return the best so far of all trials at each iteration, from the first one on in which all have a measurement."""
     last = max((len(trial.candidates) for trial in trials), default=0)
@@ -47,13 +47,13 @@ def best_over_trials(
     return [at for at, _ in whole], [column for _, column in whole]
 
 
-def mean_best(trials: Sequence[TrialResult], number: Number, better: BetterOf) -> Curve:
+def mean_best(trials: Sequence[TrialResult], number: CurveOf, better: BetterOf) -> BestCurve:
     """Average the best so far over the trials, from the first iteration in which all have a measurement."""
     iterations, columns = best_over_trials(trials, number, better)
     return iterations, [sum(column) / len(column) for column in columns]
 
 
-def _best_so_far(trial: TrialResult, number: Number, better: BetterOf, last: int) -> list[float | None]:
+def _best_so_far(trial: TrialResult, number: CurveOf, better: BetterOf, last: int) -> list[float | None]:
     steps = dict(zip(*best_steps(trial, number, better), strict=True))
     best: float | None = None
     curve: list[float | None] = []

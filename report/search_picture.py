@@ -12,7 +12,7 @@ from ..record.result import SearchResult, TrialResult
 from ..record.settings import HYBRID
 from ..spaces import short_name, table_of
 from ..spaces.objective import Objective
-from .best_curves import BetterOf, Number, best_steps, by_arm, mean_best, readings
+from .best_curves import BetterOf, CurveOf, best_steps, by_arm, mean_best, readings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def as_label(text: str, length: int = 80) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _draw_panel(panel: "Axes", trials: Sequence[TrialResult], number: Number, better: BetterOf) -> None:
+def _draw_panel(panel: "Axes", trials: Sequence[TrialResult], number: CurveOf, better: BetterOf) -> None:
     from matplotlib.ticker import MaxNLocator
 
     many = len(trials) > 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
 from .decision import Decision
 from .published_table import PublishedTable
-from .sketch import Cell, Edge
+from .sketch import CellEdge, CellSketch
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -152,13 +152,13 @@ def _build(architecture: Architecture, num_classes: int) -> "nn.Module":
     return cell_network(edges, _WIDTHS, _CELLS, num_classes)
 
 
-def _sketch(architecture: Architecture) -> Cell:
+def _sketch(architecture: Architecture) -> CellSketch:
     edges = [
-        Edge(source, target, _SHORT[option], place)
+        CellEdge(source, target, _SHORT[option], place)
         for place, ((source, target), option) in enumerate(zip(EDGES, architecture, strict=True))
     ]
     widths = ", ".join(map(str, _WIDTHS))
-    return Cell(4, edges, f"{_CELLS} copies in each of three stages, {widths} channels wide")
+    return CellSketch(4, edges, f"{_CELLS} copies in each of three stages, {widths} channels wide")
 
 
 def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:

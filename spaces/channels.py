@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
 from .published_table import PublishedTable
-from .sketch import Chain, Layer, squared
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _build_mobilenet(architecture: Architecture, num_classes: int = _CLASSES) ->
     return networks.classifier(nn.Sequential(*layers), width[6], num_classes)
 
 
-def _sketch(widths: tuple[int, ...], blocks: _Blocks, architecture: Architecture) -> Chain:
+def _sketch(widths: tuple[int, ...], blocks: _Blocks, architecture: Architecture) -> ChainSketch:
     """Sketch the stem, and of each block the layers to its inner width and to its last one."""
     width = [_channels(widths, d, quarters) for d, quarters in enumerate(architecture)]
     inverted = widths is _MOBILENET_WIDTHS
@@ -162,7 +162,7 @@ def _sketch(widths: tuple[int, ...], blocks: _Blocks, architecture: Architecture
     for number, ((_, inner, last), _, size) in enumerate(blocks, start=1):
         for words, at in ((first, inner), (second, last)):
             layers.append(Layer(words, width[at], squared(size), f"block {number}", (at,)))
-    return Chain([*layers, Layer("1×1", width[6], squared(8), "head", (6,))] if inverted else layers)
+    return ChainSketch([*layers, Layer("1×1", width[6], squared(8), "head", (6,))] if inverted else layers)
 
 
 def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:

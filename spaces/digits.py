@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
-from .sketch import Chain, Layer, squared
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -92,14 +92,14 @@ def _stage_decisions(stage: int) -> tuple[Decision, ...]:
     return tuple(Decision(name, options, stage=f"stage {stage}") for name, options in choices)
 
 
-def _sketch(architecture: Architecture) -> Chain:
+def _sketch(architecture: Architecture) -> ChainSketch:
     layers = []
     for stage, (widths, size) in enumerate(zip(_WIDTHS, _SIZES, strict=True)):
         width, kernel, depth = architecture[3 * stage : 3 * stage + 3]
         decisions = range(3 * stage, 3 * stage + 3)
         convolution = Layer(squared(_KERNELS[kernel]), widths[width], squared(size), f"stage {stage + 1}", decisions)
         layers += [convolution] * _DEPTHS[depth]
-    return Chain(layers)
+    return ChainSketch(layers)
 
 
 DIGITS = SearchSpace(

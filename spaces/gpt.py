@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .cost import Cost, Part
 from .decision import Decision
 from .objective import BITS_PER_CHARACTER
-from .sketch import Chain, Layer
+from .sketch import ChainSketch, Layer
 from .space import SearchSpace
 from .transformers import layer_norm, transformer_block
 
@@ -82,7 +82,7 @@ def _depth(architectures: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return blocks
 
 
-def _sketch(values: Mapping[str, int]) -> Chain:
+def _sketch(values: Mapping[str, int]) -> ChainSketch:
     width, places = values["width"], f"{values['context']} characters"
     words, block = f"{values['heads']} heads, MLP ×{values['ratio']}", (_DEPTH, _WIDTH, _HEAD, _RATIO)
     layers = [
@@ -90,7 +90,7 @@ def _sketch(values: Mapping[str, int]) -> Chain:
         Layer(words, width, places, "blocks", block, values["depth"]),
         Layer("scores", _VOCABULARY, places, "head", kind="fixed"),
     ]
-    return Chain(layers)
+    return ChainSketch(layers)
 
 
 GPT_TINY = SearchSpace(

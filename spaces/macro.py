@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
 from .published_table import PublishedTable
-from .sketch import Chain, Layer, squared
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _stage(layer: int) -> str:
     return f"stage {1 + (layer > 2) + (layer > 5)}"
 
 
-def _sketch(architecture: Architecture) -> Chain:
+def _sketch(architecture: Architecture) -> ChainSketch:
     layers = [Layer("3×3", _STEM, squared(32), "stem", kind="fixed")]
     for at, ((width_in, width, _, size), option) in enumerate(zip(_LAYERS, architecture, strict=True)):
         place = width, squared(size), _stage(at + 1), (at,)
@@ -95,7 +95,7 @@ def _sketch(architecture: Architecture) -> Chain:
         else:
             skipped = width_in == width
             layers.append(Layer("identity" if skipped else "1×1", *place, kind="skipped" if skipped else "chosen"))
-    return Chain([*layers, Layer("1×1", _HEAD, squared(4), "head", kind="fixed")])
+    return ChainSketch([*layers, Layer("1×1", _HEAD, squared(4), "head", kind="fixed")])
 
 
 NAS_BENCH_MACRO = SearchSpace(

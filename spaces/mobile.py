@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv, conv_bn, global_pool, linear, total
 from .decision import Decision
-from .sketch import Chain, Layer, squared
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _function(architecture: Architecture) -> tuple[Architecture, ...]:
     return tuple((first, *(option for option in rest if option)) for first, *rest in stages)
 
 
-def _sketch(architecture: Architecture) -> Chain:
+def _sketch(architecture: Architecture) -> ChainSketch:
     half = _SIZE // 2
     layers = [Layer("stem", _STEM, squared(half), "stem", kind="fixed")]
     size = half
@@ -150,7 +150,7 @@ def _sketch(architecture: Architecture) -> Chain:
         else:
             changes = _changes_shape(width_in, width, stride)
             layers.append(Layer("1×1" if changes else "skip", *place, kind="chosen" if changes else "skipped"))
-    return Chain([*layers, Layer("head", _HEAD, squared(1), "head", kind="fixed")])
+    return ChainSketch([*layers, Layer("head", _HEAD, squared(1), "head", kind="fixed")])
 
 
 MOBILE_IMAGENET = SearchSpace(

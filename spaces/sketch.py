@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["fixed", "chosen", "skipped"]
+LayerKind = Literal["fixed", "chosen", "skipped"]
 """Whether a layer is the same in every architecture, is chosen, or is chosen to be left out."""
 
 
@@ -22,11 +22,11 @@ class Layer:
     stage: str = ""
     decisions: Sequence[int] = ()
     times: int = 1
-    kind: Kind = "chosen"
+    kind: LayerKind = "chosen"
 
 
 @dataclass(frozen=True)
-class Edge:
+class CellEdge:
     """An edge between two nodes of a cell, by number, and the operation on it; `words` are empty where it brings
     nothing."""
 
@@ -37,22 +37,22 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Chain:
+class ChainSketch:
     """A network as a chain of layers, the first one first."""
 
     layers: Sequence[Layer]
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellSketch:
     """A cell as a directed graph of nodes, which are numbered from 0; `words` say where its copies stand."""
 
     nodes: int
-    edges: Sequence[Edge]
+    edges: Sequence[CellEdge]
     words: str = ""
 
 
-Sketch = Chain | Cell
+Sketch = ChainSketch | CellSketch
 
 
 def squared(size: int) -> str:

@@ -73,7 +73,7 @@ class SearchSpace:
     - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `context`: of language models, how many characters an architecture's network reads at once; `input_shape` is then
       (the most of them,). Networks map character numbers (n, places) to scores (n, places, num_classes).
-    - `parts`: the network's parts with their costs; without them `cost` tells these, else they are counted on a network.
+    - `parts`: the network's parts with their costs; without them `cost` tells these, or they are counted.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
       two of these, and the others can be limited by their names.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
@@ -81,9 +81,9 @@ class SearchSpace:
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`, `shortest`: how long the longest and the shortest path through the network are, in layers: shape (n,).
-    - `sketch`: the layers or the cell of an architecture, as a picture shows them; see `Chain` and `Cell`.
+    - `sketch`: the layers or the cell of an architecture, as a picture shows them; see `spaces/sketch.py`.
     - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
-    - `table`, `key`: the published table with the accuracy of every architecture, and the name of an architecture in it.
+    - `table`, `key`: the published table of every architecture's accuracy, and the name of an architecture in it.
     - `objective`: the quantity that is measured, unless an evaluator names its own; see `measured` for the default.
     - `valid`: the rule that says which architectures may be built, and are in the space; without one all are. It
       returns True, or a text that says why not; False forbids by the first line of its docstring, or by its name.

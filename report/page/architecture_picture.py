@@ -7,11 +7,11 @@ from markupsafe import Markup
 from ...errors import GeniusError
 from ...printable import said_by
 from ...record.candidate import Candidate
-from ...spaces.sketch import Cell, Chain, Sketch
+from ...spaces.sketch import CellSketch, ChainSketch, Sketch
 from ...spaces.space import Architecture, SearchSpace
 from .cell_picture import draw_cell
 from .chain_picture import draw_chain
-from .option_picture import Chosen, draw_options
+from .option_picture import ChosenOption, draw_options
 
 
 class Drawing:
@@ -25,17 +25,17 @@ class Drawing:
                 tried.setdefault(name, set()).add(option)
         self._tried = {name: sorted(options, key=_in_order) for name, options in tried.items()}
 
-    def chosen(self, candidate: Candidate) -> list[Chosen]:
+    def chosen(self, candidate: Candidate) -> list[ChosenOption]:
         """Return the options of a candidate's architecture in the decisions that count."""
         if candidate.architecture is None:
             return []
         if self.space is None:
             named = enumerate(_named(candidate).items())
             known = self._tried
-            return [Chosen(at, name, "", known[name], known[name].index(option)) for at, (name, option) in named]
+            return [ChosenOption(at, name, "", known[name], known[name].index(option)) for at, (name, option) in named]
         visible = self.space.visible(candidate.architecture)
         return [
-            Chosen(at, each.name, each.stage, each.names, number - each.first, each.scale is not None)
+            ChosenOption(at, each.name, each.stage, each.names, number - each.first, each.scale is not None)
             for at, (each, number, counts) in enumerate(
                 zip(self.space.decisions, candidate.architecture, visible, strict=True)
             )
@@ -53,7 +53,9 @@ class Drawing:
             return draw_options(self.chosen(candidate), changed)
         sketch = _sketch(self.space, candidate.architecture)
         places = [n - each.first for each, n in zip(self.space.decisions, candidate.architecture, strict=True)]
-        return draw_chain(sketch, places, changed) if isinstance(sketch, Chain) else draw_cell(sketch, places, changed)
+        if isinstance(sketch, ChainSketch):
+            return draw_chain(sketch, places, changed)
+        return draw_cell(sketch, places, changed)
 
 
 def _named(candidate: Candidate) -> dict[str, str]:
@@ -77,6 +79,8 @@ def _sketch(space: SearchSpace, architecture: Architecture) -> Sketch:
         found = space.sketch(space.settled(architecture))
     except Exception as error:
         raise GeniusError(f"the sketch of {space.name} failed on {list(architecture)}: {said_by(error)}") from error
-    if not isinstance(found, Chain | Cell):
-        raise GeniusError(f"the sketch of {space.name} is a genius.Chain or a genius.Cell, got {type(found).__name__}")
+    if not isinstance(found, ChainSketch | CellSketch):
+        raise GeniusError(
+            f"the sketch of {space.name} is a genius.ChainSketch or a genius.CellSketch, got {type(found).__name__}"
+        )
     return found

@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 
 from markupsafe import Markup
 
-from ...spaces.sketch import Cell, Edge
+from ...spaces.sketch import CellEdge, CellSketch
 from .svg import element, picture, words
 
 _APART, _LEFT, _MIDDLE, _RADIUS = 130, 30, 92, 13  # pixels between nodes, beside the first, above them, of one
 _RISE = 38  # pixels that an arc rises for each node that it passes
 
 
-def draw_cell(cell: Cell, options: Sequence[int], changed: Collection[int]) -> Markup:
+def draw_cell(cell: CellSketch, options: Sequence[int], changed: Collection[int]) -> Markup:
     """Draw a cell; `options` are the places of the chosen options, edges of `changed` decisions are marked."""
     edges = [_edge(edge, options[edge.decision] % 8, edge.decision in changed) for edge in cell.edges]
     nodes = [_node(number, cell.nodes) for number in range(cell.nodes)]
@@ -25,7 +25,7 @@ def _x(node: int) -> float:
     return _LEFT + _APART * node
 
 
-def _edge(edge: Edge, tone: int, marked: bool) -> Markup:
+def _edge(edge: CellEdge, tone: int, marked: bool) -> Markup:
     passed = edge.target - edge.source - 1
     side = 1 if edge.source % 2 else -1
     height = side * _RISE * passed

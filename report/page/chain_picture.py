@@ -6,8 +6,8 @@ from math import sqrt
 
 from markupsafe import Markup
 
-from ...spaces.sketch import Chain, Layer
-from .svg import element, picture, short, words
+from ...spaces.sketch import ChainSketch, Layer
+from .svg import cut_label, element, picture, words
 
 _PITCH, _BOX, _EDGE = 38, 28, 6  # pixels from box to box, of a box, beside the picture
 _MIDDLE, _TALLEST, _LEAST = 82, 84, 12  # where boxes are centred, and how high they are
@@ -16,7 +16,7 @@ _LETTERS = 6  # of a layer's words, in a line
 _WIDE = 110  # pixels of a layer with longer words
 
 
-def draw_chain(chain: Chain, options: Sequence[int], changed: Collection[int]) -> Markup:
+def draw_chain(chain: ChainSketch, options: Sequence[int], changed: Collection[int]) -> Markup:
     """Draw a chain; `options` are the places of the chosen options, layers of `changed` decisions are marked."""
     layers = chain.layers
     pitches = [_pitch(layer) for layer in layers]
@@ -76,5 +76,5 @@ def _stages(layers: Sequence[Layer], starts: Sequence[float], pitches: Sequence[
         left, right = starts[at[0]] + 4, starts[at[-1]] + pitches[at[-1]] - 4
         room = int((right - left + 8) / _LETTER)
         yield element("line", x1=left, y1=145, x2=right, y2=145, class_="stage")
-        yield words(short(name, room), (left + right) / 2, 157, "name")
-        yield words(short(layers[at[-1]].size, room), (left + right) / 2, 169, "size")
+        yield words(cut_label(name, room), (left + right) / 2, 157, "name")
+        yield words(cut_label(layers[at[-1]].size, room), (left + right) / 2, 169, "size")

@@ -20,7 +20,7 @@ _FEW, _OUTLYING = 5, 2.0  # values that are told apart; ways from the best to th
 
 
 @dataclass(frozen=True)
-class Series:
+class Plot:
     """Points of a chart: dots, steps, a line, or a band between the points and the `upper` ones.
 
     `tone` is the number of a colour. Each point may have a `title`, and the id of a place on the page that it leads to.
@@ -36,7 +36,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Axis:
+class Side:
     """An axis: its label, whether it is logarithmic, and whether it runs from high to low."""
 
     label: str
@@ -46,7 +46,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Scale:
+class PixelScale:
     """The map of an axis from values to pixels."""
 
     low: float
@@ -70,16 +70,20 @@ class Scale:
 
 
 def chart(
-    series: Sequence[Series], across: Axis, up: Axis, label: str, within: tuple[float, float] | None = None
+    series: Sequence[Plot],
+    across: Side,
+    up: Side,
+    label: str,
+    within: tuple[float, float] | None = None,
 ) -> Markup | None:
     """Draw a chart of a title; None without a point. Points beyond the ends `within` are drawn at the edge."""
     points = [point for each in series for point in (*each.points, *each.upper)]
     if not points:
         return None
     ends = _ends([x for x, _ in points], across), _ends(within or [y for _, y in points], up)
-    x = Scale(*ends[0], _LEFT, _WIDTH - _RIGHT, across.log)
+    x = PixelScale(*ends[0], _LEFT, _WIDTH - _RIGHT, across.log)
     top, bottom = (_TOP, _HEIGHT - _BOTTOM)
-    y = Scale(*ends[1], *((top, bottom) if up.inverted else (bottom, top)), up.log)
+    y = PixelScale(*ends[1], *((top, bottom) if up.inverted else (bottom, top)), up.log)
     order = ("band", "line", "steps", "crosses", "dots")
     drawn = [_DRAWING[each.kind](each, x, y) for each in sorted(series, key=lambda one: order.index(one.kind))]
     return picture(_WIDTH, _HEIGHT, label, *_frame(x, y, across, up), *drawn, kind="chart")
@@ -96,7 +100,7 @@ def telling(values: Sequence[float], *, higher: bool) -> tuple[float, float] | N
     return (min(kept), max(kept)) if quarter != best and len(kept) < len(ordered) else None
 
 
-def _ends(values: Sequence[float], axis: Axis) -> tuple[float, float]:
+def _ends(values: Sequence[float], axis: Side) -> tuple[float, float]:
     low, high = min(values), max(values)
     if axis.log:
         return max(low, 1e-12) / 1.15, high * 1.15
@@ -128,7 +132,7 @@ def tick_words(values: Sequence[float]) -> list[str]:
     return written(values, 0)
 
 
-def _frame(x: Scale, y: Scale, across: Axis, up: Axis) -> Iterator[Markup]:
+def _frame(x: PixelScale, y: PixelScale, across: Side, up: Side) -> Iterator[Markup]:
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     levels, places = y.ticks, [tick for tick in x.ticks if not across.whole or tick == int(tick)]
     for value, text in zip(levels, tick_words(levels), strict=True):
@@ -144,19 +148,19 @@ def _frame(x: Scale, y: Scale, across: Axis, up: Axis) -> Iterator[Markup]:
     )
 
 
-def _path(points: Sequence[Point], x: Scale, y: Scale) -> str:
+def _path(points: Sequence[Point], x: PixelScale, y: PixelScale) -> str:
     return " ".join(f"{'L' if at else 'M'}{x(a):.1f} {y(b):.1f}" for at, (a, b) in enumerate(points))
 
 
-def _draw_line(series: Series, x: Scale, y: Scale) -> Markup:
+def _draw_line(series: Plot, x: PixelScale, y: PixelScale) -> Markup:
     return element("path", d=_path(series.points, x, y), class_=f"line tone{series.tone}")
 
 
-def _draw_steps(series: Series, x: Scale, y: Scale) -> Markup:
+def _draw_steps(series: Plot, x: PixelScale, y: PixelScale) -> Markup:
     return element("path", d=_path(stepped(series.points), x, y), class_=f"line tone{series.tone}")
 
 
-def _draw_band(series: Series, x: Scale, y: Scale) -> Markup:
+def _draw_band(series: Plot, x: PixelScale, y: PixelScale) -> Markup:
     around = [*stepped(series.points), *reversed(stepped(series.upper))]
     return element("path", d=f"{_path(around, x, y)} Z", class_=f"band tone{series.tone}")
 
@@ -169,11 +173,11 @@ def stepped(points: Sequence[Point]) -> list[Point]:
     return found
 
 
-def _draw_dots(series: Series, x: Scale, y: Scale) -> Markup:
+def _draw_dots(series: Plot, x: PixelScale, y: PixelScale) -> Markup:
     return element("g", *(_mark(series, at, x(a), y(b)) for at, (a, b) in enumerate(series.points) if isfinite(b)))
 
 
-def _mark(series: Series, at: int, x: float, y: float) -> Markup:
+def _mark(series: Plot, at: int, x: float, y: float) -> Markup:
     title = [element("title", series.titles[at])] if series.titles else []
     kind = f"{series.kind} tone{series.tone}"
     if series.kind == "crosses":
@@ -184,7 +188,7 @@ def _mark(series: Series, at: int, x: float, y: float) -> Markup:
     return element("a", mark, href=f"#{series.places[at]}", tabindex="-1") if series.places else mark
 
 
-_DRAWING: dict[str, Callable[[Series, Scale, Scale], Markup]] = {
+_DRAWING: dict[str, Callable[[Plot, PixelScale, PixelScale], Markup]] = {
     "dots": _draw_dots,
     "crosses": _draw_dots,
     "steps": _draw_steps,

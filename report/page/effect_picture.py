@@ -9,8 +9,8 @@ from ...agents.principles import is_shown
 from ...record.notebook import OptionEffect
 from ...spaces.objective import Objective
 from ...spaces.space import SearchSpace
-from .charts import Scale, tick_words
-from .svg import element, picture, short, words
+from .charts import PixelScale, tick_words
+from .svg import cut_label, element, picture, words
 
 _INTERVAL = 1.96  # standard deviations
 _NAME, _OPTION, _ROW, _RIGHT, _WIDTH = 120, 290, 20, 20, 680  # pixels
@@ -23,11 +23,13 @@ def draw_effects(effects: Sequence[OptionEffect], space: SearchSpace, objective:
     if not known:
         return None
     ends = [end for each in known for end in _ends(each)]
-    scale = Scale(min(*ends, 0.0), max(*ends, 1e-9), _OPTION, _WIDTH - _RIGHT)
+    scale = PixelScale(min(*ends, 0.0), max(*ends, 1e-9), _OPTION, _WIDTH - _RIGHT)
     groups = [list(group) for _, group in groupby(known, key=lambda each: each.decision)]
     rows, y = [], 26.0
     for group in sorted(groups, key=_spread, reverse=True):
-        rows.append(words(short(space.decisions[group[0].decision].name, _LETTERS[0]), 0, y + 13, "decision", "start"))
+        rows.append(
+            words(cut_label(space.decisions[group[0].decision].name, _LETTERS[0]), 0, y + 13, "decision", "start")
+        )
         for each in sorted(group, key=lambda one: -objective.utility(one.effect or 0.0)):
             rows.append(_row(each, space, objective, scale, y))
             y += _ROW
@@ -46,7 +48,7 @@ def _spread(group: Sequence[OptionEffect]) -> float:
     return max(found) - min(found)
 
 
-def _axis(scale: Scale, bottom: float, objective: Objective) -> Iterator[Markup]:
+def _axis(scale: PixelScale, bottom: float, objective: Objective) -> Iterator[Markup]:
     ticks = scale.ticks
     for value, text in zip(ticks, tick_words(ticks), strict=True):
         signed = f"+{text}" if value > 0 else text
@@ -55,7 +57,7 @@ def _axis(scale: Scale, bottom: float, objective: Objective) -> Iterator[Markup]
         yield words(signed, scale(value), 12, "tick")
 
 
-def _row(each: OptionEffect, space: SearchSpace, objective: Objective, scale: Scale, y: float) -> Markup:
+def _row(each: OptionEffect, space: SearchSpace, objective: Objective, scale: PixelScale, y: float) -> Markup:
     decision = space.decisions[each.decision]
     name, middle = decision.names[each.option - decision.first], y + 9
     low, high = map(scale, _ends(each))
@@ -65,7 +67,7 @@ def _row(each: OptionEffect, space: SearchSpace, objective: Objective, scale: Sc
     return element(
         "g",
         element("title", told),
-        words(short(name, _LETTERS[1]), _NAME, y + 13, f"option {kind}", "start"),
+        words(cut_label(name, _LETTERS[1]), _NAME, y + 13, f"option {kind}", "start"),
         element("line", x1=low, y1=middle, x2=high, y2=middle, class_=f"interval {kind}"),
         element("circle", cx=scale(each.effect or 0.0), cy=middle, r=4, class_=f"effect {kind}"),
     )

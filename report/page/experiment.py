@@ -19,9 +19,9 @@ from ...spaces.space import Architecture
 from ...tools.toolbox import chance_in_words
 from ...training.job import Epoch, JobFiles, read_epochs
 from .architecture_picture import Drawing
-from .conversation import Conversation
-from .option_picture import Chosen
-from .run_charts import Figure, epochs_figure, place_of
+from .logged_calls import Conversation
+from .option_picture import ChosenOption
+from .run_charts import Figure, anchor_of, epochs_figure
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ToldForecast:
     """The forecast of a value, whose it is, and how far the measurement `missed` it; empty where there is none."""
 
     words: str
@@ -59,7 +59,7 @@ class Experiment:
     improved: bool
     is_best: bool
     beyond: Sequence[str]
-    forecast: Forecast | None
+    forecast: ToldForecast | None
     before: int | None
     changes: Sequence[Change]
     picture: Markup | None
@@ -104,7 +104,7 @@ class Experiments:
         changes = list(_changes(self._drawing.chosen(candidate), self._drawing.chosen(before) if before else []))
         beyond = goal.beyond(candidate)
         return Experiment(
-            place=place_of(self._run, candidate),
+            place=anchor_of(self._run, candidate),
             candidate=candidate,
             value="" if candidate.value is None else goal.objective.text(candidate.value),
             utility=None if candidate.value is None or beyond else goal.utility(candidate),
@@ -183,7 +183,7 @@ def _measured(m: Measurement, goal: Goal) -> Iterator[tuple[str, str]]:
         yield name, quantity.text(value) if quantity else f"{value:,.4g}"
 
 
-def _changes(chosen: Sequence[Chosen], before: Sequence[Chosen]) -> Iterator[tuple[int, Change]]:
+def _changes(chosen: Sequence[ChosenOption], before: Sequence[ChosenOption]) -> Iterator[tuple[int, Change]]:
     """Yield the decisions, with their numbers, in which an architecture differs from the best before it."""
     known = {each.decision: each for each in before}
     for each in chosen if before else ():
@@ -194,7 +194,7 @@ def _changes(chosen: Sequence[Chosen], before: Sequence[Chosen]) -> Iterator[tup
         yield old.decision, Change(old.name, old.option, "not there")
 
 
-def _forecast(candidate: Candidate, objective: Objective) -> Forecast | None:
+def _forecast(candidate: Candidate, objective: Objective) -> ToldForecast | None:
     """Return the proposer's own forecast, else that of the advice which it took."""
     value, sd, by = candidate.expected, candidate.expected_sd, candidate.arm or candidate.llm or "the proposer"
     if value is None and candidate.taken is not None:
@@ -204,7 +204,7 @@ def _forecast(candidate: Candidate, objective: Objective) -> Forecast | None:
         return None
     words = objective.text(value) if sd is None else f"{objective.near(value, sd)}{objective.suffix}"
     if candidate.value is None:
-        return Forecast(words, by)
+        return ToldForecast(words, by)
     apart = candidate.value - value
     missed = f"{objective.change(apart, abs(apart))}".partition(" ± ")[0] + objective.suffix
-    return Forecast(words, by, missed + (f", {abs(apart) / sd:.1f} standard deviations" if sd else ""))
+    return ToldForecast(words, by, missed + (f", {abs(apart) / sd:.1f} standard deviations" if sd else ""))

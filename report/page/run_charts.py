@@ -11,12 +11,12 @@ from ...record.front import nondominated
 from ...record.result import SearchResult, TrialResult
 from ...spaces import short_name
 from ...spaces.objective import FLOPS, Objective
-from ..best_curves import BetterOf, Curve, Number, best_over_trials, best_steps, by_arm
-from .charts import Axis, Point, Series, chart, telling
+from ..best_curves import BestCurve, BetterOf, CurveOf, best_over_trials, best_steps, by_arm
+from .charts import Plot, Point, Side, chart, telling
 
-_ACROSS = Axis("evaluation", whole=True)
-_RANK = Axis("rank in the space (1 is the best)", log=True, inverted=True)
-_TEST_RANK = Axis("test rank of the best (1 is the best)", log=True, inverted=True)
+_ACROSS = Side("evaluation", whole=True)
+_RANK = Side("rank in the space (1 is the best)", log=True, inverted=True)
+_TEST_RANK = Side("test rank of the best (1 is the best)", log=True, inverted=True)
 _TONES = 8
 
 
@@ -40,13 +40,19 @@ class Peer:
     high: Sequence[float]
 
 
-def place_of(run: int, candidate: Candidate) -> str:
+def anchor_of(run: int, candidate: Candidate) -> str:
     """Return the id of an experiment on the page; runs count from 1."""
     return f"run{run}-trial{candidate.trial}-iteration{candidate.iteration}"
 
 
 def figure(
-    title: str, series: Sequence[Series], across: Axis, up: Axis, note: str = "", *, higher: bool | None = None
+    title: str,
+    series: Sequence[Plot],
+    across: Side,
+    up: Side,
+    note: str = "",
+    *,
+    higher: bool | None = None,
 ) -> Figure | None:
     """Draw a chart; None without a point.
 
@@ -68,7 +74,7 @@ def value_figure(result: SearchResult, run: int) -> Figure | None:
     objective = result.goal.objective
     series = [*_dots(result, run, "value"), *_best(result, "value", objective.better_of)]
     note = f"{objective.better.capitalize()} is better."
-    return figure(objective.name, series, _ACROSS, Axis(objective.label), note, higher=objective.better == "higher")
+    return figure(objective.name, series, _ACROSS, Side(objective.label), note, higher=objective.better == "higher")
 
 
 def rank_figure(result: SearchResult, run: int, peers: Sequence[Peer] = ()) -> Figure | None:
@@ -80,7 +86,7 @@ def rank_figure(result: SearchResult, run: int, peers: Sequence[Peer] = ()) -> F
     return figure("rank, beside proposers without a model", series, _ACROSS, _TEST_RANK, note)
 
 
-def _dots(result: SearchResult, run: int, number: Number) -> Iterator[Series]:
+def _dots(result: SearchResult, run: int, number: CurveOf) -> Iterator[Plot]:
     """Yield the measurements of each arm, of several trials those of all together."""
     groups = by_arm(result.candidates) if len(result.trials) == 1 else [("measured", result.candidates)]
     for tone, (label, candidates) in enumerate(groups):
@@ -88,32 +94,32 @@ def _dots(result: SearchResult, run: int, number: Number) -> Iterator[Series]:
         known = [(c, float(reading)) for c, reading in found if reading is not None]
         points = [(float(c.iteration), reading) for c, reading in known]
         titles = [f"iteration {c.iteration}: {result.goal.objective.text(c.value or 0.0)}" for c, _ in known]
-        places = [place_of(run, c) for c, _ in known]
-        yield Series(label, points, "dots", tone % _TONES, titles=titles, places=places)
+        places = [anchor_of(run, c) for c, _ in known]
+        yield Plot(label, points, "dots", tone % _TONES, titles=titles, places=places)
 
 
-def _best(result: SearchResult, number: Number, better: BetterOf) -> list[Series]:
+def _best(result: SearchResult, number: CurveOf, better: BetterOf) -> list[Plot]:
     """Return the best so far of a trial, or the mean over trials and their band."""
     if len(result.trials) > 1:
         return over_trials(result.trials, number, better, "best", "mean of the best")
     trial = result.trials[0]
     steps = _points(best_steps(trial, number, better))
-    return [Series("best so far", _to_the_end(steps, trial), "steps", "best")]
+    return [Plot("best so far", _to_the_end(steps, trial), "steps", "best")]
 
 
 def over_trials(
-    trials: Sequence[TrialResult], number: Number, better: BetterOf, tone: int | str, label: str
-) -> list[Series]:
+    trials: Sequence[TrialResult], number: CurveOf, better: BetterOf, tone: int | str, label: str
+) -> list[Plot]:
     """Return the mean of the best so far over trials, and the band between the worst and the best of them."""
     iterations, columns = best_over_trials(trials, number, better)
     low, high, mean = (
         _points((iterations, list(map(each, columns)))) for each in (min, max, lambda column: sum(column) / len(column))
     )
-    band = [Series("from the lowest to the highest", low, "band", tone, upper=high)] if len(trials) > 1 else []
-    return [*band, Series(label, mean, "steps", tone)]
+    band = [Plot("from the lowest to the highest", low, "band", tone, upper=high)] if len(trials) > 1 else []
+    return [*band, Plot(label, mean, "steps", tone)]
 
 
-def _points(curve: Curve) -> list[Point]:
+def _points(curve: BestCurve) -> list[Point]:
     return [(float(x), float(y)) for x, y in zip(*curve, strict=True)]
 
 
@@ -123,22 +129,22 @@ def _to_the_end(steps: list[Point], trial: TrialResult) -> list[Point]:
     return [*steps, (float(last), steps[-1][1])] if steps and steps[-1][0] < last else steps
 
 
-def _of_peers(peers: Sequence[Peer]) -> Iterator[Series]:
+def _of_peers(peers: Sequence[Peer]) -> Iterator[Plot]:
     for tone, peer in enumerate(peers):
         low, median, high = (
             [(float(at), value) for at, value in enumerate(values, start=1)]
             for values in (peer.low, peer.median, peer.high)
         )
-        yield Series("", low, "band", tone, upper=high)
-        yield Series(peer.name, median, "steps", tone)
+        yield Plot("", low, "band", tone, upper=high)
+        yield Plot(peer.name, median, "steps", tone)
 
 
-def _own_test_ranks(result: SearchResult) -> Iterator[Series]:
+def _own_test_ranks(result: SearchResult) -> Iterator[Plot]:
     """Yield the test rank of the best so far of each trial, as the peers' are taken."""
     for trial in result.trials:
         better = [(c.iteration, c.measurement) for c in trial.goal.improving(trial.candidates)]
         steps = [(float(at), float(m.test_rank)) for at, m in better if m and m.test_rank is not None]
-        yield Series("this run", _to_the_end(steps, trial), "steps", "best")
+        yield Plot("this run", _to_the_end(steps, trial), "steps", "best")
 
 
 def front_figures(result: SearchResult, run: int) -> Iterator[Figure]:
@@ -172,21 +178,21 @@ def _front(result: SearchResult, run: int, objective: Objective) -> Figure | Non
     series = [
         _scatter("measured", feasible, "dots", 0, result, run),
         _scatter("not feasible", beyond, "crosses", 7, result, run),
-        Series("front", front, "line", "best"),
-        Series("", front, "dots", "best"),
+        Plot("front", front, "line", "best"),
+        Plot("", front, "dots", "best"),
     ]
     label = "FLOPs" if objective == FLOPS else objective.label
     title = f"{goal.objective.name} and {label}"
     higher = goal.objective.better == "higher"
-    return figure(title, series, Axis(label), Axis(goal.objective.label), higher=higher)
+    return figure(title, series, Side(label), Side(goal.objective.label), higher=higher)
 
 
 def _scatter(
     label: str, found: Sequence[tuple[Candidate, Point]], kind: str, tone: int, result: SearchResult, run: int
-) -> Series:
+) -> Plot:
     titles = [f"iteration {c.iteration}: {result.goal.objective.text(c.value or 0.0)}" for c, _ in found]
-    points, places = [point for _, point in found], [place_of(run, c) for c, _ in found]
-    return Series(label, points, "crosses" if kind == "crosses" else "dots", tone, titles=titles, places=places)
+    points, places = [point for _, point in found], [anchor_of(run, c) for c, _ in found]
+    return Plot(label, points, "crosses" if kind == "crosses" else "dots", tone, titles=titles, places=places)
 
 
 def compared_figures(results: Sequence[SearchResult], names: Sequence[str]) -> Iterator[Figure]:
@@ -195,16 +201,16 @@ def compared_figures(results: Sequence[SearchResult], names: Sequence[str]) -> I
         own = [(at, result) for at, result in enumerate(results) if result.settings.space == space]
         for objective in dict.fromkeys(result.goal.objective for _, result in own):
             alike = [(at, result) for at, result in own if result.goal.objective == objective]
-            yield from _compared(alike, names, "value", objective.better_of, Axis(objective.label), objective)
+            yield from _compared(alike, names, "value", objective.better_of, Side(objective.label), objective)
         yield from _compared(own, names, "rank", min, _RANK, None)
 
 
 def _compared(
     own: Sequence[tuple[int, SearchResult]],
     names: Sequence[str],
-    number: Number,
+    number: CurveOf,
     better: BetterOf,
-    axis: Axis,
+    axis: Side,
     objective: Objective | None,
 ) -> Iterator[Figure]:
     series = [each for at, result in own for each in over_trials(result.trials, number, better, at % _TONES, names[at])]
@@ -219,10 +225,10 @@ def _compared(
 
 def epochs_figure(points: Sequence[Point], losses: Sequence[Point], objective: Objective) -> list[Figure]:
     """Draw the learning curve of an evaluation: its values and its losses by epoch."""
-    axis = Axis("epoch", whole=True)
+    axis = Side("epoch", whole=True)
     found = [
-        figure(f"held-out {objective.name}", [Series("", points, "line", "best")], axis, Axis(objective.label)),
-        figure("training loss", [Series("", losses, "line", 0)], axis, Axis("loss")),
+        figure(f"held-out {objective.name}", [Plot("", points, "line", "best")], axis, Side(objective.label)),
+        figure("training loss", [Plot("", losses, "line", 0)], axis, Side("loss")),
     ]
     drawn = [len(points) > 1, len(losses) > 1]
     return [each for each, several in zip(found, drawn, strict=True) if each and several]

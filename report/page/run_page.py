@@ -32,9 +32,9 @@ from ...spaces.region import Region
 from ...spaces.space import SearchSpace
 from ..show import sentences
 from .architecture_picture import Drawing
-from .conversation import Conversation, by_iteration, read_conversations
 from .effect_picture import draw_effects
 from .experiment import Experiment, Experiments
+from .logged_calls import Conversation, by_iteration, read_conversations
 from .pending import Pending, pending_evaluations
 from .run_charts import Figure, Peer, front_figures, rank_figure, value_figure
 
@@ -42,7 +42,7 @@ _EFFECTS = 8  # measurements from which the effects of options are estimated
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelVerdict:
     """Whether a run's model was worth it: sentences, the table behind them, and the trials of its peers."""
 
     sentences: Sequence[str]
@@ -75,7 +75,7 @@ class RunPage:
     notes: Sequence[Note]
     other_calls: Sequence[Conversation]
     pending: Sequence[Pending] = ()
-    verdict: Verdict | None = None
+    verdict: ModelVerdict | None = None
 
     @property
     def settings(self) -> Settings:
@@ -200,10 +200,10 @@ class Gathering:
     """How a run is read: `space` is its own space where the user named it, `judge` tells the worth of its model."""
 
     space: SearchSpace | None = None
-    judge: Callable[[SearchResult], Verdict | None] = field(default=lambda result: None)
+    judge: Callable[[SearchResult], ModelVerdict | None] = field(default=lambda result: None)
 
 
-def gather(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunPage:
+def gather_run(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunPage:
     """Read a run as the page shows it.
 
     Raises: BrokenRun, NotPlain, GeniusError.

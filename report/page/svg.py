@@ -38,6 +38,6 @@ def _value(value: Attribute) -> str:
     return f"{value:.5g}" if isinstance(value, int | float) else str(escape(printable(str(value))))
 
 
-def short(text: str, length: int) -> str:
+def cut_label(text: str, length: int) -> str:
     """Cut a label at its end."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -2,7 +2,7 @@
 
 import pytest
 from genius.report.page.rendering import render
-from genius.report.page.run_page import gather
+from genius.report.page.run_page import gather_run
 
 from ..browser import opened
 from .runs import tried, write_run
@@ -18,7 +18,7 @@ def page(tmp_path_factory):
         tried(at, (at % 3, 2) + (0,) * 6, value, error=None if value else "lost") for at, value in enumerate(values, 1)
     ]
     file = folder / "page.html"
-    file.write_text(render([gather(write_run(folder / "r", made))]), "utf-8")
+    file.write_text(render([gather_run(write_run(folder / "r", made))]), "utf-8")
     return file
 
 
@@ -80,7 +80,7 @@ def test_it_can_be_read_without_scripts_and_on_paper(page):
 
 
 def test_text_of_strangers_does_nothing_in_a_browser(tmp_path):
-    runs = [gather(of_strangers(tmp_path / f"r{at}", text), at) for at, text in enumerate(TEXTS.values(), 1)]
+    runs = [gather_run(of_strangers(tmp_path / f"r{at}", text), at) for at, text in enumerate(TEXTS.values(), 1)]
     file = tmp_path / "page.html"
     file.write_text(render(runs), "utf-8")
     with opened(file.as_uri()) as tab:

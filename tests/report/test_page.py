@@ -16,13 +16,13 @@ from genius.record.measurement import Measurement
 from genius.record.notebook import Page
 from genius.record.settings import LoopSettings, Settings
 from genius.report.page.architecture_picture import Drawing
-from genius.report.page.charts import Axis, Series, chart, telling
+from genius.report.page.charts import Plot, Side, chart, telling
 from genius.report.page.rendering import policy, render
-from genius.report.page.run_page import Gathering, gather, known_space
+from genius.report.page.run_page import Gathering, gather_run, known_space
 from genius.spaces import SPACES
 from genius.spaces.decision import Decision
 from genius.spaces.disguise import Disguise
-from genius.spaces.sketch import Cell, Chain, Layer
+from genius.spaces.sketch import CellSketch, ChainSketch, Layer
 from genius.spaces.space import SearchSpace
 
 from ..test_hostile import HOSTILE
@@ -80,8 +80,8 @@ def of_strangers(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_text_of_strangers_stays_text(text, tmp_path):
-    page = render([gather(of_strangers(tmp_path / "r", text))])
-    harmless = render([gather(of_strangers(tmp_path / "h", "plain"))])
+    page = render([gather_run(of_strangers(tmp_path / "r", text))])
+    harmless = render([gather_run(of_strangers(tmp_path / "h", "plain"))])
     assert tags(page) == tags(harmless)
     assert not [letter for letter in page if not letter.isprintable() and letter != "\n"]
 
@@ -117,7 +117,7 @@ def test_an_experiment_tells_all_that_is_known_of_it(tmp_path):
         offers=(Offer("guided", (1,) * 8, 0.25, rationale="expected to be good"),),
     )
     call = Call(1, 2, 1, [{"role": "user", "content": "the prompt of two"}], Reply("the reply of two", "m", 1_000, 20))
-    run = gather(write_run(tmp_path / "r", [first, second], [call], [Page(1, 2, "notebook", "kernels count")]))
+    run = gather_run(write_run(tmp_path / "r", [first, second], [call], [Page(1, 2, "notebook", "kernels count")]))
     ((_, (one, two)),) = run.trials
     assert [one.improved, two.improved, two.is_best, two.before] == [True, True, True, 1]
     changed = [(change.decision, change.before, change.after) for change in two.changes]
@@ -143,22 +143,22 @@ def test_trials_share_a_band_and_front_follows_the_goal(tmp_path):
         for trial, row in values.items()
         for at, value in enumerate(row, start=1)
     ]
-    run = gather(write_run(tmp_path / "r", made))
+    run = gather_run(write_run(tmp_path / "r", made))
     value, rank, flops = run.figures
     assert [value.title, rank.title, flops.title] == ["accuracy", "rank", "accuracy and FLOPs"]
     assert ("best", "band", "from the lowest to the highest") in value.legend
     assert run.mean_best == "92.50 ± 0.71%"
-    both = [run, gather(write_run(tmp_path / "s", made[:3]), 2)]
+    both = [run, gather_run(write_run(tmp_path / "s", made[:3]), 2)]
     page = render(both)
     assert "2 runs compared" in page
     assert page.count('id="run1-trial1-iteration1"') == page.count('id="run2-trial1-iteration1"') == 1
 
 
 def test_a_run_without_a_measurement_has_a_page(tmp_path):
-    page = render([gather(write_run(tmp_path / "r", []))])
+    page = render([gather_run(write_run(tmp_path / "r", []))])
     assert "nothing feasible was measured" in page
     failed = Candidate(1, 1, architecture=(0,) * 8, error="it broke", measurement=Measurement(error="it broke"))
-    assert "it broke" in render([gather(write_run(tmp_path / "s", [failed]))])
+    assert "it broke" in render([gather_run(write_run(tmp_path / "s", [failed]))])
 
 
 def test_a_thousand_evaluations_make_a_page_of_a_few_megabytes(tmp_path):
@@ -168,7 +168,7 @@ def test_a_thousand_evaluations_make_a_page_of_a_few_megabytes(tmp_path):
         architecture = tuple(map(int, rng.integers(0, 3, 8)))
         made.append(tried(at, architecture, float(rng.uniform(85, 94)), rationale="because it is larger " * 10))
         calls.append(Call(1, at, 1, [{"role": "user", "content": "words " * 4_000}], Reply("[0]" * 200, "m", 9, 9)))
-    page = render([gather(write_run(tmp_path / "r", made, calls))])
+    page = render([gather_run(write_run(tmp_path / "r", made, calls))])
     assert len(page.encode()) < 5_000_000
     assert len(re.findall('class="experiment[ "]', page)) == 1_000
     assert "calls.jsonl in the run folder" in page
@@ -180,14 +180,14 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path):
     (tmp_path / "secret").write_text("{}\n")
     (run / "notebook.jsonl").symlink_to(tmp_path / "secret")
     with pytest.raises(NotPlain):
-        gather(run)
+        gather_run(run)
 
 
 def test_a_damaged_run_is_one_sentence(tmp_path):
     run = write_run(tmp_path / "r", [tried(1, (0,) * 8, 90.0)])
     (run / "candidates.jsonl").write_text('{"trial": "one"}\n')
     with pytest.raises(BrokenRun, match="line 1"):
-        gather(run)
+        gather_run(run)
 
 
 def own_run(folder: Path) -> Path:
@@ -204,7 +204,7 @@ def own_run(folder: Path) -> Path:
 def test_a_space_of_ones_own_is_drawn_by_what_was_tried_and_not_imported(tmp_path):
     run = own_run(tmp_path / "r")
     (run / "train.py").write_text("raise AssertionError('imported')")
-    page = gather(run)
+    page = gather_run(run)
     assert page.space is None
     ((_, (_, second)),) = page.trials
     assert [(each.decision, each.before, each.after) for each in second.changes] == [
@@ -221,7 +221,7 @@ def test_a_named_space_is_held_against_the_run(tmp_path):
     settings["run"]["fingerprint"] = "0" * 64
     (run / "search.json").write_text(json.dumps(settings))
     with pytest.raises(GeniusError, match="another space than other"):
-        gather(run, how=Gathering(other))
+        gather_run(run, how=Gathering(other))
 
 
 def test_a_space_that_is_a_dict_is_known_from_the_settings():
@@ -241,12 +241,12 @@ def test_every_space_is_drawn(name):
         ElementTree.fromstring(drawn)
         assert "changed" in drawn
         sketch = space.sketch(space.settled(architecture))
-        if isinstance(sketch, Chain):
+        if isinstance(sketch, ChainSketch):
             assert all(layer.width > 0 and layer.times > 0 for layer in sketch.layers)
             depends = {at for layer in sketch.layers for at in layer.decisions}
             assert depends == set(range(len(space.decisions)))
         else:
-            assert isinstance(sketch, Cell)
+            assert isinstance(sketch, CellSketch)
             assert {edge.decision for edge in sketch.edges} == set(range(len(space.decisions)))
 
 
@@ -277,7 +277,7 @@ def test_a_sketch_that_fails_is_one_sentence():
 
 
 def test_a_space_of_values_sketches_by_values():
-    layers = lambda values: Chain([Layer("linear", values["width"], decisions=(0,))])  # noqa: E731
+    layers = lambda values: ChainSketch([Layer("linear", values["width"], decisions=(0,))])  # noqa: E731
     space = SearchSpace("mine", (Decision("width", (16, 32)),), sketch=layers)
     assert "linear 32" in str(Drawing(space, []).draw(Candidate(1, 1, architecture=(1,)), []))
 
@@ -294,6 +294,6 @@ def test_charts_of_odd_values_can_be_drawn(values):
     points = [(float(at), value) for at, value in enumerate(values, start=1)]
     for log in (False, True):
         shown = [(x, abs(y) + 1e-9) for x, y in points] if log else points
-        drawn = chart([Series("a", shown, "steps")], Axis("n", whole=True), Axis("y", log=log), "a chart")
+        drawn = chart([Plot("a", shown, "steps")], Side("n", whole=True), Side("y", log=log), "a chart")
         ElementTree.fromstring(str(drawn))
-    assert chart([Series("a", [])], Axis("n"), Axis("y"), "empty") is None
+    assert chart([Plot("a", [])], Side("n"), Side("y"), "empty") is None
