@@ -175,7 +175,7 @@ def _measured(m: Measurement, goal: Goal) -> Iterator[tuple[str, str]]:
     if m.test_value is not None:
         yield f"test {objective.name}", objective.text(m.test_value)
     if m.rank is not None:
-        yield "rank in the space", f"{m.rank:,}"
+        yield "rank", f"{m.rank:,}"
     if m.test_rank is not None:
         yield "test rank", f"{m.test_rank:,}"
     for name, value in m.metrics.items():

@@ -15,7 +15,6 @@ from ..best_curves import BestCurve, BetterOf, CurveOf, best_over_trials, best_s
 from .charts import Plot, Point, Side, chart, telling
 
 _ACROSS = Side("evaluation", whole=True)
-_RANK = Side("rank in the space (1 is the best)", log=True, inverted=True)
 _TEST_RANK = Side("test rank of the best (1 is the best)", log=True, inverted=True)
 _TONES = 8
 
@@ -80,10 +79,15 @@ def value_figure(result: SearchResult, run: int) -> Figure | None:
 def rank_figure(result: SearchResult, run: int, peers: Sequence[Peer] = ()) -> Figure | None:
     """Draw ranks against evaluations, beside those of proposers without a model where these are known."""
     if not peers:
-        return figure("rank", [*_dots(result, run, "rank"), *_best(result, "rank", min)], _ACROSS, _RANK)
+        return figure("rank", [*_dots(result, run, "rank"), *_best(result, "rank", min)], _ACROSS, _ranks(result))
     series = [*_of_peers(peers), *_own_test_ranks(result)]
     note = "Lines are the medians of proposers without a model, bands hold the middle half of their trials."
     return figure("rank, beside proposers without a model", series, _ACROSS, _TEST_RANK, note)
+
+
+def _ranks(result: SearchResult) -> Side:
+    among = "within the limits" if result.settings.limits.ranges.limited else "in the space"
+    return Side(f"rank {among} (1 is the best)", log=True, inverted=True)
 
 
 def _dots(result: SearchResult, run: int, number: CurveOf) -> Iterator[Plot]:
@@ -202,7 +206,7 @@ def compared_figures(results: Sequence[SearchResult], names: Sequence[str]) -> I
         for objective in dict.fromkeys(result.goal.objective for _, result in own):
             alike = [(at, result) for at, result in own if result.goal.objective == objective]
             yield from _compared(alike, names, "value", objective.better_of, Side(objective.label), objective)
-        yield from _compared(own, names, "rank", min, _RANK, None)
+        yield from _compared(own, names, "rank", min, _ranks(own[0][1]), None)
 
 
 def _compared(
