@@ -30,7 +30,8 @@ def draw_effects(effects: Sequence[OptionEffect], space: SearchSpace, objective:
         rows.append(
             words(cut_label(space.decisions[group[0].decision].name, _LETTERS[0]), 0, y + 13, "decision", "start")
         )
-        for each in sorted(group, key=lambda one: -objective.utility(one.effect or 0.0)):
+        ordered = space.decisions[group[0].decision].scale is not None
+        for each in group if ordered else sorted(group, key=lambda one: -objective.utility(one.effect or 0.0)):
             rows.append(_row(each, space, objective, scale, y))
             y += _ROW
         y += 8

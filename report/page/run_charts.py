@@ -219,9 +219,9 @@ def _compared(
 ) -> Iterator[Figure]:
     series = [each for at, result in own for each in over_trials(result.trials, number, better, at % _TONES, names[at])]
     shown = [each if each.kind == "steps" else replace(each, label="") for each in series]
-    title = f"{short_name(own[0][1].settings.space)}: {objective.name if objective else 'rank'} of the best so far"
+    title = f"{objective.name if objective else 'rank'} of the best so far, {short_name(own[0][1].settings.space)}"
     note = "Bands go from the worst to the best trial of a run."
-    higher = None if objective is None else objective.better == "higher"
+    higher = None if objective is None or len(own) < 2 else objective.better == "higher"
     found = figure(title, shown, _ACROSS, axis, note, higher=higher)
     if found:
         yield found

@@ -76,6 +76,7 @@ class RunPage:
     other_calls: Sequence[Conversation]
     pending: Sequence[Pending] = ()
     verdict: ModelVerdict | None = None
+    picture: Markup | None = None
 
     @property
     def settings(self) -> Settings:
@@ -212,7 +213,8 @@ def gather_run(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunP
     result = read(run)
     space = _space(result, how.space)
     calls = by_iteration(read_conversations(run))
-    made = Experiments(result, number, Drawing(space, result.candidates), calls)
+    drawing = Drawing(space, result.candidates)
+    made = Experiments(result, number, drawing, calls)
     trials = [(trial, list(made.of(trial))) for trial in result.trials]
     places = {(each.trial, each.iteration) for each in result.candidates}
     verdict = how.judge(result)
@@ -230,6 +232,7 @@ def gather_run(run: Path, number: int = 1, how: Gathering = Gathering()) -> RunP
         [call for place, found in calls.items() if place not in places for call in found],
         pending_evaluations(run) if not result.finished else (),
         verdict,
+        drawing.draw(result.best, ()) if result.best else None,
     )
 
 
