@@ -36,6 +36,7 @@ def test_it_says_whether_a_model_was_worth_it_beside_its_peers(genius, run, tabl
     assert "worth it: " in page
     assert "rank, beside proposers without a model" in page
     assert "local-search" in page
+    assert "peers" not in json.loads(genius("show", run, "--json", "--downloads", tables).stdout)["worth"]
 
 
 def test_a_folder_that_is_no_run_is_one_sentence(genius, tmp_path):

@@ -13,15 +13,17 @@ from genius.record.call import Call, Reply
 from genius.record.candidate import Candidate, Offer, Refusal, Repair, Suggestion, ToolUse
 from genius.record.files import BrokenRun, NotPlain
 from genius.record.measurement import Measurement
-from genius.record.notebook import Page
+from genius.record.notebook import OptionEffect, Page
 from genius.record.settings import LoopSettings, Settings
 from genius.report.page.architecture_picture import Drawing
 from genius.report.page.charts import Plot, Side, chart, telling
+from genius.report.page.effect_picture import draw_effects
 from genius.report.page.rendering import policy, render
 from genius.report.page.run_page import Gathering, gather_run, known_space
 from genius.spaces import SPACES
 from genius.spaces.decision import Decision
 from genius.spaces.disguise import Disguise
+from genius.spaces.objective import Objective
 from genius.spaces.sketch import CellSketch, ChainSketch, Layer
 from genius.spaces.space import SearchSpace
 
@@ -172,6 +174,39 @@ def test_a_thousand_evaluations_make_a_page_of_a_few_megabytes(tmp_path):
     assert len(page.encode()) < 5_000_000
     assert len(re.findall('class="experiment[ "]', page)) == 1_000
     assert "calls.jsonl in the run folder" in page
+
+
+def test_an_evaluation_in_flight_is_told_with_its_latest_epoch(tmp_path):
+    settings = Settings(space="digits", proposer="random", loop=LoopSettings(iterations=3))
+    run = write_run(tmp_path / "r", [], settings=settings)
+    for name, epochs in {"000000000-seed0": 2, "111111111-seed0": 0}.items():
+        folder = run / "evaluations" / "trial-1" / name
+        folder.mkdir(parents=True)
+        (folder / "job.json").write_text("{}")
+        lines = [json.dumps({"epoch": at, "epochs": 9, "loss": 1 / at}) for at in range(1, epochs + 1)]
+        (folder / "epochs.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    page = gather_run(run)
+    assert [(each.name, each.words) for each in page.pending] == [
+        ("000000000-seed0", "epoch 2 of 9, loss 0.500"),
+        ("111111111-seed0", "begun"),
+    ]
+    assert "In flight" in render([page])
+    (run / "evaluations" / "trial-1" / "000000000-seed0" / "answer.json").write_text("{}")
+    assert len(gather_run(run).pending) == 1
+
+
+def test_the_levels_of_a_range_keep_their_order_and_options_go_by_their_effect():
+    decisions = (Decision.range("lr", 0.1, 0.4, levels=4), Decision("kind", ("a", "b")))
+    space = SearchSpace("mine", decisions)
+    effects = [OptionEffect(0, at, float(-abs(at - 2)), 0.1) for at in range(4)]
+    effects += [OptionEffect(1, 0, -5.0, 0.1), OptionEffect(1, 1, 5.0, 20.0)]
+    drawn = str(draw_effects(effects, space, Objective("score")))
+    shown = re.findall(r'class="option (\w+)">([^<]+)<', drawn)
+    assert [name for _, name in shown] == ["b", "a", "0.1", "0.2", "0.3", "0.4"]
+    assert dict(map(reversed, shown)) == {
+        **{"b": "unclear", "a": "worse"},
+        **{"0.1": "worse", "0.2": "worse", "0.3": "unclear", "0.4": "worse"},
+    }
 
 
 def test_a_link_in_the_folder_is_not_followed(tmp_path):
