@@ -196,7 +196,7 @@ def _changes(chosen: Sequence[ChosenOption], before: Sequence[ChosenOption]) -> 
 
 def _forecast(candidate: Candidate, objective: Objective) -> ToldForecast | None:
     """Return the proposer's own forecast, else that of the advice which it took."""
-    value, sd, by = candidate.expected, candidate.expected_sd, candidate.arm or candidate.llm or "the proposer"
+    value, sd, by = candidate.expected, candidate.expected_sd, "the proposer"
     if value is None and candidate.taken is not None:
         advice = candidate.shortlist[candidate.taken - 1]
         value, sd, by = advice.value, advice.sd, "the surrogate"

@@ -127,7 +127,7 @@ def test_an_experiment_tells_all_that_is_known_of_it(tmp_path):
         ("layer 2", "identity", "inverted residual k5 e6"),
         ("layer 8", "identity", "inverted residual k3 e3"),
     ]
-    assert (two.forecast.words, two.forecast.by) == ("91.00 ± 0.50%", "model")
+    assert (two.forecast.words, two.forecast.by) == ("91.00 ± 0.50%", "the proposer")
     assert two.forecast.missed == "+1.00%, 2.0 standard deviations"
     page = render([run])
     for shown in (
