@@ -72,7 +72,7 @@ class Worth:
     verdict: str | None = None
     rank: float | None = None
     standings: Sequence[Standing] = ()
-    peers: Sequence[Scores] = field(default=(), repr=False)
+    peers: Sequence[Scores] = field(default=(), repr=False, compare=False)
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
