@@ -197,7 +197,8 @@ def _show_search(start: Search, asked: "Settings", *, quiet: bool, as_json: bool
         result = asyncio.run(start(display))
         draw(result)
     print_result(result, as_json=as_json)
-    if result.settings.llm.first and result.best and not as_json:
-        say(f"was the model worth it? `genius show {result.run}` compares it with searches without one")
+    if result.best and not as_json:
+        worth = ", and tells whether the model was worth it" if result.settings.llm.first else ""
+        say(f"`genius view {result.run}` writes a page of it{worth}")
     if result.best is None:
         raise typer.Exit(1)

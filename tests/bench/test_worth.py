@@ -112,7 +112,7 @@ async def test_within_limits_ranks_are_within_limits(tables, tmp_path):
     result = await run(tables, tmp_path, [[0, 0, 1, 0, 1, 0, 1, 0]], flops=(None, "30M"))
     found = await worth(result, tables)
     assert "within the limits" in found.words[0]
-    assert found.rank < result.best.measurement.rank
+    assert found.rank == result.best.measurement.rank  # one kind of rank in one report
 
 
 async def test_a_run_without_a_model_has_no_such_question(tables, tmp_path):
