@@ -114,6 +114,17 @@ Callbacks = Annotated[
     ),
 ]
 
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="Log the search, live, into mlflow[:URI], wandb[:PROJECT], tensorboard[:FOLDER], trackio[:PROJECT], "
+        "optuna:URL, or your own MODULE:NAME or FILE.py:NAME. Repeatable.",
+        rich_help_panel=FILES,
+    ),
+]
+
 OPEN_RANGE = ("-", "-")
 
 

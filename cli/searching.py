@@ -21,6 +21,7 @@ from .options import (
     Pareto,
     RunFolder,
     Set,
+    Track,
     Trust,
     console,
     named_limits,
@@ -31,6 +32,7 @@ from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
+    from ..graph.progress import Progress
     from ..graph.search import Show
     from ..record.result import SearchResult
     from ..record.settings import Settings
@@ -55,6 +57,7 @@ def search(
     pareto: Pareto = False,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     run: NewRun = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -85,7 +88,7 @@ def search(
             **options,
         )
 
-    _show_search(start, asked, as_json=as_json)
+    _show_search(start, asked, track or (), as_json=as_json)
 
 
 @with_settings()
@@ -93,6 +96,7 @@ def resume(
     run: RunFolder,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -116,7 +120,7 @@ def resume(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), as_json=as_json)
 
 
 @with_settings()
@@ -129,6 +133,7 @@ def fork(
     to: NewRun = None,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
     as_json: AsJson = False,
@@ -154,7 +159,7 @@ def fork(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), as_json=as_json)
 
 
 def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -180,15 +185,22 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
     return asked.changed(read_set(set or (), asked, RECIPE_FIELDS))
 
 
-def _show_search(start: Search, asked: "Settings", *, as_json: bool) -> None:
+def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
         from ..report.search_picture import draw
+        from ..trackers.tracking import Tracking
 
     asks = asked.loop.approve or "human" in asked.llm.models
     display = Display(console(), asked.loop.iterations, live=not asks)
-    with stopping(lambda: display.how_to_go_on), display:
-        result = asyncio.run(start(display))
+    tracking = Tracking(*track, say=say)
+
+    def show(step: "Progress") -> None:
+        display(step)
+        tracking(step)
+
+    with stopping(lambda: display.how_to_go_on), display, tracking:
+        result = asyncio.run(start(show))
         draw(result)
     print_result(result, as_json=as_json)
     if result.best is None:
