@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .graph.build import build_graph as build_graph
     from .graph.hinting import hint as hint
     from .graph.pause import Paused as Paused
-    from .graph.progress import Begun as Begun
+    from .graph.progress import BegunSearch as BegunSearch
     from .graph.progress import Progress as Progress
     from .graph.search import fork as fork
     from .graph.search import resume as resume
@@ -81,7 +81,7 @@ _HOMES = {
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
     "graph.state": ("Context", "SearchState"),
-    "graph.progress": ("Begun", "Progress"),
+    "graph.progress": ("BegunSearch", "Progress"),
     "trackers.tracking": ("Tracking",),
     "trackers.tracker": ("Tracker",),
     "spaces": ("get_space",),

@@ -16,7 +16,7 @@ Stage = Literal["begun", "proposing", "waiting", "note", "training", "epoch", "f
 
 
 @dataclass(frozen=True)
-class Begun:
+class BegunSearch:
     """A search that begins, or goes on: its settings, its space as proposers see it, and all that has finished before.
 
     `space` finds the space, which may import it. `confirmed` are the further evaluations, each as its candidate with
@@ -51,7 +51,7 @@ class Progress:
     goal: Goal = GOAL
     confirmed: tuple[int, int] = (0, 0)
     repeat: int = 0
-    begun: Begun | None = None
+    begun: BegunSearch | None = None
 
 
 def ignore(progress: Progress) -> None:

@@ -31,7 +31,7 @@ from .concluder import concludes
 from .confirming import may_confirm
 from .meters import Series
 from .pause import Answers, Paused, paused
-from .progress import Begun, Progress, ignore
+from .progress import BegunSearch, Progress, ignore
 from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
@@ -91,7 +91,7 @@ def begun(folder: Path, settings: Settings, space: Callable[[], SearchSpace], jo
         for each in journal.confirmations(trial)
         if (candidate := journal.find(trial, each.iteration)) is not None
     ]
-    beginning = Begun(settings, space, finished, confirmed)
+    beginning = BegunSearch(settings, space, finished, confirmed)
     return Progress("begun", Candidate(0, 0), run=folder, goal=settings.goal, begun=beginning)
 
 

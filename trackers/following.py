@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..graph.progress import Begun, Progress
+from ..graph.progress import BegunSearch, Progress
 from ..record.candidate import Candidate
 from ..record.result import SearchResult, read
 from ..record.secrets import redact
 from ..spaces.space import Architecture
 from ..training.job import Epoch
 from .describing import evaluation, numbers, tracked
-from .ledger import Ledger
-from .tracker import Evaluation, Outcome, Standing, Status, Tracked, Tracker
+from .tracked_lines import Ledger
+from .tracker import Evaluation, Outcome, Status, Tracked, Tracker, TrialStanding
 
 _FILES = ("search.json", "candidates.jsonl", "search.png")
 """Files of a run folder that a tracker keeps, where they are there."""
@@ -47,7 +47,7 @@ class Following:
             spent = {"tokens": float(step.tokens), "dollars": step.spent.cost, "device_hours": step.spent.hours}
             self._finished(step.candidate, step.repeat, spent)
 
-    def _begin(self, run: Path, begun: Begun) -> None:
+    def _begin(self, run: Path, begun: BegunSearch) -> None:
         """Open the tracker's run, and tell of the evaluations that finished before and that it does not know."""
         search = tracked(run, begun.settings, begun.space())
         store = self._tracker.begin(search)
@@ -106,14 +106,14 @@ class Following:
             self._tracker.epoch(found, Epoch(number, value=value))
         return len(curve)
 
-    def _standing(self, found: Evaluation, spent: Mapping[str, float]) -> Standing:
+    def _standing(self, found: Evaluation, spent: Mapping[str, float]) -> TrialStanding:
         (search, ledger), best = self._open, self._best.get(found.candidate.trial)
         name = search.goal.objective.name
         told = {name: found.candidate.value, f"best_{name}": best.value if best else None}
         known = {key: float(value) for key, value in told.items() if value is not None} | dict(spent)
         of = f"trial_{found.candidate.trial}/" if search.settings.loop.trials > 1 else ""
         metrics = {of + key: value for key, value in known.items()}
-        return Standing(ledger.finished(found.candidate.trial) + 1, metrics)
+        return TrialStanding(ledger.finished(found.candidate.trial) + 1, metrics)
 
 
 def _key(step: Progress) -> tuple[int, Architecture | None, int]:

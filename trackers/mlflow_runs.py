@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from ..schema import Scalar
 from ..training.job import Epoch
-from .tracker import Evaluation, Outcome, Standing, Status, Tracked, Tracker, check_installed, epoch_metrics, plain_name
+from .tracker import (
+    Evaluation,
+    Outcome,
+    Status,
+    Tracked,
+    Tracker,
+    TrialStanding,
+    check_packages,
+    epoch_metrics,
+    portable_name,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,7 +41,7 @@ class MLflow(Tracker):
     """
 
     def __init__(self, argument: str = "") -> None:
-        check_installed(["mlflow"], "the tracker mlflow", "mlflow")
+        check_packages(["mlflow"], "the tracker mlflow", "mlflow")
         super().__init__(argument)
 
     def begin(self, search: Tracked) -> str:
@@ -45,7 +55,7 @@ class MLflow(Tracker):
             self._runs[""] = self._created(search.name, {_SEARCH: search.id})
         self._parent = self._runs[""]
         self._client.update_run(self._parent, "RUNNING")
-        new = {name: value for name, value in search.parameters.items() if plain_name(name) not in known}
+        new = {name: value for name, value in search.parameters.items() if portable_name(name) not in known}
         self._log(self._parent, new)  # a parameter of MLflow's never changes
         return f"{self._client.tracking_uri} {self._experiment}"
 
@@ -57,7 +67,7 @@ class MLflow(Tracker):
         """Log the numbers of an epoch."""
         self._measure(self._run_of(evaluation), epoch_metrics(epoch, self._search.goal), epoch.epoch)
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Log the numbers and notes of an evaluation, end its run, and log the standing of the search."""
         run, candidate = self._run_of(evaluation), evaluation.candidate
         self._measure(run, evaluation.metrics, evaluation.step)
@@ -89,7 +99,7 @@ class MLflow(Tracker):
     def _log(self, run: str, parameters: Mapping[str, Scalar]) -> None:
         from mlflow.entities import Param
 
-        found = [Param(plain_name(name), str(value)) for name, value in parameters.items()]
+        found = [Param(portable_name(name), str(value)) for name, value in parameters.items()]
         for first in range(0, len(found), _AT_ONCE):
             self._client.log_batch(run, params=found[first : first + _AT_ONCE])
 
@@ -97,7 +107,7 @@ class MLflow(Tracker):
         from mlflow.entities import Metric
 
         now = int(1000 * time.time())
-        self._client.log_batch(run, [Metric(plain_name(name), value, now, step) for name, value in metrics.items()])
+        self._client.log_batch(run, [Metric(portable_name(name), value, now, step) for name, value in metrics.items()])
 
 
 def _client(uri: str) -> "MlflowClient":

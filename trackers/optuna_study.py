@@ -11,7 +11,7 @@ from ..spaces.decision import Decision
 from ..spaces.objective import Objective
 from ..training.job import Epoch
 from .describing import cleared
-from .tracker import Evaluation, Outcome, Standing, Tracked, Tracker, check_installed
+from .tracker import Evaluation, Outcome, Tracked, Tracker, TrialStanding, check_packages
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -31,7 +31,7 @@ class OptunaStudy(Tracker):
     """
 
     def __init__(self, argument: str = "") -> None:
-        check_installed(["optuna"], "the tracker optuna", "optuna")
+        check_packages(["optuna"], "the tracker optuna", "optuna")
         if not argument:
             raise GeniusError("the tracker optuna needs the URL of a storage, as in optuna:sqlite:///studies.db")
         super().__init__(argument)
@@ -63,7 +63,7 @@ class OptunaStudy(Tracker):
             known = self._trial_of(evaluation)
             self._storage.set_trial_intermediate_value(known._trial_id, epoch.epoch, epoch.value)
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """End a trial with its values and what else is known of it."""
         if evaluation.repeat:  # Optuna changes no trial that has ended
             self._studies[evaluation.candidate.trial].set_user_attr(evaluation.name, dict(evaluation.metrics))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..training.job import Epoch
-from .tracker import Evaluation, Outcome, Standing, Tracked, Tracker, check_installed, epoch_metrics, plain_name
+from .tracker import Evaluation, Outcome, Tracked, Tracker, TrialStanding, check_packages, epoch_metrics, portable_name
 
 if TYPE_CHECKING:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -20,7 +20,7 @@ class TensorBoard(Tracker):
     """Writes event files into the run folder, or with `tensorboard:FOLDER` into one of that folder's own."""
 
     def __init__(self, argument: str = "") -> None:
-        check_installed(["tensorboard"], "the tracker tensorboard", "tensorboard")
+        check_packages(["tensorboard"], "the tracker tensorboard", "tensorboard")
         super().__init__(argument)
 
     def begin(self, search: Tracked) -> str:
@@ -35,7 +35,7 @@ class TensorBoard(Tracker):
         """Write the numbers of an epoch."""
         self._write(evaluation.name, _scalars(epoch_metrics(epoch, self._search.goal)), epoch.epoch)
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Write the parameters, numbers and notes of an evaluation, close its file, and write the standing."""
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
@@ -74,13 +74,13 @@ class TensorBoard(Tracker):
 def _scalars(metrics: Mapping[str, float]) -> list[Any]:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    return [Summary(value=[Summary.Value(tag=plain_name(n), simple_value=v)]) for n, v in metrics.items()]
+    return [Summary(value=[Summary.Value(tag=portable_name(n), simple_value=v)]) for n, v in metrics.items()]
 
 
 def _text(name: str, text: str) -> Any:
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    return text_pb(plain_name(name), text)
+    return text_pb(portable_name(name), text)
 
 
 def _picture(name: str, content: bytes) -> Any:

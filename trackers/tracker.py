@@ -78,7 +78,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrialStanding:
     """The state of a trial after an evaluation: how many have finished, and numbers such as the best so far.
 
     Where there are several trials, the names of the numbers begin with that of the trial.
@@ -117,21 +117,21 @@ class Tracker:
     def epoch(self, evaluation: Evaluation, epoch: Epoch) -> None:
         """Take in an epoch of an evaluation."""
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Take in a finished evaluation; `standing` is None for a further one of a candidate that is confirmed."""
 
     def end(self, outcome: Outcome) -> None:
         """Close the run; a resumed search opens it again."""
 
 
-def check_installed(packages: Iterable[str], name: str, extra: str) -> None:
+def check_packages(packages: Iterable[str], name: str, extra: str) -> None:
     """Raises GeniusError where a package that a tracker needs is missing."""
     for package in packages:
         if find_spec(package) is None:
             raise GeniusError(f"{name} needs {package}, which is not installed: pip install 'genius-nas[{extra}]'")
 
 
-def plain_name(name: str) -> str:
+def portable_name(name: str) -> str:
     """Return a name of letters, digits and a few marks, as every tracker takes it."""
     return re.sub(r"[^\w./-]+", "_", name, flags=re.ASCII).strip("_") or "_"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..schema import Scalar
 from ..training.job import Epoch
-from .tracker import Evaluation, Outcome, Standing, Tracked, Tracker, check_installed, epoch_metrics
+from .tracker import Evaluation, Outcome, Tracked, Tracker, TrialStanding, check_packages, epoch_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Trackio(Tracker):
     """
 
     def __init__(self, argument: str = "") -> None:
-        check_installed(["trackio"], "the tracker trackio", "trackio")
+        check_packages(["trackio"], "the tracker trackio", "trackio")
         super().__init__(argument or "genius")
 
     def begin(self, search: Tracked) -> str:
@@ -44,7 +44,7 @@ class Trackio(Tracker):
         """Log the numbers of an epoch."""
         self._run_of(evaluation).log(epoch_metrics(epoch, self._search.goal), epoch.epoch)
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Log the numbers and notes of an evaluation, close its run, and log the standing of the search."""
         self._run_of(evaluation).log({**evaluation.metrics, **evaluation.notes}, evaluation.step)
         _close(self._runs.pop(evaluation.name))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import GeniusError
 from ..training.job import Epoch
-from .tracker import Evaluation, Outcome, Standing, Tracked, Tracker, check_installed, epoch_metrics
+from .tracker import Evaluation, Outcome, Tracked, Tracker, TrialStanding, check_packages, epoch_metrics
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -20,7 +20,7 @@ class WandB(Tracker):
     """
 
     def __init__(self, argument: str = "") -> None:
-        check_installed(["wandb"], "the tracker wandb", "wandb")
+        check_packages(["wandb"], "the tracker wandb", "wandb")
         super().__init__(argument or "genius")
 
     def begin(self, search: Tracked) -> str:
@@ -43,7 +43,7 @@ class WandB(Tracker):
         """Log the numbers of an epoch."""
         self._run_of(evaluation).log({"epoch": epoch.epoch, **epoch_metrics(epoch, self._search.goal)})
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Summarise an evaluation, close its run, and log the standing of the search."""
         run = self._run_of(evaluation)
         run.summary.update({**evaluation.metrics, **evaluation.notes})

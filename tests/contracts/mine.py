@@ -7,7 +7,7 @@ from pathlib import Path
 
 import genius
 import torch
-from genius.trackers.tracker import Evaluation, Standing
+from genius.trackers.tracker import Evaluation, TrialStanding
 from langchain_core.callbacks import BaseCallbackHandler
 from PIL import Image
 from torch import Tensor, nn
@@ -186,7 +186,7 @@ def kept(folder: Path) -> int:
 class Lines(genius.Tracker):
     """Write a line for each evaluation into the file that `tracked.txt` is."""
 
-    def finished(self, evaluation: Evaluation, standing: Standing | None) -> None:
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
         """Write the name of an evaluation."""
         with Path("tracked.txt").open("a") as file:
             file.write(f"{evaluation.name}\n")

@@ -5,7 +5,7 @@ import threading
 
 import genius
 import pytest
-from genius.trackers.ledger import TRACKED_FILE, Ledger
+from genius.trackers.tracked_lines import TRACKED_FILE, Ledger
 
 from .searched import EPOCHS, SPACE, resumed, searched, train
 

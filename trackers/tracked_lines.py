@@ -11,7 +11,7 @@ TRACKED_FILE = "tracked.jsonl"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrackedLine:
     """A tracker was told of an evaluation: of one of its epochs or, without one, of its end."""
 
     __pydantic_config__ = CLOSED
@@ -23,7 +23,7 @@ class Entry:
     epoch: Whole | None = None
 
 
-ENTRY = Schema[Entry](Entry)
+TRACKED_LINE = Schema[TrackedLine](TrackedLine)
 
 
 class Ledger:
@@ -52,14 +52,14 @@ class Ledger:
 
     def add(self, place: tuple[int, int, int], epoch: int | None = None) -> None:
         """Note that the tracker is told of an epoch, or was told of the end."""
-        entry = Entry(self._tracker, *place, epoch)
-        append_records(self._path, [ENTRY.plain(entry)], synced=False)
+        entry = TrackedLine(self._tracker, *place, epoch)
+        append_records(self._path, [TRACKED_LINE.plain(entry)], synced=False)
         self._take(entry)
 
-    def _entries(self) -> Iterator[Entry]:
-        return (entry for entry in read_records(self._path, ENTRY) if entry.tracker == self._tracker)
+    def _entries(self) -> Iterator[TrackedLine]:
+        return (entry for entry in read_records(self._path, TRACKED_LINE) if entry.tracker == self._tracker)
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: TrackedLine) -> None:
         place = entry.trial, entry.iteration, entry.repeat
         if entry.epoch is None:
             self._finished.add(place)
