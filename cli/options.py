@@ -109,7 +109,8 @@ Callbacks = Annotated[
     typer.Option(
         "--callback",
         metavar="MODULE:NAME",
-        help="A callback handler of LangChain's, which is told of every run, as a sink of traces. Repeatable.",
+        help="A callback handler of LangChain's, which is told of every run, as a sink of traces; or otel, which sends "
+        "traces to OTEL_EXPORTER_OTLP_ENDPOINT. Repeatable.",
         rich_help_panel=FILES,
     ),
 ]
