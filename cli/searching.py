@@ -19,6 +19,7 @@ from .options import (
     Objectives,
     OwnSpace,
     Pareto,
+    QuietSearch,
     RunFolder,
     Set,
     Track,
@@ -60,6 +61,7 @@ def search(
     track: Track = None,
     run: NewRun = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -88,7 +90,8 @@ def search(
             **options,
         )
 
-    _show_search(start, asked, track or (), as_json=as_json)
+    asked = asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
+    _show_search(start, asked, track or (), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -99,6 +102,7 @@ def resume(
     track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -120,7 +124,7 @@ def resume(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -136,6 +140,7 @@ def fork(
     track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -159,7 +164,7 @@ def fork(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), quiet=quiet, as_json=as_json)
 
 
 def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -185,14 +190,15 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
     return asked.changed(read_set(set or (), asked, RECIPE_FIELDS))
 
 
-def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, as_json: bool) -> None:
+def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
         from ..report.search_picture import draw
         from ..trackers.tracking import Tracking
 
     asks = asked.loop.approve or "human" in asked.llm.models
-    display = Display(console(), asked.loop.iterations, live=not asks)
+    model = " or ".join(name for name in asked.llm.models if name.partition(":")[0] not in ("human", "replay"))
+    display = Display(console(), asked.loop.iterations, live=not asks, model=model, quiet=quiet)
     tracking = Tracking(*track, say=say)
 
     def show(step: "Progress") -> None:
@@ -203,5 +209,7 @@ def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, as_j
         result = asyncio.run(start(show))
         draw(result)
     print_result(result, as_json=as_json)
+    if result.settings.llm.first and result.best and not as_json:
+        say(f"was the model worth it? `genius show {result.run}` compares it with searches without one")
     if result.best is None:
         raise typer.Exit(1)
