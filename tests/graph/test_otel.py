@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from genius.agents.calling import callbacks_named
+from genius.errors import GeniusError
 
 from ..conftest import OpenAIServer, fails, says
 from ..otlp_receiver import otlp_receiver
@@ -20,7 +22,6 @@ pytest.importorskip(
     "openinference.instrumentation.langchain", reason="OpenInference is not installed: pip install 'genius-nas[trace]'"
 )
 _KEY = "sk-test-7f3a9c41d2e8"
-_HOME = Path(__file__).parents[2]
 PHOENIX = shutil.which("phoenix") or os.environ.get("GENIUS_TEST_PHOENIX")
 """The program of Arize Phoenix, which may be installed in an environment of its own."""
 
@@ -79,6 +80,12 @@ def test_a_server_that_quotes_the_key_is_sent_without_it(tmp_path: Path, openai_
     assert b"Incorrect API key provided: <OPENAI_API_KEY>" in received.content
     assert _KEY.encode() not in received.content
     assert _KEY not in received.headers
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openinference.instrumentation.langchain", None)
+    with pytest.raises(GeniusError, match=r"OpenTelemetry is not installed: pip install 'genius-nas\[trace\]'"):
+        callbacks_named(["otel"])
 
 
 @pytest.mark.heavy

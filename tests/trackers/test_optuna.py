@@ -123,6 +123,7 @@ async def test_conditions_hide_parameters_and_whole_ranges_are_integers(url, tmp
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium")
 def test_optuna_dashboard_shows_a_search_in_a_browser(url, tmp_path):
     pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed: pip install optuna-dashboard")
