@@ -90,8 +90,7 @@ def search(
             **options,
         )
 
-    asked = asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
-    _show_search(start, asked, track or (), quiet=quiet, as_json=as_json)
+    _show_search(start, _with_models(asked, options), track or (), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -178,6 +177,10 @@ def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, li
     chosen, why = default_llm()
     say(f"language model: {chosen} ({why}); choose one with --llm, or a --proposer without any")
     return {"llm": [chosen]}
+
+
+def _with_models(asked: "Settings", options: Mapping[str, Any]) -> "Settings":
+    return asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
 
 
 def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | None) -> "Settings":
