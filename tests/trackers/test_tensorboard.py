@@ -1,5 +1,7 @@
 """TensorBoard's own reader reads the event files that the tracker wrote."""
 
+import asyncio
+
 import pytest
 
 from .searched import resumed, searched
@@ -41,6 +43,7 @@ async def test_a_search_has_event_files_and_so_has_each_evaluation(tmp_path):
 
 async def test_a_search_that_goes_on_repeats_no_point(tmp_path):
     await searched(tmp_path / "run", f"tensorboard:{tmp_path}/all", iterations=2)
+    await asyncio.sleep(1.1)  # TensorBoard orders its files by the second in which they began
     await resumed(tmp_path / "run", f"tensorboard:{tmp_path}/all", iterations=3)
     (folder,) = (tmp_path / "all").iterdir()
     assert [step for step, _ in points(read(folder / "search"), "best_score")] == [1, 2, 3]
