@@ -17,7 +17,7 @@ from .describing import evaluation, numbers, tracked
 from .tracked_lines import Ledger
 from .tracker import Evaluation, Outcome, Status, Tracked, Tracker, TrialStanding
 
-_FILES = ("search.json", "candidates.jsonl", "search.png")
+_FILES = ("search.json", "candidates.jsonl", "search.png", "view.html")
 """Files of a run folder that a tracker keeps, where they are there."""
 
 
