@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from .graph.build import build_graph as build_graph
     from .graph.hinting import hint as hint
     from .graph.pause import Paused as Paused
+    from .graph.progress import BegunSearch as BegunSearch
+    from .graph.progress import Progress as Progress
     from .graph.search import fork as fork
     from .graph.search import resume as resume
     from .graph.search import search as search
     from .graph.state import Context as Context
-    from .graph.state import Progress as Progress
     from .graph.state import SearchState as SearchState
     from .graph.studio import make_graph as make_graph
     from .record.call import Reply as Reply
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from .spaces.sketch import Layer as Layer
     from .spaces.space import Architecture as Architecture
     from .spaces.space import SearchSpace as SearchSpace
+    from .trackers.tracker import Tracker as Tracker
+    from .trackers.tracking import Tracking as Tracking
     from .training.recipes import Recipe as Recipe
 
 _HOMES = {
@@ -81,7 +84,10 @@ _HOMES = {
     ),
     "graph.studio": ("make_graph",),
     "graph.search": ("fork", "resume", "search"),
-    "graph.state": ("Context", "Progress", "SearchState"),
+    "graph.state": ("Context", "SearchState"),
+    "graph.progress": ("BegunSearch", "Progress"),
+    "trackers.tracking": ("Tracking",),
+    "trackers.tracker": ("Tracker",),
     "spaces": ("get_space",),
     "errors": ("GeniusError", "RunFailed"),
     "spaces.decision": ("Decision",),

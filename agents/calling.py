@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import GeniusError
 from ..plugins import Plugins
+from .otel import send_traces
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler, Callbacks
@@ -45,12 +46,19 @@ CALLBACKS: "Plugins[BaseCallbackHandler]" = Plugins("callback", {}, _read, "a ca
 """The door for sinks of traces: LangChain's callback handlers, of which none is built in."""
 
 
-def callbacks_named(names: Iterable[str]) -> "list[BaseCallbackHandler]":
-    """Return callback handlers by their names.
+OTEL = "otel"
+"""The name by which traces are sent by OpenTelemetry."""
 
-    Raises: GeniusError for a name of another object.
+
+def callbacks_named(names: Iterable[str]) -> "list[BaseCallbackHandler]":
+    """Return callback handlers by their names; `otel` is none, but has all traces sent.
+
+    Raises: GeniusError for a name of another object, and where a package is missing.
     """
-    return [CALLBACKS.find(name) for name in names]
+    names = list(names)
+    if OTEL in names:
+        send_traces()
+    return [CALLBACKS.find(name) for name in names if name != OTEL]
 
 
 def _check_callbacks(callbacks: object) -> None:

@@ -18,6 +18,8 @@ from ..record.secrets import redactor
 _HEAD, _TAIL = 80, 60
 """Characters that a line keeps from the beginning and from the end of a longer text; `calls.jsonl` holds the whole."""
 
+_HEAD_OF_STATE, _TAIL_OF_STATE = 40, 30  # characters of a text in the state, such as a reply that its model's run tells
+
 _OF_ERROR = 500  # characters of the beginning, and of the end, of an error
 
 _ELSEWHERE = (
@@ -25,10 +27,15 @@ _ELSEWHERE = (
     "langgraph_triggers",
     "langgraph_path",
     "langgraph_checkpoint_ns",
+    "langgraph_step",
     "checkpoint_ns",
     "lc_versions",
+    "ls_integration",
+    "ls_model_type",
 )
-"""Metadata that repeats the name and the place of a run."""
+"""Metadata that repeats the name, the kind and the place of a run."""
+
+_DIGITS = 6  # of a number
 
 
 def keep_secrets_out() -> None:
@@ -68,6 +75,7 @@ class TraceCollector(BaseTracer):
     def __init__(self) -> None:
         super().__init__()
         self._finished: list[dict[str, object]] = []
+        self._state: dict[str, Any] = {}
 
     def take(self) -> list[dict[str, object]]:
         """Return the runs that have finished since the last call."""
@@ -75,16 +83,31 @@ class TraceCollector(BaseTracer):
         return finished
 
     def _on_run_update(self, run: Run) -> None:
-        self._finished.append(_line(run, self.run_map.get(str(run.parent_run_id))))
+        parent, outputs = self.run_map.get(str(run.parent_run_id)), _said(run)
+        if run.run_type == "chain" and isinstance(outputs, Mapping):
+            outputs = self._changes(outputs)
+        self._finished.append(_line(run, parent, outputs))
+
+    def _changes(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return of a node's outputs, or a graph's, the part of the state that no earlier run of the trace has told."""
+        told = {name: value for name, value in (outputs.get("output") or outputs).items() if name != "prompt"}
+        if "running" in told:  # each was told when it was proposed
+            told["running"] = [candidate["iteration"] for candidate in told["running"]]
+        if "shortlist" in (candidate := told.get("candidate", {})):
+            shortlist = [suggestion["architecture"] for suggestion in candidate["shortlist"]]
+            told["candidate"] = {**candidate, "shortlist": shortlist}
+        changed = _changed(told, self._state)
+        self._state |= told
+        return changed
 
     def _persist_run(self, run: Run) -> None:
         """Do nothing at the end of a trace: each of its runs was collected at its own end."""
 
 
-def _line(run: Run, parent: Run | None) -> dict[str, object]:
+def _line(run: Run, parent: Run | None, outputs: object) -> dict[str, object]:
     """Convert a run to plain JSON, without empty fields and without the tags and metadata of its parent.
 
-    The inputs of a node are left out, since they are the outputs of the nodes before it.
+    The inputs of a node are left out, since they are the outputs of the nodes before it. Numbers are rounded.
     """
     is_node = parent is not None and run.run_type == "chain"
     tags, known = (parent.tags or [], parent.metadata) if parent else ([], {})
@@ -101,16 +124,17 @@ def _line(run: Run, parent: Run | None) -> dict[str, object]:
             "metadata": {
                 name: value
                 for name, value in run.metadata.items()
-                if name not in _ELSEWHERE and (name not in known or known[name] != value)
+                if name not in _ELSEWHERE and value is not None and (name not in known or known[name] != value)
             },
             "inputs": {} if is_node else _filled(run.inputs),
-            "outputs": _filled(_said(run.outputs) if run.run_type == "llm" else run.outputs),
             "usage": _filled(_usage(run.outputs)),
         },
         _HEAD,
         _TAIL,
     )
-    return line | _cleared({"error": run.error}, _OF_ERROR, _OF_ERROR)
+    ends = (_HEAD_OF_STATE, _TAIL_OF_STATE) if run.run_type == "chain" else (_HEAD, _TAIL)
+    line |= _cleared({"outputs": _rounded(outputs)}, *ends) | _cleared({"error": run.error}, _OF_ERROR, _OF_ERROR)
+    return {name: value for name, value in line.items() if name == "parent_run_id" or value not in (None, [], {})}
 
 
 def _filled(value: Any) -> Any:
@@ -123,10 +147,30 @@ def _filled(value: Any) -> Any:
     return [_filled(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _said(outputs: Mapping[str, Any] | None) -> object:
-    """Return a model's texts, without the other fields of its client's output."""
-    generations = [generation for several in (outputs or {}).get("generations", []) for generation in several]
-    return [{name: generation.get(name) for name in ("text", "generation_info")} for generation in generations]
+def _rounded(value: Any) -> Any:
+    """Round numbers that are no times to a few digits, also within lists and mappings."""
+    if isinstance(value, float) and abs(value) < 1e6:
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, Mapping):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _said(run: Run) -> object:
+    """Return the outputs of a run without empty fields; of a model's its texts, without what its client adds."""
+    if run.run_type != "llm":
+        return _filled(run.outputs)
+    generations = [generation for several in (run.outputs or {}).get("generations", []) for generation in several]
+    return _filled([{name: generation.get(name) for name in ("text", "generation_info")} for generation in generations])
+
+
+def _changed(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that differ from the old ones, also within fields that hold others."""
+    return {
+        name: _changed(value, old[name]) if isinstance(value, Mapping) and isinstance(old.get(name), Mapping) else value
+        for name, value in new.items()
+        if name == "goto" or name not in old or value != old[name]
+    }
 
 
 def _cleared(fields: Mapping[str, object], head: int = 20_000, tail: int = 80_000) -> dict[str, object]:

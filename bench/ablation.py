@@ -13,8 +13,8 @@ import numpy as np
 from ..errors import GeniusError
 from ..evaluators.kept_trainings import KeptTrainings
 from ..graph.pool import Workload, common_job, open_pool
+from ..graph.progress import Progress, ignore
 from ..graph.run_folder import held_folder
-from ..graph.state import Progress, ignore
 from ..record.confirmation import seed_of
 from ..record.measurement import Measurement
 from ..record.result import SearchResult

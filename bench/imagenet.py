@@ -9,8 +9,8 @@ from typing import Unpack
 
 from ..evaluators.from_training import folder_name
 from ..graph.pool import common_job, open_pool
+from ..graph.progress import Progress, ignore
 from ..graph.run_folder import held_folder
-from ..graph.state import Progress, ignore
 from ..record.measurement import Measurement
 from ..record.result import SearchResult
 from ..record.settings import Options, Settings, by_path, read_set

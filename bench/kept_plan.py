@@ -8,10 +8,10 @@ from typing import Any, Self
 from ..agents.backends import check_llm
 from ..errors import GeniusError
 from ..evaluators.pools import Pool
+from ..graph.progress import Progress
 from ..graph.proposers import name_proposer
 from ..graph.run_folder import LOCK_FILE
 from ..graph.search import resume, search
-from ..graph.state import Progress
 from ..printable import brief
 from ..record.files import BrokenRun, read_plain, write_atomically
 from ..record.result import SearchResult

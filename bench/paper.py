@@ -16,7 +16,7 @@ from typing import Any
 from ..agents.backends import REPLAY, check_llm
 from ..errors import GeniusError
 from ..graph import search as searches
-from ..graph.state import Progress
+from ..graph.progress import Progress
 from ..record.budget import NOTHING_SPENT, Spent
 from ..record.call import CALLS_FILE
 from ..record.files import write_atomically

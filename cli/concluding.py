@@ -12,7 +12,7 @@ from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..graph.eliciting import Elicited
-    from ..graph.state import Progress
+    from ..graph.progress import Progress
 
 _OF_MODELS = (
     *("models", "base_url", "temperature", "max_tokens", "reasoning_effort", "num_ctx", "options", "price"),

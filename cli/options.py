@@ -112,7 +112,19 @@ Callbacks = Annotated[
     typer.Option(
         "--callback",
         metavar="MODULE:NAME",
-        help="A callback handler of LangChain's, which is told of every run, as a sink of traces. Repeatable.",
+        help="A callback handler of LangChain's, which is told of every run, as a sink of traces; or otel, which sends "
+        "traces to OTEL_EXPORTER_OTLP_ENDPOINT. Repeatable.",
+        rich_help_panel=FILES,
+    ),
+]
+
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="Log the search, live, into mlflow[:URI], wandb[:PROJECT], tensorboard[:FOLDER], trackio[:PROJECT], "
+        "optuna:URL, or your own MODULE:NAME or FILE.py:NAME. Repeatable.",
         rich_help_panel=FILES,
     ),
 ]

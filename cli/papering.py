@@ -18,7 +18,7 @@ from .trials_bar import TrialsBar
 
 if TYPE_CHECKING:
     from ..bench.paper import Paper
-    from ..graph.state import Progress
+    from ..graph.progress import Progress
 
 _OF_MODELS = (
     *("models", "base_url", "max_tokens", "reasoning_effort", "num_ctx", "options", "price", "model_file", "timeout"),

@@ -22,6 +22,7 @@ from .options import (
     QuietSearch,
     RunFolder,
     Set,
+    Track,
     Trust,
     console,
     named_limits,
@@ -32,6 +33,7 @@ from .signals import stopping
 from .streams import say
 
 if TYPE_CHECKING:
+    from ..graph.progress import Progress
     from ..graph.search import Show
     from ..record.result import SearchResult
     from ..record.settings import Settings
@@ -56,6 +58,7 @@ def search(
     pareto: Pareto = False,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     run: NewRun = None,
     trust: Trust = False,
     quiet: QuietSearch = False,
@@ -87,8 +90,7 @@ def search(
             **options,
         )
 
-    asked = asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
-    _show_search(start, asked, quiet=quiet, as_json=as_json)
+    _show_search(start, _with_models(asked, options), track or (), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -96,6 +98,7 @@ def resume(
     run: RunFolder,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
     quiet: QuietSearch = False,
@@ -120,7 +123,7 @@ def resume(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), quiet=quiet, as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -133,6 +136,7 @@ def fork(
     to: NewRun = None,
     set: Set = None,
     callbacks: Callbacks = None,
+    track: Track = None,
     space: OwnSpace = None,
     trust: Trust = False,
     quiet: QuietSearch = False,
@@ -159,7 +163,7 @@ def fork(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), quiet=quiet, as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), track or (), quiet=quiet, as_json=as_json)
 
 
 def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -175,6 +179,10 @@ def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, li
     return {"llm": [chosen]}
 
 
+def _with_models(asked: "Settings", options: Mapping[str, Any]) -> "Settings":
+    return asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
+
+
 def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[str] | None) -> "Settings":
     """Return the settings that a command asks for, as far as they can be shown before its search is opened."""
     with beginning():
@@ -185,16 +193,23 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
     return asked.changed(read_set(set or (), asked, RECIPE_FIELDS))
 
 
-def _show_search(start: Search, asked: "Settings", *, quiet: bool, as_json: bool) -> None:
+def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
         from ..report.search_picture import draw
+        from ..trackers.tracking import Tracking
 
     asks = asked.loop.approve or "human" in asked.llm.models
     model = " or ".join(name for name in asked.llm.models if name.partition(":")[0] not in ("human", "replay"))
     display = Display(console(), asked.loop.iterations, live=not asks, model=model, quiet=quiet)
-    with stopping(lambda: display.how_to_go_on), display:
-        result = asyncio.run(start(display))
+    tracking = Tracking(*track, say=say)
+
+    def show(step: "Progress") -> None:
+        display(step)
+        tracking(step)
+
+    with stopping(lambda: display.how_to_go_on), display, tracking:
+        result = asyncio.run(start(show))
         draw(result)
     print_result(result, as_json=as_json)
     if result.best and not as_json:

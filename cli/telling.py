@@ -34,7 +34,7 @@ from .streams import print_text, say
 
 if TYPE_CHECKING:
     from ..graph.ask_tell import Asked, AskTell
-    from ..graph.state import Progress
+    from ..graph.progress import Progress
 
 OVER, ALL_PENDING = 3, 4  # exit codes of `ask` where there is no candidate
 _KEPT = "everything so far is kept: ask or tell again"

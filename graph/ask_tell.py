@@ -30,12 +30,13 @@ from ..tools.trainer import train
 from .concluder import concludes
 from .holds import Holds
 from .pause import Answers, Ask
+from .progress import Progress, ignore
 from .request import Aim, Arguments, Opening, as_path
 from .run_folder import begun_once, new_run_folder
 from .search import Show
 from .setup import AnySpace, Given, Setup, open_setup
 from .shared_run import WAIT, SharedRun
-from .state import Context, InFlight, Progress, ignore
+from .state import Context, InFlight
 from .trials import Calling, Start, Steps, context_of, open_steps, saying_why
 
 if TYPE_CHECKING:

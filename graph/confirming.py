@@ -63,7 +63,7 @@ async def confirmer(state: SearchState, runtime: Runtime[Context]) -> Command[Li
 async def _evaluate(candidate: Candidate, repeat: int, context: Context, answers: Sequence[object]) -> None:
     """Have a candidate's architecture evaluated once more, and write it into the journal; a failure is recorded too."""
     trial, started, clock = candidate.trial, time.time(), time.monotonic()
-    context.tell("confirming", candidate, confirmed=_progress(context, trial))
+    context.tell("confirming", candidate, confirmed=_progress(context, trial), repeat=repeat)
     evaluate = context.again(repeat) if context.again else context.evaluator
     found = await train(candidate, answered(evaluate, answers), context.goal)
     assert found.measurement is not None
@@ -71,7 +71,7 @@ async def _evaluate(candidate: Candidate, repeat: int, context: Context, answers
     await context.journal.confirm(
         Confirmation(trial, candidate.iteration, repeat, seed, found.measurement, started, took)
     )
-    context.tell("confirmed", found, confirmed=_progress(context, trial))
+    context.tell("confirmed", found, confirmed=_progress(context, trial), repeat=repeat)
 
 
 def _progress(context: Context, trial: int) -> tuple[int, int]:

@@ -29,9 +29,10 @@ from ..spaces.space import SearchSpace
 from ..tables.fetch import downloads_folder
 from .concluder import state_principles
 from .predictions import shown_region
+from .progress import Progress, ignore
 from .run_folder import locked
 from .setup import Given, space_and_table
-from .state import Context, Progress, ignore
+from .state import Context
 from .thinking import author_of
 from .trust import check_claims, claims
 

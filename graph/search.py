@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -16,14 +17,15 @@ from ..record.result import SearchResult, check_journal, load, read_result
 from ..record.settings import Options, Settings
 from ..record.versions import fresh_id
 from ..spaces.objective import Objective
+from ..spaces.space import SearchSpace
 from .concluder import unconcluded
 from .fork import states_after, take_over
 from .pause import Answers, Ask
+from .progress import Progress, ignore
 from .request import Aim, Arguments, Continuation, Opening, as_path, check_evaluates, continuation
 from .run_folder import locked, new_run, new_run_folder
-from .setup import AnySpace, open_setup
-from .state import Progress, ignore
-from .trials import Calling, carry_on
+from .setup import AnySpace, named_space, open_setup
+from .trials import Calling, begun, carry_on
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
@@ -130,6 +132,7 @@ async def resume(
         settings, result = going.settings, read_result(folder, going.settings, journal)
         if result.finished and not unconcluded(settings, journal):
             calling.answers.sort(())
+            calling.progress(begun(folder, settings, partial(_shown, going), journal))
             return result
         await _check(going, settings)
         if unwritable:
@@ -188,6 +191,17 @@ def _read(arguments: Arguments, folder: Path, *, trust: bool) -> tuple[Continuat
     """
     old, journal = load(folder)
     return continuation(arguments, folder, old, trust=trust), journal
+
+
+def _shown(going: Continuation) -> SearchSpace:
+    """Return the space of a finished run, as its proposers saw it.
+
+    Raises: GeniusError where it may not be used.
+    """
+    going.check()
+    going.check_space()
+    space = going.given.space or named_space(going.settings)
+    return going.settings.disguise.of(space) if going.settings.disguise else space
 
 
 async def _check(going: Continuation, settings: Settings) -> None:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from langgraph.channels import UntrackedValue
 from langgraph.runtime import Runtime
@@ -18,11 +17,11 @@ from ..errors import GeniusError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.meter import Weigh
 from ..printable import named
-from ..record.budget import NO_BUDGET, NOTHING_SPENT, Budget, Spent
+from ..record.budget import NO_BUDGET, Budget, Spent
 from ..record.candidate import Candidate, Message
 from ..record.confirmation import CONFIRMATION, UNCONFIRMED, Confirmation, Confirming
 from ..record.files import BrokenRun
-from ..record.goal import GOAL, UNNAMED, Goal, default_goal
+from ..record.goal import UNNAMED, Goal, default_goal
 from ..record.hints import shown_hints
 from ..record.history import History
 from ..record.journal import Journal
@@ -31,7 +30,7 @@ from ..record.settings import MODEL, Memory, Order, RepairMode, WhenDone
 from ..schema import BadRecord
 from ..spaces.region import Region
 from ..spaces.space import SearchSpace
-from ..training.job import Epoch
+from .progress import Progress, Stage, ignore
 from .slots import Question, Slots
 
 
@@ -101,35 +100,6 @@ class SearchState(Kept, total=False):
     """The whole state of a trial, with the proposer's `prompt`, which is not checkpointed."""
 
     prompt: Annotated[list[Message], UntrackedValue]
-
-
-Stage = Literal["proposing", "waiting", "note", "training", "epoch", "finished", "confirming", "confirmed"]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A step of a search, for whoever shows it.
-
-    `candidate` is filled as far as it is known, `tokens` are the trial's so far, `spent` what the whole run has spent
-    of its `budget`, `note` says why it is waiting, or a fact to know, `run` is the run folder, `epoch` the one that
-    a training has just ended, `goal` that of the search. Where a candidate is confirmed, `confirmed` is how many of the
-    trial's further evaluations have ended, and of how many.
-    """
-
-    stage: Stage
-    candidate: Candidate
-    tokens: int = 0
-    spent: Spent = NOTHING_SPENT
-    budget: Budget = NO_BUDGET
-    note: str = ""
-    run: Path | None = None
-    epoch: Epoch | None = None
-    goal: Goal = GOAL
-    confirmed: tuple[int, int] = (0, 0)
-
-
-def ignore(progress: Progress) -> None:
-    """Show a step to nobody."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +180,18 @@ class Context:
     def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
         return {"title": cls.__name__, "type": "object", "description": "A genius.Context, made in Python."}
 
-    def tell(self, stage: Stage, candidate: Candidate, note: str = "", confirmed: tuple[int, int] = (0, 0)) -> None:
+    def tell(
+        self,
+        stage: Stage,
+        candidate: Candidate,
+        note: str = "",
+        confirmed: tuple[int, int] = (0, 0),
+        repeat: int = 0,
+    ) -> None:
         """Tell whoever shows the search how far it is."""
         tokens = self.journal.tokens(candidate.trial)
         spent, folder = self.journal.spent, self.journal.folder
-        step = Progress(stage, candidate, tokens, spent, self.budget, note, folder, None, self.goal, confirmed)
+        step = Progress(stage, candidate, tokens, spent, self.budget, note, folder, None, self.goal, confirmed, repeat)
         self.progress(step)
 
     @property

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,7 +23,7 @@ from ..record.journal import Journal, drop_torn_lines
 from ..record.result import SearchResult, read_result
 from ..record.settings import Settings
 from ..spaces import short_name
-from ..spaces.space import Architecture
+from ..spaces.space import Architecture, SearchSpace
 from ..training.job import Epoch
 from .build import build_graph
 from .checkpoints import broken_checkpoints, open_checkpoints, read_state
@@ -30,10 +31,11 @@ from .concluder import concludes
 from .confirming import may_confirm
 from .meters import Series
 from .pause import Answers, Paused, paused
+from .progress import BegunSearch, Progress, ignore
 from .seal import save_sealed
 from .setup import Setup
 from .slots import Slots
-from .state import Context, InFlight, Progress, ignore
+from .state import Context, InFlight
 from .tool_use import ROUNDS
 from .trust import resume_command
 
@@ -62,6 +64,7 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
     async with saying_why(folder, settings):
         settings = settings.changed(setup.facts)
         await asyncio.to_thread(save_sealed, settings, folder)
+        calling.progress(begun(folder, settings, lambda: setup.region.space, journal))
         for note in setup.notes:
             calling.progress(Progress("note", Candidate(0, 0), run=folder, note=note))
         await asyncio.to_thread(drop_torn_lines, folder)
@@ -77,6 +80,24 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
                 for trial, context in contexts.items():
                     trials.create_task(_trial(steps, context, settings, trial, starts[trial]))
         return read_result(folder, settings, journal)
+
+
+def begun(folder: Path, settings: Settings, space: Callable[[], SearchSpace], journal: Journal) -> Progress:
+    """Tell that a search of a space begins, or goes on."""
+    trials = range(1, settings.loop.trials + 1)
+    finished = [candidate for trial in trials for candidate in journal.finished(trial)]
+    confirmed = [
+        (replace(candidate, measurement=each.measurement), each.repeat)
+        for trial in trials
+        for each in journal.confirmations(trial)
+        if (candidate := journal.find(trial, each.iteration)) is not None
+    ]
+    beginning = BegunSearch(settings, space, finished, confirmed)
+    tokens = sum(map(journal.tokens, trials))
+    first = Candidate(0, 0)
+    return Progress(
+        "begun", first, tokens, journal.spent, settings.loop.budget, run=folder, goal=settings.goal, begun=beginning
+    )
 
 
 def context_of(
@@ -112,13 +133,13 @@ def _evaluators(
 ) -> Callable[[int], Evaluator]:
     """Return the function that makes the evaluator of a trial's repeats of a number, 0 for its first evaluations."""
 
-    def on_epoch(architecture: Architecture, epoch: Epoch) -> None:
+    def on_epoch(repeat: int, architecture: Architecture, epoch: Epoch) -> None:
         candidate = Candidate(trial, 0, architecture=architecture)
-        progress(Progress("epoch", candidate, run=folder, epoch=epoch, goal=settings.goal))
+        progress(Progress("epoch", candidate, run=folder, epoch=epoch, goal=settings.goal, repeat=repeat))
 
     def of_repeat(repeat: int) -> Evaluator:
         seed = seed_of(settings.loop.first_seed, trial, repeat)
-        return setup.evaluator(Series(trial, seed, folder, on_epoch, repeat))
+        return setup.evaluator(Series(trial, seed, folder, partial(on_epoch, repeat), repeat))
 
     return of_repeat
 

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from ..agents.arms import START
-from ..graph.state import Progress
+from ..graph.progress import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
 from ..record.goal import Goal
@@ -84,7 +84,7 @@ class Display:
             self._training.setdefault(trial, {})[step.candidate.architecture] = step
         if step.stage in ("confirming", "confirmed"):
             self._confirmed[trial] = step
-        elif step.stage not in ("epoch", "note"):
+        elif step.stage not in ("begun", "epoch", "note"):
             self._steps[trial] = step
         if step.stage == "finished":
             self._last[trial] = step

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from genius.graph.state import Progress
+from genius.graph.progress import Progress
 from genius.record.candidate import Candidate
 from genius.record.goal import GOAL
 from genius.record.measurement import Measurement

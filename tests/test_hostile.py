@@ -22,7 +22,7 @@ from genius.bench.task import Task
 from genius.cli import benching, main
 from genius.cli.options import console as console_of_the_command_line
 from genius.errors import GeniusError
-from genius.graph.state import Progress
+from genius.graph.progress import Progress
 from genius.record.candidate import Candidate, Refusal
 from genius.record.measurement import Measurement
 from genius.record.result import SearchResult, TrialResult, Usage

@@ -21,6 +21,7 @@ LAYERS = (
     "agents",
     "graph",
     "report",
+    "trackers",
     "bench",
     "cli",
 )

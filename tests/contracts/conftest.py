@@ -18,6 +18,7 @@ INSTALLED = {
     "genius.tables": {"tiny-table": "mine:TABLE"},
     "genius.measures": {"tiny-measure": "mine:layers"},
     "genius.callbacks": {"tiny-sink": "mine:SINK"},
+    "genius.trackers": {"tiny-tracker": "mine:Lines"},
 }
 
 

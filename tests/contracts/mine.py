@@ -7,6 +7,7 @@ from pathlib import Path
 
 import genius
 import torch
+from genius.trackers.tracker import Evaluation, TrialStanding
 from langchain_core.callbacks import BaseCallbackHandler
 from PIL import Image
 from torch import Tensor, nn
@@ -180,6 +181,15 @@ energy.objective = genius.Objective("energy", "mJ", "lower", 0)  # type: ignore[
 def kept(folder: Path) -> int:
     """Count the files of a training that hold weights."""
     return len(list(folder.glob("weights.*")))
+
+
+class Lines(genius.Tracker):
+    """Write a line for each evaluation into the file that `tracked.txt` is."""
+
+    def finished(self, evaluation: Evaluation, standing: TrialStanding | None) -> None:
+        """Write the name of an evaluation."""
+        with Path("tracked.txt").open("a") as file:
+            file.write(f"{evaluation.name}\n")
 
 
 SINK = Sink()

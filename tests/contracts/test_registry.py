@@ -16,6 +16,7 @@ from genius.plugins import Plugins
 from genius.spaces import SPACES
 from genius.spaces.objective import OBJECTIVES
 from genius.tables.published import TABLES
+from genius.trackers import TRACKERS
 from genius.training.data import DATA
 from genius.training.recipes import RECIPES
 
@@ -23,7 +24,7 @@ from .conftest import INSTALLED, install
 
 KINDS = {
     one.kind: one
-    for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES, CALLBACKS, MEASURES)
+    for one in (SPACES, OBJECTIVES, PROPOSERS, EVALUATORS, DATA, RECIPES, POOLS, TABLES, CALLBACKS, MEASURES, TRACKERS)
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 OWN = {
@@ -37,6 +38,7 @@ OWN = {
     "table": "mine:TABLE",
     "callback": "mine:SINK",
     "measure": "mine:energy",
+    "tracker": "mine:Lines",
 }
 
 

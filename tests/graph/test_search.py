@@ -95,7 +95,7 @@ async def test_progress_tells_each_step(tmp_path):
     steps = []
     options = {"evaluator": evaluate, "iterations": 2, "run": tmp_path / "run", "progress": steps.append}
     await genius.search(SPACE, proposer="random", **options)
-    assert [step.stage for step in steps] == ["proposing", "training", "finished"] * 2
+    assert [step.stage for step in steps] == ["begun", *["proposing", "training", "finished"] * 2]
     assert steps[-1].run == tmp_path / "run"
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import genius
 import pytest
+from genius.spaces.decision import Decision
+from genius.spaces.space import SearchSpace
 
 from ..conftest import Answer, OpenAIServer, fails, says
 from ..langsmith_receiver import Receiver, langsmith_receiver
@@ -49,6 +52,12 @@ threads = [thread.name for thread in threading.enumerate()]
 print(json.dumps({"error": error, "client": run_trees._CLIENT is not None, "threads": threads}))
 """
 _COMMAND_LINE = "from genius.cli import main; main()"
+
+LAYERS = SearchSpace(
+    "layers",
+    tuple(Decision(f"layer {number}", ("thin", "middle", "wide")) for number in range(8)),
+    "Eight layers, each 0 thin, 1 middle or 2 wide.",
+)
 
 Run = dict[str, Any]
 
@@ -199,7 +208,37 @@ def test_the_run_folder_has_the_same_runs(search: str, request: pytest.FixtureRe
     assert set(written) == arrived
     for line in ended.lines:
         run = ended.received.runs[line["id"]]
-        assert line["metadata"].items() <= run["extra"]["metadata"].items()
+        assert line.get("metadata", {}).items() <= run["extra"]["metadata"].items()
+
+
+def test_the_file_tells_of_each_node_what_it_changed(traced: Ended) -> None:
+    second = next(line["trace_id"] for line in traced.lines if line["name"] == "layers iteration 2")
+    lines = [line for line in traced.lines if line["trace_id"] == second]
+    nodes = [(line["name"], line["outputs"]) for line in lines if line["run_type"] == "chain" and "outputs" in line]
+    told = {name: outputs.get("candidate") for name, outputs in reversed(nodes)}
+    went = [outputs["goto"] for _, outputs in nodes if "goto" in outputs]
+    assert went == ["proposer", "validator", "proposer", "validator", "trainer", "__end__"]
+    assert told["reflector"]["iteration"] == 2
+    assert set(told["proposer"]) == {"reply", "llm"}
+    assert [call["outputs"][0]["text"] for call in lines if call["run_type"] == "llm"] == _REPLIES[1:]
+    assert all(call["inputs"]["prompts"] for call in lines if call["run_type"] == "llm")
+    (root,) = (line for line in lines if line["parent_run_id"] is None)
+    assert root["metadata"]["iteration"] == 2
+
+
+@pytest.mark.parametrize("options", [{"proposer": "model", "workers": 4}, {"proposer": "hybrid", "advice": True}])
+async def test_the_file_stays_small(options, tmp_path: Path, openai_server: OpenAIServer) -> None:
+    """Pending evaluations, advice, notes and offers are in the state of every node; each is told once."""
+    openai_server.answer = lambda call: says("Wide, since width pays. " * 20 + str(_drawn(len(openai_server.calls))))
+    run = tmp_path / "run"
+    asked = {"llm": "openai:test-model", "base_url": openai_server.url, "iterations": 12, "run": run, "seed": 1}
+    await genius.search(LAYERS, evaluator=lambda architecture: 50.0 + sum(architecture), **asked, **options)
+    sizes = [len(line) for line in (run / "trace.jsonl").read_bytes().splitlines(keepends=True)]
+    assert sum(sizes) / 12 < 5_000
+
+
+def _drawn(number: int) -> list[int]:
+    return [number // 3**place % 3 for place in range(8)]
 
 
 @pytest.mark.parametrize("search", ["traced", "refused", "untraced"])
