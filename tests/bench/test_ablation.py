@@ -13,7 +13,7 @@ import pytest
 from genius.bench.ablation import TRAININGS, ablation, plan_ablation
 from genius.bench.ablation_report import ablation_markdown
 from genius.bench.study import Study, even_over_flops
-from genius.errors import GeniusError
+from genius.errors import GeniusError, RunFailed
 from genius.record.measurement import Measurement
 from genius.spaces import get_space
 from genius.spaces.region import Region
@@ -111,6 +111,15 @@ async def test_another_plan_in_the_same_folder_is_refused_with_the_reason(tmp_pa
         await ablation(planned(), out=tmp_path / "b")
 
 
+async def test_trouble_that_no_architecture_has_a_part_in_ends_the_fixed_set_in_one_sentence(tmp_path, pretended):
+    def broken(job):
+        raise RunFailed("an image is broken")
+
+    pretended.measured = broken
+    with pytest.raises(RunFailed, match="an image is broken"):
+        await ablation(planned(evaluations=0, architectures=3), out=tmp_path / "a")
+
+
 async def test_an_ablation_of_epochs_and_of_sizes_trains_their_common_fidelity_once(tmp_path, pretended):
     plan = planned(epochs=(1, 2), sizes=(8, 16), set=("epochs=2", "size=8"), final_set=("epochs=3",))
     found = await ablation(plan, out=tmp_path / "a")
@@ -180,6 +189,7 @@ def test_a_published_order_is_a_column(tables):
     [
         ((SPACE,), "an ablation compares fidelities: name them, as in --epochs 10,20,30 or --size 224,196"),
         ((SPACE, "--epochs", "1,two"), "--epochs takes whole numbers from 1 with commas between, as in 10,20,50, got"),
+        ((SPACE, "--epochs", str(10**20)), "epochs must be at least 1 and at most 9007199254740992"),
         ((SPACE, "--size", "0"), "--size takes whole numbers from 1"),
         ((SPACE, "--epochs", "1", "--evaluations", "0"), "--evaluations 0 makes no searches, and --architectures 0"),
         ((SPACE, "--epochs", "1", "--architectures", "2"), "an order takes at least 3 architectures, got 2"),
