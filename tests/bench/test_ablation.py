@@ -86,6 +86,8 @@ async def test_the_report_has_the_papers_layout_and_its_numbers(tmp_path, preten
     found = await ablation(planned(epochs=(2, 10), sizes=(8,), evaluations=1), out=tmp_path / "a")
     lines = ablation_markdown(found).splitlines()
     assert "| epochs | 2 | 10 |" in lines
+    assert f"- {found.notes[1]}" in lines
+    assert found.notes[1].startswith("images: 200 to train on")
     assert "| the paper on ImageNet: top-1 (%) | - | 76.4 |" in lines
     assert "| the paper: GPU-days on V100 | - | 3.0 |" in lines
     assert any("arXiv:2304.10970v4, Table 3" in line for line in lines)
