@@ -15,12 +15,13 @@ _Record = TypeVar("_Record")
 
 LARGEST = 1e100
 """The largest number that counts as finite; its square is finite, too."""
-_MOST = 2**53  # up to it, every whole number has a float of its own
+LARGEST_WHOLE = 2**53
+"""The largest whole number: up to it, each has a float of its own."""
 _LONGEST = 1_000_000  # characters: a reply is kept with up to 62,000, and a prompt may hold several
 
-Whole = Annotated[int, Field(strict=True, ge=0, le=_MOST)]
+Whole = Annotated[int, Field(strict=True, ge=0, le=LARGEST_WHOLE)]
 """A whole number from 0."""
-Count = Annotated[int, Field(strict=True, ge=1, le=_MOST)]
+Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST_WHOLE)]
 """A whole number from 1."""
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 """A finite number."""

@@ -228,9 +228,12 @@ class _Making:
             found[key] = await self._train(*tasks[key])
             self.say(f"{len(found)}/{len(tasks)}: {list(key[2])} with {key[0]}, {_outcome(found[key])}")
 
-        async with asyncio.TaskGroup() as together:
-            for key in tasks:
-                together.create_task(train(key))
+        try:
+            async with asyncio.TaskGroup() as together:
+                for key in tasks:
+                    together.create_task(train(key))
+        except ExceptionGroup as raised:
+            raise raised.exceptions[0] from None  # the first ended the others
         return Study.of(self.space, chosen, list(levels), found, await self._published(chosen, downloads))
 
     def _levels(self) -> dict[str, LearningJob]:

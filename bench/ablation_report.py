@@ -60,6 +60,7 @@ def ablation_facts(found: Ablation) -> Iterator[str]:
     """State data, recipes, budget, seeds and device."""
     plan, settings = found.plan, found.plan.settings
     yield f"images: {settings.training.data}; searches train by {_recipe(settings)}"
+    yield from found.notes
     yield f"full fidelity: {_recipe(plan.at_full())}"
     if plan.evaluations:
         by = ", ".join(filter(None, [settings.proposer, *settings.llm.models]))

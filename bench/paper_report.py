@@ -5,10 +5,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..printable import brief
 from ..record.candidate import ENDINGS
+from ..record.secrets import redact
+from ..record.settings import BY_NAME
 from ..record.versions import made_with
 from ..tables.published import TABLES, Table
 from ..tables.random_baseline import random_baseline
@@ -40,14 +43,16 @@ def paper_markdown(found: "Paper") -> str:
 
 
 def making_command(found: "Paper") -> str:
-    """Write the command that makes this reproduction again."""
+    """Write the command that makes this reproduction again, without options of several values, and without secrets."""
     order = found.order
     words = ["genius", "paper", order.benchmark, *(word for llm in order.llm for word in ("--llm", llm))]
     words += ["--trials", str(order.trials)] if order.trials else []
     words += ["--temperatures", ",".join(f"{each:g}" for each in order.temperatures)] if order.temperatures else []
     words += ["--repeat", str(order.repeat)] if order.repeat else []
     words += ["--disguise"] if order.disguise else []
-    return shlex.join([*words, "--out", str(order.out)])
+    for name, value in order.options.items():
+        words += [BY_NAME[name].flag, str(value)] if isinstance(value, int | float | str | Path) else []
+    return redact(shlex.join([*words, "--out", str(order.out)]))
 
 
 def _how(found: "Paper") -> str:

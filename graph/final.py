@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..evaluators.from_training import folder_name
 from ..evaluators.pools import read_measurement
+from ..printable import brief
 from ..python_files import absolute_name, split_file
 from ..record.files import check_folder
 from ..record.measurement import Measurement
@@ -157,11 +158,17 @@ def _plain(name: str) -> str:
 
 
 def check_job_folder(job: LearningJob) -> None:
-    """Raises GeniusError where the folder of a job holds another job, or anything else."""
+    """Raises GeniusError where the folder of a job holds another job, or data have changed since, or anything else."""
     check_folder(job.folder)
     if job.files.job.is_file():
-        if type(job).load(job.files.job).identity != job.identity:
+        held = type(job).load(job.files.job)
+        if held.identity != job.identity:
             raise GeniusError(f"{job.folder} holds another training: name another folder with --out")
+        if held.found is not None and job.found is not None and held.found.digest != job.found.digest:
+            raise GeniusError(
+                f"{brief(job.data)} has changed since the training of {job.folder} began: put it back, or name another "
+                "folder with --out"
+            )
     elif job.folder.is_dir() and any(job.folder.iterdir()):
         raise GeniusError(f"{job.folder} exists and is not empty: name another folder with --out")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from ..errors import GeniusError
 from ..record.settings import TrainingSettings
 from ..training.batches import ALONE
 from ..training.classification import Classification
@@ -30,6 +31,8 @@ def plan_transfer(
     Returns the job, and notes on the images, the new head and what is frozen.
     Raises: GeniusError where the weights are missing, of another network, or do not fit the images.
     """
+    if not asked.data:
+        raise GeniusError("name the data set to transfer to with --data, as in --data cifar10 or --data folder:PATH")
     subject, job = network_named(target, architecture, options)
     origin = Origin.of(weights or weights_of(job, target))
     asked = replace(asked, recipe=asked.recipe or TRANSFER_RECIPE)

@@ -31,16 +31,15 @@ def said(tmp_path):
 
 def test_the_paper_is_made_again_offline(genius, tables, tmp_path, said):
     asked = ("paper", "macro", "--llm", said, "--trials", "2", "--temperatures", "0", "--downloads", tables)
+    asked += ("--iterations", "10", "--max-replies", "4")
     done = genius(*asked, "--out", "p")
     assert done.returncode == 0, done.stderr
     assert "the paper's GPT-4" in done.stdout
     assert "random, best of 10" in done.stdout
     assert "report: p/paper.md" in done.stdout
     assert done.stderr.splitlines()[-1] == "20/20 iterations"
-    assert (
-        "# genius paper macro --llm replay:said.json --trials 2 --temperatures 0 --out p"
-        in (tmp_path / "p" / "paper.md").read_text()
-    )
+    command = "genius paper macro --llm replay:said.json --trials 2 --temperatures 0 --iterations 10 --max-replies 4"
+    assert f"# {command} --out p" in (tmp_path / "p" / "paper.md").read_text()
     again = genius(*asked, "--out", "p", "--json")
     found = json.loads(again.stdout)
     assert [len(arm["trials"]) for arm in found["arms"]] == [2]

@@ -95,6 +95,9 @@ def test_two_processes_transfer_together(tmp_path):
 def test_what_bad_input_gets(genius, tmp_path):
     before = sorted(os.listdir(tmp_path))
     assert "Missing option '--data'" in genius("transfer", "first", ok=False).stderr
+    assert "name the data set to transfer to with --data" in genius("transfer", "first", "--data", "", ok=False).stderr
+    digits = genius("transfer", "first", "--data", "digits", "--json", ok=False)
+    assert "augment=resized-crop-flip takes photographs" in digits.stderr
     assert "name the weights with --weights" in genius(*SECOND, ok=False).stderr
     assert "there are no weights at w.pt" in genius(*SECOND, "--weights", "w.pt", ok=False).stderr
     assert (

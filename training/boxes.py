@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl
@@ -127,7 +128,8 @@ def load_boxes(name: str) -> BoxedImages:
     if not name.startswith(PREFIX) or name == PREFIX:
         raise GeniusError(f"a detector is trained on boxes: name their folder as coco:PATH, got {brief(repr(name))}")
     root, files = _find_files(name.removeprefix(PREFIX))
-    train, validation = (_read_part(*files[part], root) for part in _PARTS)
+    digests = {part: sha256_of(file) for part, (file, _) in files.items()}
+    train, validation = (_read_part(*files[part], root, digests[part]) for part in _PARTS)
     if train.categories != validation.categories:
         raise GeniusError(
             f"{train.name} and {validation.name} of {root} have different categories: {_differing(train, validation)}"
@@ -137,7 +139,7 @@ def load_boxes(name: str) -> BoxedImages:
         if all(each.crowd.all() for each in images):
             raise GeniusError(f"{part.name} of {root} has no box of a single object")
     classes = tuple(category for _, category in train.categories)
-    digest = sha256_of("".join(sha256_of(file) for file, _ in files.values()).encode())
+    digest = sha256_of("".join(digests.values()).encode())
     notes = _notes(classes, train, len(learnt), validation)
     found = DataSummary(classes, len(learnt), len(validation.images), 0, notes, digest)
     return BoxedImages(name, learnt, validation.images, found)
@@ -214,8 +216,9 @@ def _choose(root: Path, part: str, known: dict[str, tuple[Path, Path]], chosen: 
     return known[fitting[0]]
 
 
-def _read_part(file: Path, folder: Path, root: Path) -> _Part:
-    """Read a file of annotations, and hold it against itself.
+@lru_cache(maxsize=len(_PARTS))  # the planning of a training reads them, and the training in the same process
+def _read_part(file: Path, folder: Path, root: Path, digest: str) -> _Part:
+    """Read a file of annotations with this SHA-256, and hold it against itself.
 
     Raises: GeniusError.
     """

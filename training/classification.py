@@ -26,6 +26,7 @@ from .memory import blank_images
 from .mixing import Mixing, mixing
 from .prepare import card_of, image_shape, initial_network
 from .recipes import Recipe
+from .tasks import check_augmentation
 from .tuning import Tuning
 from .weights import write_weights
 
@@ -57,6 +58,7 @@ class Classification:
                 f"{job.data} is not split as it was when this training was planned: images were added, removed or "
                 "sorted otherwise; put them back, or begin anew in another folder"
             )
+        check_augmentation(images.form, job.recipe)
         network = initial_network(job, space, images)
         begun = begin_training(network, space, card_of(job, images), job.recipe, job.origin)
         return cls(job, space, images, network, begun, device, rank)

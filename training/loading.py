@@ -275,10 +275,8 @@ def _read_plain(images: Read, recipe: Recipe, device: torch.device, loaders: int
 def pixels_of(images: Images, recipe: Recipe) -> int:
     """Return the side in pixels that images are resized to.
 
-    Raises: GeniusError where the recipe sets no size for image files, and for images that are floats.
+    Raises: GeniusError where the recipe sets no size for image files.
     """
-    if isinstance(images, Pixels) and images.images.dtype != torch.uint8 and _streams(recipe):
-        raise GeniusError(f"augment={recipe.augment} takes photographs: choose another augmentation")
     own = images.images.shape[-1] if isinstance(images, Pixels) else images.size
     if size := recipe.size or own:
         return int(size)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..errors import GeniusError
 from ..plugins import Plugins
-from ..schema import Flag, Name, Number, Whole
+from ..schema import LARGEST, LARGEST_WHOLE, Flag, Name, Number, Whole
 from ..spaces.space import SearchSpace
 
 Schedule = Literal["cosine", "one-cycle", "constant", "steps"]
@@ -102,9 +102,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise GeniusError(f"{name} must be {_words(low, high)}, got {value}")
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else (given,):
+                if value is not None and not low <= value <= high:
+                    raise GeniusError(f"{name} must be {_words(low, high)}, got {value}")
         for name, kind in _kinds().items():
             if (choices := get_args(kind)) and isinstance(choices[0], str) and getattr(self, name) not in choices:
                 raise GeniusError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
@@ -134,37 +135,37 @@ class Recipe:
 
 _TINY = math.ulp(0.0)  # the least number above 0
 _BELOW_1 = math.nextafter(1.0, 0.0)
-_FINITE = math.nextafter(math.inf, 0.0)
 _RANGES = {
-    "epochs": (1, math.inf),
-    "batch": (1, math.inf),
-    "lr": (_TINY, _FINITE),
-    "warmup": (0, math.inf),
+    "epochs": (1, LARGEST_WHOLE),
+    "batch": (1, LARGEST_WHOLE),
+    "lr": (_TINY, LARGEST),
+    "warmup": (0, LARGEST),
     "momentum": (0, _BELOW_1),
     "beta2": (0, _BELOW_1),
-    "weight_decay": (0, _FINITE),
+    "weight_decay": (0, LARGEST),
     "label_smoothing": (0, _BELOW_1),
-    "mixup": (0, _FINITE),
-    "cutmix": (0, _FINITE),
+    "mixup": (0, LARGEST),
+    "cutmix": (0, LARGEST),
     "drop_path": (0, _BELOW_1),
-    "clip": (0, math.inf),
-    "size": (0, math.inf),
-    "rand_ops": (0, math.inf),
+    "clip": (0, LARGEST),
+    "size": (0, LARGEST_WHOLE),
+    "rand_ops": (0, LARGEST_WHOLE),
     "rand_magnitude": (0, 30),
     "dropout": (0, _BELOW_1),
     "ema": (0, _BELOW_1),
-    "measure_every": (0, math.inf),
+    "measure_every": (0, LARGEST_WHOLE),
     "factor": (_TINY, _BELOW_1),
-    "longest": (0, math.inf),
-    "pyramid": (1, math.inf),
-    "frozen_stages": (0, math.inf),
+    "longest": (0, LARGEST_WHOLE),
+    "pyramid": (1, LARGEST_WHOLE),
+    "frozen_stages": (0, LARGEST_WHOLE),
     "stage_factor": (_TINY, 1),
+    "milestones": (0, LARGEST_WHOLE),
 }
 
 
 def _words(low: float, high: float) -> str:
     least = "above 0" if low == _TINY else f"at least {low:g}"
-    most = "finite" if high > 1e300 else "below 1" if high == _BELOW_1 else f"at most {high:g}"
+    most = "finite" if high == LARGEST else "below 1" if high == _BELOW_1 else f"at most {high}"
     return f"{least} and {most}"
 
 

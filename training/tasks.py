@@ -6,6 +6,7 @@ from pathlib import Path
 from ..errors import GeniusError
 from ..spaces.space import SearchSpace
 from .data import find_data
+from .dataset import ImageForm
 from .job import DataSummary, TrainingJob
 from .language_job import LanguageJob, check_language_recipe
 from .recipes import Recipe
@@ -28,13 +29,20 @@ class DataLook:
 def look_at(space: SearchSpace, data: str, recipe: Recipe, downloads: Path) -> DataLook:
     """Look at the data set that a space is to be trained on by a recipe.
 
-    Raises: GeniusError where it is not there, or is nothing that the space's networks take.
+    Raises: GeniusError where it is not there, or is nothing that the space's networks or the recipe take.
     """
     if space.context is not None:
         check_language_recipe(recipe)
         return DataLook(load_text(data, space.shape[0]).found)
     images = find_data(data, downloads)
+    check_augmentation(images.form, recipe)
     return DataLook(images.found(), images.size)
+
+
+def check_augmentation(form: ImageForm, recipe: Recipe) -> None:
+    """Raises GeniusError where a recipe cuts photographs, and the images are floats."""
+    if form == "floats" and recipe.augment == "resized-crop-flip":
+        raise GeniusError(f"augment={recipe.augment} takes photographs: choose another augmentation")
 
 
 def check_reads_images(space: SearchSpace, purpose: str) -> None:

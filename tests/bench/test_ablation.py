@@ -13,7 +13,7 @@ import pytest
 from genius.bench.ablation import TRAININGS, ablation, plan_ablation
 from genius.bench.ablation_report import ablation_markdown
 from genius.bench.study import Study, even_over_flops
-from genius.errors import GeniusError
+from genius.errors import GeniusError, RunFailed
 from genius.record.measurement import Measurement
 from genius.spaces import get_space
 from genius.spaces.region import Region
@@ -86,6 +86,8 @@ async def test_the_report_has_the_papers_layout_and_its_numbers(tmp_path, preten
     found = await ablation(planned(epochs=(2, 10), sizes=(8,), evaluations=1), out=tmp_path / "a")
     lines = ablation_markdown(found).splitlines()
     assert "| epochs | 2 | 10 |" in lines
+    assert f"- {found.notes[1]}" in lines
+    assert found.notes[1].startswith("images: 200 to train on")
     assert "| the paper on ImageNet: top-1 (%) | - | 76.4 |" in lines
     assert "| the paper: GPU-days on V100 | - | 3.0 |" in lines
     assert any("arXiv:2304.10970v4, Table 3" in line for line in lines)
@@ -109,6 +111,15 @@ async def test_another_plan_in_the_same_folder_is_refused_with_the_reason(tmp_pa
     (tmp_path / "b" / "mine.txt").write_text("mine")
     with pytest.raises(GeniusError, match="exists and holds no ablation: name another folder with --out"):
         await ablation(planned(), out=tmp_path / "b")
+
+
+async def test_trouble_that_no_architecture_has_a_part_in_ends_the_fixed_set_in_one_sentence(tmp_path, pretended):
+    def broken(job):
+        raise RunFailed("an image is broken")
+
+    pretended.measured = broken
+    with pytest.raises(RunFailed, match="an image is broken"):
+        await ablation(planned(evaluations=0, architectures=3), out=tmp_path / "a")
 
 
 async def test_an_ablation_of_epochs_and_of_sizes_trains_their_common_fidelity_once(tmp_path, pretended):
@@ -180,6 +191,7 @@ def test_a_published_order_is_a_column(tables):
     [
         ((SPACE,), "an ablation compares fidelities: name them, as in --epochs 10,20,30 or --size 224,196"),
         ((SPACE, "--epochs", "1,two"), "--epochs takes whole numbers from 1 with commas between, as in 10,20,50, got"),
+        ((SPACE, "--epochs", str(10**20)), "epochs must be at least 1 and at most 9007199254740992"),
         ((SPACE, "--size", "0"), "--size takes whole numbers from 1"),
         ((SPACE, "--epochs", "1", "--evaluations", "0"), "--evaluations 0 makes no searches, and --architectures 0"),
         ((SPACE, "--epochs", "1", "--architectures", "2"), "an order takes at least 3 architectures, got 2"),

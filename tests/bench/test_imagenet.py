@@ -119,6 +119,7 @@ def test_the_defaults_are_the_papers(tmp_path):
     ("arguments", "error"),
     [
         (("--data", "imagenet:nowhere"), "ImageNet is not in nowhere"),
+        (("--data", "digits"), "augment=resized-crop-flip takes photographs: choose another augmentation"),
         (("--flops", "-", "many"), "many"),
         (("--proposer", "none"), "there is no proposer 'none'"),
         (("--final-recipe", "none"), "there is no recipe 'none'"),

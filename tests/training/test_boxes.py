@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,17 @@ def test_what_is_left_out_is_said(coco):
         "1 boxes are around crowds: nothing is learnt from them, and finding one is neither right nor wrong",
         "3 boxes without an area within their image are left out",
     )
+
+
+def test_annotations_are_read_once_as_long_as_they_stay_the_same(coco):
+    name = coco()
+    first, again = load_boxes(name), load_boxes(name)
+    assert again.train[0] is first.train[0]
+    file = next(Path(name.removeprefix("coco:")).glob("annotations/*train*"))
+    file.write_text(file.read_text() + " ")
+    changed = load_boxes(name)
+    assert changed.train[0] is not first.train[0]
+    assert changed.found.digest != first.found.digest
 
 
 @pytest.mark.parametrize("parts", [("train", "val"), ("train", "valid"), ("train2014", "validation2014")])

@@ -197,6 +197,10 @@ def test_a_training_is_told_what_was_found_and_its_job_keeps_it(root, tmp_path):
     assert said[1].startswith("images: 8 to train on, of ")
     assert TrainingJob.load(job.save()) == job
     assert (job.found.classes, job.found.train, job.found.test) == (("cat", "d\x1b[31mog"), 8, 4)
+    assert plan_training(subject, asked, out=tmp_path / "job", downloads=tmp_path)[0] == job
+    fill(root / "val", 3, classes=("cat", "d\x1b[31mog"))
+    with pytest.raises(GeniusError, match=r"has changed since the training of .*job began: put it back, or name anoth"):
+        plan_training(subject, asked, out=tmp_path / "job", downloads=tmp_path)
 
 
 async def test_a_search_is_told_what_was_found(root, tmp_path, monkeypatch):
