@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ..assistant.search_processes import CHILD
 from ..errors import GeniusError, RunFailed
 from ..printable import one_line
 from ..record.versions import own_version
 from . import (
     ablating,
+    assisting,
     benching,
     concluding,
     detecting,
@@ -107,10 +109,13 @@ for command in (
     looking.prompts,
     looking.fetch,
     looking.baseline,
+    assisting.mcp,
 ):
     # of a value that is told, the minus sign begins no option
     own = {"ignore_unknown_options": True} if command is telling.tell else None
     app.command(cls=Command, context_settings=own)(_stoppable(command))
+
+app.command(CHILD, cls=Command, hidden=True)(_stoppable(assisting.mcp_search))
 
 papers = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=context_settings())
 for name, command in {**papering.COMMANDS, "imagenet": paper_imagenet.imagenet}.items():

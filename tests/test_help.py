@@ -26,7 +26,7 @@ COMMANDS = (
     "export",
     "bench",
 )
-COMMANDS += ("ablate", "show", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline", "paper")
+COMMANDS += ("ablate", "show", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline", "mcp", "paper")
 PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 

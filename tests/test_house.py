@@ -22,6 +22,7 @@ LAYERS = (
     "graph",
     "report",
     "bench",
+    "assistant",
     "cli",
 )
 
