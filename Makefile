@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test heavy lint clean
+.PHONY: search test heavy lint site clean
 
 search: $(VENV)/installed  ## set up, then search the digits space with the embedded model
 	$(BIN)/genius search digits --llm local
@@ -24,10 +24,13 @@ lint: $(VENV)/installed  ## check style, and types for each Python
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	for python in 3.11 3.12 3.13; do $(BIN)/mypy --python-version $$python || exit 1; done
 
+site: $(VENV)/installed  ## build the pages of docs/ into site/; a broken link or docstring is an error
+	$(BIN)/python -m zensical build --clean --strict
+
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,slurm,hf,onnx,studio,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,anthropic,ollama,trace,ray,slurm,hf,onnx,studio,docs,dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

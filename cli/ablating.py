@@ -55,7 +55,8 @@ _Out = Annotated[
 
 
 @with_settings(
-    *("llm.models", "proposer", "loop.seed", "llm.temperature", "llm.base_url", "limits.flops", "limits.params"),
+    *("llm.models", "proposer", "loop.seed", "llm.temperature", "llm.base_url"),
+    *("limits.flops", "limits.params", "limits.convention"),
     *(f"training.{name}" for name in ("data", "recipe", "batch", "workers", "on", "slurm", "device", "threads")),
     "downloads",
 )

@@ -33,7 +33,7 @@ def show(
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
-    print_result(result, as_json=False, everything=everything)
+    print_result(result, as_json=False, everything=everything, reasons=True)
     if found:
         _print_worth(found, result)
 
@@ -216,11 +216,11 @@ def baseline(
         )
 
 
-def print_result(result: "SearchResult", *, as_json: bool, everything: bool = False) -> None:
-    """Print a result for people, or as JSON."""
+def print_result(result: "SearchResult", *, as_json: bool, everything: bool = False, reasons: bool = False) -> None:
+    """Print a result for people, with the proposer's `reasons` if asked for, or as JSON."""
     if as_json:
         print_text(json.dumps(result.to_json()))
         return
     from ..report.show import print_tables as print_tables
 
-    print_tables(result, console(stderr=False), everything=everything)
+    print_tables(result, console(stderr=False), everything=everything, reasons=reasons)

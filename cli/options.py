@@ -23,6 +23,9 @@ Downloads = Annotated[
     Path | None, typer.Option(help="Folder of downloads; default: GENIUS_DATA, else the platform's cache.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.", rich_help_panel=FILES)]
+QuietSearch = Annotated[
+    bool, typer.Option("--quiet", help="Leave the model's reasons out while it runs.", rich_help_panel=FILES)
+]
 NewRun = Annotated[
     Path | None,
     typer.Option(

@@ -19,6 +19,7 @@ from .options import (
     Objectives,
     OwnSpace,
     Pareto,
+    QuietSearch,
     RunFolder,
     Set,
     Trust,
@@ -57,6 +58,7 @@ def search(
     callbacks: Callbacks = None,
     run: NewRun = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -85,7 +87,8 @@ def search(
             **options,
         )
 
-    _show_search(start, asked, as_json=as_json)
+    asked = asked.changed({"llm.models": tuple(options["llm"])}) if "llm" in options else asked
+    _show_search(start, asked, quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -95,6 +98,7 @@ def resume(
     callbacks: Callbacks = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -116,7 +120,7 @@ def resume(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), quiet=quiet, as_json=as_json)
 
 
 @with_settings()
@@ -131,6 +135,7 @@ def fork(
     callbacks: Callbacks = None,
     space: OwnSpace = None,
     trust: Trust = False,
+    quiet: QuietSearch = False,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -154,7 +159,7 @@ def fork(
             **options,
         )
 
-    _show_search(start, settings_asked(Settings.load(run), options, set), as_json=as_json)
+    _show_search(start, settings_asked(Settings.load(run), options, set), quiet=quiet, as_json=as_json)
 
 
 def default_model(asked: "Settings", options: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -180,16 +185,19 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
     return asked.changed(read_set(set or (), asked, RECIPE_FIELDS))
 
 
-def _show_search(start: Search, asked: "Settings", *, as_json: bool) -> None:
+def _show_search(start: Search, asked: "Settings", *, quiet: bool, as_json: bool) -> None:
     with beginning():
         from ..report.display import Display
         from ..report.search_picture import draw
 
     asks = asked.loop.approve or "human" in asked.llm.models
-    display = Display(console(), asked.loop.iterations, live=not asks)
+    model = " or ".join(name for name in asked.llm.models if name.partition(":")[0] not in ("human", "replay"))
+    display = Display(console(), asked.loop.iterations, live=not asks, model=model, quiet=quiet)
     with stopping(lambda: display.how_to_go_on), display:
         result = asyncio.run(start(display))
         draw(result)
     print_result(result, as_json=as_json)
+    if result.settings.llm.first and result.best and not as_json:
+        say(f"was the model worth it? `genius show {result.run}` compares it with searches without one")
     if result.best is None:
         raise typer.Exit(1)

@@ -27,6 +27,7 @@ from ..python_files import split_file
 from ..record.confirmation import seed_of
 from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
+from ..spaces.region import Region
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table
 from ..training.job import LearningJob
@@ -102,10 +103,12 @@ def _who_measures(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
-    """Look accuracies up, in the table of one's own or in the space's published one."""
+    """Look accuracies up, in the table of one's own or in the space's published one; ranks are within the limits."""
     table, settings = search.table, search.settings
     assert table is not None
     _check_trainings(table, settings)
+    if (limits := settings.limits.ranges).limited:
+        table = table.part(Region(search.space, limits).allows(table.architectures))
     first = settings.loop.first_seed
     if settings.training.single_run:
         yield (lambda series: run_evaluator(table, seed_of(first, series.trial), series.repeat)), ()

@@ -30,9 +30,9 @@ class Measurement:
     `value` is that of the search's first objective, `sd` the standard deviation of its error where the evaluator knows
     it, `curve` the value after each epoch or step, `metrics` are other numbers by their names, those of further
     objectives and of limits among them: that is all that the search may see. `test_value`, `test_metrics` and both
-    ranks (1 is the best of the whole space) are for reports: no prompt and no proposer sees them. `error` says why
-    there is no value, and `failure` is the kind of failure. `seconds` are those for which the `device` was held, all
-    tries together.
+    ranks, of which 1 is the best of all that the search may try, are for reports: no prompt and no proposer sees them.
+    `error` says why there is no value, and `failure` is the kind of failure. `seconds` are those for which the `device`
+    was held, all tries together.
 
     Where the objective is accuracy, `accuracy` and `test_accuracy` are other names for both values.
     """

@@ -6,16 +6,18 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import DownloadColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from ..agents.arms import START
 from ..graph.state import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
 from ..record.goal import Goal
+from ..record.settings import MODEL
 from ..spaces.objective import BITS_PER_CHARACTER
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
@@ -23,19 +25,26 @@ from ..tables.fetch import fetch
 from ..training.job import Epoch
 from .show import as_text
 
-_LONGEST = 300  # characters of an error or a note
+_LONGEST, _REASON = 300, 200  # characters of an error or a note, and of a model's reason
+_RUNNING = 16  # evaluations in flight that have a line
 _METRICS = 2  # of an epoch that are shown
 _NARROW = 60  # columns of a terminal below which the table leaves out the less wanted columns
 _COLUMNS = ("trial", "made", "best", "last", "spent", "time", "now")
 _FEW_COLUMNS = ("made", "best", "now")
+_OF_THE_MODEL = (None, "", MODEL, START)  # the arms whose reasons are a language model's
 _TOLD = ("finished", "waiting", "confirmed")  # the stages that are lines where nothing is live
 
 
 class Display:
-    """A live display on standard error, called with each step; `how_to_go_on` is the hint to print at a stop."""
+    """A live display on standard error, called with each step; `how_to_go_on` is the hint to print at a stop.
 
-    def __init__(self, console: Console, iterations: int, *, live: bool) -> None:
+    `model` is the language model that is waited for, if there is one. Its reasons are shown unless it is `quiet`.
+    """
+
+    def __init__(self, console: Console, iterations: int, *, live: bool, model: str = "", quiet: bool = False) -> None:
         self.how_to_go_on = "nothing was begun"
+        self._model, self._quiet = model, quiet
+        self._has_replied = False
         self._run: Path | None = None
         self._console = console
         self._iterations = iterations
@@ -46,7 +55,7 @@ class Display:
         self._training: dict[int, dict[Architecture | None, Progress]] = {}
         self._confirmed: dict[int, Progress] = {}
         self._live = (
-            Live(console=console, get_renderable=self._table, refresh_per_second=4)
+            Live(console=console, get_renderable=self._view, refresh_per_second=4)
             if live and console.is_interactive
             else None
         )
@@ -68,6 +77,9 @@ class Display:
         if step.run != self._run and step.run is not None:
             # before it is needed: then arithmetic in a thread may leave this one little time
             self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
+            if self._live is None and self._model and not step.tokens:
+                self._print(f"waiting for the first reply of {self._model}")
+        self._has_replied |= step.tokens > 0
         if step.stage in ("training", "epoch"):
             self._training.setdefault(trial, {})[step.candidate.architecture] = step
         if step.stage in ("confirming", "confirmed"):
@@ -79,7 +91,19 @@ class Display:
             self._training.get(trial, {}).pop(step.candidate.architecture, None)
             self._best[trial] = _better(self._best.get(trial), step)
         if step.stage == "note" or (self._live is None and step.stage in _TOLD):
-            self._console.print(as_text(self._line(step)), soft_wrap=True)
+            self._print(self._line(step))
+        if self._live is None and step.stage == "finished" and (reason := self._reason(step)):
+            self._print(reason)
+
+    def _print(self, line: str) -> None:
+        self._console.print(as_text(line), soft_wrap=True)
+
+    def _reason(self, step: Progress | None) -> str:
+        """Write the reason that a model gave for an architecture; empty without one, and where it is quiet."""
+        if step is None or self._quiet or not self._model or step.candidate.arm not in _OF_THE_MODEL:
+            return ""
+        rationale = one_line(step.candidate.rationale, _REASON)
+        return f"- because: {rationale}" if rationale else ""
 
     def _line(self, step: Progress) -> str:
         candidate = step.candidate
@@ -94,6 +118,26 @@ class Display:
         tail = f", best {_value(best, step)}" if best else ""
         taken = f", {_taken(step)}" if _taken(step) else ""
         return f"{head}{_outcome(step, best)}{tail}{taken}, {time.monotonic() - self._started:.0f} s"
+
+    def _view(self) -> Group:
+        """The trials, the evaluations in flight, and the model's reasons for the latest ones that ended."""
+        reasons = [self._reason(self._last.get(trial)) for trial in sorted(self._last)]
+        return Group(self._table(), *self._in_flight(), *(as_text(reason) for reason in reasons if reason))
+
+    def _in_flight(self) -> list[Table]:
+        """The table of the evaluations that have told of an epoch, a line for each."""
+        running = [step for trial in sorted(self._training) for step in self._training[trial].values() if step.epoch]
+        if not running:
+            return []
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for step in running[:_RUNNING]:
+            epoch = step.epoch
+            assert epoch is not None
+            words = (step.candidate.written, _epoch(epoch, step.goal), _left(epoch))
+            table.add_row(*(as_text(word) for word in words))
+        if (more := len(running) - _RUNNING) > 0:
+            table.add_row(as_text(f"and {more} more"))
+        return [table]
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False)
@@ -123,10 +167,13 @@ class Display:
         if again := self._confirmed.get(trial):
             return "confirming the best" if again.stage == "confirming" or not _is_last(again) else "finished"
         running = self._training.get(trial, {})
-        epochs = [_epoch(each.epoch, each.goal) for each in running.values() if each.epoch]
-        words: list[str] = [step.stage] if step.stage == "proposing" or not running else []
+        words: list[str] = [self._stage(step)] if step.stage == "proposing" or not running else []
         words += [f"training {len(running)}" if len(running) > 1 else "training"] if running else []
-        return ", ".join([*words, *epochs[:4]])
+        return ", ".join(words)
+
+    def _stage(self, step: Progress) -> str:
+        is_first = step.stage == "proposing" and self._model and not self._has_replied
+        return f"waiting for the first reply of {self._model}" if is_first else step.stage
 
 
 def _of(step: Progress) -> str:
@@ -164,6 +211,14 @@ def _epoch(epoch: Epoch, goal: Goal) -> str:
     words += [] if epoch.images_per_second is None else [f"{epoch.images_per_second:,.0f} {examples}/s"]
     of = f"/{epoch.epochs}" if epoch.epochs else ""
     return f"epoch {epoch.epoch}{of}{': ' * bool(words)}{', '.join(words)}"
+
+
+def _left(epoch: Epoch) -> str:
+    """Say how long an evaluation will take, if its epochs go on as until now."""
+    if not epoch.epochs or not epoch.epoch or epoch.epochs <= epoch.epoch:
+        return ""
+    seconds = epoch.seconds / epoch.epoch * (epoch.epochs - epoch.epoch)
+    return f"{seconds:.0f} s left" if seconds < 120 else f"{seconds / 60:.0f} min left"
 
 
 def _taken(step: Progress) -> str:

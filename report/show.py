@@ -23,19 +23,18 @@ from ..spaces.figures import many_millions
 from ..spaces.objective import BITS_PER_CHARACTER, TOP5, Objective
 from ..tools.toolbox import chance_in_words
 from .notes import notes_in_lines
+from .reasons import reasons_in_lines
 from .search_picture import PICTURE_FILE
 from .tool_calls import calls_in_lines
 
 _NARROW = 72  # columns of a terminal below which tables leave out the less wanted columns
 _BEST, _LATEST = 20, 20  # rows of a table of many
 _LONGEST, _FORECAST = 300, 40  # characters of an error, and of a forecast
-_TIES = "equals share the better rank."
-_AMONG = f"Ranks are among all architectures of the space; {_TIES}"
 _NOTHING_YET = "nothing was measured yet"
 
 
-def print_tables(result: SearchResult, console: Console, *, everything: bool = False) -> None:
-    """Print a result as a table and sentences.
+def print_tables(result: SearchResult, console: Console, *, everything: bool = False, reasons: bool = False) -> None:
+    """Print a result as a table and sentences, of one trial with its `reasons` and refusals, if asked for.
 
     Of many iterations, or trials, the table has the best and the latest, unless `everything` is asked for.
     """
@@ -57,6 +56,8 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
     if table.row_count < count:
         print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
     print_sentences(console, _sentences(result))
+    if reasons:
+        print_sentences(console, reasons_in_lines(chosen, everything=everything))
     print_sentences(console, calls_in_lines(chosen, everything=everything))
     print_sentences(console, notes_in_lines(result))
     # The paths on lines of their own and never cut, so that they can be copied.
@@ -320,9 +321,10 @@ def _measured_limits(result: SearchResult) -> str:
 
 def _protocol(settings: Settings) -> list[str]:
     """Describe the values of a run that looked them up."""
+    among = _among(settings)
     if settings.training.table is not None:
         whose = f"{settings.goal.objective.plural.capitalize()} are those of the table {settings.training.table}."
-        return [f"{whose} Ranks are among its architectures; {_TIES}"]
+        return [f"{whose} {among}"]
     table = table_of(settings.space)
     if table is None or not settings.looks_up:
         return []
@@ -330,9 +332,15 @@ def _protocol(settings: Settings) -> list[str]:
         seen = "The search saw one training of each architecture; test accuracy and ranks are of the mean of all."
         mean = ", the mean of several trainings," if table.runs else ""
         alone = f"This table holds test accuracy only{mean or ','} so the search itself saw it."
-        return [f"{seen if settings.training.single_run else alone} {_AMONG}"]
+        return [f"{seen if settings.training.single_run else alone} {among}"]
     seen = "The search saw validation accuracy; test accuracy is that of the best by validation."
-    return [f"{seen} {_AMONG}"]
+    return [f"{seen} {among}"]
+
+
+def _among(settings: Settings) -> str:
+    whole = "the space" if settings.training.table is None else "the table"
+    within = " within the limits" if settings.limits.ranges.limited else ""
+    return f"Ranks are among all architectures of {whole}{within}; equals share the better rank."
 
 
 def _of_text(result: SearchResult) -> bool:

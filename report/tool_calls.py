@@ -16,11 +16,12 @@ def calls_in_lines(candidates: Sequence[Candidate], *, everything: bool = False)
         return
     shown = lines if everything else lines[-_MOST:]
     yield ""
-    yield f"calls of tools, by iteration{_left_out(len(shown), len(lines))}:"
+    yield f"calls of tools, by iteration{left_out(len(shown), len(lines))}:"
     yield from shown
 
 
-def _left_out(shown: int, count: int) -> str:
+def left_out(shown: int, count: int) -> str:
+    """Say how many lines of all are shown; nothing where all are."""
     return f" ({shown} of {count:,}, the latest; all: --all)" if shown < count else ""
 
 

@@ -89,8 +89,8 @@ def failed(text: str, **more: object) -> Candidate:
 
 @pytest.mark.parametrize("live", [True, False])
 def test_progress(text, live, console):
-    candidate = failed(text)
-    with Display(console, 10, live=live) as display:
+    candidate = failed(text, rationale=text)
+    with Display(console, 10, live=live, model="openai:m") as display:
         for step in (
             Progress("waiting", Candidate(1, 1), note=text),
             Progress("training", candidate),
@@ -106,14 +106,14 @@ def test_progress(text, live, console):
 def result_of(text: str, run: Path, *, measured: bool = True) -> SearchResult:
     measurement = Measurement(50.0, rank=3, seconds=5.0, device=text)
     found = [Candidate(1, 2, architecture=(1, 1), measurement=measurement)] if measured else []
-    candidates = [failed(text, refusals=(Refusal(text, text),)), *found]
+    candidates = [failed(text, refusals=(Refusal(text, text),), rationale=text), *found]
     settings = Settings(space=text, proposer="model", llm=LLMSettings(models=(text,)), loop=LoopSettings(iterations=3))
     return SearchResult(run, settings, [TrialResult(1, candidates, Usage(1, 1, 1))])
 
 
 @pytest.mark.parametrize("measured", [True, False])
 def test_results(text, measured, console, tmp_path):
-    print_tables(result_of(text, tmp_path, measured=measured), console)
+    print_tables(result_of(text, tmp_path, measured=measured), console, reasons=True)
     printed = console.file.getvalue()
     check(printed, text)
     assert measured or "nothing was measured: the last reason is: " in OWN.sub("", printed)
