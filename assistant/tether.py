@@ -21,7 +21,7 @@ from ..graph.pause import Paused
 from ..graph.search import resume, search
 from ..graph.state import Progress
 from ..record.result import SearchResult
-from ..report.search_picture import draw
+from ..record.search_picture import draw
 
 if TYPE_CHECKING:
     from langgraph.types import Interrupt

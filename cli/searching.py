@@ -187,8 +187,8 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
 
 def _show_search(start: Search, asked: "Settings", *, quiet: bool, as_json: bool) -> None:
     with beginning():
+        from ..record.search_picture import draw
         from ..report.display import Display
-        from ..report.search_picture import draw
 
     asks = asked.loop.approve or "human" in asked.llm.models
     model = " or ".join(name for name in asked.llm.models if name.partition(":")[0] not in ("human", "replay"))
