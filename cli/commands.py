@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..assistant.search_processes import CHILD
-from ..errors import GeniusError, RunFailed
+from ..errors import GeniusError, NeedsTorch, RunFailed, is_torch_missing
 from ..printable import one_line
 from ..record.versions import own_version
 from . import (
@@ -161,6 +161,10 @@ def _call() -> int:
         return _complain(str(error), 1)
     except GeniusError as error:
         return _complain(str(error), 2)
+    except ModuleNotFoundError as error:
+        if not is_torch_missing(error):
+            raise
+        return _complain(str(NeedsTorch("this command")), 2)
     if code == _ABORTED:
         say(signals.NOTHING_BEGUN)
         return signals.code()

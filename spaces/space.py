@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
+from ..errors import GeniusError, NeedsTorch, is_torch_missing
 from ..printable import brief, said_by
 from ..schema import Scalar
 from .conditions import Conditions
@@ -344,7 +344,7 @@ class SearchSpace:
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one input of the space.
 
-        Raises: CannotBuild; NoNetwork.
+        Raises: CannotBuild; NoNetwork; NeedsTorch.
         """
         build = self._build
         try:
@@ -352,6 +352,8 @@ class SearchSpace:
         except (MemoryError, CannotBuild):
             raise
         except Exception as error:
+            if is_torch_missing(error):
+                raise NeedsTorch("a network") from error
             raise CannotBuild(f"{list(architecture)} cannot be built: {said_by(error)}") from error
 
     def build_for(
