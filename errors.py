@@ -19,7 +19,7 @@ _TORCH = ("torch", "torchvision")
 
 
 class NeedsTorch(GeniusError):
-    """A step that needs PyTorch where it is not installed; all that neither trains nor builds a network goes without."""
+    """A step that needs PyTorch where it is not installed; only training and building a network do."""
 
     def __init__(self, step: str) -> None:
         super().__init__(f"{step} needs PyTorch, which is not installed here: pip install {' '.join(_TORCH)}")

@@ -1,7 +1,9 @@
-"""The graph for LangGraph's server and its Studio: a whole search from a form, kept in the server's checkpoints."""
+"""The graph for LangGraph's server and its Studio: a whole search from a form, kept in the server's checkpoints.
+
+It appears as a run folder too, in `runs/` of the folder where the server runs.
+"""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,10 +24,12 @@ from ..errors import GeniusError
 from ..plugins import Plugins
 from ..record.journal import Journal
 from ..record.result import read_result
-from ..record.settings import BY_NAME, HYBRID, MODEL, Settings, by_path
-from ..spaces import SPACES
+from ..record.settings import BY_NAME, HYBRID, MODEL, SETTINGS_FILE, Settings, by_path
+from ..record.versions import fresh_id
+from ..spaces import SPACES, short_name
 from .build import build_graph
 from .request import check_reads
+from .run_folder import locked, new_run
 from .setup import Given, choose_parts, open_setup
 from .state import Context
 from .trials import context_of, most_steps
@@ -105,17 +109,18 @@ class _State(SearchForm, SearchOutput, total=False):
 
 
 def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[Any, Any, Any, Any]":
-    """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial, without a run folder.
+    """Make the graph that LangGraph's server runs: one invocation is a whole search of one trial.
 
     A `SearchForm` may be filled in as the input, as the context, or under `configurable` of an invocation or of
-    `config`; the first of these takes precedence. Pauses are LangGraph's own. The invocation raises Refused.
+    `config`; the first of these takes precedence. The run folder in `runs/` is named after the search and its task.
+    Pauses are LangGraph's own. The invocation raises Refused.
     """
     made_with, steps = dict(config or {}), build_graph()
 
     async def search(state: _State, runtime: Runtime[SearchForm]) -> SearchOutput:
         layers = [made_with.get("configurable"), get_config().get("configurable"), runtime.context, state]
         try:
-            async with _opened(read_form(layers)) as (settings, context):
+            async with _opened(read_form(layers), _task()) as (settings, context):
                 most = settings.loop.iterations * most_steps(settings) + settings.loop.confirming.most
                 limit: Any = {"recursion_limit": most}
                 await steps.ainvoke({}, limit, context=context)
@@ -129,18 +134,27 @@ def make_graph(config: "RunnableConfig | None" = None) -> "CompiledStateGraph[An
     return builder.compile(name="genius")
 
 
+def _task() -> str:
+    """Return the first digits of the identifier of the node's task, which a pause leaves as it is."""
+    task = str(get_config().get("configurable", {}).get("checkpoint_ns", "")).rpartition(":")[2]
+    return task[:8] if task[:8].isalnum() else fresh_id()[:8]
+
+
 @asynccontextmanager
-async def _opened(form: SearchForm) -> AsyncIterator[tuple[Settings, Context]]:
-    """Open the search that a form describes; its trainings go into a folder that is removed at the end."""
+async def _opened(form: SearchForm, task: str) -> AsyncIterator[tuple[Settings, Context]]:
+    """Open the search that a form describes, in the run folder of its task."""
     settings, given = await asyncio.to_thread(_settings, form)
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="genius-")
-    try:
-        async with open_setup(settings, given) as setup:
-            context = context_of(Path(folder.name), settings, setup, Journal(), 1)
+    async with open_setup(settings, given) as setup:
+        settings = settings.changed(setup.facts)
+        runs = await asyncio.to_thread(Path("runs").absolute)
+        folder = runs / f"{short_name(settings.space)}-{settings.proposer}-studio-{task}"
+        if not await asyncio.to_thread((folder / SETTINGS_FILE).is_file):  # a pause has ended
+            await asyncio.to_thread(new_run, settings, folder)
+        async with locked(folder):
+            journal = await asyncio.to_thread(Journal.load, folder)
+            context = context_of(folder, settings, setup, journal, 1)
             async with context.slots:
                 yield settings, replace(context, whole=True)
-    finally:
-        await asyncio.to_thread(folder.cleanup)
 
 
 def read_form(layers: list[Any]) -> SearchForm:
@@ -203,6 +217,7 @@ def _range(name: str, words: str) -> tuple[str, str]:
 
 
 def _found(settings: Settings, journal: Journal) -> SearchOutput:
-    told = read_result(Path(), settings, journal).to_json()
+    assert journal.folder is not None
+    told = read_result(journal.folder, settings, journal).to_json()
     told = {"notes": {}, "confirmations": [], **told, "candidates": told["iterations"]}
     return {name: told[name] for name in SearchOutput.__annotations__}  # type: ignore[return-value]

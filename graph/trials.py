@@ -67,8 +67,9 @@ async def carry_on(folder: Path, settings: Settings, setup: Setup, journal: Jour
         await asyncio.to_thread(drop_torn_lines, folder)
         async with open_steps(folder, settings, setup, calling) as steps:
             numbers = range(1, settings.loop.trials + 1)
+            place = await asyncio.to_thread(folder.absolute)  # asking for the current folder may block
             contexts = {
-                trial: context_of(folder, settings, setup, journal, trial, calling.progress) for trial in numbers
+                trial: context_of(place, settings, setup, journal, trial, calling.progress) for trial in numbers
             }
             starts = {trial: await steps.start(trial) for trial in numbers}
             calling.answers.sort([each for start in starts.values() for each in start.interrupts])

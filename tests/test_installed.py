@@ -21,7 +21,8 @@ import sys
 from setuptools import build_meta
 print(getattr(build_meta, f"build_{sys.argv[1]}")(sys.argv[2]))
 """
-LEFT_OUT = (".git", ".venv", "tests", "docs", "benchmarks", "examples", "build", "*.egg-info", "*cache*", "runs", "site")
+LEFT_OUT = (".git", ".venv", "tests", "docs", "benchmarks", "examples", "build", "runs", "site")
+LEFT_OUT += ("*.egg-info", "*cache*")
 
 
 def call(*words, folder, **environment):

@@ -49,7 +49,7 @@ print(json.dumps(found))
 
 @pytest.fixture
 def lean(tmp_path, tables):
-    """Return a function that makes calls where neither torch nor torchvision can be imported, not by a worker either."""
+    """Return a function that makes calls where neither it nor its workers can import torch or torchvision."""
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(REFUSING)

@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _tables(tables, monkeypatch):
+def _here(tables, monkeypatch, tmp_path):
+    """Have the tables at hand, and runs in a folder of the test."""
     monkeypatch.setenv("GENIUS_DATA", str(tables))
+    monkeypatch.chdir(tmp_path)
 
 
 async def test_without_a_word_it_searches_macro_with_the_guide():
@@ -31,6 +33,22 @@ async def test_without_a_word_it_searches_macro_with_the_guide():
     assert len(found["candidates"]) == 10
     assert (found["stopped"], found["usage"]["llm_calls"]) == (None, 0)
     assert json.dumps(found)
+    (folder,) = Path("runs").iterdir()
+    assert folder.name.startswith("nas-bench-macro-guided-studio-")
+    run = genius.read(folder)
+    assert run.finished
+    assert [list(each.architecture) for each in run.candidates] == [c["architecture"] for c in found["candidates"]]
+
+
+async def test_each_search_has_a_run_folder_and_a_run_that_a_server_lost_goes_on():
+    for _ in range(2):
+        await genius.make_graph().ainvoke({"iterations": 2, "proposer": "random"})
+    folders = sorted(Path("runs").iterdir())
+    assert len(folders) == 2
+    before = genius.read(folders[0]).candidates
+    result = await genius.resume(folders[0], iterations=3)
+    assert [candidate.iteration for candidate in result.candidates] == [1, 2, 3]
+    assert result.candidates[:2] == before
 
 
 async def test_the_form_may_be_filled_in_at_each_place_and_the_nearest_counts():
@@ -119,6 +137,8 @@ async def test_a_person_may_approve_from_a_client_of_the_server():
     assert [c["iteration"] for c in asked["candidates"]] == [1, 2, 3]
     assert (asked["candidates"][0]["architecture"], asked["candidates"][0]["changed_by"]) == ([1] * 8, "person")
     assert len({tuple(c["architecture"]) for c in asked["candidates"]}) == 3
+    (folder,) = Path("runs").iterdir()  # all of its pauses are one run
+    assert len(genius.read(folder).candidates) == 3
 
 
 def test_it_shows_its_schemas_and_its_nodes():
@@ -141,6 +161,7 @@ class Server:
         options = ["--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(self.port)]
         options += ["--config", str(ROOT / "langgraph.json")]
         environment = {**os.environ, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+        self.folder = folder
         self.log = (folder / "log").open("w+")
         code = "import sys; from langgraph_cli.cli import cli; sys.argv[0] = 'langgraph'; cli()"
         self.process = subprocess.Popen(
@@ -204,6 +225,7 @@ def test_the_server_searches(server):
     found = server.call("/runs/wait", {"assistant_id": "genius", "input": {}})
     assert found["best"]["rank"] < 50
     assert len(found["candidates"]) == 10
+    assert [genius.read(folder).finished for folder in (server.folder / "runs").iterdir()] == [True]
     assistant = server.call("/assistants", {"graph_id": "genius", "context": {"proposer": "random", "iterations": 3}})
     found = server.call("/runs/wait", {"assistant_id": assistant["assistant_id"], "input": {"iterations": 2}})
     assert len(found["candidates"]) == 2
@@ -231,6 +253,8 @@ import asyncio, sys, genius
 from langgraph_runtime_inmem.queue import _enable_blockbuster
 
 async def search(run):
+    trained = await genius.search("digits", proposer="random", iterations=1, set=("epochs=1",))  # into runs/
+    assert trained.best, trained.candidates
     await genius.search("nas-bench-macro", proposer="guided", iterations=2, run=f"{run}/1")
     await genius.resume(f"{run}/1", iterations=3)
     await genius.fork(f"{run}/1", 1, to=f"{run}/2")
