@@ -35,9 +35,10 @@ def need_torch(step: str) -> None:
         raise NeedsTorch(step)
 
 
-def is_torch_missing(error: BaseException) -> bool:
-    """Tell whether an import failed since PyTorch is not installed."""
-    return isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _TORCH
+def name_missing_torch(error: BaseException, step: str) -> None:
+    """Raises NeedsTorch in the place of an import that failed since PyTorch is not installed."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _TORCH:
+        raise NeedsTorch(step) from error
 
 
 def is_pause(error: BaseException) -> bool:

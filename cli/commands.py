@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..assistant.search_processes import CHILD
-from ..errors import GeniusError, NeedsTorch, RunFailed, is_torch_missing
+from ..errors import GeniusError, RunFailed, name_missing_torch
 from ..printable import one_line
 from ..record.versions import own_version
 from . import (
@@ -162,13 +162,20 @@ def _call() -> int:
     except GeniusError as error:
         return _complain(str(error), 2)
     except ModuleNotFoundError as error:
-        if not is_torch_missing(error):
-            raise
-        return _complain(str(NeedsTorch("this command")), 2)
+        return _complain(_missing(error), 2)
     if code == _ABORTED:
         say(signals.NOTHING_BEGUN)
         return signals.code()
     return code or 0
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Return the sentence on PyTorch where it is that which is missing; any other missing module is raised."""
+    try:
+        name_missing_torch(error, "this command")
+    except GeniusError as named:
+        return str(named)
+    raise error
 
 
 def _is_full(error: OSError) -> bool:
