@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from .spaces.published_table import PublishedTable as PublishedTable
     from .spaces.region import Limits as Limits
     from .spaces.region import Region as Region
+    from .spaces.sketch import CellEdge as CellEdge
+    from .spaces.sketch import CellSketch as CellSketch
+    from .spaces.sketch import ChainSketch as ChainSketch
+    from .spaces.sketch import Layer as Layer
     from .spaces.space import Architecture as Architecture
     from .spaces.space import SearchSpace as SearchSpace
     from .training.recipes import Recipe as Recipe
@@ -87,6 +91,7 @@ _HOMES = {
     "spaces.published_table": ("PublishedTable",),
     "training.recipes": ("Recipe",),
     "spaces.region": ("Limits", "Region"),
+    "spaces.sketch": ("CellEdge", "CellSketch", "ChainSketch", "Layer"),
     "spaces.space": ("Architecture", "SearchSpace"),
     "record.candidate": ("Candidate", "Message"),
     "record.confirmation": ("Confirming",),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,16 +66,18 @@ class Standing:
 @dataclass(frozen=True)
 class Worth:
     """The worth of a run's model: a `verdict` and `standings` by the space's table or, without one, `words` with their
-    source."""
+    source. `peers` are the trials behind the standings."""
 
     words: Sequence[str]
     verdict: str | None = None
     rank: float | None = None
     standings: Sequence[Standing] = ()
+    peers: Sequence[Scores] = field(default=(), repr=False, compare=False)
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON types."""
-        return asdict(self)
+        found = asdict(replace(self, peers=()))
+        return {name: value for name, value in found.items() if name != "peers"}
 
 
 async def worth(result: SearchResult, data: Path, tell: Tell = silent) -> Worth | None:
@@ -116,7 +118,7 @@ def _among(result: SearchResult, table: Table, peers: Sequence[Scores]) -> Worth
     where = "within the limits" if result.settings.limits.ranges.limited else "of the table"
     after = ", ".join(f"{count:,}" for count in sorted({count for count, _ in own}))
     words = f"after {after} evaluations {best} has test rank {rank:,.0f} among the {len(table):,} architectures {where}"
-    return Worth([words, *_added(result, table)], _verdict(standings), rank, standings)
+    return Worth([words, *_added(result, table)], _verdict(standings), rank, standings, peers)
 
 
 def _rank(candidate: Candidate, table: Table) -> float:

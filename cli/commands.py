@@ -28,6 +28,7 @@ from . import (
     telling,
     training,
     transferring,
+    viewing,
 )
 from .panels import Command, Commands, context_settings
 from .streams import finish, print_text, say
@@ -102,6 +103,7 @@ for command in (
     benching.bench,
     ablating.ablate,
     looking.show,
+    viewing.view,
     looking.spaces,
     looking.cost,
     latency.latency,

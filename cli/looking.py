@@ -29,7 +29,7 @@ def show(
         from ..record.result import read
 
     result = read(run)
-    found = _worth(result, downloads) if result.settings.llm.first else None
+    found = find_worth(result, downloads) if result.settings.llm.first else None
     if as_json:
         print_text(json.dumps(result.to_json() | ({"worth": found.to_json()} if found else {})))
         return
@@ -38,7 +38,8 @@ def show(
         _print_worth(found, result)
 
 
-def _worth(result: "SearchResult", downloads: Downloads) -> "Worth | None":
+def find_worth(result: "SearchResult", downloads: Downloads) -> "Worth | None":
+    """Tell whether a run's model was worth it, with a bar on the terminal while the peers' trials are made."""
     with beginning():
         from ..bench.worth import worth
         from ..tables.fetch import downloads_folder

@@ -1,14 +1,14 @@
 """The picture of a search: value and rank against the iteration, as Figure 2 of the paper, and the front."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..printable import one_line
 from ..spaces import short_name, table_of
 from ..spaces.objective import Objective
+from .best_curves import BetterOf, CurveOf, best_steps, by_arm, mean_best, readings
 from .candidate import Candidate, measured
 from .files import write_atomically
 from .result import SearchResult, TrialResult
@@ -110,25 +110,25 @@ def as_label(text: str, length: int = 80) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _draw_panel(
-    panel: "Axes", trials: Sequence[TrialResult], number: str, better: Callable[[float, float], float]
-) -> None:
+def _draw_panel(panel: "Axes", trials: Sequence[TrialResult], number: CurveOf, better: BetterOf) -> None:
     from matplotlib.ticker import MaxNLocator
 
     many = len(trials) > 1
     for trial in trials:
-        shown = [(None, trial.candidates)] if many else _by_arm(trial.candidates)
+        shown = [("", trial.candidates)] if many else by_arm(trial.candidates)
         for at, (label, candidates) in enumerate(shown):
             color = f"C{at + bool(at)}"  # C1 is the best so far
-            dots = _measured(candidates, number)
-            panel.plot(*dots, "o", color=color, markersize=4, alpha=0.35 if many else 0.9, label=label)
+            dots = readings(candidates, number)
+            panel.plot(
+                *dots, "o", color=color, markersize=4, alpha=0.35 if many else 0.9, label=as_label(label, 30) or None
+            )
         if number == "value":
             _draw_means(panel, trial, label=None if many else "mean and SD of all runs")
-        iterations, values = _measured(trial.goal.feasible(trial.candidates), number)
-        best, name = list(accumulate(values, better)), None if many else "best so far"
+        iterations, best = best_steps(trial, number, better)
+        name = None if many else "best so far"
         panel.step(iterations, best, where="post", color="C0" if many else "C1", alpha=0.4 if many else 1, label=name)
     if many:
-        panel.step(*_mean_best(trials, number, better), where="post", color="C1", linewidth=2, label="mean of the best")
+        panel.step(*mean_best(trials, number, better), where="post", color="C1", linewidth=2, label="mean of the best")
     panel.set_xlabel("iteration")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.25)
@@ -143,14 +143,6 @@ def _draw_means(panel: "Axes", trial: TrialResult, label: str | None) -> None:
         panel.errorbar(iterations, means, deviations, fmt="D", color="C2", markersize=4, capsize=3, label=label)
 
 
-def _by_arm(candidates: Sequence[Candidate]) -> list[tuple[str | None, Sequence[Candidate]]]:
-    """Return the candidates of each arm of a hybrid search, with its label; those of any other search together."""
-    arms = dict.fromkeys(candidate.arm for candidate in candidates)
-    if set(arms) <= {None}:
-        return [("measured", candidates)]
-    return [(as_label(f"by {arm or 'nobody'}", 30), [c for c in candidates if c.arm == arm]) for arm in arms]
-
-
 def log_axis(panel: "Axes") -> None:
     """Make the vertical axis logarithmic, with numbers in full instead of powers of ten."""
     from matplotlib.ticker import LogFormatter
@@ -162,32 +154,3 @@ def log_axis(panel: "Axes") -> None:
     panel.set_yscale("log")
     panel.yaxis.set_major_formatter(InFull())
     panel.yaxis.set_minor_formatter(InFull(labelOnlyBase=False, minor_thresholds=(2, 0.5)))
-
-
-def _measured(candidates: Sequence[Candidate], number: str) -> tuple[list[int], list[float]]:
-    found = [(c.iteration, getattr(c.measurement, number)) for c in candidates if c.value is not None]
-    found = [(iteration, value) for iteration, value in found if value is not None]
-    return [iteration for iteration, _ in found], [value for _, value in found]
-
-
-def _mean_best(
-    trials: Sequence[TrialResult], number: str, better: Callable[[float, float], float]
-) -> tuple[list[int], list[float]]:
-    """Average the best so far over the trials, from the first iteration in which all have a measurement."""
-    last = max(len(trial.candidates) for trial in trials)
-    curves = [_best_so_far(trial, number, better, last) for trial in trials]
-    columns = [(i, column) for i, column in enumerate(zip(*curves, strict=True), start=1) if None not in column]
-    return [i for i, _ in columns], [sum(column) / len(column) for _, column in columns]
-
-
-def _best_so_far(
-    trial: TrialResult, number: str, better: Callable[[float, float], float], last: int
-) -> list[float | None]:
-    values = dict(zip(*_measured(trial.goal.feasible(trial.candidates), number), strict=True))
-    best: float | None = None
-    curve: list[float | None] = []
-    for iteration in range(1, last + 1):
-        if iteration in values:
-            best = values[iteration] if best is None else better(best, values[iteration])
-        curve.append(best)
-    return curve

@@ -55,7 +55,7 @@ def print_tables(result: SearchResult, console: Console, *, everything: bool = F
         console.print(table, "", sep="\n")
     if table.row_count < count:
         print_sentences(console, [f"{table.row_count} of {count:,} {kind}: the best and the latest (all: --all)"])
-    print_sentences(console, _sentences(result))
+    print_sentences(console, sentences(result))
     if reasons:
         print_sentences(console, reasons_in_lines(chosen, everything=everything))
     print_sentences(console, calls_in_lines(chosen, everything=everything))
@@ -211,27 +211,28 @@ def _best_cells(best: Candidate | None) -> dict[str, str]:
     }
 
 
-def _sentences(result: SearchResult) -> list[str]:
-    sentences = [_summary(result)] if len(result.trials) > 1 else []
-    sentences += [_best(result.best, result) if result.best else _nothing(result)]
-    sentences += _confirmed(result)
-    sentences += _arms(result)
-    sentences += _fronts(result) if result.goal.pareto and result.best else []
-    sentences += _protocol(result.settings)
-    sentences += [_limits(result)] if result.settings.limits.ranges.limited else []
-    sentences += [_measured_limits(result)] if result.goal.limits else []
-    sentences += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
+def sentences(result: SearchResult) -> list[str]:
+    """Describe the best of a result, the way to it, its costs, and the meaning of the numbers."""
+    found = [_summary(result)] if len(result.trials) > 1 else []
+    found += [_best(result.best, result) if result.best else _nothing(result)]
+    found += _confirmed(result)
+    found += _arms(result)
+    found += _fronts(result) if result.goal.pareto and result.best else []
+    found += _protocol(result.settings)
+    found += [_limits(result)] if result.settings.limits.ranges.limited else []
+    found += [_measured_limits(result)] if result.goal.limits else []
+    found += [_search_cost(device, seconds) for device, seconds in result.device_seconds().items()]
     convention = result.settings.limits.convention
     counting = counting_in_words(convention, text=_of_text(result))
     costed = any(candidate.cost for candidate in result.candidates)
-    sentences.append(usage(result) + f"; FLOPs are {counting} ({convention})" * costed)
+    found.append(usage(result) + f"; FLOPs are {counting} ({convention})" * costed)
     if result.settings.llm.first == LOCAL:
-        sentences.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
+        found.append("The embedded 135M model shows that the loop works; it says nothing about search quality.")
     if result.stopped:
-        sentences.append(f"Stopped early: {result.stopped}.")
+        found.append(f"Stopped early: {result.stopped}.")
     if not result.finished:
-        sentences.append(f"Not finished: go on with `{resume_command(result.run, result.settings)}`.")
-    return sentences
+        found.append(f"Not finished: go on with `{resume_command(result.run, result.settings)}`.")
+    return found
 
 
 def _nothing(result: SearchResult) -> str:

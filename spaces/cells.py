@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .cost import Cost, Part, average_pool, batch_norm, conv, conv_bn, global_pool, linear, total
 from .decision import Decision
 from .published_table import PublishedTable
+from .sketch import CellEdge, CellSketch
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
 """The ways from the cell's input to its output, as edges."""
 _NONE, _SKIP, _WIDE, _POOL = 0, 1, 3, 4
+_SHORT = ("", "skip", "1×1", "3×3", "pool 3×3")  # the operations, for pictures
 _KERNELS = {2: 1, 3: 3}  # option: kernel of the convolution
 _WIDTHS, _CELLS = (16, 32, 64), 5
 
@@ -150,6 +152,15 @@ def _build(architecture: Architecture, num_classes: int) -> "nn.Module":
     return cell_network(edges, _WIDTHS, _CELLS, num_classes)
 
 
+def _sketch(architecture: Architecture) -> CellSketch:
+    edges = [
+        CellEdge(source, target, _SHORT[option], place)
+        for place, ((source, target), option) in enumerate(zip(EDGES, architecture, strict=True))
+    ]
+    widths = ", ".join(map(str, _WIDTHS))
+    return CellSketch(4, edges, f"{_CELLS} copies in each of three stages, {widths} channels wide")
+
+
 def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:
     url = f"https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d3/benchmark/{file}"
     return PublishedTable(name, url, sha256, size, accuracy="val_acc_200", test_accuracy="test_acc_200")
@@ -170,6 +181,7 @@ def _space(title: str, size: int, classes: int, data: str | None, table: Publish
         features=cell_features,
         depth=cell_depth,
         shortest=cell_shortest,
+        sketch=_sketch,
         data=data,
         recipe="nas-bench-201",
         table=table,

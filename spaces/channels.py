@@ -1,12 +1,14 @@
 """Channel-Bench-Macro: how wide each layer of a fixed ResNet or MobileNet is (Su et al. 2021, "BCNet", CVPR, and the
 tables at github.com/xiusu/Channel-Bench-Macro)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
 from .published_table import PublishedTable
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -18,8 +20,15 @@ _CLASSES = 10
 _RESNET_WIDTHS = (256, 256, 256, 512, 512, 512, 512)
 _MOBILENET_WIDTHS = (128, 768, 768, 768, 256, 1536, 1024)
 # (decisions that give the widths into, inside and out of the block, stride, output size)
-_RESNET_BLOCKS = (((0, 1, 0), 1, 16), ((0, 2, 0), 1, 16), ((0, 3, 4), 2, 8), ((4, 5, 4), 1, 8), ((4, 6, 4), 1, 8))
-_MOBILENET_BLOCKS = (((0, 1, 0), 1, 16), ((0, 2, 0), 1, 16), ((0, 3, 4), 2, 8), ((4, 5, 4), 1, 8))
+_Blocks = Sequence[tuple[tuple[int, int, int], int, int]]
+_RESNET_BLOCKS: _Blocks = (
+    ((0, 1, 0), 1, 16),
+    ((0, 2, 0), 1, 16),
+    ((0, 3, 4), 2, 8),
+    ((4, 5, 4), 1, 8),
+    ((4, 6, 4), 1, 8),
+)
+_MOBILENET_BLOCKS: _Blocks = (((0, 1, 0), 1, 16), ((0, 2, 0), 1, 16), ((0, 3, 4), 2, 8), ((4, 5, 4), 1, 8))
 
 _TASK = """\
 Task: image classification on CIFAR-10 (32×32 colour images, 10 classes). The aim is the highest top-1 accuracy after
@@ -144,6 +153,18 @@ def _build_mobilenet(architecture: Architecture, num_classes: int = _CLASSES) ->
     return networks.classifier(nn.Sequential(*layers), width[6], num_classes)
 
 
+def _sketch(widths: tuple[int, ...], blocks: _Blocks, architecture: Architecture) -> ChainSketch:
+    """Sketch the stem, and of each block the layers to its inner width and to its last one."""
+    width = [_channels(widths, d, quarters) for d, quarters in enumerate(architecture)]
+    inverted = widths is _MOBILENET_WIDTHS
+    first, second = ("1×1, 3×3", "1×1") if inverted else ("3×3", "3×3")
+    layers = [Layer("3×3", width[0], squared(16), "stem", (0,))]
+    for number, ((_, inner, last), _, size) in enumerate(blocks, start=1):
+        for words, at in ((first, inner), (second, last)):
+            layers.append(Layer(words, width[at], squared(size), f"block {number}", (at,)))
+    return ChainSketch([*layers, Layer("1×1", width[6], squared(8), "head", (6,))] if inverted else layers)
+
+
 def _table(name: str, file: str, sha256: str, size: int) -> PublishedTable:
     url = f"https://raw.githubusercontent.com/xiusu/Channel-Bench-Macro/4ff596e/{file}"
     return PublishedTable(name, url, sha256, size, accuracy="mean", test_accuracy="mean", runs="acc")
@@ -160,6 +181,7 @@ def _space(
         build,
         (3, 32, 32),
         parts,
+        sketch=partial(_sketch, widths, _RESNET_BLOCKS if widths is _RESNET_WIDTHS else _MOBILENET_BLOCKS),
         data="cifar10",
         recipe="nas-bench-macro",
         table=table,

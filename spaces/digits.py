@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ def _stage_decisions(stage: int) -> tuple[Decision, ...]:
     return tuple(Decision(name, options, stage=f"stage {stage}") for name, options in choices)
 
 
+def _sketch(architecture: Architecture) -> ChainSketch:
+    layers = []
+    for stage, (widths, size) in enumerate(zip(_WIDTHS, _SIZES, strict=True)):
+        width, kernel, depth = architecture[3 * stage : 3 * stage + 3]
+        decisions = range(3 * stage, 3 * stage + 3)
+        convolution = Layer(squared(_KERNELS[kernel]), widths[width], squared(size), f"stage {stage + 1}", decisions)
+        layers += [convolution] * _DEPTHS[depth]
+    return ChainSketch(layers)
+
+
 DIGITS = SearchSpace(
     name="digits",
     decisions=tuple(decision for stage in (1, 2, 3) for decision in _stage_decisions(stage)),
@@ -98,6 +109,7 @@ DIGITS = SearchSpace(
     build=_build,
     input_shape=(1, 8, 8),
     parts=(_first_part(), _stage_part(1), _stage_part(2), _head_part()),
+    sketch=_sketch,
     data="digits",
     recipe="digits",
 )

@@ -90,6 +90,7 @@ class Disguise:
             identity=lambda shown: space.identity(reveal(shown)),
             key=lambda shown: space.key(reveal(shown)),
             named={},
+            sketch=None,
             features=features and (lambda shown: features(reveal_all(shown))),
             depth=depth and (lambda shown: depth(reveal_all(shown))),
             shortest=shortest and (lambda shown: shortest(reveal_all(shown))),

@@ -18,7 +18,7 @@ _LARGEST_PART = 1_000_000  # combinations of options that a part's cost is asked
 _BLANKS = str.maketrans("", "", " \t_-")
 _CALLABLE = ("identity", "key")
 _NAMES_OR_NONE = ("data", "recipe", "final_recipe")
-_CALLABLE_OR_NONE = ("build", "features", "depth", "shortest", "valid", "cost", "context")
+_CALLABLE_OR_NONE = ("build", "features", "depth", "shortest", "valid", "cost", "context", "sketch")
 
 
 def check_named(name: object) -> None:

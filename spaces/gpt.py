@@ -10,6 +10,7 @@ import numpy.typing as npt
 from .cost import Cost, Part
 from .decision import Decision
 from .objective import BITS_PER_CHARACTER
+from .sketch import ChainSketch, Layer
 from .space import SearchSpace
 from .transformers import layer_norm, transformer_block
 
@@ -81,6 +82,17 @@ def _depth(architectures: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return blocks
 
 
+def _sketch(values: Mapping[str, int]) -> ChainSketch:
+    width, places = values["width"], f"{values['context']} characters"
+    words, block = f"{values['heads']} heads, MLP ×{values['ratio']}", (_DEPTH, _WIDTH, _HEAD, _RATIO)
+    layers = [
+        Layer("embedding", width, places, "embedding", (_WIDTH, _CONTEXT)),
+        Layer(words, width, places, "blocks", block, values["depth"]),
+        Layer("scores", _VOCABULARY, places, "head", kind="fixed"),
+    ]
+    return ChainSketch(layers)
+
+
 GPT_TINY = SearchSpace(
     name="gpt-tiny",
     decisions=(
@@ -96,6 +108,7 @@ GPT_TINY = SearchSpace(
     context=lambda values: values["context"],
     parts=(_block_part(), _ends_part()),
     depth=_depth,
+    sketch=_sketch,
     recipe="gpt-tiny",
     objective=BITS_PER_CHARACTER,
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .cost import Cost, Part, conv_bn, global_pool, linear
 from .decision import Decision
 from .published_table import PublishedTable
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -80,13 +81,30 @@ def _build(architecture: Architecture, num_classes: int = _CLASSES) -> "nn.Modul
     return networks.classifier(nn.Sequential(*layers), _HEAD, num_classes)
 
 
+def _stage(layer: int) -> str:
+    """Name the stage of a layer, which counts from 1."""
+    return f"stage {1 + (layer > 2) + (layer > 5)}"
+
+
+def _sketch(architecture: Architecture) -> ChainSketch:
+    layers = [Layer("3×3", _STEM, squared(32), "stem", kind="fixed")]
+    for at, ((width_in, width, _, size), option) in enumerate(zip(_LAYERS, architecture, strict=True)):
+        place = width, squared(size), _stage(at + 1), (at,)
+        if option:
+            layers.append(Layer("k{} e{}".format(*_BLOCKS[option]), *place))
+        else:
+            skipped = width_in == width
+            layers.append(Layer("identity" if skipped else "1×1", *place, kind="skipped" if skipped else "chosen"))
+    return ChainSketch([*layers, Layer("1×1", _HEAD, squared(4), "head", kind="fixed")])
+
+
 NAS_BENCH_MACRO = SearchSpace(
     name="nas-bench-macro",
     decisions=tuple(
         Decision(
             f"layer {n}",
             ("identity", "inverted residual k3 e3", "inverted residual k5 e6"),
-            stage=f"stage {1 + (n > 2) + (n > 5)}",
+            stage=_stage(n),
         )
         for n in range(1, 9)
     ),
@@ -94,6 +112,7 @@ NAS_BENCH_MACRO = SearchSpace(
     build=_build,
     input_shape=(3, 32, 32),
     parts=(Part((), _ends_cost), *(_layer_part(layer) for layer in range(len(_LAYERS)))),
+    sketch=_sketch,
     data="cifar10",
     recipe="nas-bench-macro",
     table=PublishedTable(

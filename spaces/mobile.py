@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from .cost import Cost, Part, conv, conv_bn, global_pool, linear, total
 from .decision import Decision
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -137,6 +138,21 @@ def _function(architecture: Architecture) -> tuple[Architecture, ...]:
     return tuple((first, *(option for option in rest if option)) for first, *rest in stages)
 
 
+def _sketch(architecture: Architecture) -> ChainSketch:
+    half = _SIZE // 2
+    layers = [Layer("stem", _STEM, squared(half), "stem", kind="fixed")]
+    size = half
+    for at, ((width_in, width, stride), option) in enumerate(zip(_layers(), architecture, strict=True)):
+        size //= stride
+        place = width, squared(size), f"stage {at // _LAYERS + 1}", (at,)
+        if option:
+            layers.append(Layer("k{} e{}".format(*_BLOCKS[option]), *place))
+        else:
+            changes = _changes_shape(width_in, width, stride)
+            layers.append(Layer("1×1" if changes else "skip", *place, kind="chosen" if changes else "skipped"))
+    return ChainSketch([*layers, Layer("head", _HEAD, squared(1), "head", kind="fixed")])
+
+
 MOBILE_IMAGENET = SearchSpace(
     name="mobile-imagenet",
     decisions=tuple(
@@ -149,6 +165,7 @@ MOBILE_IMAGENET = SearchSpace(
     input_shape=(3, _SIZE, _SIZE),
     parts=_parts(),
     identity=_function,
+    sketch=_sketch,
     data="imagenet",
     recipe="search-imagenet",
     final_recipe="retrain-imagenet",

@@ -24,6 +24,7 @@ from .objective import ACCURACY, SCORE, Objective
 from .published_table import PublishedTable
 from .rule import ENUMERABLE as ENUMERABLE
 from .rule import Allowed, Rule, judge, rule_in_words, uniform
+from .sketch import Sketch
 from .words import by_number, by_value, word
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ Architecture = tuple[int, ...]
 _T = TypeVar("_T")
 _Array = npt.NDArray[np.int64]
 
-_FUNCTIONS = ("build", "valid", "cost", "identity", "key", "context")
+_FUNCTIONS = ("build", "valid", "cost", "identity", "key", "context", "sketch")
 
 
 class BadArchitecture(GeniusError, ValueError):
@@ -72,22 +73,20 @@ class SearchSpace:
     - `input_shape`: (channels, height, width) of one image, or the shape of another kind of input.
     - `context`: of language models, how many characters an architecture's network reads at once; `input_shape` is then
       (the most of them,). Networks map character numbers (n, places) to scores (n, places, num_classes).
-    - `parts`: the network's parts with their costs. Without them, and without `cost`, costs are counted on the built
-      network; a space without any of these has no costs.
+    - `parts`: the network's parts with their costs; without them `cost` tells these, or they are counted.
     - `cost`: returns an architecture's `Cost`, its FLOPs alone, or a dict of costs by name; `flops` and `params` are
       two of these, and the others can be limited by their names.
     - `identity`: equal for architectures that are the same function; they are duplicates of each other.
-    - `key`: the name of an architecture in the published table of this space.
     - `named`: architectures that are known by a name of their own.
     - `features`: more numbers of architectures, from option numbers of shape (n, decisions) to shape (n, k), for the
       surrogate to compare them by; it knows their options, FLOPs and parameters anyway.
     - `depth`, `shortest`: how long the longest and the shortest path through the network are, in layers: shape (n,).
+    - `sketch`: the layers or the cell of an architecture, as a picture shows them; see `spaces/sketch.py`.
     - `data`, `recipe`, `final_recipe`: names of the data set, and of the recipes of a search and of a final training.
-    - `table`: the published table that holds the accuracy of every architecture.
+    - `table`, `key`: the published table of every architecture's accuracy, and the name of an architecture in it.
     - `objective`: the quantity that is measured, unless an evaluator names its own; see `measured` for the default.
-    - `valid`: the rule that says which combinations of options may be built; without one all may. It is called with an
-      architecture and returns True, or a text that says why not; False forbids by the first line of the
-      rule's docstring, or by its name. A forbidden architecture is not in the space.
+    - `valid`: the rule that says which architectures may be built, and are in the space; without one all are. It
+      returns True, or a text that says why not; False forbids by the first line of its docstring, or by its name.
 
     Raises: GeniusError for fields that make no space.
     """
@@ -113,6 +112,7 @@ class SearchSpace:
     table: PublishedTable | None = None
     objective: Objective | None = None
     context: Callable[..., int] | None = None
+    sketch: Callable[..., Sketch] | None = None
 
     def __post_init__(self) -> None:
         check_space(self, Decision)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .cost import Cost, Part, conv, linear
 from .decision import Decision
+from .sketch import ChainSketch, Layer, squared
 from .space import Architecture, SearchSpace
 from .transformers import layer_norm, of_tokens, transformer_block
 
@@ -135,6 +136,17 @@ def _decisions(stage: int) -> tuple[Decision, ...]:
     return tuple(Decision(name, options, stage=f"stage {stage}") for name, options in choices)
 
 
+def _sketch(architecture: Architecture) -> ChainSketch:
+    patch, tokens = _PATCHES[architecture[0]], f"{_tokens(architecture[0])} tokens"
+    width = _WIDTHS[architecture[_WIDTH[0]]]
+    layers = [Layer(f"{squared(patch)} patches", width, tokens, "embedding", (0, _WIDTH[0]))]
+    for stage, first in zip(_STAGES, _DEPTH, strict=True):
+        depth, wide, heads, ratio = architecture[first : first + _CHOICES]
+        words, decisions = f"{_HEADS[heads]} heads, MLP ×{_RATIOS[ratio]}", range(first, first + _CHOICES)
+        layers.append(Layer(words, _WIDTHS[wide], tokens, f"stage {stage}", decisions, _DEPTHS[depth]))
+    return ChainSketch(layers)
+
+
 VIT_CIFAR = SearchSpace(
     name="vit-cifar",
     decisions=(
@@ -151,6 +163,7 @@ VIT_CIFAR = SearchSpace(
         _head_part(),
     ),
     depth=_depth,
+    sketch=_sketch,
     data="cifar10",
     recipe="vit-cifar",
 )
