@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from .record.measurement import Measurement as Measurement
     from .record.result import SearchResult as SearchResult
     from .record.result import read as read
+    from .record.search_picture import draw as draw
     from .record.settings import LimitSettings as LimitSettings
     from .record.settings import LLMSettings as LLMSettings
     from .record.settings import LoopSettings as LoopSettings
     from .record.settings import MeasureSettings as MeasureSettings
     from .record.settings import Settings as Settings
     from .record.settings import TrainingSettings as TrainingSettings
-    from .report.search_picture import draw as draw
+    from .report.notebook_display import live as live
     from .spaces import get_space as get_space
     from .spaces.decision import Decision as Decision
     from .spaces.mapping import space_of as space_of
@@ -70,7 +71,8 @@ _HOMES = {
     "evaluators.trial_object": ("Trial",),
     "graph.ask_tell": ("AskTell", "Asked", "open"),
     "graph.build": ("build_graph",),
-    "report.search_picture": ("draw",),
+    "record.search_picture": ("draw",),
+    "report.notebook_display": ("live",),
     "graph.hinting": ("hint",),
     "graph.pause": ("Paused",),
     "record.result": ("SearchResult", "read"),

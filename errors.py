@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from importlib.util import find_spec
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -12,6 +13,32 @@ class GeniusError(Exception):
 
 class RunFailed(GeniusError):
     """A search that had to stop; its results are kept, and it can be resumed."""
+
+
+_TORCH = ("torch", "torchvision")
+
+
+class NeedsTorch(GeniusError):
+    """A step that needs PyTorch where it is not installed; only training and building a network do."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"{step} needs PyTorch, which is not installed here: pip install {' '.join(_TORCH)}")
+
+
+def need_torch(step: str) -> None:
+    """Raises NeedsTorch where PyTorch is not installed; it is not loaded for that."""
+    try:
+        found = all(find_spec(name) for name in _TORCH)
+    except ImportError as error:
+        raise NeedsTorch(step) from error
+    if not found:
+        raise NeedsTorch(step)
+
+
+def name_missing_torch(error: BaseException, step: str) -> None:
+    """Raises NeedsTorch in the place of an import that failed since PyTorch is not installed."""
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _TORCH:
+        raise NeedsTorch(step) from error
 
 
 def is_pause(error: BaseException) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..record.files import write_atomically
+from ..record.search_picture import as_label, save
 from ..record.settings import Settings
 from ..record.versions import made_with
-from ..report.search_picture import as_label, save
 from .ablation import Ablation, Searched
 from .ablation_plan import FidelityAxis
 from .agreement import Correlation

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..report.search_picture import as_label, log_axis
+from ..record.search_picture import as_label, log_axis
 from .paper_numbers import PaperCurve, printed_table
 from .pictures import figure_of, saved
 

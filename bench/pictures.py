@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..guide.features import Floats
+from ..record.search_picture import as_label, log_axis
 from ..record.statistics import Mean
-from ..report.search_picture import as_label, log_axis
 from .across import GeometricMean, geometric_mean
 from .entrants import series_of
 from .scores import Scores

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import GeniusError, RunFailed
+from ..assistant.search_processes import CHILD
+from ..errors import GeniusError, RunFailed, name_missing_torch
 from ..printable import one_line
 from ..record.versions import own_version
 from . import (
     ablating,
+    assisting,
     benching,
     concluding,
     detecting,
@@ -109,10 +111,13 @@ for command in (
     looking.prompts,
     looking.fetch,
     looking.baseline,
+    assisting.mcp,
 ):
     # of a value that is told, the minus sign begins no option
     own = {"ignore_unknown_options": True} if command is telling.tell else None
     app.command(cls=Command, context_settings=own)(_stoppable(command))
+
+app.command(CHILD, cls=Command, hidden=True)(_stoppable(assisting.mcp_search))
 
 papers = typer.Typer(cls=Commands, rich_markup_mode=None, context_settings=context_settings())
 for name, command in {**papering.COMMANDS, "imagenet": paper_imagenet.imagenet}.items():
@@ -158,10 +163,21 @@ def _call() -> int:
         return _complain(str(error), 1)
     except GeniusError as error:
         return _complain(str(error), 2)
+    except ModuleNotFoundError as error:
+        return _complain(_missing(error), 2)
     if code == _ABORTED:
         say(signals.NOTHING_BEGUN)
         return signals.code()
     return code or 0
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Return the sentence on PyTorch where it is that which is missing; any other missing module is raised."""
+    try:
+        name_missing_torch(error, "this command")
+    except GeniusError as named:
+        return str(named)
+    raise error
 
 
 def _is_full(error: OSError) -> bool:

@@ -53,7 +53,8 @@ class Commands(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options of the program itself."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        _write(formatter, "Commands", [(name, command.help or "") for name, command in commands.items() if command])
+        shown = {name: command for name, command in commands.items() if command and not command.hidden}
+        _write(formatter, "Commands", [(name, command.help or "") for name, command in shown.items()])
         records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
         _write(formatter, "Options", [record for record in records if record is not None])
 

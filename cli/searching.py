@@ -195,8 +195,8 @@ def settings_asked(base: "Settings", options: Mapping[str, Any], set: Sequence[s
 
 def _show_search(start: Search, asked: "Settings", track: Sequence[str], *, quiet: bool, as_json: bool) -> None:
     with beginning():
+        from ..record.search_picture import draw
         from ..report.display import Display
-        from ..report.search_picture import draw
         from ..trackers.tracking import Tracking
 
     asks = asked.loop.approve or "human" in asked.llm.models

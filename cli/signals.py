@@ -39,7 +39,19 @@ def code() -> int:
 @contextmanager
 def beginning() -> Iterator[None]:
     """End the process at once on a signal during imports, where an exception might turn into any other error."""
-    before = _handled(_leave_the_beginning)
+    with leaving(NOTHING_BEGUN):
+        yield
+
+
+@contextmanager
+def leaving(words: str) -> Iterator[None]:
+    """End the process at once on a signal, with a line on standard error."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        _last_words(words)
+        os._exit(128 + number)
+
+    before = _handled(leave)
     try:
         yield
     finally:
@@ -57,11 +69,6 @@ def _handled(handler: Callable[[int, FrameType | None], object]) -> "dict[int, s
     for number in before:
         signal.signal(number, handler)
     return before
-
-
-def _leave_the_beginning(number: int, _: FrameType | None) -> None:
-    _last_words(NOTHING_BEGUN)
-    os._exit(128 + number)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

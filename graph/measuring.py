@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..agents.replay import load_measurements
-from ..errors import GeniusError
+from ..errors import GeniusError, need_torch
 from ..evaluators.command_line import check_program, words_of
 from ..evaluators.evaluator import Evaluator, is_evaluator
 from ..evaluators.from_recording import recorded_evaluator
@@ -157,6 +157,8 @@ async def _train(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
         )
     if space.build is None:
         raise NoNetwork(space)
+    if settings.training.on == "local" and search.pool is None:
+        need_torch("a training")
     common, workload = await asyncio.to_thread(common_job, settings, space, search.downloads)
     common = replace(common, keep_weights=bool(search.measures.after))
     async with _lent(search, workload) as pool:

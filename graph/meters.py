@@ -8,7 +8,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import get_args
 
-from ..errors import GeniusError
+from ..errors import GeniusError, need_torch
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.from_training import OnEpochOf, folder_name
 from ..evaluators.measures import MEASURES, FinishedJob, Measure, NetworkJob, find_measures, sd_of
@@ -128,6 +128,8 @@ async def open_measures(settings: Settings, space: SearchSpace, downloads: Path)
         return
     if names and space.build is None:
         raise NoNetwork(space)
+    if names:
+        need_torch("a measure of a network")
     asked = settings.measures
     if asked.on_device == "cuda" and names and not await asyncio.to_thread(count_gpus):
         raise GeniusError("there is no GPU that PyTorch can use on this machine, and --on-device is cuda")

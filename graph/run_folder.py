@@ -41,7 +41,7 @@ def new_run_folder(settings: Settings, given: Path | None) -> Path:
 
     Raises: GeniusError where the folder is not empty, or cannot be made.
     """
-    folder = given if given is not None else _unused(Path("runs"), settings)
+    folder = given if given is not None else unused_folder(Path("runs"), settings)
     if folder.exists() and not _is_empty(folder):
         hint = f"; go on with it: {resume_command(folder)}" if (folder / SETTINGS_FILE).is_file() else ""
         raise GeniusError(f"{folder} exists and is not empty{hint}; or name another folder with --run")
@@ -62,7 +62,8 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and all(any(map(file.match, left)) for file in folder.iterdir())
 
 
-def _unused(parent: Path, settings: Settings) -> Path:
+def unused_folder(parent: Path, settings: Settings) -> Path:
+    """Return a folder that is not there yet, named after the search and the time."""
     parts = (re.sub(r"[:/\\]", "-", short_name(part)) for part in (settings.space, settings.proposer))
     name = "-".join([*parts, time.strftime("%Y%m%d-%H%M%S")])
     folder, number = parent / name, 2

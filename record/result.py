@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import GeniusError
 from ..spaces import SPACES
 from ..spaces.space import Architecture, BadArchitecture, SearchSpace
 from .budget import NOTHING_SPENT, Spent
@@ -18,6 +19,10 @@ from .journal import Journal, Usage
 from .notebook import Page
 from .result_json import best_json, iteration_json, notes_json
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 _REPORTED = ("value", "test_value", "rank", "test_rank")  # fields of a measurement
 
@@ -157,6 +162,34 @@ class SearchResult:
         """Return the documented JSON: one object, or for several trials a list of them and a summary."""
         trials = [self._trial_json(trial) for trial in self.trials]
         return trials[0] if len(trials) == 1 else {"trials": trials, "summary": self.summary()}
+
+    def to_frame(self) -> "DataFrame":
+        """Return a data frame with a row for each iteration; `attrs["units"]` names the units of its columns.
+
+        Raises: GeniusError where pandas is not installed.
+        """
+        from .result_frame import frame_of
+
+        return frame_of(self)
+
+    def plot(self) -> "list[Axes]":
+        """Draw the picture of the search with pyplot, which a notebook shows, and return its axes.
+
+        Raises: GeniusError where nothing feasible was measured.
+        """
+        from matplotlib import pyplot
+
+        from .search_picture import draw_on
+
+        if self.best is None:
+            raise GeniusError("there is nothing to draw: nothing feasible was measured")
+        return draw_on(pyplot.figure(layout="constrained"), self)
+
+    def _repr_html_(self) -> str:
+        """Return the result as a notebook shows it."""
+        from .result_html import result_html
+
+        return result_html(self)
 
     def summary(self) -> dict[str, object]:
         """Return mean, standard deviation and median over the trials of their best candidates' numbers."""

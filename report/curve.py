@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ..record.measurement import Measurement
+from ..record.search_picture import as_label, save
 from ..training.job import LearningJob, read_epochs
-from .search_picture import as_label, save
 
 CURVE_FILE = "curve.png"
 

@@ -17,7 +17,7 @@ from ..graph.progress import Progress
 from ..graph.trust import going_on
 from ..printable import one_line
 from ..record.goal import Goal
-from ..record.settings import MODEL
+from ..record.settings import MODEL, Settings
 from ..spaces.objective import BITS_PER_CHARACTER
 from ..spaces.published_table import PublishedTable
 from ..spaces.space import Architecture
@@ -38,6 +38,7 @@ _TOLD = ("finished", "waiting", "confirmed")  # the stages that are lines where 
 class Display:
     """A live display on standard error, called with each step; `how_to_go_on` is the hint to print at a stop.
 
+    `iterations` are those of a trial; 0 where the run's own settings tell them.
     `model` is the language model that is waited for, if there is one. Its reasons are shown unless it is `quiet`.
     """
 
@@ -77,6 +78,7 @@ class Display:
         if step.run != self._run and step.run is not None:
             # before it is needed: then arithmetic in a thread may leave this one little time
             self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
+            self._iterations = self._iterations or Settings.load(step.run).loop.iterations
             if self._live is None and self._model and not step.tokens:
                 self._print(f"waiting for the first reply of {self._model}")
         self._has_replied |= step.tokens > 0

@@ -16,6 +16,7 @@ from ..record.candidate import Candidate, measured
 from ..record.confirmation import Confirmed
 from ..record.goal import OF_COSTS, Goal, limit_words
 from ..record.result import SearchResult, TrialResult
+from ..record.search_picture import PICTURE_FILE
 from ..record.settings import Settings
 from ..spaces import table_of
 from ..spaces.cost import Convention, counting_in_words
@@ -24,7 +25,6 @@ from ..spaces.objective import BITS_PER_CHARACTER, TOP5, Objective
 from ..tools.toolbox import chance_in_words
 from .notes import notes_in_lines
 from .reasons import reasons_in_lines
-from .search_picture import PICTURE_FILE
 from .tool_calls import calls_in_lines
 
 _NARROW = 72  # columns of a terminal below which tables leave out the less wanted columns

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import GeniusError
+from ..errors import GeniusError, name_missing_torch
 from ..printable import brief, said_by
 from ..schema import Scalar
 from .conditions import Conditions
@@ -344,14 +344,14 @@ class SearchSpace:
     def network(self, architecture: Architecture) -> "nn.Module":
         """Build the network of an architecture, and try it on one input of the space.
 
-        Raises: CannotBuild; NoNetwork.
+        Raises: CannotBuild; NoNetwork; NeedsTorch.
         """
-        build = self._build
         try:
-            return try_on(build(architecture), self.shape_of(architecture), text=self.context is not None)
-        except (MemoryError, CannotBuild):
+            return try_on(self._build(architecture), self.shape_of(architecture), text=self.context is not None)
+        except (MemoryError, CannotBuild, NoNetwork):
             raise
         except Exception as error:
+            name_missing_torch(error, "a network")
             raise CannotBuild(f"{list(architecture)} cannot be built: {said_by(error)}") from error
 
     def build_for(

@@ -26,7 +26,8 @@ COMMANDS = (
     "export",
     "bench",
 )
-COMMANDS += ("ablate", "show", "view", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline", "paper")
+COMMANDS += ("ablate", "show", "view", "spaces", "cost", "latency", "recipes", "prompts", "fetch", "baseline")
+COMMANDS += ("mcp", "paper")
 PANELS = ["Main options", "Language model", "Limits", "Training", "Measures", "The loop", "Files and output", "Options"]
 
 

@@ -26,9 +26,9 @@ from genius.graph.progress import Progress
 from genius.record.candidate import Candidate, Refusal
 from genius.record.measurement import Measurement
 from genius.record.result import SearchResult, TrialResult, Usage
+from genius.record.search_picture import draw
 from genius.record.settings import LLMSettings, LoopSettings, Settings
 from genius.report.display import Display
-from genius.report.search_picture import draw
 from genius.report.show import print_tables
 from rich.console import Console
 

@@ -23,6 +23,7 @@ LAYERS = (
     "report",
     "trackers",
     "bench",
+    "assistant",
     "cli",
 )
 

@@ -75,7 +75,7 @@ def printed(tables, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENIUS_DATA", str(tables))
     monkeypatch.setattr("genius.tables.fetch._download", _no_network)
-    monkeypatch.setattr("genius.report.search_picture.draw", lambda result: None)
+    monkeypatch.setattr("genius.record.search_picture.draw", lambda result: None)
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "dangling").symlink_to("nowhere")

@@ -44,7 +44,7 @@ BUSY = {
     "a table": ("import genius.graph.setup as at; at.load_table = busy", (*MACRO, "--proposer", "random")),
     "a fit": ("import genius.guide.guide as at; at.fit = busy", (*MACRO, "--proposer", "guided")),
     "arithmetic": ("import genius.guide.guide as at; at.fit = busy_in_c", (*MACRO, "--proposer", "guided")),
-    "a picture": ("import genius.report.search_picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
+    "a picture": ("import genius.record.search_picture as at; at.draw = busy", (*MACRO, "--proposer", "random")),
     "a training": (IGNORES, ("search", "digits", "--proposer", "random", "--run", "r")),
     "a download": (
         "import genius.tables.fetch as at; at._download = waiting",

@@ -147,6 +147,8 @@ def _parsed(text: str) -> Any:
 def _unknown(name: str, known: Collection[str]) -> GeniusError:
     """Say that there is no such setting, and which is near."""
     option = flat_option(name.rpartition(".")[2])
+    if option and option.path == name:
+        return GeniusError(f"{name} is no setting of a group: it is named by {option.flag}")
     near = [option.path] if option else get_close_matches(name, known, 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else f"the settings are: {', '.join(known)}"
     return GeniusError(f"there is no setting {brief(name)!r}; {hint}")

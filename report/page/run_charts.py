@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from markupsafe import Markup
 
+from ...record.best_curves import BestCurve, BetterOf, CurveOf, best_over_trials, best_steps, by_arm
 from ...record.candidate import Candidate, measured
 from ...record.front import nondominated
 from ...record.result import SearchResult, TrialResult
 from ...spaces import short_name
 from ...spaces.objective import FLOPS, Objective
-from ..best_curves import BestCurve, BetterOf, CurveOf, best_over_trials, best_steps, by_arm
 from .charts import Plot, Point, Side, chart, telling
 
 _ACROSS = Side("evaluation", whole=True)

@@ -433,8 +433,8 @@ async def test_a_run_that_goes_on_may_change_between_model_and_hybrid(player, tm
 async def test_who_proposed_what_is_shown(player, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     from genius.cli.looking import print_result
+    from genius.record.search_picture import draw
     from genius.report.display import Display
-    from genius.report.search_picture import draw
     from rich.console import Console
 
     lines = Console(record=True, width=200)

@@ -5,7 +5,7 @@ import json
 import genius
 import pytest
 from genius.agents.baselines import random_search
-from genius.report.search_picture import draw
+from genius.record.search_picture import draw
 from genius.spaces.cost import Cost, Part
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage

@@ -16,8 +16,8 @@ from genius.graph.checkpoints import PlainSerializer
 from genius.graph.trust import going_on, resume_command
 from genius.record.candidate import Candidate
 from genius.record.measurement import Measurement
+from genius.record.search_picture import draw
 from genius.record.settings import LLMSettings, LoopSettings, Settings, TrainingSettings
-from genius.report.search_picture import draw
 from genius.schema import BadRecord
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt

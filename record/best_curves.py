@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Literal
 
-from ..record.candidate import Candidate
-from ..record.result import TrialResult
+from .candidate import Candidate
+from .result import TrialResult
 
 CurveOf = Literal["value", "rank"]
 """The number of a measurement that a curve shows."""

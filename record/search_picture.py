@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..printable import one_line
-from ..record.candidate import Candidate, measured
-from ..record.files import write_atomically
-from ..record.result import SearchResult, TrialResult
-from ..record.settings import HYBRID
 from ..spaces import short_name, table_of
 from ..spaces.objective import Objective
 from .best_curves import BetterOf, CurveOf, best_steps, by_arm, mean_best, readings
+from .candidate import Candidate, measured
+from .files import write_atomically
+from .result import SearchResult, TrialResult
+from .settings import HYBRID
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,12 +32,18 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
         return None
     from matplotlib.figure import Figure
 
-    folder = result.run if folder is None else folder
+    figure = Figure(layout="constrained")
+    draw_on(figure, result)
+    return save(figure, (result.run if folder is None else folder) / PICTURE_FILE, _DPI)
+
+
+def draw_on(figure: "Figure", result: SearchResult) -> "list[Axes]":
+    """Draw the panels of a search, of which something feasible was measured, on an empty figure, and return them."""
     ranked = any(c.measurement and c.measurement.rank for trial in result.trials for c in trial.candidates)
     goal = result.goal
     further = goal.objectives[1:] if goal.pareto else ()
     count = 1 + ranked + len(further)
-    figure = Figure(figsize=(5.5 if count == 1 else 4.5 * count, 3.6), layout="constrained")
+    figure.set_size_inches(5.5 if count == 1 else 4.5 * count, 3.6)
     panels = figure.subplots(1, count, squeeze=False)[0]
     _draw_panel(panels[0], result.trials, "value", goal.objective.better_of)
     panels[0].set_ylabel(as_label(_measured_by(result)))
@@ -52,7 +58,7 @@ def draw(result: SearchResult, folder: Path | None = None) -> Path | None:
     by = " of ".join(filter(None, [HYBRID if settings.proposer == HYBRID else "", settings.llm.first]))
     title = f"{short_name(settings.space)}, {by or settings.proposer}, seed {settings.loop.first_seed}"
     figure.suptitle(as_label(title), fontsize=10)
-    return save(figure, folder / PICTURE_FILE, _DPI)
+    return list(panels)
 
 
 def _measured_by(result: SearchResult) -> str:
