@@ -22,4 +22,4 @@ def test_links_of_the_readme_lead_to_files():
     ours = [link.removeprefix(f"{url}/").removesuffix("?raw=true") for link in links if link.startswith(url)]
     assert ours
     assert all((ROOT / name).is_file() for name in ours)
-    assert f"![accuracy against iteration]({url}/docs/search.png?raw=true)" in text
+    assert f"![the page of a search]({url}/docs/view.png?raw=true)" in text

@@ -9,7 +9,7 @@ from pathlib import Path
 import genius
 import pytest
 from genius.errors import GeniusError
-from genius.graph.state import Progress
+from genius.graph.progress import Progress
 from genius.record.candidate import Candidate
 from genius.report.notebook_display import NotebookDisplay, as_html, live
 
