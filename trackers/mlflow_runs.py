@@ -50,7 +50,7 @@ class MLflow(Tracker):
         self._experiment = _experiment(self._client)
         runs = self._client.search_runs([self._experiment], f"tags.`{_SEARCH}` = '{search.id}'", max_results=_MOST)
         self._runs: dict[str, str] = {run.data.tags.get(_EVALUATION, ""): run.info.run_id for run in runs}
-        known = next((run.data.params for run in runs if _EVALUATION not in run.data.tags), {})
+        known: Mapping[str, str] = next((run.data.params for run in runs if _EVALUATION not in run.data.tags), {})
         if not self._runs:
             self._runs[""] = self._created(search.name, {_SEARCH: search.id})
         self._parent = self._runs[""]
@@ -123,4 +123,5 @@ def _client(uri: str) -> "MlflowClient":
 def _experiment(client: "MlflowClient") -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "genius"
     found = client.get_experiment_by_name(name)
-    return found.experiment_id if found is not None else client.create_experiment(name)
+    known: str = found.experiment_id if found is not None else client.create_experiment(name)
+    return known

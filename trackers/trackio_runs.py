@@ -80,7 +80,7 @@ class Trackio(Tracker):
 
 def _close(run: "Run") -> None:
     with contextlib.redirect_stdout(_Hushed(sys.stdout)):
-        run.finish()  # type: ignore[no-untyped-call]
+        run.finish()
 
 
 class _Hushed(TextIOBase):
