@@ -13,7 +13,7 @@ from ..errors import GeniusError
 from ..printable import one_line
 from ..record.budget import NOTHING_SPENT, Spent
 
-CHILD = "mcp-search"
+CHILD = "of-assistant"
 """The command of such a process, which no help lists."""
 _COMMAND = (sys.executable, "-P", "-m", __name__.partition(".")[0], CHILD)  # no module of the current folder counts
 _LINE = 1 << 24  # bytes of a line

@@ -7,6 +7,7 @@ import typer
 from . import beginning, completing
 from .options import AsJson, OwnSpace, Set, Trust, with_settings
 from .signals import stopping
+from .streams import say
 from .training import (
     ArchitectureOf,
     DeviceName,
@@ -52,6 +53,7 @@ def detect(
     **options: Any,
 ) -> None:
     """Train RetinaNet on a network's levels, and measure COCO's AP; run again, it goes on where it was cut off."""
+    say("reading the network, its weights and the data")
     with beginning():
         from ..bench.transfer_report import write_detection
         from ..graph.bundle import ExportOptions

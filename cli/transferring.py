@@ -7,6 +7,7 @@ import typer
 from . import beginning, completing
 from .options import AsJson, OwnSpace, Set, Trust, with_settings
 from .signals import stopping
+from .streams import say
 from .training import (
     ArchitectureOf,
     DeviceName,
@@ -57,6 +58,7 @@ def transfer(
     **options: Any,
 ) -> None:
     """Fine-tune trained weights on another data set, under a new head; run again, it goes on where it was cut off."""
+    say("reading the network, its weights and the data")
     with beginning():
         from ..bench.transfer_report import write_transfer
         from ..graph.bundle import ExportOptions

@@ -27,12 +27,12 @@ from ..python_files import split_file
 from ..record.confirmation import seed_of
 from ..record.settings import COMMAND, TOLD, Settings
 from ..spaces import FUNCTION
-from ..spaces.region import Region
 from ..spaces.space import NoNetwork, SearchSpace
 from ..tables.published import Table
 from ..training.job import LearningJob
 from .meters import NO_MEASURES, EvaluatorOf, Measures, Series, of_meter
 from .pool import PLAIN, Workload, common_job, open_pool
+from .predictions import region_of
 
 _Script = TypeVar("_Script", bound=ScriptJob)
 
@@ -107,8 +107,8 @@ async def _table(search: Measuring) -> AsyncIterator[OpenedEvaluator]:
     table, settings = search.table, search.settings
     assert table is not None
     _check_trainings(table, settings)
-    if (limits := settings.limits.ranges).limited:
-        table = table.part(Region(search.space, limits).allows(table.architectures))
+    if settings.limits.ranges.limited:
+        table = table.part(region_of(settings, search.space).allows(table.architectures))
     first = settings.loop.first_seed
     if settings.training.single_run:
         yield (lambda series: run_evaluator(table, seed_of(first, series.trial), series.repeat)), ()

@@ -15,9 +15,17 @@ def shown_region(space: SearchSpace, settings: Settings) -> Region:
 
     Raises: GeniusError where nothing is in it, and for a look-up that is not the one that the run began with.
     """
-    region = Region(space, replace(settings.limits.ranges, predicted=look_up_of(settings, space)))
+    region = region_of(settings, space)
     region.check()
     return region.disguised(settings.disguise) if settings.disguise else region
+
+
+def region_of(settings: Settings, space: SearchSpace) -> Region:
+    """Return the region of a search in the space as it is.
+
+    Raises: GeniusError for a look-up that is not the one that the run began with.
+    """
+    return Region(space, replace(settings.limits.ranges, predicted=look_up_of(settings, space)))
 
 
 def look_up_of(settings: Settings, space: SearchSpace) -> tuple[PredictedCost, ...]:

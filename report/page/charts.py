@@ -14,7 +14,7 @@ from .svg import element, picture, words
 Point = tuple[float, float]
 
 _WIDTH, _HEIGHT = 480, 300  # pixels
-_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 12, 12, 42  # beside the axes
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 24, 12, 42  # beside the axes
 _TICKS = 6
 _FEW, _OUTLYING = 5, 2.0  # values that are told apart; ways from the best to the worst quarter beyond which one is far
 

@@ -302,7 +302,7 @@ async def test_a_search_trains_on_it_and_keeps_how_it_was_split(library, tmp_pat
         proposer="largest",
         iterations=1,
         run=tmp_path / "run",
-        progress=lambda step: notes.append(step.note),
+        progress=lambda step: step.note and notes.append(step.note),
         **asked,
     )
     (candidate,) = result.trials[0].candidates
