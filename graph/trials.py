@@ -108,8 +108,12 @@ def context_of(
     trial: int,
     progress: Callable[[Progress], None] = ignore,
 ) -> Context:
-    """Make the context of a trial's invocations; trainings go into the folder."""
-    evaluator_of = _evaluators(folder, settings, setup, trial, progress)
+    """Make the context of a trial's invocations; trainings go into the folder, progress names that of the journal."""
+
+    def show(step: Progress) -> None:
+        progress(replace(step, run=journal.folder))
+
+    evaluator_of = _evaluators(folder, settings, setup, trial, show)
     context = Context(
         setup.region,
         setup.proposers.of_trial[trial - 1],

@@ -77,9 +77,10 @@ class Display:
         trial = step.candidate.trial
         if step.run != self._run and step.run is not None:
             # before it is needed: then arithmetic in a thread may leave this one little time
-            self._run, self.how_to_go_on = step.run, f"go on with `{going_on(step.run)}`"
+            is_first, self._run = self._run is None, step.run
+            self.how_to_go_on = f"go on with `{going_on(step.run)}`"
             self._iterations = self._iterations or Settings.load(step.run).loop.iterations
-            if self._live is None and self._model and not step.tokens:
+            if is_first and self._live is None and self._model and not step.tokens:
                 self._print(f"waiting for the first reply of {self._model}")
         self._has_replied |= step.tokens > 0
         if step.stage in ("training", "epoch"):

@@ -1,8 +1,10 @@
 """The display of a search while it runs."""
 
+import asyncio
 import io
 from pathlib import Path
 
+import genius
 import pytest
 from genius.graph.progress import Progress
 from genius.record.candidate import Candidate
@@ -100,3 +102,12 @@ def test_each_evaluation_in_flight_has_a_line_of_a_live_display():
 def test_a_live_display_fits_a_narrow_terminal():
     running = [step("epoch", epoch=Epoch(2, 6, 80.0, 0.5, 1000.0, seconds=4.0))]
     assert all(len(line) <= 40 for line in lines_of([*SEARCH, *running], live=True, width=40, model="openai:m"))
+
+
+def test_each_step_of_a_search_names_one_run_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    seen = set()
+    options = {"proposer": "random", "iterations": 1, "set": ("epochs=1",), "run": "r"}
+    asyncio.run(genius.search("digits", progress=lambda step: seen.add((step.stage, step.run)), **options))
+    assert ("epoch", Path("r")) in seen
+    assert {run for _, run in seen} == {Path("r")}
