@@ -69,12 +69,6 @@ def _open_arm(name: str, region: Region, seed: Sequence[int], model: Proposer | 
     return model if make is None else Asking(name, make.brief(region, seed, prompts), model)
 
 
-def check_arm(name: str) -> None:
-    """Raises GeniusError for an arm that cannot be found."""
-    if name not in (MODEL, START) and ":" not in name:
-        PROPOSERS.find(name)
-
-
 @Unprompted
 def no_model(*_: object) -> str:
     """Stand for the language model of a hybrid search that has none.

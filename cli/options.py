@@ -43,10 +43,6 @@ ConfigFile = Annotated[
 RunFolder = Annotated[Path, typer.Argument(help="The run folder.", autocompletion=completing.runs)]
 SPACE = "A space of `genius spaces`, or a file of your own: train.py, space.yaml."
 SpaceName = Annotated[str, typer.Argument(help=SPACE, autocompletion=completing.spaces_and_files)]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(help="A recipe's name; `genius recipes` lists them.", autocompletion=completing.recipes),
-]
 FinalSet = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=VALUE", help="A field of that recipe, as in epochs=180.", rich_help_panel=MAIN),

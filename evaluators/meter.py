@@ -39,14 +39,6 @@ class NetworkReading:
 NETWORK_READING = Schema[NetworkReading](NetworkReading)
 
 
-def readings_of(folder: Path) -> dict[Architecture, Measurement]:
-    """Return the readings of networks in a run folder, under any conditions; the latest where there are several.
-
-    Raises: BrokenRun.
-    """
-    return {each.architecture: each.measurement for each in read_records(folder / READINGS_FILE, NETWORK_READING)}
-
-
 DoJob = Callable[[NetworkJob], Awaitable[Measurement]]
 """Does a network job."""
 

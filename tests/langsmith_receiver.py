@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from .loopback import served
 
 _PART = re.compile(rb'name="(?P<operation>post|patch)\.(?P<id>[0-9a-f-]{36})(?:\.(?P<field>\w+))?"')
 _INFO = {
@@ -66,16 +68,8 @@ class Receiver:
 def langsmith_receiver(delay: float = 0.0) -> Iterator[Receiver]:
     """Receive traces on a free port of 127.0.0.1."""
     receiver = Receiver(delay)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
-    receiver.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with served(_handler(receiver)) as receiver.url:
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
